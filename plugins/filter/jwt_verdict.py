@@ -1,0 +1,40 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The decision and the report as filters: the thinking is in plugin_utils/verdict.py and plugin_utils/report.py."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import report, verdict
+
+
+def jwt_verdict(health: t.Any, **options: t.Any) -> dict[str, t.Any]:
+    """See jwt_verdict.yml."""
+    if not isinstance(health, t.Mapping) or 'skew' not in health:
+        raise AnsibleFilterError(
+            'aemops.brand_portal.jwt_verdict expects the result of aemops.brand_portal.brand_portal_health '
+            f'(a dictionary with skew and tests), not {type(health).__name__}'
+        )
+    return verdict.decide(health, **options)
+
+
+def brand_portal_table(hostvars: t.Any, hosts: t.Iterable[str]) -> list[str]:
+    """See brand_portal_table.yml."""
+    found = (hostvars[host].get('fix_bp_jwt_result') for host in hosts)
+    return report.table([result for result in found if result], hosts)
+
+
+class FilterModule:
+    """Ansible's way in."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {
+            'jwt_verdict': jwt_verdict,
+            'brand_portal_result': report.sum_up,
+            'brand_portal_table': brand_portal_table,
+        }

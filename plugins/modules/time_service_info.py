@@ -1,0 +1,132 @@
+#!/usr/bin/python
+
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+DOCUMENTATION = r"""
+module: time_service_info
+short_description: Find out what keeps time on a host and whether it may set its clock
+version_added: 0.1.0
+description:
+  - Tells which time daemons a host has, in which state they are and where they are configured,
+    and whether the host may set its clock at all.
+  - Reads files and asks systemd once. Changes nothing and never tries to set the clock to find out.
+  - It is the one fact-finding call of the role P(aemops.brand_portal.time_sync#role) before a repair.
+extends_documentation_fragment:
+  - aemops.brand_portal.attributes
+author:
+  - aemops.brand_portal contributors
+notes:
+  - No root is needed. Whether the clock may be set is read from the capability bounding set
+    (C(CapBnd) in C(/proc/self/status), see capabilities(7)) and the user namespace, so the answer is the host's,
+    not that of the account which asks.
+seealso:
+  - module: aemops.brand_portal.clock_skew
+"""
+
+EXAMPLES = r"""
+- name: Find out what keeps time here
+  aemops.brand_portal.time_service_info:
+  register: time_service
+
+- name: Name the daemons that run
+  ansible.builtin.debug:
+    msg: "{{ time_service.daemons | selectattr('active') | map(attribute='name') }}"
+"""
+
+RETURN = r"""
+may_set_clock:
+  description: Whether this host can set its clock, given the rights. False in containers that share their host's clock.
+  returned: always
+  type: bool
+  sample: true
+clock_owner:
+  description: Whose clock it is, in words, where RV(may_set_clock=false); empty otherwise.
+  returned: always
+  type: str
+  sample: ''
+rtc:
+  description: The device of the real-time clock that keeps time over a reboot; empty where there is none.
+  returned: always
+  type: str
+  sample: /dev/rtc0
+pushed_by:
+  description: Time sources by which a hypervisor or cloud may set this clock, in words.
+  returned: always
+  type: list
+  elements: str
+  sample: ['Hyper-V / Azure PTP clock']
+package_manager:
+  description: The Ansible module that installs packages here.
+  returned: always
+  type: str
+  sample: apt
+ntp_servers:
+  description: The servers of the daemon that is configured here, or the vendor's pool where none is.
+  returned: always
+  type: list
+  elements: str
+  sample: ['2.debian.pool.ntp.org']
+daemons:
+  description: Every time daemon that is known, whether the host has it or not.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: chrony, ntpsec, ntpd, timesyncd or openntpd.
+      type: str
+    installed:
+      description: Its unit and its binary are there.
+      type: bool
+    package:
+      description: The package that brings it on this kind of system; empty where there is none.
+      type: str
+    unit:
+      description: Its systemd unit on this host, or the usual one where it is not installed.
+      type: str
+    active:
+      description: It runs now.
+      type: bool
+    enabled:
+      description: It starts at boot.
+      type: bool
+    masked:
+      description: Somebody masked its unit.
+      type: bool
+    config:
+      description: Its configuration file.
+      type: str
+    sources_dir:
+      description: Where source files may be dropped beside the configuration; empty where the layout has no such place.
+      type: str
+    config_dir:
+      description: Where settings may be dropped beside the configuration; empty where the layout has no such place.
+      type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import system_clock
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import time_service
+
+
+def main():
+    module = AnsibleModule(argument_spec={}, supports_check_mode=True)
+    host = time_service.Host()
+    clock_owner = system_clock.why_clock_cannot_be_set()
+    module.exit_json(
+        changed=False,
+        may_set_clock=not clock_owner,
+        clock_owner=clock_owner,
+        rtc=system_clock.rtc_device() or '',
+        pushed_by=time_service.time_pushers(host),
+        package_manager=time_service.package_manager(host),
+        ntp_servers=time_service.default_ntp_servers(host),
+        daemons=time_service.find_daemons(host),
+    )
+
+
+if __name__ == '__main__':
+    main()

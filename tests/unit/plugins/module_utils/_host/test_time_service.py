@@ -1,0 +1,127 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What keeps time, read from the files and the systemd of hosts that are folders here."""
+
+import pytest
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import time_service
+
+DEBIAN = 'ID=debian\nVERSION_ID="12"\n'
+ALMA = 'ID="almalinux"\nID_LIKE="rhel centos fedora"\nVERSION_ID="9.4"\n'
+
+
+class Systemd:
+    """Answers `systemctl show` as systemd does, from a table of the units it has."""
+
+    def __init__(self, **units):
+        self.units = {name.replace('_', '-') + '.service': state for name, state in units.items()}
+
+    def __call__(self, command):
+        assert command[:2] == ['systemctl', 'show'], command
+        blocks = []
+        for unit in command[command.index('--property') + 2:]:
+            load, active, enabled = self.units.get(unit, ('not-found', 'inactive', ''))
+            blocks.append('Id={}\nLoadState={}\nActiveState={}\nUnitFileState={}\n'.format(unit, load, active, enabled))
+        return '\n'.join(blocks)
+
+
+@pytest.fixture
+def make_host(tmp_path):
+    def make(files, systemd=None):
+        for path, text in files.items():
+            target = tmp_path / path.lstrip('/')
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text)
+        return time_service.Host(str(tmp_path), systemd or Systemd())
+    return make
+
+
+def daemons(host):
+    return {daemon['name']: daemon for daemon in time_service.find_daemons(host)}
+
+
+def test_a_fresh_debian_has_none_and_knows_where_chrony_would_be(make_host):
+    found = daemons(make_host({'/etc/os-release': DEBIAN}))
+    assert not any(daemon['installed'] or daemon['active'] for daemon in found.values())
+    assert found['chrony']['package'] == 'chrony'
+    assert found['chrony']['unit'] == 'chrony.service'
+    assert found['chrony']['sources_dir'] == '/etc/chrony/sources.d'
+
+
+def test_debian_with_chrony(make_host):
+    chrony = daemons(make_host(
+        {'/etc/os-release': DEBIAN, '/usr/sbin/chronyd': '',
+         '/etc/chrony/chrony.conf': 'confdir /etc/chrony/conf.d\nsourcedir /run/chrony-dhcp\n'
+                                    'sourcedir /etc/chrony/sources.d\n'},
+        Systemd(chrony=('loaded', 'active', 'enabled'))))['chrony']
+    assert (chrony['installed'], chrony['active'], chrony['enabled'], chrony['masked']) == (True, True, True, False)
+    assert chrony['sources_dir'] == '/etc/chrony/sources.d'
+    assert chrony['config_dir'] == '/etc/chrony/conf.d'
+
+
+def test_a_configuration_without_drop_ins_is_believed_over_the_layout(make_host):
+    chrony = daemons(make_host(
+        {'/etc/os-release': DEBIAN, '/usr/sbin/chronyd': '', '/etc/chrony/chrony.conf': 'server ntp1 iburst\n'},
+        Systemd(chrony=('loaded', 'active', 'enabled'))))['chrony']
+    assert (chrony['sources_dir'], chrony['config_dir']) == ('', '')
+
+
+def test_the_layout_of_the_red_hat_family(make_host):
+    host = make_host({'/etc/os-release': ALMA, '/usr/sbin/chronyd': '', '/etc/chrony.conf': 'pool p iburst\n',
+                      '/usr/bin/dnf': ''},
+                     Systemd(chronyd=('loaded', 'inactive', 'disabled')))
+    chrony = daemons(host)['chrony']
+    assert (chrony['unit'], chrony['config'], chrony['enabled']) == ('chronyd.service', '/etc/chrony.conf', False)
+    assert time_service.package_manager(host) == 'dnf'
+
+
+def test_a_masked_unit_is_said_to_be_masked(make_host):
+    timesyncd = daemons(make_host(
+        {'/etc/os-release': DEBIAN, '/lib/systemd/systemd-timesyncd': ''},
+        Systemd(systemd_timesyncd=('masked', 'inactive', 'masked'))))['timesyncd']
+    assert (timesyncd['masked'], timesyncd['enabled'], timesyncd['installed']) == (True, False, True)
+
+
+def test_a_host_without_systemd_is_described_from_its_files(make_host):
+    host = make_host({'/etc/os-release': DEBIAN}, lambda command: '')
+    assert not any(daemon['active'] for daemon in time_service.find_daemons(host))
+
+
+def test_servers_of_the_configured_daemon_with_its_drop_ins(make_host):
+    host = make_host({
+        '/etc/os-release': DEBIAN, '/usr/sbin/chronyd': '',
+        '/etc/chrony/chrony.conf': '# server no.example\nserver a.example iburst\npool b.example maxsources 2\n'
+                                   'sourcedir /etc/chrony/sources.d\n',
+        '/etc/chrony/sources.d/local.sources': 'server c.example port 1123 iburst\nserver a.example\n',
+        '/etc/chrony/sources.d/ignored.conf': 'server d.example\n'})
+    assert time_service.default_ntp_servers(host) == ['a.example', 'b.example', 'c.example:1123']
+
+
+def test_servers_of_ntpd_leave_out_its_local_clock(make_host):
+    host = make_host({'/etc/os-release': ALMA, '/usr/sbin/ntpd': '',
+                      '/etc/ntp.conf': 'server 127.127.1.0\nserver ntp1.example iburst\n'})
+    assert time_service.default_ntp_servers(host) == ['ntp1.example']
+
+
+def test_servers_of_timesyncd(make_host):
+    host = make_host({'/etc/os-release': DEBIAN, '/lib/systemd/systemd-timesyncd': '',
+                      '/etc/systemd/timesyncd.conf': '[Time]\n#NTP=no.example\nNTP=a.example b.example\n'})
+    assert time_service.default_ntp_servers(host) == ['a.example', 'b.example']
+
+
+@pytest.mark.parametrize(('release', 'pool'), [
+    (DEBIAN, '2.debian.pool.ntp.org'),
+    ('ID=ubuntu\nID_LIKE=debian\n', 'ntp.ubuntu.com'),
+    (ALMA, '2.almalinux.pool.ntp.org'),
+    ('ID=ol\nID_LIKE=fedora\n', '2.fedora.pool.ntp.org'),
+    ('ID=unheard_of\n', 'pool.ntp.org'),
+])
+def test_the_vendors_pool_where_nothing_is_configured(make_host, release, pool):
+    assert time_service.default_ntp_servers(make_host({'/etc/os-release': release})) == [pool]
+
+
+def test_configuration_that_includes_itself_ends(make_host):
+    host = make_host({'/etc/os-release': DEBIAN, '/usr/sbin/chronyd': '',
+                      '/etc/chrony/chrony.conf': 'include /etc/chrony/chrony.conf\nserver a.example\n'})
+    assert time_service.default_ntp_servers(host) == ['a.example']

@@ -1,0 +1,151 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The decision table, row by row, and the safety rules that hold over all of it."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils.verdict import STATES, TABLE, decide
+
+OK = {'state': 'ok', 'message': ''}
+
+
+def skew(verdict='in_sync', verified=True, agent_accepted=None, offset=None):
+    offsets = {'in_sync': 0.01, 'skewed': 120.0}
+    sources = [{'kind': 'https', 'source': 'https://tenant/', 'accepted': True, 'reason': ''}]
+    if agent_accepted is not None:
+        sources.append({'kind': 'agent', 'source': 'tenant', 'accepted': agent_accepted,
+                        'reason': '' if agent_accepted else "AEM does not run on this host's clock"})
+    return {'verdict': verdict, 'verified': verified, 'offset': offsets.get(verdict) if offset is None else offset,
+            'message': f'the clock is {verdict}', 'sources': sources}
+
+
+def agent(cause='none', related='no', name='agent0'):
+    return {'agent': name, 'succeeded': cause == 'none', 'cause': cause, 'clock_related': related,
+            'advice': f'advice for {cause}', 'evidence': f'evidence of {cause}'}
+
+
+GOOD = [agent(), agent(name='agent1')]
+EXPIRED = [agent('jwt_expired', 'yes'), agent('jwt_expired', 'yes', 'agent1')]
+KEYSTORE = [agent('keystore_not_initialized', 'no')]
+MIXED = EXPIRED + KEYSTORE
+CANNOT_SET = {'may_set_clock': False, 'clock_owner': "this clock belongs to the container's host"}
+
+
+def health(tests, aem=OK, **clock):
+    return {'skew': skew(**clock), 'tests': tests, 'aem': aem}
+
+
+@pytest.mark.parametrize(('tests', 'aem', 'clock', 'state', 'repair', 'healthy'), [
+    (GOOD, 'ok', 'in_sync', 'healthy', False, True),
+    (GOOD, 'ok', 'skewed', 'at_risk', True, False),
+    (EXPIRED, 'ok', 'skewed', 'jwt_expired', True, False),
+    ([agent('certificate_expired', 'likely')], 'ok', 'skewed', 'jwt_expired', True, False),
+    (EXPIRED, 'ok', 'in_sync', 'other_clock', False, False),
+    (KEYSTORE, 'ok', 'in_sync', 'not_the_clock', False, False),
+    (KEYSTORE, 'ok', 'skewed', 'not_only_the_clock', True, False),
+    (MIXED, 'ok', 'skewed', 'not_only_the_clock', True, False),
+    (MIXED, 'ok', 'in_sync', 'not_the_clock', False, False),
+    ([], 'unreachable', 'skewed', 'aem_unreachable', True, False),
+    ([], 'unreachable', 'in_sync', 'aem_unreachable', False, False),
+    ([], 'starting', 'in_sync', 'aem_unreachable', False, False),
+    ([], 'unauthorized', 'skewed', 'not_testable', False, False),
+    ([], 'unknown_agent', 'in_sync', 'not_testable', False, False),
+    ([], 'no_agents', 'skewed', 'not_testable', False, False),
+    (GOOD, 'ok', 'unreachable', 'no_reference', False, False),
+    (EXPIRED, 'ok', 'undecided', 'no_reference', False, False),
+    (KEYSTORE, 'ok', 'sources_disagree', 'no_reference', False, False),
+])
+def test_each_row_of_the_table(tests, aem, clock, state, repair, healthy):
+    verdict = decide(health(tests, aem={'state': aem, 'message': aem}, verdict=clock))
+    assert (verdict['state'], verdict['repair'], verdict['healthy']) == (state, repair, healthy)
+    assert bool(verdict['next_step']) is not healthy
+
+
+@pytest.mark.parametrize('tests', [GOOD, EXPIRED, KEYSTORE, []])
+def test_a_host_that_cannot_set_its_clock_is_not_repaired(tests):
+    aem = OK if tests else {'state': 'unreachable', 'message': 'down'}
+    verdict = decide(health(tests, aem=aem, verdict='skewed'), time_service=CANNOT_SET)
+    assert (verdict['state'], verdict['repair']) == ('cannot_set_clock', False)
+    assert CANNOT_SET['clock_owner'] in verdict['summary']
+
+
+def test_a_host_that_cannot_set_its_clock_need_not_when_it_is_right():
+    assert decide(health(GOOD, verdict='in_sync'), time_service=CANNOT_SET)['state'] == 'healthy'
+
+
+def test_aem_on_another_clock_is_never_helped_by_changing_this_one():
+    for tests in (GOOD, EXPIRED, KEYSTORE):
+        verdict = decide(health(tests, verdict='skewed', agent_accepted=False))
+        assert (verdict['state'], verdict['repair']) == ('other_clock', False)
+
+
+def test_a_clock_message_with_all_clocks_right_is_not_the_clock():
+    verdict = decide(health(EXPIRED, verdict='in_sync', agent_accepted=True))
+    assert (verdict['state'], verdict['repair']) == ('not_the_clock', False)
+    assert 'run again' in verdict['next_step']
+
+
+def test_at_risk_is_left_alone_when_asked():
+    verdict = decide(health(GOOD, verdict='skewed'), fix_at_risk=False)
+    assert (verdict['state'], verdict['repair'], verdict['healthy']) == ('at_risk', False, False)
+
+
+def test_unverified_skew_is_repaired_only_when_asked():
+    unverified = health(EXPIRED, verdict='skewed', verified=False)
+    refused, accepted = decide(unverified), decide(unverified, accept_unverified=True)
+    assert (refused['state'], refused['repair']) == ('no_reference', False)
+    assert 'fix_bp_jwt_accept_unverified' in refused['next_step']
+    assert (accepted['state'], accepted['repair']) == ('jwt_expired', True)
+
+
+def test_an_unverified_clock_in_sync_needs_no_repair_and_is_healthy():
+    assert decide(health(GOOD, verdict='in_sync', verified=False))['state'] == 'healthy'
+
+
+def test_no_reference_names_each_source_and_why():
+    measured = health(GOOD, verdict='unreachable')
+    measured['skew']['sources'] = [
+        {'kind': 'ntp', 'source': 'ntp1', 'accepted': False, 'reason': 'no answer within 5 s'},
+        {'kind': 'https', 'source': 'https://tenant/', 'accepted': False, 'reason': 'connection refused'},
+    ]
+    summary = decide(measured)['summary']
+    assert 'ntp1: no answer within 5 s' in summary
+    assert 'https://tenant/: connection refused' in summary
+
+
+def test_no_clock_is_ever_changed_but_on_believed_skew():
+    """Over every combination: a repair needs measured skew, believed, on a host that may set its own clock."""
+    clocks = ('in_sync', 'skewed', 'undecided', 'unreachable', 'sources_disagree')
+    combinations = itertools.product(
+        (GOOD, EXPIRED, KEYSTORE, MIXED, []), ('ok', 'unreachable', 'unauthorized', 'no_agents'), clocks,
+        (True, False), (True, False, None), (None, CANNOT_SET), (True, False), (True, False))
+    repaired = 0
+    for tests, aem, clock, verified, agent_accepted, service, accept, at_risk in combinations:
+        verdict = decide(
+            health(tests, aem={'state': aem, 'message': aem}, verdict=clock, verified=verified,
+                   agent_accepted=agent_accepted),
+            time_service=service, fix_at_risk=at_risk, accept_unverified=accept)
+        assert not (verdict['repair'] and verdict['healthy'])
+        if verdict['repair']:
+            repaired += 1
+            assert clock == 'skewed'
+            assert verified or accept
+            assert agent_accepted is not False
+            assert service is None
+            assert aem == 'unreachable' or (aem == 'ok' and tests)
+        if verdict['healthy']:
+            assert clock == 'in_sync'
+            assert tests and all(test['succeeded'] for test in tests)
+            assert aem == 'ok'
+    assert repaired > 0
+
+
+def test_the_table_is_complete():
+    named = {state for row in TABLE.values() for state in row.values()} | {'cannot_set_clock'}
+    assert named == set(STATES)
+    assert all(set(row) == {'in_sync', 'skewed', 'no_reference'} for row in TABLE.values())
