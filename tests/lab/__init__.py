@@ -1,0 +1,6 @@
+"""A lab machine with a wrong clock: `from lab import Lab` with `tests/` on the path. See README.md."""
+
+from .lab import Lab
+from .machine import Machine
+
+__all__ = ['Lab', 'Machine']

@@ -1,0 +1,145 @@
+"""What the lab needs from the machine it runs on, and how processes are started and ended there."""
+
+import json
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import fcntl
+
+CACHE = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'aemops-brand-portal' / 'lab'
+STATE = Path('/var/lib/aemops-lab')
+
+# command -> Debian package
+COMMANDS = {
+    'linux.uml': 'user-mode-linux',
+    'mmdebstrap': 'mmdebstrap',
+    'mke2fs': 'e2fsprogs',
+    'ip': 'iproute2',
+    'ssh': 'openssh-client',
+    'apt-ftparchive': 'apt-utils',
+    'setpriv': 'util-linux',
+    'nsenter': 'util-linux',
+}
+
+# Nothing the lab starts may touch this machine's clock, whatever it thinks it is.
+WITHOUT_CLOCK = ['setpriv', '--bounding-set=-sys_time', '--inh-caps=-sys_time']
+
+
+class LabError(Exception):
+    """The lab cannot go on; the message says what is missing and what to do."""
+
+
+def say(text):
+    print(f'lab: {text}', file=sys.stderr, flush=True)
+
+
+@contextmanager
+def step(text):
+    """Say what is being done and how long it took, one line each."""
+    began = time.monotonic()
+    say(f'{text} ...')
+    yield
+    say(f'{text}: {time.monotonic() - began:.1f} s')
+
+
+def run(*command, **options):
+    """Run a command; a failure carries its output."""
+    options.setdefault('stdout', subprocess.PIPE)
+    options.setdefault('stderr', subprocess.STDOUT)
+    done = subprocess.run([str(word) for word in command], text=True, check=False, **options)
+    if done.returncode:
+        raise LabError(f'{" ".join(map(str, command))} ended with {done.returncode}:\n{(done.stdout or "")[-3000:]}')
+    return done.stdout or ''
+
+
+@contextmanager
+def locked(path):
+    """Only one process at a time gets past here; the lock goes with the process."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, 'w') as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def require():
+    """Check this machine, install the missing packages. Raises LabError with all that stands in the way."""
+    problems = []
+    if platform.system() != 'Linux' or platform.machine() != 'x86_64':
+        problems.append(f'User-Mode Linux needs Linux on x86_64, this is {platform.system()} on {platform.machine()}')
+    if os.geteuid() != 0:
+        problems.append('the lab makes network namespaces and a root file system: run it as root')
+    if not Path('/dev/net/tun').exists():
+        problems.append('/dev/net/tun is missing: load the module tun, or give it to this container')
+    missing = sorted({package for command, package in COMMANDS.items() if not shutil.which(command)})
+    if missing and not shutil.which('apt-get'):
+        problems.append(f'these commands\' Debian packages are missing and there is no apt-get: {" ".join(missing)}')
+    if problems:
+        raise LabError('this machine cannot run the lab: ' + '; '.join(problems))
+    if missing:
+        with step(f'installing on this machine: {" ".join(missing)}'):
+            environment = dict(os.environ, DEBIAN_FRONTEND='noninteractive')
+            run('apt-get', 'update', env=environment)
+            run('apt-get', 'install', '--yes', '--no-install-recommends', *missing, env=environment)
+
+
+def start_time(pid):
+    """Clock ticks since boot at which the process began, or None: with the pid it names one process for ever."""
+    try:
+        text = Path(f'/proc/{pid}/stat').read_text()
+    except OSError:
+        return None
+    fields = text.rpartition(')')[2].split()
+    return None if fields[0] == 'Z' else int(fields[19])
+
+
+class Process:
+    """A process of a lab, remembered in a file so that another process can end it."""
+
+    def __init__(self, record):
+        self.record = Path(record)
+
+    def start(self, command, namespace, log, environment=None):
+        """Start it in a network namespace (None: this machine's own), in a process group of its own."""
+        enter = ['nsenter', f'--net=/run/netns/{namespace}'] if namespace else []
+        with open(log, 'ab') as output:
+            child = subprocess.Popen(
+                [*enter, *WITHOUT_CLOCK, '--', *map(str, command)],
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, env=environment)
+        self.record.write_text(json.dumps({'pid': child.pid, 'started': start_time(child.pid)}))
+        CHILDREN[child.pid] = child
+
+    @property
+    def pid(self):
+        """The process's id while it lives, else None."""
+        try:
+            known = json.loads(self.record.read_text())
+        except (OSError, ValueError):
+            return None
+        if known['pid'] in CHILDREN:
+            CHILDREN[known['pid']].poll()
+        return known['pid'] if known['started'] and start_time(known['pid']) == known['started'] else None
+
+    def wait(self, timeout):
+        """Wait for its end; says whether it came."""
+        deadline = time.monotonic() + timeout
+        while self.pid and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return not self.pid
+
+    def stop(self):
+        """End it and its children (it leads its own process group)."""
+        pid = self.pid
+        if pid:
+            os.killpg(pid, signal.SIGKILL)
+            self.wait(10)
+        self.record.unlink(missing_ok=True)
+
+
+CHILDREN = {}  # our own children, so that their ends are collected

@@ -1,0 +1,195 @@
+"""The root file system of the lab machines, their packages, and the NTP server's binary: built once, kept in a cache.
+
+Everything comes from this machine's own apt configuration; no archive is named here. The folder's name is a hash of
+the recipe (this file, `guest/`, the suite), so a changed recipe is another image.
+"""
+
+import hashlib
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from .host import CACHE, LabError, locked, require, run, say, step
+
+GUEST = Path(__file__).parent / 'guest'
+
+# No time daemon here: a test installs the one it needs, as on a real host that has none.
+BASE = ['systemd-sysv', 'dbus', 'udev', 'kmod', 'openssh-server', 'sudo', 'procps', 'netbase', 'iproute2', 'ca-certificates',
+        'python3', 'python3-apt', 'python3-jwt', 'python3-cryptography']
+BASE_OF_SUITE = {'bullseye': [], 'bookworm': ['util-linux-extra'], 'trixie': ['util-linux-extra']}  # hwclock
+
+# What a lab machine can install from the lab's own repository, with all that BASE lacks for it.
+OFFERED = ['chrony', 'ntpsec', 'ntp', 'openntpd', 'systemd-timesyncd']
+
+# A machine for tests needs no devices, seats, consoles, and nothing that wakes up by itself.
+MASKED = ['systemd-udevd.service', 'systemd-udevd-kernel.socket', 'systemd-udevd-control.socket', 'systemd-udev-trigger.service',
+          'systemd-logind.service', 'getty.target', 'getty-static.service', 'modprobe@.service', 'systemd-modules-load.service',
+          'systemd-random-seed.service', 'systemd-update-utmp.service', 'systemd-update-utmp-runlevel.service',
+          'systemd-journal-flush.service', 'systemd-journal-catalog-update.service', 'systemd-remount-fs.service',
+          'systemd-pcrphase.service', 'systemd-pcrphase-sysinit.service', 'systemd-sysusers.service',
+          'systemd-firstboot.service', 'systemd-machine-id-commit.service', 'systemd-networkd.service', 'systemd-networkd.socket',
+          'systemd-network-generator.service', 'ldconfig.service', 'systemd-ask-password-console.path', 'systemd-ask-password-wall.path',
+          'apt-daily.timer', 'apt-daily-upgrade.timer', 'dpkg-db-backup.timer', 'e2scrub_all.timer', 'e2scrub_reap.service',
+          'fstrim.timer', 'systemd-tmpfiles-clean.timer', 'sys-kernel-debug.mount', 'sys-kernel-tracing.mount',
+          'sys-kernel-config.mount', 'sys-fs-fuse-connections.mount', 'dev-hugepages.mount', 'dev-mqueue.mount',
+          'proc-sys-fs-binfmt_misc.automount']
+
+
+class Image:
+    """A built image. `disk`, `packages`, `chronyd`, `key`, `host_key` are the paths in it."""
+
+    def __init__(self, suite='bookworm'):
+        if suite not in BASE_OF_SUITE:
+            raise LabError(f'unknown suite {suite}: one of {", ".join(BASE_OF_SUITE)}')
+        self.suite = suite
+        recipe = hashlib.sha256(suite.encode())
+        for part in [Path(__file__), *sorted(GUEST.iterdir())]:
+            recipe.update(part.name.encode() + b'\0' + part.read_bytes())
+        self.folder = CACHE / recipe.hexdigest()[:16]
+        self.disk = self.folder / 'root.ext4'
+        self.packages = self.folder / 'packages'
+        self.chronyd = self.folder / 'chronyd'
+        self.key = self.folder / 'keys' / 'id_ed25519'
+        self.host_key = self.folder / 'keys' / 'ssh_host_ed25519_key'
+
+    def build(self):
+        """Build unless it is there. Two at once: the second one waits for the first."""
+        require()
+        with locked(CACHE / 'lock'):
+            if not self.folder.exists():
+                with step(f'building the {self.suite} image in {self.folder}'), tempfile.TemporaryDirectory(dir=CACHE) as work:
+                    _build(self.suite, Path(work))
+                    # mke2fs and friends leave absolute paths nowhere, so the folder can move into its place
+                    os.rename(Path(work, 'out'), self.folder)
+        return self
+
+
+def _build(suite, work):
+    root, out = work / 'root', work / 'out'
+    for folder in (out / 'keys', out / 'packages' / 'pool' / 'partial'):
+        folder.mkdir(parents=True)
+    with step('making the root file system and fetching the packages it will be offered'):
+        _bootstrap(suite, root, work, out / 'packages' / 'pool')
+    with step('taking the NTP server out of its package'):
+        _unpack_chronyd(out / 'packages' / 'pool', root, out / 'chronyd', work)
+    with step('indexing the package repository'):
+        shutil.rmtree(out / 'packages' / 'pool' / 'partial')
+        index = run('apt-ftparchive', 'packages', 'pool', cwd=out / 'packages', stderr=subprocess.DEVNULL)
+        (out / 'packages' / 'Packages').write_text(index)
+    with step('making the machine small, and its keys'):
+        _make_keys(out / 'keys')
+        _furnish(root, out / 'keys')
+    with step('writing the disk'):
+        run('truncate', '--size=1500M', out / 'root.ext4')
+        run('mke2fs', '-q', '-t', 'ext4', '-O', '^has_journal', '-E', 'root_owner=0:0', '-d', root, out / 'root.ext4')
+    shutil.rmtree(root)
+
+
+def sources(suite):
+    """This machine's Debian archives as one-line sources for the suite."""
+    named = os.environ.get('AEMOPS_LAB_SOURCES')
+    if named:
+        return Path(named).read_text()
+    wanted = '$(ORIGIN)|$(CODENAME)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)'
+    lines = []
+    for target in run('apt-get', 'indextargets', '--format', wanted, 'Created-By: Packages').splitlines():
+        origin, codename, uri, release, component = target.split('|')
+        if origin == 'Debian':
+            own = codename.split('-')[0]
+            lines.append(f'deb {uri} {release.replace(own, suite)} {component}')
+    if not lines:
+        raise LabError('this machine\'s apt knows no Debian archive (apt-get update?). '
+                       'AEMOPS_LAB_SOURCES may name a file with one-line sources for the lab machines')
+    return '\n'.join(sorted(set(lines))) + '\n'
+
+
+def _bootstrap(suite, root, work, pool):
+    """mmdebstrap with this machine's way to the archives; while that is open, download what is offered later."""
+    settings = [line for line in run('apt-config', 'dump').splitlines()
+                if re.match(r'Acquire::(?!IndexTargets|Languages|CompressionTypes|Changelogs|cdrom)\S', line)]
+    (work / 'sources.list').write_text(sources(suite))
+    (work / 'apt.conf').write_text('\n'.join(settings) + '\n')
+    (work / 'apt.conf').chmod(0o600)  # a proxy's password may be in it
+    fetch = work / 'fetch'
+    # one call a package: they conflict with each other
+    fetch.write_text('#!/bin/sh\nexport APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"\nfor package in {}; do\n'
+                     '  apt-get --yes --download-only --no-install-recommends -o Dir::Cache::archives={} install $package'
+                     ' || echo "lab: $package is not in this suite"\ndone\n'.format(' '.join(OFFERED), shlex.quote(str(pool))))
+    fetch.chmod(0o755)
+    run('mmdebstrap', '--mode=root', '--variant=minbase', f'--aptopt={work / "apt.conf"}', '--dpkgopt=path-exclude=/usr/share/man/*',
+        '--dpkgopt=path-exclude=/usr/share/doc/*', '--dpkgopt=path-exclude=/usr/share/locale/*',
+        f'--include={",".join(BASE + BASE_OF_SUITE[suite])}', f'--customize-hook={fetch}', suite, root, work / 'sources.list')
+    if not list(pool.glob('chrony_*.deb')):
+        raise LabError('the packages for the lab machines could not be fetched')
+
+
+def _unpack_chronyd(pool, root, folder, work):
+    """chronyd with its libraries in a folder of its own: installing the package would start it on this machine."""
+    tree = work / 'tree'
+    for package in pool.glob('*.deb'):
+        run('dpkg-deb', '--extract', package, tree)
+    folder.mkdir()
+    loader = next(root.glob('lib64/ld-linux-x86-64.so.2')).resolve()
+    places = ':'.join(str(base / place) for base in (tree, root) for place in ('usr/lib/x86_64-linux-gnu', 'lib/x86_64-linux-gnu'))
+    shutil.copy2(tree / 'usr/sbin/chronyd', folder / 'chronyd')
+    shutil.copy2(loader, folder / 'loader')
+    for line in run(loader, '--library-path', places, '--list', folder / 'chronyd').splitlines():
+        found = re.search(r'=> (/\S+)', line)
+        if found and 'ld-linux' not in found.group(1):
+            shutil.copy2(found.group(1), folder / Path(found.group(1)).name)
+
+
+def _make_keys(folder):
+    folder.chmod(0o700)
+    for name in ('id_ed25519', 'ssh_host_ed25519_key'):
+        run('ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', 'lab', '-f', folder / name)
+
+
+def _furnish(root, keys):
+    """Turn a Debian root into a lab machine: first process, keys, accounts, sources, few units."""
+    def put(path, text, mode=0o644):
+        target = root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+        target.chmod(mode)
+
+    (root / 'etc/apt/apt.conf.d/99mmdebstrap').unlink(missing_ok=True)  # the guest's apt must be as strict as Debian's
+    (root / 'etc/dpkg/dpkg.cfg.d/99mmdebstrap').unlink(missing_ok=True)
+    shutil.rmtree(root / 'etc/apt/sources.list.d')
+    (root / 'etc/apt/sources.list.d').mkdir()
+    put('etc/apt/sources.list', 'deb [trusted=yes] http://packages.lab/ ./\n')
+    put('etc/fstab', '')
+    put('etc/resolv.conf', '')
+    put('etc/machine-id', '')
+    put('usr/lib/lab/init', (GUEST / 'init').read_text(), 0o755)
+    put('usr/lib/lab/names', 'packages.lab ntp.lab\n')
+    put('usr/lib/clock-epoch', '')
+    put('etc/ssh/sshd_config.d/lab.conf', (GUEST / 'sshd.conf').read_text())
+    for old in root.glob('etc/ssh/ssh_host_*'):
+        old.unlink()
+    put('etc/ssh/ssh_host_ed25519_key', (keys / 'ssh_host_ed25519_key').read_text(), 0o600)
+    put('etc/ssh/ssh_host_ed25519_key.pub', (keys / 'ssh_host_ed25519_key.pub').read_text())
+
+    put('etc/sudoers.d/deploy', 'deploy ALL=(ALL) NOPASSWD: ALL\n', 0o440)
+    for account in ('ops', 'deploy'):
+        run('chroot', root, 'useradd', '--create-home', '--shell', '/bin/bash', account)
+    for account, home in (('root', 'root'), ('ops', 'home/ops'), ('deploy', 'home/deploy')):
+        put(f'{home}/.ssh/authorized_keys', (keys / 'id_ed25519.pub').read_text(), 0o600)
+        (root / home / '.ssh').chmod(0o700)
+        run('chroot', root, 'chown', '--recursive', f'{account}:{account}', f'/{home}')
+
+    units = root / 'etc/systemd/system'
+    for unit in MASKED:
+        (units / unit).unlink(missing_ok=True)
+        (units / unit).symlink_to('/dev/null')
+    put('etc/systemd/system/lab-ready.service', (GUEST / 'lab-ready.service').read_text())
+    run('systemctl', f'--root={root}', 'enable', 'lab-ready.service', 'ssh.service')
+    run('systemctl', f'--root={root}', 'set-default', 'multi-user.target')
+    for path in ('var/lib/apt/lists', 'var/cache/apt', 'var/cache/debconf', 'usr/share/man', 'usr/share/doc'):
+        shutil.rmtree(root / path, ignore_errors=True)
+        (root / path).mkdir(parents=True, exist_ok=True)
+    say(f'the machine has {len(run("chroot", root, "dpkg-query", "--show").splitlines())} packages')

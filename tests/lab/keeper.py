@@ -1,0 +1,24 @@
+"""Ends a lab when the process that made it has ended, however it ended. Usage: keeper.py OWNER_PID OWNER_START LAB_ID"""
+
+import os
+import select
+import sys
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from lab.host import LabError, start_time  # noqa: E402 - the package is found by the line above
+from lab.lab import Lab  # noqa: E402
+
+if __name__ == '__main__':
+    owner, started, name = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    try:
+        descriptor = os.pidfd_open(owner)
+        if start_time(owner) == started:
+            select.select([descriptor], [], [])
+    except OSError:
+        pass  # gone already
+    try:
+        Lab.load(name).down()
+    except LabError:
+        pass  # its owner took it down itself

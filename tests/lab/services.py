@@ -1,0 +1,106 @@
+"""What the lab machines find at the bridge address: NTP on 123, packages on 80, Brand Portal on 443."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from .host import LabError, Process, run
+
+STANDINS = Path(__file__).parents[1] / 'standins'
+
+# -x in the command, no CAP_SYS_TIME in the process: this machine's clock is read, never set.
+NTP_CONFIGURATION = '''\
+local stratum 1
+allow
+bindaddress {address}
+port 123
+cmdport 0
+pidfile {folder}/chronyd.pid
+'''
+
+
+class Services:
+    """Start, stop and ask the services of one lab. `which` is a word: ntp, packages, brand_portal."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.folder = lab.folder / 'services'
+        self.address = lab.network.host
+
+    def process(self, which):
+        return Process(self.folder / f'{which}.json')
+
+    def log(self, which):
+        return self.folder / f'{which}.log'
+
+    def start(self, which, command, answers, timeout=20):
+        """Start a service unless it runs; come back when it answers."""
+        self.folder.mkdir(exist_ok=True)
+        process = self.process(which)
+        if process.pid:
+            return
+        process.start(command, self.lab.network.namespace, self.log(which), dict(os.environ, PYTHONUNBUFFERED='1'))
+        deadline = time.monotonic() + timeout
+        while not answers():
+            if not process.pid or time.monotonic() > deadline:
+                process.stop()
+                raise LabError(f'{which} did not start. Its log:\n{self.log(which).read_text(errors="replace")[-2000:]}')
+            time.sleep(0.05)
+
+    def stop(self, which):
+        self.process(which).stop()
+
+    def start_ntp(self):
+        binary = self.lab.image.chronyd
+        self.folder.mkdir(exist_ok=True)
+        configuration = self.folder / 'chrony.conf'
+        configuration.write_text(NTP_CONFIGURATION.format(address=self.address, folder=self.folder))
+        # in its own mount of nothing: run by the loader it was unpacked with, as root because it owns nothing else
+        self.start('ntp', [binary / 'loader', '--library-path', binary, binary / 'chronyd', '-x', '-d', '-u', 'root',
+                           '-f', configuration], self.ntp_answers)
+
+    def ntp_answers(self):
+        """Whether one NTP question (RFC 5905, version 4, client) gets a server's answer of stratum 1."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as question:
+            question.settimeout(0.3)
+            try:
+                question.connect((self.address, 123))
+                question.send(b'\x23' + bytes(39) + os.urandom(8))
+                answer = question.recv(512)
+            except OSError:
+                return False
+        return len(answer) >= 48 and answer[0] & 7 == 4 and answer[1] == 1
+
+    def start_packages(self):
+        """The image's packages under a Release file of today, so that a clock in the past sees "not valid yet"."""
+        folder = self.folder / 'packages'
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(self.lab.image.packages / 'Packages', folder)
+        if not (folder / 'pool').exists():
+            (folder / 'pool').symlink_to(self.lab.image.packages / 'pool')
+        week = time.strftime('%a, %d %b %Y %H:%M:%S UTC', time.gmtime(time.time() + 7 * 86400))
+        release = run('apt-ftparchive', '-o', 'APT::FTPArchive::Release::Origin=lab',
+                      '-o', f'APT::FTPArchive::Release::Suite={self.lab.image.suite}',
+                      '-o', f'APT::FTPArchive::Release::Valid-Until={week}', 'release', folder, stderr=subprocess.DEVNULL)
+        (folder / 'Release').write_text(release)
+        self.start('packages', [self.lab.python, '-m', 'http.server', '--bind', self.address, '--directory', folder, '80'],
+                   lambda: self.listens(80))
+
+    def start_brand_portal(self, cert, clock_offset):
+        if cert not in ('long', 'short'):
+            raise LabError(f'certificate {cert!r}: long (2010 to 2040) or short (90 days)')
+        tls = self.lab.certificates()
+        self.start('brand_portal', [self.lab.python, STANDINS / 'brand_portal.py', '--listen', f'{self.address}:443',
+                                    '--cert', tls / f'{cert}.pem', '--key', tls / f'{cert}.key', '--tenant', self.lab.tenant,
+                                    '--public-key', tls / 'agent.pub', '--clock-offset', str(clock_offset),
+                                    '--log', self.folder / 'brand_portal.requests'], lambda: self.listens(443))
+
+    def listens(self, port):
+        try:
+            socket.create_connection((self.address, port), timeout=0.5).close()
+        except OSError:
+            return False
+        return True
