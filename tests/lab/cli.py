@@ -100,7 +100,7 @@ def parser():
     starting.add_argument('--tenant', default='acme')
     starting.add_argument('--python', default=sys.executable, help='a Python with PyJWT and cryptography, for the stand-in')
     starting.add_argument('--brand-portal', nargs='?', const='long', choices=['long', 'short'], help='start the stand-in')
-    starting.add_argument('--aem', nargs='?', const='', metavar='SCENARIO', help='put the stand-in of AEM on every machine')
+    starting.add_argument('--aem', nargs='?', const='real', metavar='SCENARIO', help='put the stand-in of AEM on every machine')
     command('down', down, 'end labs and remove what they left').add_argument('lab', nargs='*', help='all when none is named')
     command('list', show, 'the labs and their machines')
     for name, does, text in (('exec', execute, 'run a command in a machine'), ('ssh', ssh, 'log in to a machine')):

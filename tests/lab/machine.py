@@ -10,6 +10,8 @@ import time
 from datetime import datetime, timezone
 from pathlib import Path
 
+from . import aem
+from .fingerprint import __file__ as FINGERPRINT
 from .host import LabError, Process, run
 
 KERNEL = Path(__file__).parent / 'kernel'
@@ -120,9 +122,11 @@ class Machine:
         return self.lab.ssh_args
 
     def ssh(self, command, user='root', check=True, input=None, timeout=120):  # noqa: A002 - as in subprocess.run
-        """Run a shell command in the guest; returns the CompletedProcess (text)."""
+        """Run a shell command in the guest, `input` (text or bytes) on its stdin; returns the CompletedProcess (text)."""
+        given = input.encode() if isinstance(input, str) else input or b''
         done = subprocess.run(['ssh', *self.ssh_args, '-i', str(self.lab.image.key), f'{user}@{self.address}', command],
-                              input='' if input is None else input, text=True, check=False, timeout=timeout, capture_output=True)
+                              input=given, check=False, timeout=timeout, capture_output=True)
+        done.stdout, done.stderr = (text.decode(errors='replace') for text in (done.stdout, done.stderr))
         if check and done.returncode:
             raise LabError(f'{self.name}: {command!r} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}')
         return done
@@ -174,3 +178,25 @@ class Machine:
         word = kernel_clock(clock) or '+0'
         when = word if word.startswith('@') else '@{:.6f}'.format(time.time() + int(word))
         self.ssh(f"grep -q 'User Mode Linux' /proc/cpuinfo && date -u -s {shlex.quote(when)}")
+
+    # what is on it
+
+    def deploy_aem(self, **settings):
+        """Put the stand-in of AEM on it (http://localhost:4502, admin/admin) and wait until it is ready.
+
+        `settings` are keys of the stand-in's configuration, say `scenario` or `lease`; see tests/standins/aem.py.
+        """
+        aem.deploy(self, **settings)
+
+    def configure_aem(self, **settings):
+        """Change keys of the stand-in's configuration; they hold from its next request."""
+        aem.configure(self, **settings)
+
+    def wait_aem(self):
+        """Wait until AEM's login page answers, say after a reboot."""
+        aem.wait(self)
+
+    def fingerprint(self):
+        """What the machine is like: packages, /etc, units, boot, offset of its clock. Compare with `fingerprint.changes`."""
+        taken = json.loads(self.ssh('python3 -S -', input=Path(FINGERPRINT).read_text()).stdout)
+        return {**taken, 'clock': self.clock()}
