@@ -21,7 +21,7 @@ import threading
 import time
 import urllib.parse
 from pathlib import Path
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, NamedTuple, Optional
 
 import jwt
 
@@ -35,7 +35,7 @@ except ImportError:  # run as a file
     import web  # type: ignore[no-redef]
     import wire  # type: ignore[no-redef]
 
-DEFAULTS: Dict[str, Any] = {
+DEFAULTS: dict[str, Any] = {
     "listen": ["127.0.0.1", 4502],
     "cert": None,  # with key: HTTPS
     "key": None,
@@ -93,17 +93,17 @@ class Configuration:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._settings: Dict[str, Any] = {}
+        self._settings: dict[str, Any] = {}
         self._settings = self._read()
 
-    def now(self) -> Dict[str, Any]:
+    def now(self) -> dict[str, Any]:
         try:
             self._settings = self._read()
         except (OSError, ValueError) as error:
             print(f"{self._path}: {error}; going on with what it said before", file=sys.stderr, flush=True)
         return self._settings
 
-    def _read(self) -> Dict[str, Any]:
+    def _read(self) -> dict[str, Any]:
         given = json.loads(self._path.read_text(encoding="utf-8"))
         unknown = sorted(set(given) - set(DEFAULTS))
         if unknown:
@@ -123,22 +123,22 @@ class Configuration:
 class Author(NamedTuple):
     """One reading of the configuration, and what follows from it."""
 
-    settings: Dict[str, Any]
+    settings: dict[str, Any]
 
     def now(self) -> float:
         return time.time() + float(self.settings["clock_offset"])
 
-    def stamp(self) -> str:
+    def stamp(self, date_format: str = "") -> str:
         zone = self.settings["stamp_zone_hours"]
         now = time.localtime(self.now()) if zone is None else time.gmtime(self.now() + 3600 * zone)
-        return time.strftime(agent_log.STAMPS[self.settings["date_format"]], now)
+        return time.strftime(agent_log.STAMPS[date_format or self.settings["date_format"]], now)
 
     @property
     def identity(self) -> identity.Identity:
         settings = self.settings
         return identity.of(settings["tenant"], settings["client_id"], settings["client_secret"])
 
-    def known_agents(self) -> Dict[str, agents.Properties]:
+    def known_agents(self) -> dict[str, agents.Properties]:
         settings, who = self.settings, self.identity
         uri = settings["transport_uri"] or agents.brand_portal_uri(settings["tenant"])
         return agents.standard(
@@ -221,8 +221,8 @@ class Aem:
     def __init__(self, configuration: Configuration) -> None:
         self.configuration = configuration
         self._started = time.monotonic()
-        self._logs: Dict[str, List[agent_log.Line]] = {}
-        self._healed: Dict[str, bool] = {}
+        self._logs: dict[str, list[agent_log.Line]] = {}
+        self._healed: dict[str, bool] = {}
         self._lock = threading.Lock()
 
     def now(self) -> float:
@@ -249,12 +249,12 @@ class Aem:
         return self._get(request, author, path)
 
     @staticmethod
-    def _authenticated(request: web.Request, settings: Dict[str, Any]) -> bool:
+    def _authenticated(request: web.Request, settings: dict[str, Any]) -> bool:
         credentials = web.basic_credentials(request.headers.get("Authorization") or "")
         return credentials == (settings["user"], settings["password"])
 
     @staticmethod
-    def _ask_to_log_in(request: web.Request, settings: Dict[str, Any]) -> None:
+    def _ask_to_log_in(request: web.Request, settings: dict[str, Any]) -> None:
         agent = request.headers.get("User-Agent") or ""
         browser = "Mozilla" in agent or "Opera" in agent
         if browser or settings["login_page"] == "redirect":
@@ -397,7 +397,7 @@ def serve(configuration: Configuration, lease_lost: Callable[[str], None] = _sto
     if settings["cert"]:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(settings["cert"], settings["key"])
-    address: Tuple[str, int] = (settings["listen"][0], int(settings["listen"][1]))
+    address: tuple[str, int] = (settings["listen"][0], int(settings["listen"][1]))
     server = web.Server(address, application, application.now, tls, log=settings["log"])
     if settings["lease"]:
         threading.Thread(target=keep_lease, args=(application.now, lease_lost), daemon=True).start()
@@ -409,7 +409,7 @@ def main() -> None:
     parser.add_argument("--config", required=True, type=Path)
     options = parser.parse_args()
     server = serve(Configuration(options.config))
-    print("AEM stand-in at port %d" % server.server_port, flush=True)
+    print(f"AEM stand-in at port {server.server_port}", flush=True)
     server.serve_forever()
 
 

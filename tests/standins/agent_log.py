@@ -1,10 +1,11 @@
 # Copyright: (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+# ruff: noqa: UP006, UP031, UP035  (nothing newer than Python 3.6 here)
 """What a replication agent writes during a test, and the two pages that show it.
 
-A test page (`<agent>.test.html`) shows every line as `DATE - MESSAGE`; a log page (`<agent>.log.html`) shows the lines of
-level INFO and above as `DATE - LEVEL - AGENT : MESSAGE`. Both are always HTTP 200.
+A test page (`<agent>.test.html`) shows every line as `DATE - MESSAGE`; a log page (`<agent>.log.html`) shows the lines
+of level INFO and above as `DATE - LEVEL - AGENT : MESSAGE`. Both are always HTTP 200.
 
 Standard library only, and nothing newer than Python 3.6: the tests of the reader use it on every Python it runs on.
 """
@@ -15,12 +16,26 @@ from xml.sax.saxutils import escape
 DASHES = "-" * 48
 STAMPS = {"dotted": "%d.%m.%Y %H:%M:%S", "iso": "%Y-%m-%d %H:%M:%S"}  # seen 2014-2017; seen on 6.5
 
-Line = NamedTuple("Line", [("stamp", str), ("level", str), ("text", str)])
-Answer = NamedTuple(
-    "Answer",
-    [("version", str), ("status", int), ("reason", str), ("headers", List[Tuple[str, str]]), ("body", str)],
-)
-Verdict = NamedTuple("Verdict", [("succeeded", bool), ("message", str)])
+
+class Line(NamedTuple):
+    stamp: str
+    level: str
+    text: str
+
+
+class Answer(NamedTuple):
+    """What the receiver answered; version is HTTP/1.1 or HTTP/1.0."""
+
+    version: str
+    status: int
+    reason: str
+    headers: List[Tuple[str, str]]
+    body: str
+
+
+class Verdict(NamedTuple):
+    succeeded: bool
+    message: str
 
 
 class Markup(NamedTuple):
@@ -30,6 +45,9 @@ class Markup(NamedTuple):
     rule: str = '<hr size="1">'
     upper: bool = False
     escape: Callable[[str], str] = lambda text: escape(text, {'"': "&quot;"})
+
+
+PLAIN = Markup()
 
 
 class Agent(NamedTuple):
@@ -50,7 +68,7 @@ class Journal:
 
     def __init__(self, agent: Agent, stamp: Callable[[], str]) -> None:
         self.agent = agent
-        self.lines = []  # type: List[Line]
+        self.lines: List[Line] = []
         self._stamp = stamp
 
     def write(self, level: str, text: str) -> None:
@@ -90,7 +108,8 @@ class Journal:
         self.error("Failed to get an access token for user: %s msg: %s" % (self.agent.user, message))
 
     def token_refused(self, status: int, response: str) -> None:
-        self.no_token("failed to get access token from authorization server status: %d response: %s" % (status, response))
+        failed = "failed to get access token from authorization server"
+        self.no_token("%s status: %d response: %s" % (failed, status, response))
 
     def sending(self) -> None:
         self.debug(
@@ -152,7 +171,7 @@ class Journal:
 # The pages
 
 
-def test_page(agent: Agent, lines: Iterable[Line], verdict: Optional[Verdict], markup: Markup = Markup()) -> str:
+def test_page(agent: Agent, lines: Iterable[Line], verdict: Optional[Verdict], markup: Markup = PLAIN) -> str:
     """The page of a test; without a verdict it stops where the lines stop."""
     parts = [
         "<html><head><title>AEM Replication</title>",
@@ -169,7 +188,7 @@ def test_page(agent: Agent, lines: Iterable[Line], verdict: Optional[Verdict], m
     return _join(parts, markup)
 
 
-def log_page(agent: Agent, lines: Iterable[Line], markup: Markup = Markup()) -> str:
+def log_page(agent: Agent, lines: Iterable[Line], markup: Markup = PLAIN) -> str:
     """The agent's log, the newest line last; it is kept at level INFO."""
     parts = ["<html><head><title>AEM Replication Log</title></head><body><code>"]
     parts += [
@@ -181,7 +200,7 @@ def log_page(agent: Agent, lines: Iterable[Line], markup: Markup = Markup()) -> 
     return _join(parts, markup)
 
 
-def no_such_agent(name: str, markup: Markup = Markup()) -> str:
+def no_such_agent(name: str, markup: Markup = PLAIN) -> str:
     """What AEM answers for an agent it does not have, and for one that is not active."""
     return "no such agent: %s%s" % (markup.escape(name), markup.line_end)
 

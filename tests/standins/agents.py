@@ -3,21 +3,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The agents of an author: four for Brand Portal, and the company they keep."""
 
-from typing import Any, Dict, List, Optional
+from typing import Any, Optional
 
 ROOT = "/etc/replication/agents.author"
 PUBLISH_URI = "http://localhost:4503/bin/receive?sling:authRequestLogin=1"
 # What AEM's crypto support makes of a password: it must never leave AEM, encrypted or not.
 ENCRYPTED = "{6fd1c2a9b04e77f03c58d1be92a64f10c7735f9d2b81e04a6d3c59e8f7a1b2c4}"
 
-Properties = Dict[str, Any]
+Properties = dict[str, Any]
 
 
 def brand_portal_uri(tenant: str) -> str:
     return f"https://{tenant}.brand-portal.adobe.com/bin/receive?sling:authRequestLogin=1"
 
 
-def brand_portal_names(tenant: str, count: int = 4) -> List[str]:
+def brand_portal_names(tenant: str, count: int = 4) -> list[str]:
     """Four since AEM 6.2 SP1-CFP5 and 6.3.0.2; before, one without a number."""
     if count == 1:
         return [f"mp_replication_agent_default_{tenant}"]
@@ -62,10 +62,10 @@ def standard(
     user: str,
     client_secret: str,
     count: int = 4,
-    changes: Optional[Dict[str, Optional[Properties]]] = None,
-) -> Dict[str, Properties]:
+    changes: Optional[dict[str, Optional[Properties]]] = None,
+) -> dict[str, Properties]:
     """jcr:content of each agent by its name; `changes` adds, alters (property by property) and removes (null)."""
-    agents: Dict[str, Properties] = {
+    agents: dict[str, Properties] = {
         "publish": _page(
             "Default Agent",
             transportUri=PUBLISH_URI,
@@ -125,9 +125,9 @@ def uses_oauth(properties: Properties) -> bool:
     return str(properties.get("enableOauth", "false")).lower() == "true"
 
 
-def tree(agents: Dict[str, Properties]) -> Dict[str, Any]:
+def tree(agents: dict[str, Properties]) -> dict[str, Any]:
     """The repository below /etc/replication/agents.author, as nested nodes."""
-    root: Dict[str, Any] = {
+    root: dict[str, Any] = {
         "jcr:primaryType": "cq:Page",
         "jcr:createdBy": "admin",
         "jcr:content": {
@@ -141,7 +141,7 @@ def tree(agents: Dict[str, Properties]) -> Dict[str, Any]:
     return root
 
 
-def at_depth(node: Dict[str, Any], depth: int) -> Dict[str, Any]:
+def at_depth(node: dict[str, Any], depth: int) -> dict[str, Any]:
     """A node as Sling's JSON renderer shows it: its properties, and `depth` levels of children (-1: all of them)."""
     shown = {}
     for name, value in node.items():

@@ -19,8 +19,9 @@ import secrets
 import ssl
 import time
 import urllib.parse
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, NamedTuple, Optional
 
 import jwt
 
@@ -111,7 +112,7 @@ class BrandPortal:
         self.public_key = public_key
         self.clock_offset = clock_offset
         self.reject_tokens = reject_tokens
-        self._tokens: Dict[str, float] = {}  # access token -> when it expires, by now()
+        self._tokens: dict[str, float] = {}  # access token -> when it expires, by now()
 
     def now(self) -> float:
         return time.time() + self.clock_offset
@@ -165,7 +166,7 @@ class BrandPortal:
 
 def serve(
     application: BrandPortal,
-    listen: Tuple[str, int],
+    listen: tuple[str, int],
     cert: str,
     key: str,
     date: str = "normal",
@@ -188,9 +189,9 @@ def main() -> None:
     parser.add_argument("--public-key", required=True, type=Path, help="agent.pub of ca.py")
     parser.add_argument("--client-id", default="")
     parser.add_argument("--client-secret", default="")
-    parser.add_argument("--clock-offset", type=float, default=0.0, metavar="SECONDS", help="ahead of this machine's clock")
+    parser.add_argument("--clock-offset", type=float, default=0.0, metavar="SECONDS", help="ahead of this machine")
     parser.add_argument("--date", default="normal", help="normal | missing | malformed | aged:SECONDS")
-    parser.add_argument("--reject-tokens", action="store_true", help="answer 401 whatever the token: the user lacks the key")
+    parser.add_argument("--reject-tokens", action="store_true", help="401 whatever the token: the user lacks the key")
     parser.add_argument("--log", help="one JSON line for each request is appended to this file")
     options = parser.parse_args()
     address, _colon, port = options.listen.rpartition(":")

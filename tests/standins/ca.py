@@ -16,8 +16,8 @@ import argparse
 import datetime
 import ipaddress
 import os
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Iterable, List, Tuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -30,7 +30,7 @@ LONG_DATES = (datetime.datetime(2010, 1, 1, tzinfo=UTC), datetime.datetime(2040,
 SHORT_BEFORE = datetime.timedelta(days=10)
 SHORT_AFTER = datetime.timedelta(days=80)
 
-Dates = Tuple[datetime.datetime, datetime.datetime]
+Dates = tuple[datetime.datetime, datetime.datetime]
 
 
 def short_dates() -> Dates:
@@ -38,7 +38,7 @@ def short_dates() -> Dates:
     return now - SHORT_BEFORE, now + SHORT_AFTER
 
 
-def names_for(tenant: str, hosts: Iterable[str] = ()) -> List[str]:
+def names_for(tenant: str, hosts: Iterable[str] = ()) -> list[str]:
     """Every name and address a stand-in may be reached under."""
     return [f"{tenant}.brand-portal.adobe.com", "ims-na1.adobelogin.com", "localhost", "127.0.0.1", *hosts]
 
@@ -103,7 +103,7 @@ def _authority(key) -> x509.Certificate:
     )
 
 
-def _server(names: List[str], dates: Dates, key, authority: x509.Certificate, authority_key) -> x509.Certificate:
+def _server(names: list[str], dates: Dates, key, authority: x509.Certificate, authority_key) -> x509.Certificate:
     # The authority key identifier is what VERIFY_X509_STRICT (the default since Python 3.13) asks for.
     return (
         _builder(_name(names[0]), authority.subject, key.public_key(), dates)

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who a tenant is to Adobe's IMS: what the stand-in of AEM presents and the stand-in of IMS expects."""
 
-from typing import Any, Dict, NamedTuple
+from typing import Any, NamedTuple
 
 IMS = "https://ims-na1.adobelogin.com"
 SCOPE = "ent_brandportal_sdk"
@@ -31,7 +31,7 @@ class Identity(NamedTuple):
         """AEM's own user that holds the private key."""
         return f"mac-{self.tenant}-replication"
 
-    def claims(self, expires: int) -> Dict[str, Any]:
+    def claims(self, expires: int) -> dict[str, Any]:
         """The JWT's body; IMS asks for exp, iss, sub and aud, and for neither iat nor nbf."""
         return {
             "exp": expires,

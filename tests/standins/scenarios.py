@@ -1,13 +1,22 @@
 # Copyright: (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+# ruff: noqa: UP006, UP031, UP035  (nothing newer than Python 3.6 here)
 """Every page of an agent that a reader must understand, and what it must conclude from it: one list.
 
-It drives three things: the stand-in of AEM (`"scenario": NAME`), the tests of the reader, and the documentation's table.
-Standard library only, and nothing newer than Python 3.6.
+It drives three things: the stand-in of AEM (`"scenario": NAME`), the tests of the reader, and the documentation's
+table. Standard library only, and nothing newer than Python 3.6.
+
+    for scenario in SCENARIOS:
+        page = play(scenario, sample_context()).page
+        # page.content_type, page.body (bytes)
+        # scenario.cause, .clock_related, .succeeded, .response_code, .remote_dated
+
+A scenario says what happened (`script`, in the words of agent_log.Journal) and, apart from it, how that reached the
+reader (`markup`, `mangle`, `dress`): so any failure can be had in any bad shape.
 """
 
-from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 try:
     from . import agent_log
@@ -18,7 +27,17 @@ except ImportError:  # run beside aem.py
 
 REAL = "real"  # not scripted: aem.py does what an agent does
 
-Page = NamedTuple("Page", [("content_type", str), ("body", bytes)])
+Headers = Sequence[Tuple[str, str]]
+
+
+class Page(NamedTuple):
+    content_type: str
+    body: bytes
+
+
+class Played(NamedTuple):
+    page: Page
+    lines: List[Line]
 
 
 class Context(NamedTuple):
@@ -26,7 +45,7 @@ class Context(NamedTuple):
 
     agent: Agent
     tenant: str
-    stamp: Callable[[], str]
+    stamp: Callable[[str], str]  # of now, in the format of this name, or in AEM's own when it is ''
     remote_date: str
 
 
@@ -39,7 +58,7 @@ def _as_they_are(lines: List[Line]) -> List[Line]:
 
 
 class Scenario(NamedTuple):
-    """`script` writes the lines; the rest says how they reach the reader and what it must make of them."""
+    """What happened, how it reached the reader, and what a right reader makes of it."""
 
     name: str
     summary: str
@@ -47,27 +66,584 @@ class Scenario(NamedTuple):
     cause: str
     clock_related: str  # yes | likely | no
     succeeded: bool
-    response_code: Optional[int]  # of Brand Portal's answer; None: there was none
+    response_code: Optional[int]  # of Brand Portal's answer; None: the page has none
+    remote_dated: bool  # Brand Portal's Date can be read from the page
     where: str = "test"  # the page it is about: test | log
+    date_format: str = ""
     markup: Markup = Markup()
     mangle: Callable[[List[Line]], List[Line]] = _as_they_are
     dress: Callable[[str], Page] = plain_page
     text: Optional[Callable[[Context], str]] = None  # a page that has no lines
 
 
-def play(scenario: Scenario, context: Context, where: str = "") -> Tuple[Page, List[Line]]:
+def play(scenario: Scenario, context: Context, where: str = "") -> Played:
     """The page as bytes, and the lines the agent's log keeps of it."""
     if scenario.text is not None:
-        return scenario.dress(scenario.text(context)), []
-    journal = Journal(context.agent, context.stamp)
+        return Played(scenario.dress(scenario.text(context)), [])
+    journal = Journal(context.agent, lambda: context.stamp(scenario.date_format))
     verdict = scenario.script(journal, context)
     lines = scenario.mangle(journal.lines)
     if (where or scenario.where) == "log":
         text = agent_log.log_page(context.agent, lines, scenario.markup)
     else:
         text = agent_log.test_page(context.agent, lines, verdict, scenario.markup)
-    return scenario.dress(text), journal.lines
+    return Played(scenario.dress(text), journal.lines)
 
 
-SCENARIOS = []  # type: List[Scenario]
-BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}  # type: Dict[str, Scenario]
+def sample_context() -> Context:
+    """The moment of KA-10565: AEM's log stamp, and Brand Portal's Date two and a half days later."""
+    stamps = {"": "28.02.2017 18:39:51", "dotted": "28.02.2017 18:39:51", "iso": "2017-02-28 18:39:51"}
+    agent = Agent(
+        name="mp_replication_agent0_default_acme",
+        title="acme MP Replication Agent0 Default",
+        user="mac-acme-replication",
+        host="acme.brand-portal.adobe.com",
+        port=-1,
+        transport_uri="https://acme.brand-portal.adobe.com/bin/receive?sling:authRequestLogin=1",
+    )
+    return Context(agent, "acme", stamps.__getitem__, SAMPLE_REMOTE_DATE)
+
+
+SAMPLE_REMOTE_DATE = "Fri, 03 Mar 2017 04:29:05 GMT"
+
+# Brand Portal's answers
+
+_REALM = ("WWW-Authenticate", 'Basic realm="Sling (Development)"')
+_GUARDS: List[Tuple[str, str]] = [
+    ("X-Frame-Options", "SAMEORIGIN"),
+    ("Content-Security-Policy", "default-src 'self' https://*.adobe.com; img-src * data: ; object-src 'self'"),
+    ("Set-Cookie", "renderid=rend2; path=/;Secure"),
+    ("Vary", "User-Agent,Accept-Encoding"),
+]
+_SERVER = ("Server", "Apache/2.4.10 (Unix) Communique/4.2.1")
+
+
+def _answer(
+    context: Context, status: int, reason: str, headers: Headers = (), body: str = "", dated: bool = True
+) -> Answer:
+    date = [("Date", context.remote_date)] if dated else []
+    size = [("Content-Length", str(len(body)))]
+    return Answer("HTTP/1.1", status, reason, date + [_SERVER] + list(headers) + _GUARDS + size, body)
+
+
+def accepted(context: Context, headers: Headers = ()) -> Answer:
+    plain = ("Content-Type", "text/plain;charset=UTF-8")
+    return _answer(context, 200, "OK", [plain] + list(headers), "ReplicationAction TEST ok.")
+
+
+def unauthorized(context: Context, headers: Headers = (), dated: bool = True) -> Answer:
+    return _answer(context, 401, "Unauthorized", [_REALM] + list(headers), "", dated)
+
+
+def ims(error: str, description: str) -> str:
+    return '{"error":"%s","error_description":"%s"}' % (error, description)
+
+
+# What happened: scripts
+
+Script = Callable[[Journal, Context], Optional[Verdict]]
+EXPIRED = ims("invalid_grant", "JWT has expired")
+
+
+def succeeds(*headers: Tuple[str, str], body_split: bool = False) -> Script:
+    """A token is had and the test is delivered; `headers` stand in the answer as well."""
+
+    def script(journal: Journal, context: Context) -> Verdict:
+        journal.opening()
+        journal.token()
+        journal.sending()
+        return journal.answered(accepted(context, headers), body_split)
+
+    return script
+
+
+def refused(status: int, response: str, *headers: Tuple[str, str], dated: bool = True) -> Script:
+    """IMS refuses the JWT; AEM posts without a token and gets a 401, with `headers` and with or without a Date."""
+
+    def script(journal: Journal, context: Context) -> Verdict:
+        journal.opening()
+        journal.token_refused(status, response)
+        journal.sending()
+        return journal.answered(unauthorized(context, headers, dated))
+
+    return script
+
+
+def not_accepted(*headers: Tuple[str, str]) -> Script:
+    """A token is had, and Brand Portal says 401 all the same."""
+
+    def script(journal: Journal, context: Context) -> Verdict:
+        journal.opening()
+        journal.token()
+        journal.sending()
+        return journal.answered(unauthorized(context, headers))
+
+    return script
+
+
+def tokenless(message: str) -> Script:
+    """AEM gets no token for a reason of its own, posts without and gets a 401."""
+
+    def script(journal: Journal, context: Context) -> Verdict:
+        journal.opening()
+        journal.no_token(message.replace("USER", context.agent.user))
+        journal.sending()
+        return journal.answered(unauthorized(context))
+
+    return script
+
+
+def unreachable(exception: str, also_ims: bool = True) -> Script:
+    """Neither IMS nor Brand Portal can be asked, or only Brand Portal cannot."""
+
+    def script(journal: Journal, context: Context) -> Verdict:
+        journal.opening()
+        if also_ims:
+            journal.no_token(exception.replace("HOST", "ims-na1.adobelogin.com"))
+        else:
+            journal.token()
+        journal.sending()
+        return journal.not_sent(exception.replace("HOST", context.agent.host))
+
+    return script
+
+
+def answered(status: int, reason: str, body: str = "") -> Script:
+    """A token was had, and Brand Portal (or somebody before it) says something else than 200."""
+
+    def script(journal: Journal, context: Context) -> Verdict:
+        journal.opening()
+        journal.token()
+        journal.sending()
+        return journal.answered(_answer(context, status, reason, [], body))
+
+    return script
+
+
+def _transfer_failed(exception: str) -> Script:
+    """The agent gave up before it sent anything."""
+
+    def script(journal: Journal, context: Context) -> Verdict:
+        journal.opening()
+        action = "ReplicationAction{type=TEST, path[0]='/content', userId='admin', revision='null'}"
+        failed = "Transfer failed for %s. %s" % (action, exception.replace("USER", context.agent.user))
+        journal.error(failed)
+        return journal.broken("com.day.cq.replication.ReplicationException: " + failed)
+
+    return script
+
+
+def _oauth_not_initialized(journal: Journal, context: Context) -> Verdict:
+    journal.opening()
+    journal.error("No OAuth token available. OAuth not initialized")
+    journal.sending()
+    return journal.answered(unauthorized(context))
+
+
+def _access_denied(journal: Journal, context: Context) -> Verdict:
+    """The answer is 200, and the receiver's word in it is no all the same."""
+    journal.opening()
+    journal.token()
+    journal.sending()
+    denied = "Repository error during node import: Access denied"
+    answer = _answer(context, 200, "OK", [], "error: com.day.cq.replication.ReplicationException: %s" % denied)
+    journal.info("sent. Response: 200 OK")
+    journal.error("Replication (TEST) of /content not successful. Conversation follows")
+    journal.dump("ERROR", answer)
+    return journal.over(False, denied)
+
+
+def _contradicted(journal: Journal, context: Context) -> Verdict:
+    """200, and yet the agent calls it a failure and says no more."""
+    journal.opening()
+    journal.token()
+    journal.sending()
+    journal.info("sent. Response: 200 OK")
+    journal.error("Replication (TEST) of /content not successful. Conversation follows")
+    journal.dump("ERROR", accepted(context))
+    return journal.over(False, "Replication (TEST) of /content not successful.")
+
+
+def _then(*scripts: Script) -> Script:
+    """One after the other on one page; the last one's verdict is the page's."""
+
+    def script(journal: Journal, context: Context) -> Optional[Verdict]:
+        verdict = None
+        for one in scripts:
+            verdict = one(journal, context)
+        return verdict
+
+    return script
+
+
+def _huge(line_count: int, status: int) -> Script:
+    def script(journal: Journal, context: Context) -> Verdict:
+        journal.opening()
+        if status == 200:
+            journal.token()
+        else:
+            journal.token_refused(400, EXPIRED)
+        journal.sending()
+        line = "<p class='filler'>JWT succeeded failed 200 OK 401 Unauthorized %s</p>\n" % ("x" * 400)
+        reason = "OK" if status == 200 else "Unauthorized"
+        return journal.answered(_answer(context, status, reason, [], line * line_count))
+
+    return script
+
+
+# Not one of these may leave a reader in what it returns as the log.
+SECRETS = (
+    "eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjE0ODgzMDc0OTF9.c2lnbmF0dXJl",
+    "p8e-0f6c2b1a-client-secret",
+    "3529326c-1500-4888-a4a3-login-token",
+    "YWRtaW46Y29ycmVjdCBob3JzZQ==",
+)
+
+
+def _secrets_shown(journal: Journal, context: Context) -> Verdict:
+    """An agent at level DEBUG that is careless with what it knows."""
+    token, secret, login, basic = SECRETS
+    journal.opening()
+    form = "client_id=acme&client_secret=%s&jwt_token=%s" % (secret, token)
+    journal.debug("POST https://ims-na1.adobelogin.com/ims/exchange/jwt %s" % form)
+    journal.token_refused(400, EXPIRED)
+    journal.sending()
+    journal.debug("adding header: Authorization:Bearer %s" % token, ">> Authorization: Bearer %s" % token)
+    journal.debug(">> Proxy-Authorization: Basic %s" % basic)
+    return journal.answered(unauthorized(context, [("Set-Cookie", "login-token=%s; Path=/; HttpOnly" % login)]))
+
+
+# How it reached the reader: mangled lines and dressed pages
+
+
+def marks_lost(lines: List[Line]) -> List[Line]:
+    """Some published copies of the article have lost the marks, angle brackets and all."""
+    return [
+        line._replace(text=line.text[2:].lstrip()) if line.text[:2] in (">>", "<<") else line for line in lines
+    ]
+
+
+def headers_lower(lines: List[Line]) -> List[Line]:
+    """As a proxy that speaks HTTP/2 writes the names of headers."""
+
+    def lower(line: Line) -> Line:
+        name, colon, value = line.text.partition(": ")
+        return line._replace(text=name.lower() + colon + value) if name.startswith("<< ") and colon else line
+
+    return [lower(line) for line in lines]
+
+
+def cut_after(words: str, more: int = 0) -> Callable[[str], Page]:
+    """A page that ends in the middle: `more` characters behind the first time these words stand in it."""
+
+    def dress(text: str) -> Page:
+        return plain_page(text[: text.index(words) + len(words) + more])
+
+    return dress
+
+
+def encoded(encoding: str, charset: str) -> Callable[[str], Page]:
+    """The page in another encoding, with a title that shows it; charset '' declares none."""
+
+    def dress(text: str) -> Page:
+        content_type = "text/html" + (";charset=%s" % charset if charset else "")
+        return Page(content_type, text.replace("MP Replication Agent", "MP-R\u00e9plication \u00fc").encode(encoding))
+
+    return dress
+
+
+def broken_utf8(text: str) -> Page:
+    """Declared as UTF-8, with bytes that are not, here and there and in the line that matters."""
+    page = plain_page(text)
+    for words in (b"HttpClient for ", b"msg: ", b"renderid=", b"TEST ok."):
+        page = page._replace(body=page.body.replace(words, b"\xc3\x28" + words + b"\xff"))
+    return page
+
+
+def _twice(text: str) -> str:
+    once = Markup().escape(text)
+    return agent_log.escape(once)
+
+
+def _numeric(text: str) -> str:
+    for character in "&<>\"'":
+        text = text.replace(character, "\0%d;" % ord(character))
+    return text.replace("\0", "&#")
+
+
+_EXPIRES = refused(400, EXPIRED)
+_SUCCEEDS = succeeds()
+_UNKNOWN_HOST = "java.net.UnknownHostException: HOST"
+_HANDSHAKE = "javax.net.ssl.SSLHandshakeException: "
+_NOT_YET = _HANDSHAKE + "java.security.cert.CertificateNotYetValidException: NotBefore: Wed Mar 01 00:00:00 UTC 2017"
+_OVER = _HANDSHAKE + "java.security.cert.CertificateExpiredException: NotAfter: Thu Mar 02 23:59:59 UTC 2017"
+_VALIDATION = _HANDSHAKE + (
+    "sun.security.validator.ValidatorException: PKIX path validation failed: "
+    "java.security.cert.CertPathValidatorException: "
+)
+_NO_PATH = _HANDSHAKE + (
+    "sun.security.validator.ValidatorException: PKIX path building failed: "
+    "sun.security.provider.certpath.SunCertPathBuilderException: "
+    "unable to find valid certification path to requested target"
+)
+_UNRECOVERABLE = (
+    "java.lang.SecurityException: java.security.UnrecoverableKeyException: "
+    "Could not decrypt key: Could not decrypt data."
+)
+_KEYSTORE = "com.adobe.granite.keystore.KeyStoreNotInitialisedException: Uninitialised key store for user USER"
+_ANCHORS = (
+    "java.io.IOException: Failed to execute request: java.lang.RuntimeException: Unexpected error: "
+    "java.security.InvalidAlgorithmParameterException: the trustAnchors parameter must be non-empty"
+)
+
+
+# Shorthands for the lists below
+
+
+def _failure(
+    name: str, summary: str, script: Script, code: Optional[int], cause: str = "", clock: str = "no"
+) -> Scenario:
+    """The cause is the name unless it is said; Brand Portal's Date can be read when Brand Portal answered."""
+    return Scenario(name, summary, script, cause or name, clock, False, code, code is not None)
+
+
+def _refusal(name: str, error: str, description: str, clock: str = "no") -> Scenario:
+    """IMS refuses, Brand Portal's 401 follows."""
+    summary = "IMS refuses: %s, %s" % (error, description)
+    return _failure(name, summary, refused(400, ims(error, description)), 401, clock=clock)
+
+
+def _expired(name: str, summary: str, script: Script = _EXPIRES) -> Scenario:
+    """The failure of KA-10565."""
+    return _failure(name, summary, script, 401, "jwt_expired", "yes")
+
+
+def _fine(name: str, summary: str, script: Script = _SUCCEEDS) -> Scenario:
+    return Scenario(name, summary, script, "none", "no", True, 200, True)
+
+
+def _without_lines(name: str, summary: str, text: Callable[[Context], str], cause: str = "unknown") -> Scenario:
+    return Scenario(name, summary, lambda journal, context: None, cause, "no", False, None, False, text=text)
+
+
+# The message table, row by row
+ROWS = [
+    _fine("ok", "The agent delivers its test."),
+    _expired("jwt_expired", "KA-10565: IMS finds the JWT's exp in its past."),
+    _refusal("token_expired", "invalid_token", "The token has expired", "likely"),
+    _failure(
+        "certificate_not_yet_valid", "TLS fails: for AEM's clock the certificates are not valid yet.",
+        unreachable(_NOT_YET), None, clock="likely",
+    ),
+    _failure(
+        "certificate_expired", "TLS fails: for AEM's clock the certificates have expired.",
+        unreachable(_OVER), None, clock="likely",
+    ),
+    _failure(
+        "certificate_dates", "The same from a Java that names neither the date nor the direction.",
+        unreachable(_VALIDATION + "validity check failed"), None, clock="likely",
+    ),
+    _failure(
+        "certificate_dates_java7", "The same in the words of Java 7 and early 8.",
+        unreachable(_VALIDATION + "timestamp check failed"), None, "certificate_dates", "likely",
+    ),
+    _failure(
+        "certificate_of_ims_not_yet_valid", "Only the certificate of IMS is younger than AEM's clock.",
+        tokenless(_NOT_YET), 401, "certificate_not_yet_valid", "likely",
+    ),
+    # IMS calls these two invalid_token and invalid_client as well: its description says which it is.
+    _refusal("jwt_signature_mismatch", "invalid_token", "Could not match JWT signature to any of the bindings"),
+    _refusal("invalid_client_secret", "invalid_client", "invalid client_secret parameter"),
+    _refusal(
+        "no_valid_bindings", "invalid_token",
+        "No valid bindings were found for organization and technical account combination",
+    ),
+    _refusal("jwt_malformed", "invalid_token", "JWT token is incorrectly formatted, and can not be decoded."),
+    _refusal("jwt_missing", "invalid_token", "JWT token is missing."),
+    _refusal("invalid_client", "invalid_client", "invalid client_id parameter"),
+    _refusal("invalid_signature", "invalid_signature", "The signature of the JWT is invalid"),
+    _refusal("invalid_scope", "invalid_scope", "Invalid metascope."),
+    _refusal("bad_request", "bad_request", "The request could not be understood"),
+    _failure(
+        "client_not_allowed", "A legacy gateway application that is not allowed any more.",
+        refused(403, '{"error":"This client: 3f2a-acme-bp is no longer allowed to get access token."}'), 401,
+    ),
+    _failure("key_not_accepted", "401 although there is a token.", not_accepted(), 401),
+    _failure("oauth_not_initialized", "There is no access token provider.", _oauth_not_initialized, 401),
+    _failure("keystore_not_initialized", "The user has no key store.", tokenless(_KEYSTORE), 401),
+    _failure(
+        "keystore_not_initialized_at_once", "The same, where it ends the transfer.",
+        _transfer_failed(_KEYSTORE), None, "keystore_not_initialized",
+    ),
+    _failure("unrecoverable_key", "The key store's password is wrong.", tokenless(_UNRECOVERABLE), 401),
+    _failure(
+        "unrecoverable_key_at_once", "The same, where it ends the transfer.",
+        _transfer_failed(_UNRECOVERABLE), None, "unrecoverable_key",
+    ),
+    _failure("trust_anchors_empty", "Java finds no truststore.", _transfer_failed(_ANCHORS), None),
+    _failure(
+        "connection_refused", "Nobody listens there.",
+        unreachable("java.net.ConnectException: Connection refused (Connection refused)"), None,
+    ),
+    _failure("unknown_host", "DNS knows neither IMS nor the tenant.", unreachable(_UNKNOWN_HOST), None),
+    _failure(
+        "unknown_host_of_tenant", "DNS does not know the tenant; the token was had.",
+        unreachable(_UNKNOWN_HOST, also_ims=False), None, "unknown_host",
+    ),
+    _failure(
+        "unknown_host_of_ims", "DNS does not know IMS: Brand Portal's 401 is only the consequence.",
+        tokenless(_UNKNOWN_HOST.replace("HOST", "ims-na1.adobelogin.com")), 401, "unknown_host",
+    ),
+    _failure("pkix_path", "The truststore does not know the authority.", unreachable(_NO_PATH), None),
+    _failure(
+        "connect_timeout", "No connection in time.",
+        unreachable("java.net.SocketTimeoutException: connect timed out"), None, "timeout",
+    ),
+    _failure(
+        "read_timeout", "No answer in time; the token was had.",
+        unreachable("java.net.SocketTimeoutException: Read timed out", also_ims=False), None, "timeout",
+    ),
+    _failure(
+        "no_route", "No way to the address.",
+        unreachable("java.net.NoRouteToHostException: No route to host (Host unreachable)"), None,
+    ),
+    _failure(
+        "connection_reset", "The connection is closed before the answer.",
+        unreachable("java.net.SocketException: Connection reset"), None,
+    ),
+    _failure(
+        "tls_handshake", "TLS cannot be agreed on.",
+        unreachable(_HANDSHAKE + "Received fatal alert: handshake_failure"), None,
+    ),
+    _failure(
+        "proxy_authentication_required", "A proxy between wants a password.",
+        answered(407, "Proxy Authentication Required"), 407,
+    ),
+    _failure(
+        "brand_portal_unavailable", "Brand Portal is out of service.", answered(503, "Service Unavailable"), 503
+    ),
+    _failure("access_denied", "200, and the transport user may not write.", _access_denied, 200),
+    _without_lines(
+        "no_such_agent", "Another name, another run mode, or an agent that is not active.",
+        lambda context: agent_log.no_such_agent(context.agent.name), "no_such_agent",
+    ),
+    _failure("server_error", "Brand Portal itself fails.", answered(500, "Internal Server Error"), 500, "unknown"),
+    _failure(
+        "forbidden", "A firewall's own page in place of Brand Portal's.",
+        answered(403, "Forbidden", "<html><h1>Blocked</h1>\nYour request has been refused.</html>"), 403, "unknown",
+    ),
+    _failure(
+        "ims_down", "IMS answers with a page instead of JSON.",
+        refused(503, "<html><body>Service Unavailable</body></html>"), 401, "unknown",
+    ),
+]
+
+# Words where they mean nothing
+TRAPS = [
+    _expired(
+        "succeeded_in_a_header", "It failed; a cookie and another header say otherwise.",
+        refused(
+            400, EXPIRED,
+            ("Set-Cookie", "last=Replication test <strong>succeeded</strong><br>; path=/"),
+            ("X-Note", "sent. Response: 200 OK; HTTP/1.1 200 OK; ReplicationAction TEST ok."),
+        ),
+    ),
+    _fine(
+        "expired_in_a_header", "It succeeded; headers speak of an expired JWT and of failure.",
+        succeeds(
+            ("X-Last-Error", "Failed to get an access token for user: x msg: " + EXPIRED),
+            ("X-Page", '<hr size="1">Replication test <strong>failed</strong><br>'),
+        ),
+    ),
+    _failure(
+        "expired_in_a_header_of_a_refusal", "401 with a token; a header speaks of an expired JWT.",
+        not_accepted(("X-Last-Error", "invalid_grant: JWT has expired")), 401, "key_not_accepted",
+    ),
+    _fine("retried", "Two conversations on one page: refused, then delivered.", _then(_EXPIRES, _SUCCEEDS)),
+    _expired("refused_twice", "Two conversations on one page.", _then(_EXPIRES, _EXPIRES)),
+    _failure("not_successful_with_200", "200, but the agent calls it a failure.", _contradicted, 200, "unknown"),
+    _fine("body_split", "The body of the answer on two lines.", succeeds(body_split=True)),
+    _expired("secrets_shown", "The agent's log shows tokens and cookies.", _secrets_shown),
+    _expired(
+        "no_remote_date", "Brand Portal's answer has no Date.", refused(400, EXPIRED, dated=False)
+    )._replace(remote_dated=False),
+    _expired(
+        "bad_remote_date", "Brand Portal's Date is no date.",
+        refused(400, EXPIRED, ("Date", "sometime last Tuesday"), dated=False),
+    )._replace(remote_dated=False),
+]
+
+# The same two things, harder to read
+_CLOSED = Markup(line_end="<br/>\n", rule='<hr size="1"/>\n')
+_CRLF = Markup(line_end="<br>\r\n", rule='<hr size="1">\r\n')
+SHAPES = [
+    _expired("marks_lost", "The marks >> and << are gone.")._replace(mangle=marks_lost),
+    _fine("marks_lost_ok", "The marks >> and << are gone.")._replace(mangle=marks_lost),
+    _expired("headers_lower", "Names of headers in small letters.")._replace(mangle=headers_lower),
+    _expired("double_escaped", "Escaped twice.")._replace(markup=Markup(escape=_twice)),
+    _fine("double_escaped_ok", "Escaped twice.")._replace(markup=Markup(escape=_twice)),
+    _expired("numeric_entities", "Escaped by number.")._replace(markup=Markup(escape=_numeric)),
+    _expired("not_escaped", "Not escaped at all.")._replace(markup=Markup(escape=str)),
+    _fine("not_escaped_ok", "Not escaped at all.")._replace(markup=Markup(escape=str)),
+    _expired("iso_stamps", "Stamps as on 6.5.")._replace(date_format="iso"),
+    _fine("iso_stamps_ok", "Stamps as on 6.5.")._replace(date_format="iso"),
+    _expired("line_end_closed", "<br/>, with a new line.")._replace(markup=_CLOSED),
+    _expired("line_end_spaced", "<br />, and <hr>.")._replace(markup=Markup(line_end="<br />", rule="<hr>")),
+    _fine("line_end_crlf", "<br> and CR LF.")._replace(markup=_CRLF),
+    _expired("upper", "Tags in capitals.")._replace(markup=Markup(upper=True)),
+    _fine("upper_ok", "Tags in capitals.")._replace(markup=Markup(upper=True)),
+    _expired("huge", "5 MB.", _huge(11000, 401)),
+    _fine("huge_ok", "5 MB.", _huge(11000, 200)),
+    _expired("latin1", "ISO-8859-1, declared.")._replace(dress=encoded("latin-1", "ISO-8859-1")),
+    _expired("latin1_undeclared", "ISO-8859-1, not declared.")._replace(dress=encoded("latin-1", "")),
+    _expired("latin1_as_utf8", "ISO-8859-1, declared as UTF-8.")._replace(dress=encoded("latin-1", "utf-8")),
+    _expired("utf16", "UTF-16 with a byte order mark, declared.")._replace(dress=encoded("utf-16", "UTF-16")),
+    _fine("utf16_undeclared", "UTF-16 with a byte order mark, not declared.")._replace(dress=encoded("utf-16", "")),
+    _expired("utf8_bom", "UTF-8 with a byte order mark.")._replace(dress=encoded("utf-8-sig", "utf-8")),
+    _expired("unknown_charset", "A charset nobody knows.")._replace(dress=encoded("utf-8", "x-nobody-knows")),
+    _expired("broken_utf8", "Bytes that are not UTF-8.")._replace(dress=broken_utf8),
+    _fine("broken_utf8_ok", "Bytes that are not UTF-8.")._replace(dress=broken_utf8),
+]
+
+# Pages that end in the middle: nothing is proven, but what is there can be read
+CUT = [
+    _expired("cut_after_token_line", "It ends before Brand Portal was asked.")._replace(
+        dress=cut_after("JWT has expired&quot;}"), response_code=None, remote_dated=False
+    ),
+    _expired("cut_in_the_dump", "It ends within a header.")._replace(dress=cut_after("X-Frame-Opt")),
+    _expired("cut_in_the_verdict", "It ends within the last word.")._replace(
+        dress=cut_after("Replication test <strong>fai")
+    ),
+    _fine("cut_after_200", "It ends after the good answer and before the verdict.")._replace(
+        dress=cut_after("sent. Response: 200 OK"), cause="unknown", succeeded=False, remote_dated=False
+    ),
+    _failure("cut_in_an_entity", "It ends within an escaped character.", _EXPIRES, None, "unknown")._replace(
+        dress=cut_after("response: {&qu")
+    ),
+    _without_lines("empty", "Nothing at all.", lambda context: ""),
+    _without_lines(
+        "another_page", "A page that is no test.", lambda context: "<html><h1>Welcome</h1>200 OK, succeeded</html>"
+    ),
+]
+
+# Log pages: level and agent in each line, the newest last, no dump of what went well, no verdict at the end
+LOGS = [
+    scenario._replace(where="log")
+    for scenario in (
+        _expired("log_jwt_expired", "The page KA-10565 quotes."),
+        _expired("log_iso", "The same with the stamps of 6.5.")._replace(date_format="iso"),
+        _expired("log_marks_lost", "The same without >> and <<.")._replace(mangle=marks_lost),
+        _fine("log_ok", "A log of a success.")._replace(remote_dated=False),
+        _fine("log_healed", "Refused before, delivered last.", _then(_EXPIRES, _SUCCEEDS))._replace(
+            remote_dated=False
+        ),
+        _expired("log_broken", "Delivered before, refused last.", _then(_SUCCEEDS, _EXPIRES)),
+        _failure(
+            "log_other_cause_last", "Expired before; now DNS fails.",
+            _then(_EXPIRES, unreachable(_UNKNOWN_HOST)), None, "unknown_host",
+        ),
+    )
+]
+
+SCENARIOS: List[Scenario] = ROWS + TRAPS + SHAPES + CUT + LOGS
+BY_NAME: Dict[str, Scenario] = {scenario.name: scenario for scenario in SCENARIOS}

@@ -15,8 +15,9 @@ import contextlib
 import json
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional
 
 from . import aem as aem_standin
 from . import agents, brand_portal, ca, identity, web
@@ -35,14 +36,14 @@ class Portal(NamedTuple):
 
     @property
     def address(self) -> str:
-        return "127.0.0.1:%d" % self.server.server_port
+        return f"127.0.0.1:{self.server.server_port}"
 
     @property
     def url(self) -> str:
-        return "https://localhost:%d" % self.server.server_port
+        return f"https://localhost:{self.server.server_port}"
 
     @property
-    def requests(self) -> List[Dict[str, Any]]:
+    def requests(self) -> list[dict[str, Any]]:
         return self.server.requests
 
 
@@ -56,14 +57,14 @@ class Aem(NamedTuple):
     def url(self) -> str:
         settings = json.loads(self.path.read_text())
         scheme = "https" if settings.get("cert") else "http"
-        return "%s://localhost:%d%s" % (scheme, self.server.server_port, settings.get("context_path", ""))
+        return f"{scheme}://localhost:{self.server.server_port}{settings.get('context_path', '')}"
 
     @property
-    def requests(self) -> List[Dict[str, Any]]:
+    def requests(self) -> list[dict[str, Any]]:
         return self.server.requests
 
     @property
-    def tested(self) -> List[str]:
+    def tested(self) -> list[str]:
         """The agents that were tested, in the order their tests ended."""
         return [entry["tested"] for entry in self.requests if "tested" in entry]
 
@@ -116,7 +117,7 @@ def running_aem(
 ) -> Iterator[Aem]:
     """AEM's agents carry the tenant's real address; connect_to leads them to the portal, if there is one."""
     tenant = portal.tenant if portal else settings.get("tenant", TENANT)
-    given: Dict[str, Any] = {
+    given: dict[str, Any] = {
         "listen": ["127.0.0.1", 0],
         "user": "admin",
         "password": "correct horse",
@@ -138,5 +139,5 @@ def running_aem(
         yield Aem(server, path, given["user"], given["password"])
 
 
-def brand_portal_agents(tenant: str = TENANT) -> List[str]:
+def brand_portal_agents(tenant: str = TENANT) -> list[str]:
     return agents.brand_portal_names(tenant)

@@ -8,20 +8,22 @@ import email.utils
 import http.server
 import json
 import socket
+import socketserver
 import ssl
 import sys
 import threading
 import time
-from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
+from collections.abc import Iterable
+from typing import Any, Callable, Optional
 
-Headers = Iterable[Tuple[str, str]]
+Headers = Iterable[tuple[str, str]]
 
 
 def http_date(seconds: float) -> str:
     return email.utils.formatdate(int(seconds), usegmt=True)
 
 
-def date_headers(mode: str, now: float) -> List[Tuple[str, str]]:
+def date_headers(mode: str, now: float) -> list[tuple[str, str]]:
     """The Date header, or the way it is broken: normal | missing | malformed | aged:SECONDS (a cache's answer)."""
     kind, _colon, age = mode.partition(":")
     if kind == "missing":
@@ -35,7 +37,7 @@ def date_headers(mode: str, now: float) -> List[Tuple[str, str]]:
     raise ValueError(f"no such way to answer with a Date: {mode}")
 
 
-def basic_credentials(header: str) -> Optional[Tuple[str, str]]:
+def basic_credentials(header: str) -> Optional[tuple[str, str]]:
     scheme, _space, encoded = header.partition(" ")
     if scheme.lower() != "basic":
         return None
@@ -55,7 +57,7 @@ class Server(http.server.ThreadingHTTPServer):
 
     def __init__(
         self,
-        address: Tuple[str, int],
+        address: tuple[str, int],
         application: "Callable[[Request], None]",
         now: Callable[[], float] = time.time,
         tls: Optional[ssl.SSLContext] = None,
@@ -67,16 +69,15 @@ class Server(http.server.ThreadingHTTPServer):
         self.tls = tls
         self.server_name_header = server_name
         self.date_mode = "normal"
-        self.requests: List[Dict[str, Any]] = []
+        self.requests: list[dict[str, Any]] = []
         self._log = log
         self._lock = threading.Lock()
         super().__init__(address, Request)
 
     def server_bind(self) -> None:
         # Not HTTPServer's: that one looks the host's own name up, which waits for DNS on a host that has none.
-        socket_server = super(http.server.HTTPServer, self)
-        socket_server.server_bind()
-        self.server_name, self.server_port = self.server_address[:2]
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         # The handshake belongs to the connection's own thread: a client that never shakes hands blocks nobody.
@@ -94,7 +95,7 @@ class Server(http.server.ThreadingHTTPServer):
         else:
             super().handle_error(request, client_address)
 
-    def record(self, entry: Dict[str, Any]) -> None:
+    def record(self, entry: dict[str, Any]) -> None:
         entry = {"time": round(self.now(), 3), **entry}
         with self._lock:
             self.requests.append(entry)
@@ -114,7 +115,7 @@ class Request(http.server.BaseHTTPRequestHandler):
 
     def parse_request(self) -> bool:
         self.received = self.server.now()
-        self.note: Dict[str, Any] = {}
+        self.note: dict[str, Any] = {}
         return super().parse_request()
 
     def _serve(self) -> None:

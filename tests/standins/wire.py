@@ -9,7 +9,8 @@ import socket
 import ssl
 import time
 import urllib.parse
-from typing import Dict, Mapping, NamedTuple, Optional, Tuple
+from collections.abc import Mapping
+from typing import NamedTuple, Optional
 
 import jwt
 
@@ -62,7 +63,7 @@ def exchange(network: Network, token_url: str, who: identity.Identity, token: st
     return post(network, token_url, {"Content-Type": "application/x-www-form-urlencoded"}, body)
 
 
-def post(network: Network, url: str, headers: Dict[str, str], body: bytes = b"") -> Answer:
+def post(network: Network, url: str, headers: dict[str, str], body: bytes = b"") -> Answer:
     parts = urllib.parse.urlsplit(url)
     host = parts.hostname or ""
     port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -90,7 +91,7 @@ def post(network: Network, url: str, headers: Dict[str, str], body: bytes = b"")
 
 
 def _connect(network: Network, host: str, port: int) -> socket.socket:
-    address: Tuple[str, int] = (host, port)
+    address: tuple[str, int] = (host, port)
     if host in network.connect_to:
         name, _colon, number = network.connect_to[host].partition(":")
         address = (name, int(number or port))
