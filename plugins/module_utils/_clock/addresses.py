@@ -1,0 +1,150 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Names and addresses: what the user writes, and what the resolver makes of it, without ever waiting for it."""
+
+import ipaddress
+import queue
+import re
+import socket
+import threading
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption
+
+from typing import List, NamedTuple, Optional, Tuple, Union
+
+_NAME = re.compile(r'[^\s\x00-\x2c/:;<=>?@\[\\\]^`{|}~\x7f]{1,253}')
+
+
+class Endpoint(NamedTuple):
+    """Host (a name or an address without brackets) and port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return join(self.host, self.port)
+
+
+class Address(NamedTuple):
+    """One address a name stands for: the family and the socket address that socket.connect() takes."""
+
+    family: int
+    sockaddr: tuple
+
+    def __str__(self) -> str:
+        return join(self.sockaddr[0], self.sockaddr[1])
+
+
+class Resolved(NamedTuple):
+    """The resolver's answer for an endpoint: its addresses in the resolver's order, or the reason there are none."""
+
+    endpoint: Endpoint
+    addresses: Tuple[Address, ...]
+    reason: str
+
+
+def join(host: str, port: int) -> str:
+    """``host:port``, an IPv6 address in brackets."""
+    return f'[{host}]:{port}' if ':' in host else f'{host}:{port}'
+
+
+def parse_endpoint(text: str, default_port: int, option: str) -> Endpoint:
+    """``host``, ``host:port``, ``[v6]``, ``[v6]:port`` or a bare IPv6 address.
+
+    Raises BadOption, naming the option, when it is none of them.
+    """
+    text = text.strip()
+    bracketed = re.fullmatch(r'\[([^\]]*)\](?::([0-9]+))?', text)
+    if bracketed:
+        host, port = bracketed.groups()
+        if not _is_ip(host, 6):
+            raise BadOption(f'{option}: {text!r} has no IPv6 address between its brackets.')
+    elif text.count(':') > 1:
+        host, port = text, None
+        if not _is_ip(host, 6):
+            raise BadOption(f'{option}: {text!r} is neither "host:port" nor an IPv6 address. '
+                            'Write an IPv6 address with a port as "[2001:db8::1]:123".')
+    else:
+        host, colon, port = text.partition(':')
+        if colon and not re.fullmatch('[0-9]{1,5}', port):
+            raise BadOption(f'{option}: the port in {text!r} is no number.')
+        if not _NAME.fullmatch(host):
+            raise BadOption(f'{option}: {text!r} names no host. Write "host", "host:port" or "[IPv6 address]:port".')
+    number = int(port) if port else default_port
+    if not 1 <= number <= 65535:
+        raise BadOption(f'{option}: the port in {text!r} is not between 1 and 65535.')
+    return Endpoint(host.rstrip('.').lower() or host, number)
+
+
+def _ip(host: str) -> Optional[Union[ipaddress.IPv4Address, ipaddress.IPv6Address]]:
+    try:
+        return ipaddress.ip_address(host.partition('%')[0])
+    except ValueError:
+        return None
+
+
+def _is_ip(host: str, version: int) -> bool:
+    address = _ip(host)
+    return address is not None and address.version == version
+
+
+def is_loopback(address: Address) -> bool:
+    ip = _ip(address.sockaddr[0])
+    return ip is not None and ip.is_loopback
+
+
+def is_near(address: Address) -> bool:
+    """A private, link-local or loopback address: the user's own server, not the public's."""
+    ip = _ip(address.sockaddr[0])
+    return ip is not None and (ip.is_private or ip.is_link_local or ip.is_loopback)
+
+
+class Resolver:
+    """Resolves in daemon threads: a resolver that hangs costs its own thread, never anybody's deadline."""
+
+    def __init__(self, socket_type: int) -> None:
+        self._type = socket_type
+        self._answers = queue.Queue()  # type: queue.Queue[Resolved]
+
+    def ask(self, endpoint: Endpoint) -> None:
+        """Begin to resolve; the answer comes out of answers(). Addresses need no thread."""
+        if _ip(endpoint.host) is not None:
+            self._answers.put(resolve(endpoint, self._type))
+            return
+        thread = threading.Thread(target=lambda: self._answers.put(resolve(endpoint, self._type)), daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            self._answers.put(Resolved(endpoint, (), f'the name could not be resolved ({error})'))
+
+    def answers(self) -> List[Resolved]:
+        """The answers that have come since the last call."""
+        come = []
+        while True:
+            try:
+                come.append(self._answers.get_nowait())
+            except queue.Empty:
+                return come
+
+    def wait(self, seconds: float) -> Optional[Resolved]:
+        """The next answer, or None when the time is up."""
+        try:
+            return self._answers.get(timeout=max(0.0, seconds))
+        except queue.Empty:
+            return None
+
+
+def resolve(endpoint: Endpoint, socket_type: int) -> Resolved:
+    """Ask the system's resolver, which may take its time. /etc/services is not needed: the port is a number."""
+    try:
+        found = socket.getaddrinfo(endpoint.host, endpoint.port, 0, socket_type)
+    except (OSError, UnicodeError, ValueError) as error:
+        said = getattr(error, 'strerror', None) or str(error)
+        return Resolved(endpoint, (), f'the name does not resolve ({said})')
+    addresses = []  # type: List[Address]
+    for family, _type, _protocol, _canonical, sockaddr in found:
+        address = Address(family, sockaddr)
+        if family in (socket.AF_INET, socket.AF_INET6) and address not in addresses:
+            addresses.append(address)
+    return Resolved(endpoint, tuple(addresses), '' if addresses else 'the name has no address')

@@ -1,0 +1,28 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The clock wing's own errors: nothing else leaves it, whatever a server or a user sends."""
+
+
+class ClockError(Exception):
+    """Base of the wing's errors. Its text is one or two sentences for people: fact, option, next step."""
+
+
+class BadOption(ClockError):
+    """A module option that cannot be used; found before anything is sent."""
+
+
+class NtplibMissing(ClockError):
+    """ntplib is neither on this host nor carried from the controller."""
+
+
+class BadDate(ClockError):
+    """A text that is no HTTP date (RFC 9110 §5.6.7)."""
+
+
+class Unusable(ClockError):
+    """A source or a single reply that must not be believed; its text is the reason shown to the user."""
+
+
+class CannotSetClock(ClockError):
+    """This host's clock cannot be set from here; its text says whose clock it is."""

@@ -1,0 +1,242 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a service's Date header proves about the host's clock.
+
+Date is the service's clock cut to the second (RFC 9110 §6.6.1). A reply therefore proves
+    Date - t_received  <=  offset  <=  Date + 1 - t_sent      (seconds, service - host)
+and replies whose second edge falls in the middle of what is left halve it, down to the round trip.
+"""
+
+import http.client
+import re
+import socket
+import ssl
+import time
+import urllib.parse
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.addresses import Endpoint, parse_endpoint
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadDate, BadOption, Unusable
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.imf_date import iso_utc, parse_http_date
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.interval import Interval
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import Source, make_source, words_for
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.system_clock import Anchor
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.tls import (
+    Connection, Connector, DatesRefused, Trust, proxy_for,
+)
+
+from typing import NamedTuple, Optional
+
+PORT = 443
+
+# Two answers may contradict each other by so much: a service is many machines, each with a clock of its own. Seconds.
+_MACHINES_DIFFER = 0.25
+_MOST_REQUESTS = 30
+
+
+class Target(NamedTuple):
+    """A URL whose server's Date is asked for."""
+
+    url: str
+    endpoint: Endpoint
+    path: str
+
+
+class Answer(NamedTuple):
+    """The headers that matter."""
+
+    date: int  # Unix seconds
+    age: Optional[int]  # seconds since a cache got it from the origin; None: straight from the origin
+    stays_open: bool
+
+
+def parse_url(url: str) -> Target:
+    """Raises BadOption for anything but an https URL of a host without credentials."""
+    shown = re.sub('//[^/@]*@', '//', url)
+    if re.search(r'[\x00-\x20\x7f]', url):
+        raise BadOption(f'https_urls: {shown!r} has a space or a control character in it.')
+    try:
+        parts = urllib.parse.urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise BadOption(f'https_urls: {shown!r} is no URL.') from None
+    if parts.scheme != 'https':
+        raise BadOption(f'https_urls: {shown!r} is no https:// URL. Only a TLS connection proves whose Date it is.')
+    if parts.username is not None or parts.password is not None:
+        raise BadOption(f'https_urls: {shown!r} was given with credentials. A Date needs none; leave them out.')
+    if not host:
+        raise BadOption(f'https_urls: {shown!r} names no host.')
+    text = f'[{host}]:{port or PORT}' if ':' in host else f'{host}:{port or PORT}'
+    path = (parts.path or '/') + ('?' + parts.query if parts.query else '')
+    return Target(url, parse_endpoint(text, PORT, 'https_urls'), urllib.parse.quote(path, safe="/?%:@!$&'()*+,;=~"))
+
+
+def prove(date: int, age: Optional[int], sent: float, received: float) -> Interval:
+    """The offset that one reply allows. sent, received: the host's Unix time before and after. RFC 9110 §6.6.1.
+
+    A cached reply's Date is older by its Age. Age is cut (or rounded) to seconds as well, by the cache, which costs
+    one more second on either side (RFC 9111 §5.1).
+    """
+    if age is None:
+        return Interval(date - received, date + 1 - sent)
+    return Interval(date + max(0, age - 1) - received, date + age + 2 - sent)
+
+
+def next_edge(offset: Interval, round_trip: float, now: float) -> float:
+    """When to send the next request (host's Unix time): its half-way meets the service's edge of a second.
+
+    If the offset were the middle of the interval, the service's clock would read a whole second at that moment: so
+    the reply tells in which half the offset is.
+    """
+    phase = (now + round_trip / 2 + offset.middle) % 1.0
+    return now + (1.0 - phase) % 1.0
+
+
+class Question:
+    """Asks one URL for the time. run() in a thread; abort() from outside ends it."""
+
+    def __init__(self, target: Target, trust: Trust, anchor: Anchor, deadline: float, max_skew: float,
+                 wanted_width: float) -> None:
+        """deadline: monotonic. It ends when the interval clears max_skew and is no wider than wanted_width (s)."""
+        self._target, self._trust, self._anchor, self._deadline = target, trust, anchor, deadline
+        self._max_skew, self._wanted_width = max_skew, wanted_width
+        self._connector = Connector(deadline, anchor.monotonic)
+        self._source = make_source(target.url, 'https')
+
+    def abort(self) -> None:
+        self._connector.abort()
+
+    def run(self) -> Source:
+        """The source, with a reason instead of an interval when it cannot be used. Raises nothing."""
+        try:
+            connection = self._connect()
+            try:
+                self._ask(connection)
+            finally:
+                connection.socket.close()
+        except Unusable as error:
+            self._source['reason'] = str(error)
+            self._source['_silent'] = self._anchor.monotonic() >= self._deadline
+        except BadOption as error:
+            self._source['reason'] = str(error)
+        except Exception as error:  # pylint: disable=broad-except  # a thread's last resort: nobody else would hear it
+            self._source['reason'] = f'it could not be asked: {type(error).__name__}: {error}'
+        return self._source
+
+    def _connect(self) -> Connection:
+        proxy = proxy_for(self._target.endpoint.host)
+        try:
+            connection = self._connector.connect(self._target.endpoint, self._trust, proxy, check_dates=True)
+        except DatesRefused as refused:
+            try:
+                connection = self._connector.connect(self._target.endpoint, self._trust, proxy, check_dates=False)
+            except DatesRefused:
+                raise Unusable(str(refused)) from None
+        self._source.update(address=connection.address, tls_verified=connection.verified,
+                            tls_dates_checked=connection.dates_checked)
+        return connection
+
+    def _ask(self, connection: Connection) -> None:
+        proven, fastest = None, None  # type: Optional[Interval], Optional[float]
+        for _request in range(_MOST_REQUESTS):
+            try:
+                sent, answer, received = self._exchange(connection.socket)
+            except Unusable:
+                if proven is None:
+                    raise
+                break
+            interval = prove(answer.date, answer.age, self._anchor.at(sent), self._anchor.at(received))
+            self._check_validity(connection, answer)
+            if proven is not None and not proven.overlaps(interval):
+                gap = proven.gap(interval)
+                if gap > _MACHINES_DIFFER:
+                    raise Unusable(f'its clock moved by {gap:.3f} s or more between two of its answers')
+                proven = Interval(min(proven.low, interval.low), max(proven.high, interval.high))
+                self._note(proven, fastest, sent, received)
+                break
+            proven = interval if proven is None else proven.intersection(interval)
+            fastest = received - sent if fastest is None else min(fastest, received - sent)
+            self._note(proven, fastest, sent, received)
+            if not answer.stays_open or not self._worth_more(proven, fastest):
+                break
+
+    def _note(self, proven: Interval, fastest: Optional[float], sent: float, received: float) -> None:
+        stray = (received - sent) * self._anchor.drift_rate() + 2e-6
+        self._source.update(offset=proven.middle, low=proven.low - stray, high=proven.high + stray, delay=fastest,
+                            samples=self._source['samples'] + 1)
+
+    def _worth_more(self, proven: Interval, round_trip: float) -> bool:
+        """Wait for the moment of the next request, if there is to be one."""
+        if proven.clears(self._max_skew) and proven.width <= self._wanted_width:
+            return False
+        if proven.width <= 2 * round_trip + 0.01:
+            return False
+        now = self._anchor.now()
+        pause = next_edge(proven, round_trip, now) - now
+        if self._anchor.monotonic() + pause + 3 * round_trip >= self._deadline:
+            return False
+        time.sleep(pause)
+        return True
+
+    def _exchange(self, connection: ssl.SSLSocket):
+        """(sent, answer, received), both moments monotonic."""
+        head = (f'HEAD {self._target.path} HTTP/1.1\r\nHost: {self._host_header()}\r\nUser-Agent: aemops.brand_portal\r\n'
+                'Accept: */*\r\nCache-Control: no-cache\r\nPragma: no-cache\r\n\r\n').encode('ascii')
+        connection.settimeout(self._connector.left())
+        sent = self._anchor.monotonic()
+        try:
+            connection.sendall(head)
+            response = http.client.HTTPResponse(connection, method='HEAD')
+            try:
+                response.begin()
+                received = self._anchor.monotonic()
+                answer = read_headers(response)
+            finally:
+                response.close()
+        except socket.timeout as error:
+            raise Unusable('no answer within the time') from error
+        except http.client.HTTPException as error:
+            raise Unusable(f'its answer is no HTTP ({type(error).__name__})') from error
+        except (OSError, ValueError) as error:
+            self._connector.left()
+            raise Unusable(f'no answer: {words_for(error)}') from error
+        if received > self._deadline:
+            raise Unusable('no answer within the time')
+        return sent, answer, received
+
+    def _host_header(self) -> str:
+        endpoint = self._target.endpoint
+        name = f'[{endpoint.host}]' if ':' in endpoint.host else endpoint.host.encode('idna').decode('ascii')
+        return name if endpoint.port == PORT else f'{name}:{endpoint.port}'
+
+    def _check_validity(self, connection: Connection, answer: Answer) -> None:
+        """A certificate whose dates the suspect clock could not judge is judged by the Date it vouches for."""
+        if not connection.verified or connection.dates_checked:
+            return
+        if connection.validity is None:
+            raise Unusable('its certificate does not say from when to when it is valid')
+        since, until = connection.validity
+        if not since <= answer.date + (answer.age or 0) <= until:
+            raise Unusable(f"its certificate (valid from {iso_utc(since)} to {iso_utc(until)}) is not valid at the "
+                           f"service's own time, {iso_utc(answer.date)}")
+
+
+def read_headers(response: http.client.HTTPResponse) -> Answer:
+    """Date and Age of a reply of any status. Raises Unusable."""
+    dates = set(response.headers.get_all('Date') or [])
+    if not dates:
+        raise Unusable(f'its answer (status {response.status}) has no Date')
+    if len(dates) > 1:
+        raise Unusable('its answer has two different Dates')
+    try:
+        date = parse_http_date(str(dates.pop()).strip(' \t'))
+    except BadDate as error:
+        raise Unusable(f'its Date cannot be read: {error}') from error
+    ages = response.headers.get_all('Age') or []
+    age = None
+    if ages:
+        text = str(ages[0]).strip(' \t')
+        if not re.fullmatch('[0-9]{1,9}', text):
+            raise Unusable(f'the Age of its (cached) answer cannot be read: {text[:32]!r}')
+        age = int(text)
+    return Answer(date, age, not response.will_close)

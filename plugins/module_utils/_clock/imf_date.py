@@ -1,0 +1,88 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""HTTP dates (RFC 9110 §5.6.7) and ISO 8601, free of locale, time zone and the host's clock."""
+
+import datetime
+import re
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.era import PIVOT
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadDate
+
+from typing import Optional
+
+_DAYS = ('Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun')
+_LONG_DAYS = ('Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday')
+_MONTHS = ('Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec')
+_TIME = '(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})'
+_MONTH = '(?P<month>' + '|'.join(_MONTHS) + ')'
+
+_FORMS = tuple(re.compile(form) for form in (
+    # Sun, 06 Nov 1994 08:49:37 GMT
+    '(?P<day>' + '|'.join(_DAYS) + '), (?P<date>[0-9]{2}) ' + _MONTH + ' (?P<year>[0-9]{4}) ' + _TIME + ' GMT',
+    # Sunday, 06-Nov-94 08:49:37 GMT
+    '(?P<day>' + '|'.join(_LONG_DAYS) + '), (?P<date>[0-9]{2})-' + _MONTH + '-(?P<year>[0-9]{2}) ' + _TIME + ' GMT',
+    # Sun Nov  6 08:49:37 1994
+    '(?P<day>' + '|'.join(_DAYS) + ') ' + _MONTH + ' (?P<date>[0-9]{2}| [0-9]) ' + _TIME + ' (?P<year>[0-9]{4})',
+))
+
+_UNIX_EPOCH = datetime.date(1970, 1, 1).toordinal()
+_PIVOT_YEAR = datetime.date.fromordinal(_UNIX_EPOCH + PIVOT // 86400).year
+
+
+def parse_http_date(text: str) -> int:
+    """Unix seconds (UTC) of an HTTP date in any of its three forms, read strictly.
+
+    A leap second (:60) counts as the first second of the next minute, as Unix time has it.
+    Raises BadDate for anything else, a day of the week that does not fit the date included.
+    """
+    for form in _FORMS:
+        match = form.fullmatch(text)
+        if match:
+            break
+    else:
+        raise BadDate(f'{text[:64]!r} is no HTTP date')
+    year = int(match.group('year'))
+    if len(match.group('year')) == 2:
+        year = _whole_year(year)
+    month, day = _MONTHS.index(match.group('month')) + 1, int(match.group('date'))
+    try:
+        date = datetime.date(year, month, day)
+    except ValueError:
+        raise BadDate(f'{text!r} names a day that does not exist') from None
+    if _DAYS[date.weekday()] != match.group('day')[:3]:
+        raise BadDate(f'{text!r} names the wrong day of the week')
+    hour, minute, second = (int(match.group(part)) for part in ('hour', 'minute', 'second'))
+    if hour > 23 or minute > 59 or second > 60:
+        raise BadDate(f'{text!r} names a time that does not exist')
+    return (date.toordinal() - _UNIX_EPOCH) * 86400 + hour * 3600 + minute * 60 + second
+
+
+def _whole_year(two_digits: int) -> int:
+    """RFC 9110: a year that seems more than 50 years ahead is the most recent past one (ahead of the release)."""
+    year = _PIVOT_YEAR - _PIVOT_YEAR % 100 + two_digits
+    if year > _PIVOT_YEAR + 50:
+        year -= 100
+    elif year <= _PIVOT_YEAR - 50:
+        year += 100
+    return year
+
+
+def format_http_date(unix: int) -> str:
+    """The IMF-fixdate of Unix seconds, as a server writes it."""
+    days, seconds = divmod(int(unix), 86400)
+    date = datetime.date.fromordinal(_UNIX_EPOCH + days)
+    return '{}, {:02d} {} {:04d} {:02d}:{:02d}:{:02d} GMT'.format(
+        _DAYS[date.weekday()], date.day, _MONTHS[date.month - 1], date.year,
+        seconds // 3600, seconds // 60 % 60, seconds % 60)
+
+
+def iso_utc(unix: Optional[float]) -> Optional[str]:
+    """``2017-02-28T18:39:51.123Z``; None for None and for years that have no four digits."""
+    if unix is None:
+        return None
+    try:
+        moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(milliseconds=round(unix * 1000))
+    except (OverflowError, ValueError):
+        return None
+    return moment.isoformat(timespec='milliseconds') + 'Z'

@@ -1,0 +1,118 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Intervals that hold the truth, and what can be said when a minority of their authors lies.
+
+Everything here is pure. All numbers are seconds, *reference - host*: positive means that the host is behind.
+"""
+
+from typing import List, NamedTuple, Optional, Sequence, Tuple
+
+
+class Interval(NamedTuple):
+    """The closed interval [low, high] in which the host's offset lies, in seconds (reference - host)."""
+
+    low: float
+    high: float
+
+    @property
+    def width(self) -> float:
+        return self.high - self.low
+
+    @property
+    def middle(self) -> float:
+        return self.low + (self.high - self.low) / 2
+
+    def holds(self, point: float) -> bool:
+        return self.low <= point <= self.high
+
+    def overlaps(self, other: 'Interval') -> bool:
+        return self.low <= other.high and other.low <= self.high
+
+    def intersection(self, other: 'Interval') -> Optional['Interval']:
+        """What both allow; None when they contradict each other."""
+        low, high = max(self.low, other.low), min(self.high, other.high)
+        return Interval(low, high) if low <= high else None
+
+    def gap(self, other: 'Interval') -> float:
+        """Seconds between two intervals that do not overlap; 0 when they do."""
+        return max(0.0, self.low - other.high, other.low - self.high)
+
+    def clears(self, threshold: float) -> bool:
+        """Does it settle the question: is all of it within +-threshold, or all of it outside?"""
+        return (-threshold <= self.low and self.high <= threshold) or self.low > threshold or self.high < -threshold
+
+    def clip(self, point: float) -> float:
+        """The point of this interval that is nearest to the given one."""
+        return min(max(point, self.low), self.high)
+
+
+class Agreement(NamedTuple):
+    """What a majority says.
+
+    bounds: holds the truth as long as those who lie are a minority of all who were asked (see agree()).
+    estimate: the best single number, within bounds.
+    members: indices of the intervals that take part in a majority.
+    support: how many intervals share the best point.
+    """
+
+    bounds: Interval
+    estimate: float
+    members: Tuple[int, ...]
+    support: int
+
+
+def agree(intervals: Sequence[Interval], silent: int = 0) -> Optional[Agreement]:
+    """Intersect intervals after Marzullo (RFC 5905 §11.2.1), keeping *every* point that a majority allows.
+
+    The intersection of the largest clique alone is the usual answer and is not safe: two liars that agree by chance
+    with one honest source form a clique as large as the honest one's own. If fewer than half of the sources lie, the
+    truth lies in more than half of the intervals; so the hull of all points covered that often always holds it.
+
+    silent: sources that were asked and have not been heard. They might have been honest, so the liars may be more
+    than half of those who answered. The bounds allow for it: a point needs the votes of a majority of all, less the
+    silent ones. A majority of those who answered is needed in any case.
+
+    Returns None when there is no majority (also: when there are no intervals).
+    """
+    majority = len(intervals) // 2 + 1
+    agreed = _covered(intervals, majority)
+    if not agreed:
+        return None
+    needed = max(1, (len(intervals) + silent) // 2 + 1 - silent)
+    allowed = agreed if needed >= majority else _covered(intervals, needed)
+    bounds = Interval(allowed[0].low, allowed[-1].high)
+    members = tuple(i for i, interval in enumerate(intervals) if any(interval.overlaps(part) for part in agreed))
+    support = max(sum(interval.holds(part.low) for interval in intervals) for part in agreed)
+    best = _covered(intervals, support)
+    core = Interval(best[0].low, best[-1].high)
+    return Agreement(bounds, core.clip(_weighted_middle([intervals[i] for i in members])), members, support)
+
+
+def _covered(intervals: Sequence[Interval], times: int) -> List[Interval]:
+    """The maximal stretches that lie in at least `times` of the intervals, in ascending order."""
+    # At equal positions starts (0) come before ends (1): closed intervals that touch do overlap.
+    edges = sorted([(i.low, 0) for i in intervals] + [(i.high, 1) for i in intervals])
+    stretches, depth, start = [], 0, None  # type: List[Interval], int, Optional[float]
+    for position, is_end in edges:
+        if is_end:
+            if depth == times and start is not None:
+                stretches.append(Interval(start, position))
+                start = None
+            depth -= 1
+        else:
+            depth += 1
+            if depth == times:
+                start = position
+    return stretches
+
+
+def _weighted_middle(intervals: Sequence[Interval]) -> float:
+    """Mean of the middles, each weighted by the inverse square of its width (a narrow one knows more)."""
+    origin = intervals[0].middle  # differences keep the digits that large offsets would cost
+    total = weights = 0.0
+    for interval in intervals:
+        weight = 1.0 / max(interval.width, 1e-6) ** 2
+        total += weight * (interval.middle - origin)
+        weights += weight
+    return origin + total / weights

@@ -1,0 +1,358 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Asking NTP servers: all addresses of all names in one loop, one connected socket each, one deadline.
+
+Nothing here waits for one server: a datagram, a resolver's answer or the clock moves the loop on. Silent servers,
+floods and refusals cost their own source only.
+"""
+
+import itertools
+import math
+import selectors
+import socket
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import ntp_packet
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.addresses import (
+    Address, Endpoint, Resolved, Resolver, is_loopback, is_near,
+)
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import Unusable
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.interval import Interval, agree
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import Source, make_source, words_for
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.system_clock import Anchor
+
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+
+PORT = 123
+
+# Of a name with many addresses so many of each family are asked (as many as chrony's "pool" uses).
+MAX_ADDRESSES = 4
+
+
+class Pace(NamedTuple):
+    """How often one address may be asked. Seconds."""
+
+    samples: int  # wanted while nothing is in doubt
+    at_once: bool  # without awaiting the answers in between
+    spacing: float  # between two requests
+    retry: float  # after a request that was not answered
+    most: int  # never more requests than these in one run
+
+
+# RFC 8633 §3 and RFC 4330 §10: strangers' servers are asked once, and no sooner than 2 s again; servers drop (and may
+# report) what comes faster. Our own network's may be asked a few times, waiting for each answer. Loopback is ours.
+_PUBLIC = Pace(samples=1, at_once=False, spacing=2.0, retry=2.0, most=16)
+_NEAR = Pace(samples=4, at_once=False, spacing=0.05, retry=0.5, most=24)
+_LOOPBACK = Pace(samples=8, at_once=True, spacing=0.025, retry=0.1, most=120)
+
+# While nothing is in doubt, repeats end after this time; and those who agree wait no longer than this for one who
+# is silent, if his answer could not change the verdict.
+_BURST_SECONDS = 0.5
+_PATIENCE_SECONDS = 1.0
+
+_TURN = 64  # datagrams taken from one socket before the others' turn: a flood must not starve them
+
+
+class Peer:
+    """One address of one name: its socket, what was asked, what was learned."""
+
+    def __init__(self, name: str, address: Address) -> None:
+        self.name, self.address = name, address
+        self.pace = _LOOPBACK if is_loopback(address) else _NEAR if is_near(address) else _PUBLIC
+        self.socket = None  # type: Optional[socket.socket]
+        self.asked = {}  # type: Dict[bytes, float]  # nonce -> monotonic moment of sending
+        self.requests = 0
+        self.last_request = 0.0
+        self.waiting = False  # has nothing come since the last request?
+        self.due = None  # type: Optional[float]  # the next request; None: none is wanted
+        self.samples = []  # type: List[ntp_packet.Sample]
+        self.strays = 0
+        self.rejected = ''  # why nothing it says is used
+        self.kissed = ''  # the kiss code it sent
+        self.closed = False
+
+    @property
+    def silent(self) -> bool:
+        """Asked, and neither heard nor known to be dead."""
+        return not (self.samples or self.rejected or self.kissed)
+
+    @property
+    def bursting(self) -> bool:
+        return self.requests < self.pace.samples
+
+    @property
+    def usable(self) -> bool:
+        return bool(self.samples) and not self.rejected
+
+    def summary(self, now: float, drift_rate: float) -> Tuple[ntp_packet.Sample, Interval]:
+        """The sample with the least delay, and its interval.
+
+        A queue can only add delay; a mean keeps the bias of the queues. The interval grows with the jitter of the
+        other samples and with what the host's oscillator may have strayed since (RFC 5905 §11.2.1).
+        Raises Unusable when two samples contradict each other: the server's clock was moved in between.
+        """
+        best = min(self.samples, key=lambda sample: sample.delay)
+        proofs = [sample.interval((now - sample.at) * drift_rate) for sample in self.samples]
+        contradiction = max(proof.low for proof in proofs) - min(proof.high for proof in proofs)
+        if contradiction > 0:
+            raise Unusable(f'its clock moved by {contradiction:.3f} s or more between two of its answers')
+        others = len(self.samples) - 1
+        jitter = math.sqrt(sum((s.offset - best.offset) ** 2 for s in self.samples) / others) if others else 0.0
+        return best, best.interval((now - best.at) * drift_rate, jitter)
+
+
+class Query:
+    """One run over all servers; run() is all there is to call."""
+
+    def __init__(self, servers: Sequence[Tuple[str, Endpoint]], codec: Any, anchor: Anchor, deadline: float,
+                 max_skew: float, barred: Set[Address], cancelled: Callable[[], bool]) -> None:
+        """servers: (text as asked, endpoint). deadline: monotonic. barred: addresses that sent a kiss code."""
+        self._codec, self._anchor, self._deadline, self._max_skew = codec, anchor, deadline, max_skew
+        self._barred, self._cancelled = barred, cancelled
+        self._clock = anchor.monotonic
+        self._names = {}  # type: Dict[Endpoint, str]
+        for text, endpoint in servers:
+            self._names.setdefault(endpoint, text)
+        self._unresolved = set(self._names)  # type: Set[Endpoint]
+        self._peers = []  # type: List[Peer]
+        self._told = []  # type: List[Source]  # sources that never became a peer
+        self._selector = selectors.DefaultSelector()
+        self._started = self._clock()
+
+    def run(self) -> List[Source]:
+        resolver = Resolver(socket.SOCK_DGRAM)
+        try:
+            for endpoint in self._names:
+                resolver.ask(endpoint)
+            while not self._cancelled():
+                for resolved in resolver.answers():
+                    self._admit(resolved)
+                now = self._clock()
+                if now >= self._deadline:
+                    break
+                self._send_due(now)
+                if self._enough(self._clock()):
+                    break
+                self._receive(self._pause(self._clock()))
+            return self._tell()
+        finally:
+            for peer in self._peers:
+                self._close(peer)
+            self._selector.close()
+
+    def _admit(self, resolved: Resolved) -> None:
+        """Open a socket for each address of a name that has been resolved."""
+        self._unresolved.discard(resolved.endpoint)
+        name = self._names[resolved.endpoint]
+        if resolved.reason:
+            self._told.append(make_source(name, 'ntp', reason=resolved.reason))
+        families = {}  # type: Dict[int, int]
+        for address in resolved.addresses:
+            families[address.family] = families.get(address.family, 0) + 1
+            if families[address.family] > MAX_ADDRESSES:
+                continue
+            twin = next((peer for peer in self._peers if peer.address == address), None)
+            if twin is not None:
+                self._told.append(make_source(name, 'ntp', str(address),
+                                              f'the same server as {twin.name}: asked and counted once'))
+                continue
+            peer = Peer(name, address)
+            self._peers.append(peer)
+            if address in self._barred:
+                peer.kissed = 'it sent a kiss code before and is not asked again in this run'
+                continue
+            self._open(peer)
+
+    def _open(self, peer: Peer) -> None:
+        try:
+            peer.socket = socket.socket(peer.address.family, socket.SOCK_DGRAM)
+            peer.socket.setblocking(False)
+            # Connected: the kernel chooses a random port (RFC 9109), drops what others send, and tells of refusals.
+            peer.socket.connect(peer.address.sockaddr)
+            self._selector.register(peer.socket, selectors.EVENT_READ, peer)
+        except (OSError, OverflowError) as error:
+            peer.rejected = words_for(error)
+            self._close(peer)
+            return
+        peer.due = self._clock()
+
+    def _close(self, peer: Peer) -> None:
+        peer.due = None
+        if peer.socket is not None and not peer.closed:
+            peer.closed = True
+            try:
+                self._selector.unregister(peer.socket)
+            except (KeyError, ValueError):
+                pass
+            peer.socket.close()
+
+    def _send_due(self, now: float) -> None:
+        for peer in self._peers:
+            if peer.due is None or peer.due > now:
+                continue
+            # A repeat that was not answered is not repeated: what is known of the peer will do.
+            lost_repeat = peer.samples and peer.waiting and not (peer.pace.at_once and peer.bursting)
+            if lost_repeat or peer.requests >= peer.pace.most or peer.socket is None:
+                peer.due = None
+                continue
+            self._send(peer, peer.socket)
+
+    def _send(self, peer: Peer, connected: socket.socket) -> None:
+        packet = ntp_packet.request(self._codec)
+        sent = self._clock()
+        try:
+            connected.send(packet)
+        except (BlockingIOError, InterruptedError):
+            peer.due = sent + 0.01
+            return
+        except OSError as error:
+            self._fail(peer, error)
+            return
+        peer.asked[ntp_packet.nonce_of(packet)] = sent
+        peer.requests += 1
+        peer.last_request = sent
+        peer.waiting = True
+        peer.due = sent + (peer.pace.spacing if peer.pace.at_once and peer.bursting else peer.pace.retry)
+
+    def _fail(self, peer: Peer, error: OSError) -> None:
+        if not peer.samples:
+            peer.rejected = words_for(error)
+        self._close(peer)
+
+    def _receive(self, seconds: float) -> None:
+        for key, _events in self._selector.select(seconds):
+            peer = key.data
+            for _datagram in range(_TURN):
+                if peer.closed:
+                    break
+                try:
+                    data = peer.socket.recv(2048)
+                except (BlockingIOError, InterruptedError):
+                    break
+                except OSError as error:
+                    self._fail(peer, error)
+                    break
+                self._take(peer, data, self._clock())
+
+    def _take(self, peer: Peer, data: bytes, received: float) -> None:
+        # A reply that carries no nonce of ours proves nothing, not even that the server is bad: it is dropped.
+        sent = peer.asked.pop(ntp_packet.originate_of(data), None)
+        if sent is None or received > self._deadline:
+            peer.strays += 1
+            return
+        try:
+            sample = ntp_packet.read(self._codec, data, sent, received, self._anchor.at(sent))
+        except ntp_packet.KissOfDeath as error:
+            peer.kissed = str(error)
+            self._barred.add(peer.address)
+            self._close(peer)
+            return
+        except Unusable as error:
+            peer.rejected = str(error)
+            self._close(peer)
+            return
+        peer.samples.append(sample)
+        peer.waiting = False
+        if len(peer.samples) >= peer.pace.samples:
+            peer.due = None
+        elif not peer.pace.at_once:
+            peer.due = max(received, peer.last_request + peer.pace.spacing)
+
+    def _enough(self, now: float) -> bool:
+        """Is there nothing left that would be worth the wait?"""
+        burst_over = now - self._started >= _BURST_SECONDS
+        if not burst_over and any(peer.due is not None for peer in self._peers):
+            return False
+        doubtful = self._decided(now, 0) is False
+        asked_again = doubtful and self._ask_again(now)
+        if self._unresolved or any(peer.silent for peer in self._peers):
+            return not doubtful and self._can_do_without_the_silent(now)
+        return not asked_again
+
+    def _can_do_without_the_silent(self, now: float) -> bool:
+        slowest = max([sample.delay for peer in self._peers for sample in peer.samples] or [0.0])
+        if now - self._started < max(_PATIENCE_SECONDS, 4 * slowest):
+            return False
+        silent = len(self._unresolved) + len({peer.name for peer in self._peers if peer.silent})
+        voters, _idle = _split(self._peers)
+        return len(voters) >= 3 and self._decided(now, silent) is True
+
+    def _decided(self, now: float, silent: int) -> Optional[bool]:
+        """Is the whole interval on one side of max_skew? None: more samples cannot tell, there is no majority."""
+        intervals = []
+        for peer in _split(self._peers)[0]:
+            try:
+                intervals.append(peer.summary(now, self._anchor.drift_rate())[1])
+            except Unusable:
+                pass
+        agreement = agree(intervals, silent)
+        return None if agreement is None else agreement.bounds.clears(self._max_skew)
+
+    def _ask_again(self, now: float) -> bool:
+        """The threshold lies within the interval: one more sample of each, in its time. False when nobody is left."""
+        again = False
+        for peer in self._peers:
+            if not peer.usable or peer.closed or peer.requests >= peer.pace.most:
+                continue
+            again = True
+            if peer.due is None:
+                peer.pace = peer.pace._replace(samples=len(peer.samples) + 1, spacing=max(peer.pace.spacing, 0.1))
+                peer.due = max(now, peer.last_request + peer.pace.spacing)
+        return again
+
+    def _pause(self, now: float) -> float:
+        """Seconds the loop may sleep."""
+        moments = [self._deadline, now + (0.01 if self._unresolved else 0.1)]
+        moments += [peer.due for peer in self._peers if peer.due is not None]
+        return max(0.0, min(moments) - now)
+
+    def _tell(self) -> List[Source]:
+        now, rate = self._clock(), self._anchor.drift_rate()
+        waited = now - self._started
+        told = [make_source(self._names[endpoint], 'ntp', _silent=True,
+                            reason=f'its name was not resolved within {waited:.1f} s')
+                for endpoint in self._names if endpoint in self._unresolved]
+        idle = set(_split(self._peers)[1])
+        for peer in self._peers:
+            source = make_source(peer.name, 'ntp', str(peer.address), samples=len(peer.samples))
+            told.append(source)
+            if peer.silent:
+                ignored = f' ({peer.strays} datagrams that answer no request of ours were ignored)'
+                source['reason'] = f'no answer within {waited:.1f} s' + (ignored if peer.strays else '')
+                source['_silent'] = True
+                continue
+            if not peer.usable:
+                source['reason'] = peer.rejected or peer.kissed
+                continue
+            try:
+                best, interval = peer.summary(now, rate)
+            except Unusable as error:
+                source['reason'] = str(error)
+                continue
+            source.update(offset=best.offset, low=interval.low, high=interval.high, delay=best.delay,
+                          stratum=best.stratum, root_distance=best.root_distance, reference_id=best.reference_id)
+            if peer in idle:
+                source['reason'] = (f'not counted: {peer.name} may be one server with an IPv4 and an IPv6 address, '
+                                    'and its other family votes')
+        return told + self._told
+
+
+def _split(peers: Sequence[Peer]) -> Tuple[List[Peer], List[Peer]]:
+    """(voters, idle). Each address of a name votes, but of one family only.
+
+    The names of a pool have an address for each server. A single server's name often has two addresses, one a family;
+    counting both would let one clock be its own witness. So the family of which more answer (then: the faster one)
+    votes, the other one stands by.
+    """
+    voters, idle = [], []  # type: List[Peer], List[Peer]
+    usable = sorted((peer for peer in peers if peer.usable), key=lambda peer: peer.name)
+    for _name, group in itertools.groupby(usable, key=lambda peer: peer.name):
+        families = {}  # type: Dict[int, List[Peer]]
+        for peer in group:
+            families.setdefault(peer.address.family, []).append(peer)
+        ranked = sorted(families.values(),
+                        key=lambda family: (-len(family), min(s.delay for peer in family for s in peer.samples)))
+        voters += ranked[0]
+        for family in ranked[1:]:
+            idle += family
+    return voters, idle

@@ -1,0 +1,134 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One NTP reply: is it an answer to our request, may it be believed, and what does it prove?
+
+The codec is ntplib's NTPPacket; the rules are RFC 5905 (§7.3, §8, §A.5.1) and RFC 8633.
+All times are seconds; offsets are server - host: positive means that the host is behind.
+"""
+
+import os
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.era import unix_time
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import Unusable
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.interval import Interval
+
+from typing import Any, NamedTuple
+
+LENGTH = 48  # bytes; extension fields and MACs may follow (RFC 5905 §7.3)
+
+# Seconds. A server whose own uncertainty is as large is no reference (ntpd's "tos maxdist"; RFC 5905 has 1 s, chrony 3 s).
+MAX_ROOT_DISTANCE = 1.5
+
+_VERSION, _CLIENT, _SERVER = 4, 3, 4
+_MODES = ('0 (reserved)', '1 (symmetric active)', '2 (symmetric passive)', '3 (client)', '4 (server)',
+          '5 (broadcast)', '6 (control)', '7 (private)')
+_KISSES = {
+    'DENY': 'access denied',
+    'RSTR': 'access restricted',
+    'RATE': 'asked too often',
+}
+
+# What the doubles and the two clock readings may cost on top of all that is measured.
+_RESOLUTION = 2e-6
+
+
+class KissOfDeath(Unusable):
+    """The server says to go away (RFC 5905 §7.4): it must not be asked again in this run."""
+
+
+class Sample(NamedTuple):
+    """What one exchange proves. Seconds."""
+
+    offset: float
+    delay: float  # round trip less the server's own time
+    root_distance: float  # root delay / 2 + root dispersion: the server's own uncertainty
+    precision: float  # of the server's clock
+    stratum: int
+    reference_id: str
+    at: float  # monotonic moment of its arrival
+
+    def interval(self, age: float = 0.0, jitter: float = 0.0) -> Interval:
+        """The offset's bounds. age: seconds the host's own clock may have strayed since; jitter: of its siblings."""
+        radius = self.delay / 2 + self.root_distance + self.precision + age + jitter + _RESOLUTION
+        return Interval(self.offset - radius, self.offset + radius)
+
+
+def request(codec: Any) -> bytes:
+    """A client packet whose transmit timestamp is 64 random bits.
+
+    It tells nothing about the suspect clock, and only who has seen it can answer it.
+    """
+    data = codec.NTPPacket(version=_VERSION, mode=_CLIENT).to_data()
+    return data[:40] + os.urandom(8)
+
+
+def nonce_of(data: bytes) -> bytes:
+    """The transmit timestamp of a request, which its reply must carry."""
+    return data[40:48]
+
+
+def originate_of(data: bytes) -> bytes:
+    """The originate timestamp of a reply, raw: b'' when the datagram is too short to be one."""
+    return data[24:32] if len(data) >= LENGTH else b''
+
+
+def read(codec: Any, data: bytes, sent: float, received: float, sent_wall: float) -> Sample:
+    """Judge a reply whose originate timestamp has been found to be ours.
+
+    sent, received: monotonic; sent_wall: the anchored Unix time of sending (T1).
+    Raises Unusable (its text is the reason for the user), KissOfDeath for a kiss code.
+    """
+    packet = codec.NTPPacket()
+    try:
+        packet.from_data(data[:LENGTH])
+    except codec.NTPException as error:
+        raise Unusable(f'its packet cannot be read ({error})') from error
+    if packet.mode != _SERVER:
+        raise Unusable(f'it answers in mode {_MODES[packet.mode]} instead of 4 (server)')
+    if not 1 <= packet.version <= _VERSION:
+        raise Unusable(f'it answers in NTP version {packet.version}')
+    if packet.stratum == 0:
+        code = ''.join(chr(byte) for byte in data[12:16] if 0x21 <= byte <= 0x7e)
+        raise KissOfDeath(f'it sent the kiss code {code or "(none)"}: {_KISSES.get(code, "do not use it now")} '
+                          '(stratum 0)')
+    if packet.leap == 3:
+        raise Unusable('its clock is not synchronised (leap indicator 3)')
+    if packet.stratum >= 16:
+        raise Unusable(f'its clock is not synchronised (stratum {packet.stratum})')
+    raw_received, raw_transmitted = (int.from_bytes(data[at:at + 8], 'big') for at in (32, 40))
+    if raw_transmitted == 0:
+        raise Unusable('its transmit timestamp is zero')
+    if raw_received == 0:
+        raise Unusable('its receive timestamp is zero')
+    # T3 - T2 in the ring of 2^64: right across the end of an era, and exact.
+    held = ((raw_transmitted - raw_received + 2**63) % 2**64 - 2**63) / 4294967296.0
+    precision = 2.0 ** packet.precision
+    root_distance = packet.root_delay / 2 + packet.root_dispersion
+    if held < 0:
+        raise Unusable(f'its reply left {-held:.6f} s before the request arrived (its clock is moving)')
+    if root_distance + precision >= MAX_ROOT_DISTANCE:
+        raise Unusable(f'it does not know the time itself well enough (root distance {root_distance:.3f} s, '
+                       f'precision {precision:.2g} s; the limit is {MAX_ROOT_DISTANCE} s)')
+    elapsed = received - sent
+    delay = elapsed - held
+    if delay < -(precision + 1e-4):
+        raise Unusable(f'it claims to have held the request for {held:.6f} s of the {elapsed:.6f} s it took '
+                       '(negative delay)')
+    return Sample(
+        # ((T2 - T1) + (T3 - T4)) / 2 with T3 = T2 + held and T4 = T1 + elapsed
+        offset=unix_time(raw_received) - sent_wall + (held - elapsed) / 2,
+        delay=max(delay, 0.0),
+        root_distance=root_distance,
+        precision=precision,
+        stratum=packet.stratum,
+        reference_id=_reference_id(data[12:16], packet.stratum),
+        at=received,
+    )
+
+
+def _reference_id(raw: bytes, stratum: int) -> str:
+    """The clock's name at stratum 1, else the upstream's IPv4 address (or a hash of its IPv6 address)."""
+    if stratum == 1:
+        return ''.join(chr(byte) for byte in raw if 0x21 <= byte <= 0x7e)
+    return '.'.join(str(byte) for byte in raw)

@@ -1,0 +1,58 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ntplib module: the host's own, or the controller's, carried as text; nothing is installed to measure."""
+
+import base64
+import binascii
+import importlib
+import types
+import zlib
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import NtplibMissing
+
+from typing import Any, Optional
+
+
+def load(carried: Optional[str] = None) -> Any:
+    """Return an ntplib module whose NTPPacket works.
+
+    carried: ntplib's source, zlib-compressed and base64-encoded, or None.
+    Raises NtplibMissing when there is no ntplib on the host and none (or a broken one) was carried.
+    """
+    try:
+        own = importlib.import_module('ntplib')
+        if _works(own):
+            return own
+    except Exception:  # pylint: disable=broad-except  # a stranger's module of that name may do anything
+        pass
+    if not carried:
+        raise NtplibMissing('ntplib is neither installed on this host nor was it carried from the controller. '
+                            'Install it on the controller: pip install ntplib.')
+    module = types.ModuleType('ntplib')
+    try:
+        source = zlib.decompress(base64.b64decode(carried)).decode('utf-8')
+        exec(compile(source, 'ntplib.py', 'exec'), module.__dict__)  # pylint: disable=exec-used
+    except (binascii.Error, zlib.error, ValueError, SyntaxError, ImportError) as error:
+        raise NtplibMissing(f"The controller's ntplib could not be loaded: {error}. "
+                            'Install ntplib 0.4 or newer on the controller.') from error
+    if not _works(module):
+        raise NtplibMissing("The controller's ntplib has no working NTPPacket. "
+                            'Install ntplib 0.4 or newer on the controller.')
+    return module
+
+
+def carry(source: bytes) -> str:
+    """The form of a source file that load() takes."""
+    return base64.b64encode(zlib.compress(source, 9)).decode('ascii')
+
+
+def _works(module: Any) -> bool:
+    """Does its packet class write 48 bytes and read them back?"""
+    try:
+        data = module.NTPPacket(version=4, mode=3).to_data()
+        packet = module.NTPPacket()
+        packet.from_data(data)
+        return len(data) == 48 and packet.mode == 3
+    except Exception:  # pylint: disable=broad-except
+        return False

@@ -1,0 +1,308 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How wrong is this host's clock? Measure (ask everybody at once) and conclude (believe those who deserve it)."""
+
+import math
+import queue
+import threading
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import http_date, ntp
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.addresses import Address, Endpoint
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.arguments import Plan, plan_for
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.imf_date import iso_utc
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.interval import Interval, agree
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import (
+    Source, interval_of, make_source,
+)
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.system_clock import Anchor
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.words import count, duration, span
+
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
+
+# A clock that was set during the run makes it void; below so many seconds left there is no use in another one.
+_SHORTEST_RUN = 0.3
+_MOST_RUNS = 3  # strangers' servers are not to pay for a clock that is set all the time
+_TICK = 0.05
+
+# So many NTP servers that agree prove each other (with three, one may lie).
+_ENOUGH_SERVERS = 3
+
+
+class Measurement(NamedTuple):
+    """What was measured, and the time line it was measured on."""
+
+    sources: List[Source]
+    anchor: Anchor
+
+
+def measure(options: Mapping[str, Any], codec: Any, wanted_width: float = math.inf,
+            make_anchor: Callable[[], Anchor] = Anchor) -> List[Source]:
+    """Ask all NTP servers and https URLs side by side, under one deadline; see measure_on_anchor()."""
+    return measure_on_anchor(options, codec, wanted_width, make_anchor).sources
+
+
+def measure_on_anchor(options: Mapping[str, Any], codec: Any, wanted_width: float = math.inf,
+                      make_anchor: Callable[[], Anchor] = Anchor) -> Measurement:
+    """Ask all NTP servers and https URLs side by side, under one deadline.
+
+    options: as in arguments.SKEW_OPTIONS. codec: the ntplib module (ntplib_loader.load()); None when there is none.
+    wanted_width: seconds; https services are asked again until their interval is as narrow, if the time allows.
+    Raises BadOption before anything is sent; whatever the network does becomes the reason of a source.
+    """
+    plan = plan_for(options)
+    anchor = make_anchor()
+    deadline = anchor.monotonic() + plan.timeout
+    barred = set()  # type: Set[Address]
+    for run in range(1, _MOST_RUNS + 1):
+        sources, shift = _run(plan, codec, wanted_width, anchor, deadline, barred, run < _MOST_RUNS)
+        if not shift:
+            break
+        if run == _MOST_RUNS or deadline - anchor.monotonic() < _SHORTEST_RUN:
+            for source in sources:
+                source['_clock_moved'] = shift
+            break
+        anchor = make_anchor()
+    now = anchor.now()
+    for source in sources:
+        source['_host_time'] = now
+    return Measurement(sources, anchor)
+
+
+def _run(plan: Plan, codec: Any, wanted_width: float, anchor: Anchor, deadline: float, barred: Set[Address],
+         may_run_again: bool) -> Tuple[List[Source], float]:
+    """(sources, seconds by which the host's clock was set meanwhile): one try at everything."""
+    results = queue.Queue()  # type: queue.Queue
+    cancelled = threading.Event()
+    missing = {}  # type: Dict[int, List[Source]]  # what is told of a part that does not come back
+    questions = []
+    parts = []  # type: List[Callable[[], List[Source]]]
+    if plan.servers and codec is None:
+        results.put((None, [make_source(text, 'ntp', reason='ntplib is neither on this host nor was it carried here')
+                            for text, _endpoint in plan.servers]))
+    elif plan.servers:
+        query = ntp.Query(plan.servers, codec, anchor, deadline, plan.max_skew, barred, cancelled.is_set)
+        missing[len(parts)] = [make_source(text, 'ntp', _silent=True, reason='no answer within the time')
+                               for text, _endpoint in plan.servers]
+        parts.append(query.run)
+    told = {}  # type: Dict[Endpoint, str]
+    for target in plan.targets:
+        if target.endpoint in told:
+            results.put((None, [make_source(target.url, 'https',
+                                            reason=f'the same service as {told[target.endpoint]}: asked once')]))
+            continue
+        told[target.endpoint] = target.url
+        question = http_date.Question(target, plan.trust, anchor, deadline, plan.max_skew, wanted_width)
+        questions.append(question)
+        missing[len(parts)] = [make_source(target.url, 'https', _silent=True, reason='no answer within the time')]
+        parts.append(lambda question=question: [question.run()])
+    for number, part in enumerate(parts):
+        _start(number, part, results)
+
+    sources, shift = [], 0.0  # type: List[Source], float
+    while missing or not results.empty():
+        # A little after the deadline: the parts keep it themselves, and have more to tell than "missing".
+        left = deadline + _TICK - anchor.monotonic()
+        try:
+            number, come = results.get(timeout=max(0.0, min(_TICK, left)))
+            sources += come
+            missing.pop(number, None)
+        except queue.Empty:
+            if left <= 0:
+                break
+        shift = shift or anchor.moved()
+        if shift and may_run_again and deadline - anchor.monotonic() >= _SHORTEST_RUN:
+            break
+    shift = shift or anchor.moved()
+    cancelled.set()
+    if missing:
+        for question in questions:
+            question.abort()
+    for number in sorted(missing):
+        sources += missing[number]
+    order = {text: i for i, text in enumerate([t for t, _e in plan.servers] + [t.url for t in plan.targets])}
+    return sorted(sources, key=lambda source: order[source['source']]), shift
+
+
+def _start(number: int, part: Callable[[], List[Source]], results: 'queue.Queue') -> None:
+    def work() -> None:
+        results.put((number, part()))
+    thread = threading.Thread(target=work, daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:  # no more threads: one after the other, still within the deadline
+        work()
+
+
+def agent_source(url_or_tenant: str, low: float, high: float) -> Source:
+    """A replication agent's own two dates as a source: seconds, remote - AEM; positive means that AEM is behind."""
+    return make_source(url_or_tenant, 'agent', offset=low + (high - low) / 2, low=low, high=high, samples=1)
+
+
+def conclude(sources: Sequence[Source], max_skew: float) -> Dict[str, Any]:
+    """The skew: verdict, offset, bounds, and of each source whether and why (not) it is believed. Pure.
+
+    sources: of measure() and agent_source(), in any order; they are not changed.
+    """
+    sources = [dict(source) for source in sources]
+    voters = [source for source in sources if source['kind'] != 'agent' and interval_of(source)]
+    agents = [source for source in sources if source['kind'] == 'agent' and interval_of(source)]
+    moved = next((source['_clock_moved'] for source in sources if source.get('_clock_moved')), 0.0)
+    if moved:
+        return _skew(sources, max_skew, 'undecided', None, None, (
+            f"This host's clock was set by {duration(moved)} while it was being measured, and there was no time left "
+            'to measure again. Find out what sets it (two time daemons, the hypervisor), or raise the option timeout.'),
+            reason="this host's clock was set while it was being measured")
+    if not voters:
+        return _from_agents(sources, agents, max_skew)
+
+    agreement = agree([_bounds(source) for source in voters], _silent_names(sources))
+    if agreement is None:
+        return _skew(sources, max_skew, 'sources_disagree', None, None, _disagreement(voters),
+                     reason='no majority of the sources agrees with it')
+    for index, source in enumerate(voters):
+        source['accepted'] = index in agreement.members
+        if not source['accepted']:
+            apart = _distance(_bounds(source), [_bounds(voters[i]) for i in agreement.members])
+            source['reason'] = f'it differs by {duration(apart)} from the majority of the sources'
+    outvoted = [source for source in voters if source['tls_verified'] and not source['accepted']]
+    if outvoted:
+        for source in voters:
+            source['accepted'] = False
+        return _skew(sources, max_skew, 'sources_disagree', None, None, _disagreement(voters),
+                     reason='the sources contradict each other')
+    for source in agents:
+        source['accepted'] = _bounds(source).overlaps(agreement.bounds)
+        if not source['accepted']:
+            apart = _bounds(source).gap(agreement.bounds)
+            source['reason'] = ("AEM does not run on this host's clock: its own clock differs from this host's by "
+                                f'{duration(apart)} or more')
+    return _judge(sources, max_skew, agreement.bounds, agreement.estimate)
+
+
+def _from_agents(sources: List[Source], agents: List[Source], max_skew: float) -> Dict[str, Any]:
+    """No reference could be asked: the agents' dates stand in, if there are any."""
+    agreement = agree([_bounds(source) for source in agents])
+    if agreement is None:
+        if agents:
+            return _skew(sources, max_skew, 'sources_disagree', None, None, (
+                "The replication agents' own dates contradict each other, and no other source could be used. "
+                'Let this host reach an NTP server or an https service (options ntp_servers and https_urls).'),
+                reason='no majority of the agents agrees with it')
+        return _skew(sources, max_skew, 'unreachable', None, None, _unreachable(sources))
+    for index, source in enumerate(agents):
+        source['accepted'] = index in agreement.members
+        if not source['accepted']:
+            source['reason'] = 'the majority of the agents says otherwise'
+    return _judge(sources, max_skew, agreement.bounds, agreement.estimate)
+
+
+def _judge(sources: List[Source], max_skew: float, bounds: Interval, estimate: float) -> Dict[str, Any]:
+    """The verdict compares the interval, never the point, with the threshold."""
+    if -max_skew <= bounds.low and bounds.high <= max_skew:
+        verdict = 'in_sync'
+    elif bounds.clears(max_skew):
+        verdict = 'skewed'
+    else:
+        verdict = 'undecided'
+    skew = _skew(sources, max_skew, verdict, bounds, estimate, '')
+    skew['message'] = _message(skew)
+    return skew
+
+
+def _skew(sources: List[Source], max_skew: float, verdict: str, bounds: Optional[Interval],
+          estimate: Optional[float], message: str, reason: str = '') -> Dict[str, Any]:
+    """Put the public dict together. reason: for the sources that are neither believed nor have a reason yet."""
+    host_time = max((source['_host_time'] for source in sources if '_host_time' in source), default=None)
+    for source in sources:
+        if not source['accepted'] and not source['reason']:
+            source['reason'] = reason
+    accepted = [source for source in sources if source['accepted']]
+    secured = [source for source in accepted if source['tls_verified']]
+    servers = [source for source in accepted if source['kind'] == 'ntp']
+    direction = 'unknown'
+    if verdict == 'in_sync':
+        direction = 'none'
+    elif bounds is not None and (bounds.low > 0 or bounds.high < 0):
+        direction = 'behind' if bounds.low > 0 else 'ahead'
+    return {
+        'verdict': verdict,
+        'direction': direction,
+        'offset': _rounded(estimate),
+        'low': None if bounds is None else math.floor(bounds.low * 1e6) / 1e6,
+        'high': None if bounds is None else math.ceil(bounds.high * 1e6) / 1e6,
+        'max_skew': max_skew,
+        'verified': bool(secured) or len(servers) >= _ENOUGH_SERVERS,
+        'tls_dates_checked': all(source['tls_dates_checked'] for source in secured),
+        'host_time': iso_utc(host_time),
+        'reference_time': None if host_time is None or estimate is None else iso_utc(host_time + estimate),
+        'message': message,
+        'sources': [_public(source) for source in sources],
+    }
+
+
+def _public(source: Source) -> Source:
+    rounded = ('offset', 'low', 'high', 'delay', 'root_distance')
+    return {key: _rounded(value) if key in rounded else value
+            for key, value in source.items() if not key.startswith('_')}
+
+
+def _rounded(value: Optional[float]) -> Optional[float]:
+    return None if value is None else round(value, 6)
+
+
+def _bounds(source: Source) -> Interval:
+    return Interval(source['low'], source['high'])
+
+
+def _silent_names(sources: Sequence[Source]) -> int:
+    """How many of those who were asked have not been heard, on any of their addresses."""
+    heard = {source['source'] for source in sources if interval_of(source)}
+    return len({source['source'] for source in sources if source.get('_silent')} - heard)
+
+
+def _distance(interval: Interval, others: Sequence[Interval]) -> float:
+    """Seconds by which an interval misses the middle of the others."""
+    middles = sorted(other.middle for other in others)
+    return abs(interval.middle - middles[len(middles) // 2])
+
+
+def _disagreement(voters: Sequence[Source]) -> str:
+    services = [source for source in voters if source['tls_verified']]
+    servers = [source for source in voters if source['kind'] == 'ntp']
+    if services and servers:
+        apart = max((_distance(_bounds(service), [_bounds(server) for server in servers]) for service in services))
+        if apart > 1:
+            return (f"Your NTP servers and the service's own clock differ by {duration(apart)}: correct the NTP servers "
+                    '(option ntp_servers) first. Nothing is decided while they contradict each other.')
+    said = ', '.join(f"{source['source']} {source['offset']:+.3f} s" for source in voters[:8])
+    return (f'The sources contradict each other and none has a majority ({said}). '
+            'Ask more of them, at least three (options ntp_servers and https_urls), and leave out those that are wrong.')
+
+
+def _unreachable(sources: Sequence[Source]) -> str:
+    if not sources:
+        return 'No source was asked. Name some with the options ntp_servers or https_urls.'
+    said = '; '.join(sorted({f"{source['source']}: {source['reason']}" for source in sources})[:6])
+    return (f'No source could be used: {said}. Name reachable ones with the options ntp_servers or https_urls, '
+            'or let this host reach them (UDP port 123, or TCP port 443 through HTTPS_PROXY).')
+
+
+def _message(skew: Dict[str, Any]) -> str:
+    accepted = [source for source in skew['sources'] if source['accepted']]
+    dissenting = [source for source in skew['sources'] if not source['accepted'] and source['low'] is not None]
+    where = span(skew['low'], skew['high'])
+    limit = f"max_skew of {skew['max_skew']:g} s"
+    by = count(len(accepted), 'source') + (' says so' if len(accepted) == 1 else ' agree')
+    if dissenting:
+        by += f', {len(dissenting)} not believed'
+    trust = '' if skew['verified'] else (
+        ' This is not verified: ask an https service (option https_urls) or at least three NTP servers '
+        '(option ntp_servers).')
+    if skew['verdict'] == 'in_sync':
+        return f"This host's clock is right: {where}, within the {limit}; {by}.{trust}"
+    if skew['verdict'] == 'skewed':
+        return (f"This host's clock is {duration(skew['offset'])} {skew['direction']} ({where}), more than the {limit}; "
+                f'{by}. Correct it: run the role time_sync or the module clock_step.{trust}')
+    return (f"This host's clock is {where}: the {limit} lies in between, so nothing can be decided; {by}. "
+            f'Raise the option timeout, change max_skew, or name nearer or more sources.{trust}')

@@ -1,0 +1,69 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is told of one source, whatever its kind: the elements of RV(skew.sources)."""
+
+import errno
+import os
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.interval import Interval
+
+from typing import Any, Dict, Optional
+
+# A plain dict, because it is what the user gets. Keys that begin with "_" are for conclude() alone.
+Source = Dict[str, Any]
+
+
+def make_source(source: str, kind: str, address: Optional[str] = None, reason: str = '', **known: Any) -> Source:
+    """A source with every key of its shape; what is not known is None.
+
+    reason: why it is not used; a source without one is usable once it has low and high.
+    """
+    made = {
+        'source': source,
+        'address': address,
+        'kind': kind,
+        'accepted': False,
+        'reason': reason,
+        'offset': None,
+        'low': None,
+        'high': None,
+        'delay': None,
+        'samples': 0,
+        'stratum': None,
+        'root_distance': None,
+        'reference_id': None,
+        'tls_verified': None,
+        'tls_dates_checked': None,
+    }  # type: Source
+    made.update(known)
+    return made
+
+
+def interval_of(source: Source) -> Optional[Interval]:
+    """The source's interval; None when it has none or must not be used."""
+    if source['reason'] or source['low'] is None or source['high'] is None:
+        return None
+    return Interval(source['low'], source['high'])
+
+
+_ERRORS = {
+    errno.ECONNREFUSED: 'nothing listens on that port (connection refused)',
+    errno.ENETUNREACH: 'there is no route to it (network unreachable)',
+    errno.EHOSTUNREACH: 'there is no route to it (host unreachable)',
+    errno.EACCES: 'this host does not let us talk to it (access denied)',
+    errno.EPERM: "this host's firewall does not let us talk to it (operation not permitted)",
+    errno.EAFNOSUPPORT: 'this host does not speak its address family',
+    errno.EADDRNOTAVAIL: 'this host has no address of its family',
+    errno.ECONNRESET: 'it reset the connection',
+    errno.EPIPE: 'it closed the connection',
+    errno.ETIMEDOUT: 'it did not answer (connection timed out)',
+}
+
+
+def words_for(error: BaseException) -> str:
+    """A system error as a reason."""
+    number = getattr(error, 'errno', None)
+    if number in _ERRORS:
+        return _ERRORS[number]
+    return os.strerror(number) if isinstance(number, int) and number > 0 else str(error) or type(error).__name__

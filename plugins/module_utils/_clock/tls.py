@@ -1,0 +1,263 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A verified TLS connection under one deadline: resolve, connect, tunnel through a proxy, shake hands.
+
+Connecting is separate from asking, so that the asking can be timed alone. A certificate's dates are judged by the
+host's clock, which is the suspect: they, and only they, may be left out in a second try that is told as such.
+"""
+
+import base64
+import http.client
+import os
+import selectors
+import socket
+import ssl
+import time
+import urllib.parse
+import urllib.request
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.addresses import (
+    Address, Endpoint, Resolver, join, parse_endpoint,
+)
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption, Unusable
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import words_for
+
+from typing import Callable, List, NamedTuple, Optional, Tuple
+
+# X509_V_FLAG_NO_CHECK_TIME (openssl/x509_vfy.h): chain and host name are still verified.
+_NO_CHECK_TIME = 0x200000
+
+# X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
+_DATE_CODES = (9, 10)
+
+# RFC 8305 §5: the pause before the next address is tried beside the one that has not answered yet. Seconds.
+_CONNECTION_ATTEMPT_DELAY = 0.25
+_MAX_ADDRESSES = 8
+
+
+class Trust(NamedTuple):
+    """What makes a server the one it claims to be."""
+
+    ca_path: Optional[str] = None  # file or directory that replaces the system's authorities
+    validate: bool = True
+
+
+class Proxy(NamedTuple):
+    """An HTTP proxy to tunnel through. The credentials never leave this file."""
+
+    endpoint: Endpoint
+    authorization: Optional[str]
+
+
+class Connection(NamedTuple):
+    """A TLS connection, ready for a request."""
+
+    socket: ssl.SSLSocket
+    address: str  # "ip:port" of the peer: the server, or the proxy
+    verified: bool  # chain and host name
+    dates_checked: bool  # and the certificate's dates
+    validity: Optional[Tuple[int, int]]  # the certificate's notBefore and notAfter, Unix seconds
+
+
+class DatesRefused(Unusable):
+    """The certificate is refused, and it may be for its dates alone."""
+
+
+def context_for(trust: Trust, check_dates: bool = True) -> ssl.SSLContext:
+    """Raises BadOption when the authorities in ca_path cannot be loaded."""
+    path = trust.ca_path
+    try:
+        if path and os.path.isdir(path):
+            context = ssl.create_default_context(capath=path)
+        else:
+            context = ssl.create_default_context(cafile=path or None)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        raise BadOption(f'ca_path: no certificates can be loaded from {path}: {words_for(error)}.') from error
+    if not trust.validate:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif not check_dates:
+        context.verify_flags |= _NO_CHECK_TIME
+    return context
+
+
+def proxy_for(host: str) -> Optional[Proxy]:
+    """The proxy that the environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY) names for a host.
+
+    Raises Unusable when it names one that cannot be used.
+    """
+    proxies = urllib.request.getproxies()
+    url = proxies.get('https') or proxies.get('all')
+    if not url or urllib.request.proxy_bypass(host):
+        return None
+    try:
+        parts = urllib.parse.urlsplit(url if '://' in url else 'http://' + url)
+        if parts.scheme != 'http' or not parts.hostname:
+            raise Unusable(f'the proxy that the environment names is of the kind {parts.scheme}://; '
+                           'only http:// proxies can be used')
+        endpoint = parse_endpoint(join(parts.hostname, parts.port or 3128), 3128, 'HTTPS_PROXY')
+        authorization = None
+        if parts.username is not None:
+            pair = urllib.parse.unquote(parts.username) + ':' + urllib.parse.unquote(parts.password or '')
+            authorization = 'Basic ' + base64.b64encode(pair.encode('utf-8')).decode('ascii')
+    except (ValueError, BadOption):
+        raise Unusable('the proxy that the environment names is no URL that can be read') from None
+    return Proxy(endpoint, authorization)
+
+
+class Connector:
+    """Opens connections until a deadline. abort() ends whatever it is doing, from another thread."""
+
+    def __init__(self, deadline: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._deadline, self._clock = deadline, clock
+        self._socket = None  # type: Optional[socket.socket]
+        self._aborted = False
+
+    def left(self) -> float:
+        """Seconds to the deadline. Raises Unusable when there are none."""
+        left = self._deadline - self._clock()
+        if left <= 0 or self._aborted:
+            raise Unusable('no answer within the time')
+        return left
+
+    def abort(self) -> None:
+        """Wake the thread that waits on the connection: it fails at once."""
+        self._aborted = True
+        current = self._socket
+        if current is not None:
+            try:
+                # Of the plain socket's class: SSLSocket's own would drop its state under the other thread's hands.
+                socket.socket.shutdown(current, socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def connect(self, endpoint: Endpoint, trust: Trust, proxy: Optional[Proxy], check_dates: bool) -> Connection:
+        """Raises Unusable with the reason; DatesRefused when it may be worth a try without the certificate's dates."""
+        context = context_for(trust, check_dates)
+        plain, address = self._reach(proxy.endpoint if proxy else endpoint)
+        try:
+            self._socket = plain
+            plain.settimeout(self.left())
+            if proxy:
+                self._tunnel(plain, endpoint, proxy)
+            # From here on the TLS socket owns the connection.
+            wrapped = context.wrap_socket(plain, server_hostname=endpoint.host.partition('%')[0],
+                                          do_handshake_on_connect=False)
+        except (OSError, ValueError) as error:
+            plain.close()
+            raise Unusable(f'no TLS connection: {words_for(error)}') from error
+        except BaseException:
+            plain.close()
+            raise
+        try:
+            self._socket = wrapped
+            self._shake_hands(wrapped)
+        except BaseException:
+            wrapped.close()
+            raise
+        verified = trust.validate
+        return Connection(wrapped, str(address), verified, verified and check_dates,
+                          _validity(wrapped) if verified else None)
+
+    def _reach(self, endpoint: Endpoint) -> Tuple[socket.socket, Address]:
+        """The first connection that comes about; addresses are tried side by side, a little after each other."""
+        resolver = Resolver(socket.SOCK_STREAM)
+        resolver.ask(endpoint)
+        resolved = resolver.wait(self.left())
+        if resolved is None:
+            raise Unusable(f'the name {endpoint.host} was not resolved within the time')
+        if resolved.reason:
+            raise Unusable(resolved.reason)
+        waiting = list(resolved.addresses[:_MAX_ADDRESSES])
+        failed = []  # type: List[str]
+        attempts = {}  # type: dict
+        next_attempt = self._clock()
+        with selectors.DefaultSelector() as selector:
+            try:
+                while waiting or attempts:
+                    if waiting and (not attempts or self._clock() >= next_attempt):
+                        address = waiting.pop(0)
+                        next_attempt = self._clock() + _CONNECTION_ATTEMPT_DELAY
+                        try:
+                            attempt = _begin(address)
+                        except (OSError, OverflowError) as error:
+                            failed.append(words_for(error))
+                            continue
+                        attempts[attempt] = address
+                        selector.register(attempt, selectors.EVENT_WRITE)
+                    pause = min(self.left(), 0.1)
+                    for key, _events in selector.select(pause):
+                        attempt = key.fileobj
+                        selector.unregister(attempt)
+                        address = attempts.pop(attempt)
+                        number = attempt.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                        if not number:
+                            return attempt, address
+                        attempt.close()
+                        failed.append(words_for(OSError(number, os.strerror(number))))
+                        next_attempt = self._clock()
+            finally:
+                for attempt in attempts:
+                    attempt.close()
+        raise Unusable(failed[0] if failed else 'the name has no address')
+
+    def _tunnel(self, plain: socket.socket, endpoint: Endpoint, proxy: Proxy) -> None:
+        """CONNECT (RFC 9110 §9.3.6)."""
+        target = join(endpoint.host, endpoint.port)
+        lines = [f'CONNECT {target} HTTP/1.1', f'Host: {target}']
+        if proxy.authorization:
+            lines.append('Proxy-Authorization: ' + proxy.authorization)
+        try:
+            plain.sendall('\r\n'.join(lines + ['', '']).encode('latin-1'))
+            response = http.client.HTTPResponse(plain, method='CONNECT')
+            response.begin()
+            status, phrase = response.status, response.reason
+            response.close()
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise Unusable(f'the proxy {proxy.endpoint} did not open a tunnel ({words_for(error)})') from error
+        if not 200 <= status <= 299:
+            raise Unusable(f'the proxy {proxy.endpoint} refuses a tunnel: {status} {phrase[:80]}')
+
+    def _shake_hands(self, wrapped: ssl.SSLSocket) -> None:
+        try:
+            wrapped.settimeout(self.left())
+            wrapped.do_handshake()
+        except ssl.CertificateError as error:
+            self.left()
+            code, text = getattr(error, 'verify_code', None), getattr(error, 'verify_message', None) or str(error)
+            kind = DatesRefused if code in _DATE_CODES else Unusable
+            raise kind(f'its certificate is refused: {text}') from error
+        except ssl.SSLError as error:
+            self.left()
+            if error.reason == 'CERTIFICATE_VERIFY_FAILED':
+                # Python 3.6 does not tell why; a second try without the dates tells whether it was for them.
+                raise DatesRefused('its certificate is refused (its authority is unknown, or its dates are wrong)'
+                                   ) from error
+            raise Unusable(f'it does not speak TLS as it should ({error.reason or words_for(error)})') from error
+        except (OSError, ValueError) as error:
+            self.left()
+            raise Unusable(f'no TLS connection: {words_for(error)}') from error
+
+
+def _begin(address: Address) -> socket.socket:
+    """A socket whose connection is under way."""
+    attempt = socket.socket(address.family, socket.SOCK_STREAM)
+    try:
+        attempt.setblocking(False)
+        attempt.connect(address.sockaddr)
+    except BlockingIOError:
+        pass
+    except BaseException:
+        attempt.close()
+        raise
+    return attempt
+
+
+def _validity(connection: ssl.SSLSocket) -> Optional[Tuple[int, int]]:
+    certificate = connection.getpeercert() or {}
+    try:
+        return (int(ssl.cert_time_to_seconds(str(certificate['notBefore']))),
+                int(ssl.cert_time_to_seconds(str(certificate['notAfter']))))
+    except (KeyError, ValueError):
+        return None
