@@ -1,0 +1,67 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options that lead to AEM and choose its agents."""
+
+
+class ModuleDocFragment:
+    # Access to AEM.
+    DOCUMENTATION = r"""
+options:
+  aem_url:
+    description:
+      - Address of the AEM author as seen from the host the module runs on, with its context path if it has one, such as
+        V(http://localhost:4502/author).
+      - What is on the host itself is asked without a proxy. For other hosts the environment's proxy settings hold.
+    type: str
+    default: http://localhost:4502
+  username:
+    description:
+      - AEM user that lists and tests the agents. It needs to read C(/etc/replication); a test is a GET request, so it
+        needs no right to write.
+    type: str
+    required: true
+  password:
+    description:
+      - Password of O(username). It is sent with each request over basic authentication and appears in no result.
+    type: str
+    required: true
+  ca_path:
+    description:
+      - File on the host with the CA certificates, in PEM, that a private CA signed with.
+    type: path
+  validate_certs:
+    description:
+      - Whether to verify TLS certificates.
+    type: bool
+    default: true
+  ready_timeout:
+    description:
+      - Seconds to wait for AEM to show its login page, as after a restart. V(0) does not wait at all.
+    type: float
+    default: 0
+"""
+
+    # Which agents to test, and how.
+    AGENTS = r"""
+options:
+  agents:
+    description:
+      - Names of the agents to test, whatever they lead to. An agent that AEM does not have is an error before any test is run.
+      - Without names, all enabled agents whose transport URI leads to C(*.brand-portal.adobe.com).
+      - Agents for reverse replication, dispatcher flush agents and disabled agents are never tested.
+    type: list
+    elements: str
+    default: []
+  test_timeout:
+    description:
+      - Seconds that the test of one agent may take. A Brand Portal agent itself may wait 180 seconds for a connection and 600
+        seconds for an answer.
+    type: float
+    default: 900
+  parallel:
+    description:
+      - How many agents to test at the same time.
+    type: int
+    default: 4
+"""

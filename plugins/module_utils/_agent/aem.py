@@ -1,0 +1,378 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Talking to an AEM author over HTTP(S): one request with one deadline, and errors that say what to change.
+
+This is the one file of the wing that knows Ansible, for its HTTP client. Nothing here changes AEM: every request is a GET.
+"""
+
+import http.client
+import ipaddress
+import json
+import os
+import queue
+import ssl
+import threading
+import time
+import zlib
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote, urljoin, urlsplit
+
+from ansible.module_utils import urls
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import agents as agents_of_aem
+from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import dates, page, redact
+
+AGENTS = '/etc/replication/agents.author'
+LOGIN = '/libs/granite/core/content/login.html'
+LARGEST = 32 * 1024 * 1024  # bytes of an answer
+QUICK = 30.0  # seconds for everything but a test
+
+Answer = NamedTuple('Answer', [
+    ('status', int),
+    ('headers', Any),
+    ('body', bytes),
+    ('elapsed', float),  # seconds from before the connection to the end of the body, by this host's monotonic clock
+    ('complete', bool),  # False when the connection broke within the body
+])
+
+
+class AemError(Exception):
+    """AEM could not be asked. C(kind) is V(unreachable), V(starting), V(unauthorized) or V(not_aem)."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+
+
+class TimedOut(AemError):
+    """AEM accepted the request, or did not even do that, but did not answer in time."""
+
+
+class Aem(object):
+    """One AEM author. Safe to use from several threads."""
+
+    def __init__(
+        self, url: str, username: str, password: str, ca_path: Optional[str] = None, validate_certs: bool = True
+    ) -> None:
+        self.redactor = redact.Redactor([password], username)
+        try:
+            parts = urlsplit(url)
+            host, _port = parts.hostname or '', parts.port
+        except ValueError:
+            parts, host = urlsplit(''), ''
+        if parts.scheme not in ('http', 'https') or not host or parts.query or parts.fragment:
+            raise AemError(
+                'unreachable',
+                'aem_url is no address of an AEM author: {0!r}. Give it as http://localhost:4502 or '
+                'https://host:port/context.'.format(self.redactor.line(url)),
+            )
+        if parts.username is not None:
+            raise AemError(
+                'unreachable', 'aem_url must not hold a user and password: give them in the options username and password.'
+            )
+        ca_path = ca_path if parts.scheme == 'https' and validate_certs else None
+        if ca_path and not os.path.isfile(ca_path):
+            raise AemError(
+                'unreachable',
+                'ca_path names no file on this host: {0}. Put the CA certificate there.'.format(ca_path),
+            )
+        self.url = '{0}://{1}{2}'.format(parts.scheme, parts.netloc, parts.path.rstrip('/'))
+        self._context_path = parts.path.rstrip('/')
+        self._username = username
+        self._password = password
+        self._options = {
+            'validate_certs': validate_certs,
+            'ca_path': ca_path,
+            # What is on this host is not behind a proxy, whatever the environment says.
+            'use_proxy': not _is_loopback(host),
+        }
+
+    def list_agents(self) -> List[agents_of_aem.Agent]:
+        """The author's agents: one request, or one for each agent where the tree is too large for one (Sling's 300)."""
+        tree = self._json(AGENTS + '.2.json', or_too_deep=True)
+        if isinstance(tree, dict):
+            return agents_of_aem.parse_tree(tree)
+        shallow = self._json(AGENTS + '.1.json', or_too_deep=True)
+        if not isinstance(shallow, dict):
+            raise AemError(
+                'not_aem',
+                'AEM shows no agents below {0}: there are too many. Raise "JSON Max results" of the Apache Sling GET '
+                'Servlet in AEM.'.format(self.url + AGENTS),
+            )
+        found = []
+        for name in agents_of_aem.names_in(shallow):
+            content = self._json('{0}/{1}/jcr:content.json'.format(AGENTS, quote(name, safe='')), or_missing=True)
+            agent = agents_of_aem.parse(name, content) if isinstance(content, dict) else None
+            if agent is not None:
+                found.append(agent)
+        return found
+
+    def queue_of(self, name: str) -> Optional[Dict[str, Any]]:
+        """The state of an agent's queue; None where AEM does not show one."""
+        path = '{0}/{1}/jcr:content.queue.json'.format(AGENTS, quote(name, safe=''))
+        answer = self.get(path, QUICK)
+        if answer.status != 200:
+            return None
+        try:
+            content = json.loads(page.decode(answer.body, answer.headers.get('Content-Type', '')))
+        except ValueError:
+            return None
+        return agents_of_aem.parse_queue(content, date_of(answer)) if isinstance(content, dict) else None
+
+    def test_page(self, name: str, timeout: float) -> Answer:
+        """Let an agent test its connection, and give its page, which may take minutes. Raises AemError, TimedOut."""
+        path = '{0}/{1}.test.html'.format(AGENTS, quote(name, safe=''))
+        answer = self.get(path, timeout)
+        if answer.status == 404:
+            raise AemError(
+                'unauthorized',
+                'AEM shows {0} to the user {1!r}, but not its test page (404). Grant the user of the option username '
+                'jcr:read below /libs/cq/replication, too.'.format(name, self._username),
+            )
+        if answer.status not in (200, 500):
+            self._complain(answer, path)
+        return answer
+
+    def wait_ready(self, seconds: float, pause: float = 2.0) -> float:
+        """Wait until AEM shows its login page, as after a restart; the seconds it took. Raises the last AemError."""
+        began = time.monotonic()
+        while True:
+            left = began + seconds - time.monotonic()
+            try:
+                answer = self.get(LOGIN, max(0.1, min(10.0, left)), authenticated=False)
+                if answer.status == 200 and b'QUICKSTART_HOMEPAGE' in answer.body:
+                    return time.monotonic() - began
+                error = AemError(
+                    'starting',
+                    'AEM at {0} is starting: it does not show its login page yet ({1}).'.format(self.url, answer.status),
+                )
+            except AemError as failure:
+                error = failure
+            if time.monotonic() + pause > began + seconds:
+                raise AemError(
+                    error.kind, '{0} Waited {1:g} s for it (option ready_timeout).'.format(error.message, seconds)
+                )
+            time.sleep(pause)
+
+    def get(self, path: str, timeout: float, authenticated: bool = True) -> Answer:
+        """One GET, over after C(timeout) seconds whatever happens. Any HTTP status is an answer; none is an AemError."""
+        url = self.url + path
+        results = queue.Queue()  # type: queue.Queue
+
+        def work() -> None:
+            try:
+                results.put(self._get(url, time.monotonic() + timeout, authenticated))
+            except Exception as error:  # handed over to the waiting thread
+                results.put(error)
+
+        # A thread, for name resolution and a dripping answer know no deadline. It dies with the process.
+        thread = threading.Thread(target=work)
+        thread.daemon = True
+        thread.start()
+        try:
+            result = results.get(timeout=timeout + 0.5)
+        except queue.Empty:
+            raise self._timed_out(url, timeout) from None
+        if isinstance(result, AemError):
+            raise result
+        if isinstance(result, Exception):
+            raise self._unreachable(url, result, timeout)
+        return result
+
+    def _get(self, url: str, deadline: float, authenticated: bool) -> Answer:
+        began = time.monotonic()
+        credentials = {}  # type: Dict[str, Any]
+        if authenticated:
+            credentials = {'url_username': self._username, 'url_password': self._password, 'force_basic_auth': True}
+        try:
+            # open_url installs its opener for the whole process; all our threads install the same one.
+            # Redirects are not followed: the password would go with them.
+            response = urls.open_url(
+                url,
+                method='GET',
+                timeout=max(0.1, deadline - began),
+                headers={'Accept-Encoding': 'identity', 'Cache-Control': 'no-cache'},
+                http_agent='aemops.brand_portal',
+                follow_redirects='no',
+                decompress=False,
+                use_netrc=False,
+                **dict(self._options, **credentials)
+            )
+        except HTTPError as error:
+            response = error
+        body, complete = self._read(url, response, deadline)
+        if 'gzip' in (response.headers.get('Content-Encoding') or '').lower():
+            body = self._unzip(url, body)
+        return Answer(response.getcode(), response.headers, body, time.monotonic() - began, complete)
+
+    def _read(self, url: str, response: Any, deadline: float) -> Tuple[bytes, bool]:
+        chunks = []
+        size = 0
+        # read1 gives what is there; read would wait for a whole block however slowly it drips.
+        read = getattr(response, 'read1', response.read)
+        while time.monotonic() < deadline:
+            try:
+                chunk = read(65536)
+            except (http.client.IncompleteRead, ConnectionError, ssl.SSLError):
+                return b''.join(chunks), False
+            if not chunk:
+                return b''.join(chunks), True
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > LARGEST:
+                raise self._too_large(url)
+        raise TimeoutError()
+
+    def _unzip(self, url: str, body: bytes) -> bytes:
+        unzip = zlib.decompressobj(31)
+        try:
+            plain = unzip.decompress(body, LARGEST)
+        except zlib.error:
+            return body
+        if unzip.unconsumed_tail:
+            raise self._too_large(url)
+        return plain
+
+    def _json(self, path: str, or_too_deep: bool = False, or_missing: bool = False) -> Any:
+        answer = self.get(path, QUICK)
+        if or_too_deep and answer.status == 300 or or_missing and answer.status == 404:
+            return None
+        if answer.status != 200:
+            self._complain(answer, path)
+        text = page.decode(answer.body, answer.headers.get('Content-Type', ''))
+        try:
+            content = json.loads(text)
+        except ValueError:
+            content = None
+        if isinstance(content, dict):
+            return content
+        if is_login_page(text):
+            raise self._not_logged_in('shows its login page')
+        raise AemError(
+            'not_aem',
+            'What answers at {0} is no AEM author: {1} is no JSON. Check aem_url, its port and its context '
+            'path.'.format(self.url, path),
+        )
+
+    def _complain(self, answer: Answer, path: str) -> None:
+        """Raise the AemError that an HTTP status other than 200 means."""
+        status = answer.status
+        text = page.decode(answer.body[:65536], answer.headers.get('Content-Type', ''))
+        if status == 503 or 'AuthenticationSupport service missing' in text:
+            raise AemError(
+                'starting',
+                'AEM at {0} is starting, or not able to serve ({1}). Wait and try again, or set '
+                'ready_timeout.'.format(self.url, status),
+            )
+        if status in (401, 403):
+            raise self._not_logged_in('answers {0}'.format(status))
+        if 300 <= status < 400:
+            target = urljoin(self.url + path, answer.headers.get('Location') or '')
+            if 'login' in urlsplit(target).path or is_login_page(text):
+                raise self._not_logged_in('leads to its login page')
+            raise AemError(
+                'not_aem',
+                'What answers at {0} leads elsewhere ({1} to {2}). Give aem_url the address of AEM itself.'.format(
+                    self.url, status, self.redactor.line(target.split('?')[0], 200)
+                ),
+            )
+        if status in (502, 504):
+            raise AemError(
+                'unreachable',
+                'A gateway at {0} does not reach AEM ({1}). Give aem_url the address of AEM itself, or start '
+                'AEM.'.format(self.url, status),
+            )
+        if status == 404 and self._is_aem():
+            raise AemError(
+                'unauthorized',
+                'AEM at {0} does not show {1} to the user {2!r} (404). Grant the user of the option username jcr:read '
+                'below /etc/replication; a publish instance has no such agents.'.format(self.url, path, self._username),
+            )
+        raise AemError(
+            'not_aem',
+            'What answers at {0} is no AEM author: {1} gives {2}. Check aem_url, its port and its context '
+            'path.'.format(self.url, path, status),
+        )
+
+    def _is_aem(self) -> bool:
+        try:
+            return is_login_page(page.decode(self.get(LOGIN, QUICK, authenticated=False).body[:1048576]))
+        except AemError:
+            return False
+
+    def _not_logged_in(self, how: str) -> AemError:
+        return AemError(
+            'unauthorized',
+            'AEM at {0} does not accept the user {1!r}: it {2}. Check the options username and password; this says '
+            'nothing about Brand Portal.'.format(self.url, self._username, how),
+        )
+
+    def _too_large(self, url: str) -> AemError:
+        return AemError(
+            'not_aem',
+            'The answer of {0} is larger than {1} MiB, which no page of an AEM agent is. Check aem_url.'.format(
+                url, LARGEST // 1048576
+            ),
+        )
+
+    def _timed_out(self, url: str, timeout: float) -> AemError:
+        remedy = 'or raise test_timeout' if url.endswith('.test.html') else 'and that aem_url is right'
+        return TimedOut(
+            'unreachable',
+            'AEM gave no whole answer within {0:g} s: {1}. Check that AEM is well, {2}.'.format(timeout, url, remedy),
+        )
+
+    def _unreachable(self, url: str, error: Exception, timeout: float) -> AemError:
+        reason = error.reason if isinstance(error, URLError) else error
+        text = self.redactor.line(str(reason), 300)
+        # socket.timeout is TimeoutError only since Python 3.10; ETIMEDOUT is one always, and no answer either.
+        if isinstance(reason, TimeoutError) or 'timed out' in text:
+            return self._timed_out(url, timeout)
+        if isinstance(reason, ssl.SSLError) or 'CERTIFICATE_VERIFY_FAILED' in text or 'certificate' in text.lower():
+            return AemError(
+                'unreachable',
+                'TLS with AEM at {0} failed: {1}. Give ca_path the CA that signed its certificate, or check '
+                'aem_url.'.format(self.url, text),
+            )
+        return AemError(
+            'unreachable',
+            'AEM at {0} cannot be reached: {1}. Check aem_url, and that AEM runs.'.format(
+                self.url, text or type(reason).__name__
+            ),
+        )
+
+
+def date_of(answer: Answer) -> Optional[int]:
+    """AEM's own clock when it began to answer, seconds since the epoch; None when a cache may have said it."""
+    if (answer.headers.get('Age') or '0').strip() != '0':
+        return None
+    return dates.http_date(answer.headers.get('Date') or '')
+
+
+def is_login_page(text: str) -> bool:
+    return 'QUICKSTART_HOMEPAGE' in text or 'j_security_check' in text
+
+
+def from_params(params: Dict[str, Any]) -> Aem:
+    """The AEM that a module's options describe."""
+    return Aem(params['aem_url'], params['username'], params['password'], params['ca_path'], params['validate_certs'])
+
+
+def wait_if_asked(aem: Aem, params: Dict[str, Any], wait: Optional[Callable[[float], Any]] = None) -> None:
+    """Wait for AEM only when O(ready_timeout) asks for it."""
+    if params['ready_timeout'] > 0:
+        (wait or aem.wait_ready)(params['ready_timeout'])
+
+
+def _is_loopback(host: str) -> bool:
+    name = host.lower().rstrip('.')
+    if name in ('localhost', 'localhost.localdomain', 'ip6-localhost') or name.endswith('.localhost'):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

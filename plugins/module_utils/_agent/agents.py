@@ -1,0 +1,163 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The replication agents of an AEM author: reading AEM's JSON, and choosing those to test. Pure.
+
+Credentials stand in that JSON, encrypted or not. Only the fields of Agent are taken out of it.
+"""
+
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from urllib.parse import urlsplit
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import dates, redact
+
+BRAND_PORTAL = '.brand-portal.adobe.com'
+
+Agent = NamedTuple('Agent', [
+    ('name', str),
+    ('title', str),
+    ('enabled', bool),
+    ('transport_uri', str),   # without user and password
+    ('tenant', str),          # '' when the agent does not lead to Brand Portal
+    ('origin', str),          # https://host/ of the transport URI, '' when it is no HTTPS
+    ('untestable', str),      # why a test is never run; '' when it may be
+])
+
+
+class AgentsError(Exception):
+    """The agents asked for are not there to be tested; C(kind) is V(unknown_agent) or V(no_agents)."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+
+
+def parse(name: str, content: Dict[str, Any]) -> Optional[Agent]:
+    """An agent from its jcr:content; None for a page that is no agent."""
+    kind = _text(content, 'sling:resourceType')
+    uri = _text(content, 'transportUri')
+    if 'cq/replication/components/' not in kind and not uri or kind.endswith('/agentlist'):
+        return None
+    host, path, origin = '', '', ''
+    try:
+        parts = urlsplit(uri)
+        host, path = (parts.hostname or '').rstrip('.').lower(), parts.path.lower()
+        if parts.scheme == 'https' and host:
+            authority = '[{0}]'.format(host) if ':' in host else host
+            origin = 'https://{0}{1}/'.format(authority, ':{0}'.format(parts.port) if parts.port else '')
+    except ValueError:
+        pass  # whatever an administrator has typed there: no host, so no Brand Portal agent
+    untestable = ''
+    if _true(content, 'reverseReplication') or kind.endswith(('/revagent', '/outbox')) or uri.startswith('repo:') or 'outbox' in path:
+        untestable = 'it is for reverse replication: a test could lose what waits in the outbox'
+    elif _text(content, 'serializationType').lower() == 'flush':
+        untestable = 'it flushes a dispatcher: a test would empty its cache'
+    elif uri.startswith('static:'):
+        untestable = 'it writes static files'
+    return Agent(
+        name=name,
+        title=_text(content, 'jcr:title') or name,
+        enabled=_true(content, 'enabled'),
+        transport_uri=redact.Redactor().line(uri),
+        tenant=host[:-len(BRAND_PORTAL)] if host.endswith(BRAND_PORTAL) else '',
+        origin=origin,
+        untestable=untestable,
+    )
+
+
+def parse_tree(tree: Dict[str, Any]) -> List[Agent]:
+    """The agents of C(agents.author.2.json), in AEM's order."""
+    parsed = (
+        parse(name, node['jcr:content']) for name, node in tree.items()
+        if isinstance(node, dict) and isinstance(node.get('jcr:content'), dict)
+    )
+    return [agent for agent in parsed if agent is not None]
+
+
+def names_in(tree: Dict[str, Any]) -> List[str]:
+    """The children of C(agents.author.1.json), which does not show what they are."""
+    return [name for name, node in tree.items() if isinstance(node, dict) and not name.startswith(('jcr:', 'rep:'))]
+
+
+def select(agents: Sequence[Agent], names: Sequence[str]) -> List[Agent]:
+    """The agents to test: those named, whatever they lead to, or else every enabled Brand Portal agent.
+
+    Raises AgentsError before anything is tested when a name is unknown or must not be tested, or when there is none.
+    """
+    if not names:
+        chosen = [agent for agent in agents if agent.tenant and agent.enabled and not agent.untestable]
+        if not chosen:
+            disabled = [agent.name for agent in agents if agent.tenant]
+            raise AgentsError('no_agents', 'AEM has no enabled Brand Portal agent{0}. {1}'.format(
+                ' (disabled: {0})'.format(', '.join(disabled)) if disabled else '',
+                'Configure Brand Portal in AEM, or name the agents to test in the option agents.',
+            ))
+        return chosen
+    known = {agent.name: agent for agent in agents}
+    wanted = list(dict.fromkeys(names))
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise AgentsError('unknown_agent', 'AEM has no agent {0}. The option agents may name: {1}.'.format(
+            ', '.join(unknown), ', '.join(agent.name for agent in agents if not agent.untestable) or 'none, for there is none',
+        ))
+    refused = [
+        '{0}: {1}'.format(name, known[name].untestable or 'it is disabled in AEM')
+        for name in wanted if known[name].untestable or not known[name].enabled
+    ]
+    if refused:
+        raise AgentsError('unknown_agent', 'Not tested: {0}. Take it out of the option agents.'.format('; '.join(refused)))
+    return [known[name] for name in wanted]
+
+
+def origins(agents: Sequence[Agent]) -> List[str]:
+    """Where the clocks that judge these agents' tokens are: each HTTPS origin once, in order."""
+    return list(dict.fromkeys(agent.origin for agent in agents if agent.origin))
+
+
+def public(agent: Agent, queue: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
+    """An agent as RV(agents) shows it."""
+    return {
+        'name': agent.name,
+        'title': agent.title,
+        'enabled': agent.enabled,
+        'transport_uri': agent.transport_uri,
+        'tenant': agent.tenant,
+        'brand_portal': bool(agent.tenant),
+        'testable': agent.enabled and not agent.untestable,
+        'queue': queue,
+    }
+
+
+def parse_queue(answer: Dict[str, Any], now: Optional[int]) -> Optional[Dict[str, Any]]:
+    """The state of a queue; C(now) is AEM's own clock, the one the items were stamped with. None for what is no queue."""
+    items = answer.get('queue')
+    status = answer.get('metaData')
+    status = status.get('queueStatus') if isinstance(status, dict) else None
+    if not isinstance(items, list) or not isinstance(status, dict):
+        return None
+    times = [item['time'] / 1000.0 for item in items if isinstance(item, dict) and isinstance(item.get('time'), (int, float))]
+    oldest = min(times) if times else None
+    return {
+        'blocked': _true(status, 'isBlocked'),
+        'paused': _true(status, 'isPaused'),
+        'pending': len(items),
+        'oldest': dates.iso(oldest),
+        'oldest_age': None if oldest is None or now is None else round(now - oldest, 1),
+    }
+
+
+def _text(content: Dict[str, Any], key: str) -> str:
+    value = content.get(key)
+    if isinstance(value, list):
+        value = value[0] if value else ''
+    return value.strip() if isinstance(value, str) else ''
+
+
+def _true(content: Dict[str, Any], key: str) -> bool:
+    """AEM stores a flag as a boolean or, from the classic dialogs, as a string."""
+    value = content.get(key)
+    if isinstance(value, list):
+        value = value[0] if value else False
+    return value is True or isinstance(value, str) and value.strip().lower() == 'true'

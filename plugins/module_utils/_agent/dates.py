@@ -1,0 +1,103 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Dates as the agent wing meets them: HTTP dates, Java's Date.toString(), AEM's log stamps. Pure, free of the locale.
+
+Every function returns whole seconds since the epoch (a log stamp: as if its zone were UTC), or None for what is no date.
+"""
+
+import calendar
+import datetime
+import re
+from typing import Optional
+
+_MONTHS = ('jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec')
+
+# RFC 9110 §5.6.7: IMF-fixdate and the obsolete RFC 850 date; then asctime.
+_IMF = re.compile(r'(?:[A-Za-z]{3,9},\s{0,3})?(\d{1,2})[ -]([A-Za-z]{3})[ -](\d{4}|\d{2}) (\d{2}):(\d{2}):(\d{2}) (?:GMT|UTC|Z|[+-]0000)$')
+_ASCTIME = re.compile(r'[A-Za-z]{3} ([A-Za-z]{3}) {1,2}(\d{1,2}) (\d{2}):(\d{2}):(\d{2}) (\d{4})$')
+
+_JAVA = re.compile(r'[A-Za-z]{3} ([A-Za-z]{3}) (\d{1,2}) (\d{2}):(\d{2}):(\d{2}) ([A-Za-z]{1,5}|(?:GMT|UTC)?[+-]\d{2}:?\d{2}) (\d{4})')
+# Only names that mean one zone: CST is America's and China's, IST is three countries'.
+_ZONES = {
+    'gmt': 0, 'utc': 0, 'z': 0, 'wet': 0, 'cet': 3600, 'west': 3600, 'cest': 7200, 'eet': 7200, 'eest': 10800,
+    'est': -18000, 'edt': -14400, 'pst': -28800, 'pdt': -25200, 'jst': 32400,
+}
+
+_DAY_FIRST = re.compile(r'(\d{2})[./-](\d{2})[./-](\d{4})[ T](\d{2}):(\d{2}):(\d{2})')
+_YEAR_FIRST = re.compile(r'(\d{4})[./-](\d{2})[./-](\d{2})[ T](\d{2}):(\d{2}):(\d{2})')
+
+
+def _seconds(year, month, day, hour, minute, second):
+    # type: (int, int, int, int, int, int) -> Optional[int]
+    try:
+        moment = datetime.datetime(year, month, day, hour, minute, min(second, 59))
+    except ValueError:
+        return None
+    # A leap second (60) is the second after :59.
+    return calendar.timegm(moment.timetuple()) + max(second - 59, 0) if second <= 60 else None
+
+
+def _month(name: str) -> int:
+    name = name.lower()
+    return _MONTHS.index(name) + 1 if name in _MONTHS else 0
+
+
+def http_date(text: str) -> Optional[int]:
+    """The value of an HTTP Date header, in any of the three forms of RFC 9110 §5.6.7."""
+    text = text.strip()
+    match = _IMF.match(text)
+    if match:
+        day, name, year_text, hour, minute, second = match.groups()
+        year = int(year_text)
+        if len(year_text) == 2:  # RFC 850: 70-99 were the last century's
+            year += 1900 if year >= 70 else 2000
+        return _seconds(year, _month(name), int(day), int(hour), int(minute), int(second))
+    match = _ASCTIME.match(text)
+    if match:
+        name, day, hour, minute, second, year_text = match.groups()
+        return _seconds(int(year_text), _month(name), int(day), int(hour), int(minute), int(second))
+    return None
+
+
+def java_date(text: str) -> Optional[int]:
+    """The first Date.toString() in the text (C(Sat Mar 04 13:00:00 UTC 2017)); None when its zone's name is ambiguous."""
+    match = _JAVA.search(text)
+    if not match:
+        return None
+    name, day, hour, minute, second, zone, year = match.groups()
+    zone = zone.lower()
+    if zone in _ZONES:
+        ahead = _ZONES[zone]
+    elif zone[-1].isdigit():
+        digits = zone[3:] if zone[0] in 'gu' else zone
+        numbers = digits[1:].replace(':', '')
+        ahead = (int(numbers[:2]) * 3600 + int(numbers[2:]) * 60) * (-1 if digits[0] == '-' else 1)
+    else:
+        return None
+    local = _seconds(int(year), _month(name), int(day), int(hour), int(minute), int(second))
+    return None if local is None else local - ahead
+
+
+def log_stamp(text: str) -> Optional[int]:
+    """A log line's stamp, which is in AEM's own zone and does not say which: seconds as if it were UTC."""
+    match = _DAY_FIRST.match(text)
+    if match:
+        day, month, year, hour, minute, second = (int(part) for part in match.groups())
+    else:
+        match = _YEAR_FIRST.match(text)
+        if not match:
+            return None
+        year, month, day, hour, minute, second = (int(part) for part in match.groups())
+    return _seconds(year, month, day, hour, minute, second)
+
+
+def iso(seconds: Optional[float]) -> Optional[str]:
+    """ISO 8601 in UTC: C(2017-03-03T04:29:05Z); None stays None, and so does a date beyond what a calendar holds."""
+    if seconds is None:
+        return None
+    try:
+        return (datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=int(seconds))).strftime('%Y-%m-%dT%H:%M:%SZ')
+    except (OverflowError, ValueError):
+        return None

@@ -1,0 +1,383 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reading what an AEM replication agent says: its test page and its log page. Pure: bytes or text in, a Page out.
+
+A test page is C(<h1>Replication test to URI</h1><code>), lines C(DATE - MESSAGE<br>), and a trailer
+C(<hr size="1">Replication test <strong>succeeded</strong><br>). A log page has C(DATE - LEVEL - AGENT : MESSAGE<br>).
+Both quote the conversation with the remote side: C(>> ) what was sent, C(--), C(<< ) what was answered.
+
+Two rules keep a look-alike from counting:
+
+* Lines are split at real tags before anything is unescaped: a quoted body is escaped, so it cannot end a line or make a
+  trailer.
+* Each line is the agent's own, or part of the request, the answer's headers or the answer's body. Causes are looked for
+  in the agent's own lines, the response code and the remote date in the answer's head only.
+
+The cost is linear in the size of the page: one pass of bounded patterns, no pattern that can look at a character twice
+from two starting points.
+"""
+
+import codecs
+import html
+import re
+from typing import Iterator, List, NamedTuple, Optional, Pattern, Set, Tuple
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import dates
+
+# Kinds of lines
+AGENT = 'agent'
+REQUEST = 'request'
+HEADER = 'header'
+BODY = 'body'
+
+Line = NamedTuple('Line', [
+    ('kind', str),     # AGENT, REQUEST, HEADER or BODY
+    ('stamp', str),    # as written, in AEM's own zone; '' when there is none
+    ('level', str),    # the log page's level; '' on a test page
+    ('message', str),  # unescaped; a wire line without its mark
+    ('text', str),     # the whole line, unescaped
+])
+
+Page = NamedTuple('Page', [
+    ('kind', str),                       # 'test', 'log' or 'other' (no replication agent wrote this)
+    ('transport_uri', str),              # from the test page's heading
+    ('lines', List[Line]),               # of the last run on the page (a test page has one run)
+    ('response_code', Optional[int]),    # Brand Portal's answer, never AEM's own HTTP status
+    ('response_reason', str),
+    ('remote_date', Optional[int]),      # the answer's Date, seconds since the epoch
+    ('verdict', str),                    # the trailer's word: 'succeeded', 'failed', or '' on a page without one
+    ('succeeded', bool),                 # the trailer says so and the answer was 200
+    ('last_stamp', Optional[int]),       # newest log stamp, seconds as if its unknown zone were UTC
+])
+
+_TOO_MUCH = 200  # characters looked at in a tag or around a mark
+
+_COMMENT = re.compile(r'<!--'), re.compile(r'-->')
+_SCRIPT = re.compile(r'(?i)<script\b'), re.compile(r'(?i)</script\s{0,9}>')
+_STYLE = re.compile(r'(?i)<style\b'), re.compile(r'(?i)</style\s{0,9}>')
+
+_BREAK = re.compile(
+    r'(?i)<\s{0,3}/?\s{0,3}(br|hr|h[1-6]|p|div|li|tr|td|pre|code|tt|table|ul|ol|body|html|head|title)'
+    r'(?:\s[^<>]{0,300}|/)?\s{0,3}>'
+)
+_INLINE = re.compile(
+    r'(?i)</?(?:strong|b|em|i|u|a|span|font|small|big|meta|link|img|input|form|center)(?:\s[^<>]{0,500}|/)?>'
+)
+_ENDS_THE_LOG = ('hr', 'h1', 'h2', 'h3', 'body', 'html', 'head')
+_ESCAPED_MARKUP = re.compile(r'(?i)&(?:amp;)?lt;br\s{0,3}/?\s{0,3}&(?:amp;)?gt;')
+_NEWLINE = re.compile(r'\r\n|\r|\n')
+
+_STAMP = re.compile(
+    r'(\d{2}[./-]\d{2}[./-]\d{4}|\d{4}[./-]\d{2}[./-]\d{2})[ T](\d{2}:\d{2}:\d{2})(?:[.,]\d{1,9})?'
+    r'\s{1,4}[-\u2013](?:\s{1,4}|$)'
+)
+_LEVEL = re.compile(r'(TRACE|DEBUG|INFO|WARN|WARNING|ERROR|FATAL)\s{1,4}-\s{1,4}(\S{1,300})\s{1,4}:(?:\s|$)')
+
+_REQUEST_LINE = re.compile(r'(?:GET|POST|PUT|HEAD|DELETE|OPTIONS|CONNECT) \S{1,4000} HTTP/\d')
+_STATUS_LINE = re.compile(r'HTTP/\d(?:\.\d)?\s{1,4}(\d{3})(?!\d)\s{0,4}')
+_FIELD = re.compile(r'[A-Za-z0-9!#$%&\'*+.^_`|~-]{1,100}:')
+_DATE_FIELD = re.compile(r'(?i)date\s{0,4}:')
+_END_OF_WIRE = re.compile(r'(?:Message sent\.|-{10,}\s{0,4}$)')
+_SENT = re.compile(r'(?:Message )?sent\.\s{1,4}Response:\s{0,4}(\d{3})(?!\d)\s{0,4}')
+_SERVER_RETURNED = re.compile(
+    r'Server returned status code (\d{3})(?!\d)(?: with message: ([^.\r\n]{0,200}))?'
+)
+_END_OF_RUN = re.compile(r'Replication \([A-Za-z_ ]{1,40}\) of .{0,4000}? successful\.?$')
+
+_TITLE = re.compile(r'Replication test to\s{1,4}(.{0,2000})')
+_VERDICT = re.compile(
+    r'(?i)Replication\s{1,20}test\s{1,20}<(strong|b|em|i|span|font)(?:\s[^<>]{0,200})?>'
+    r'\s{0,20}(succeeded|failed)\s{0,20}[.!]?\s{0,20}</\1\s{0,9}>'
+)
+_BEFORE_VERDICT = re.compile(
+    r'(?i)(?:<hr(?:\s[^<>]{0,100}|/)?\s{0,3}>|</(?:code|pre)\s{0,3}>)(?:\s|<[^<>]{0,100}>)*$'
+)
+_NO_SUCH_AGENT = re.compile(r'(?i)no such agent:')
+
+_META = re.compile(br'(?i)<meta\b[^<>]{0,300}?charset\s{0,4}=\s{0,4}["\']?\s{0,4}([A-Za-z0-9_.:-]{1,40})')
+_CHARSET = re.compile(r'(?i)charset\s{0,4}=\s{0,4}["\']?\s{0,4}([A-Za-z0-9_.:-]{1,40})')
+# Families of character sets a page may be in; others (punycode, unicode_escape, ...) are slow or not character sets.
+_FAMILIES = (
+    'utf-8', 'utf-16', 'utf-32', 'ascii', 'iso8859', 'latin', 'cp', 'koi8', 'mac', 'shift_jis', 'euc', 'gb', 'big5',
+    'iso2022', 'tis', 'hp', 'kz', 'ptcp', 'johab',
+)
+_BOMS = (
+    (codecs.BOM_UTF8, 'utf-8-sig'), (codecs.BOM_UTF32_LE, 'utf-32'), (codecs.BOM_UTF32_BE, 'utf-32'),
+    (codecs.BOM_UTF16_LE, 'utf-16'), (codecs.BOM_UTF16_BE, 'utf-16'),
+)
+
+
+def decode(body: bytes, content_type: str = '') -> str:
+    """The text of an answer: byte order mark, Content-Type, meta, then what the bytes look like. Never raises."""
+    candidates = [name for mark, name in _BOMS if body.startswith(mark)][:1]
+    declared = _CHARSET.search(content_type or '')
+    if declared:
+        candidates.append(declared.group(1))
+    meta = _META.search(body[:4096])
+    if meta:
+        candidates.append(meta.group(1).decode('ascii'))
+    if not candidates and b'\0' in body[:64]:
+        candidates.append('utf-16-le' if body[1:2] == b'\0' else 'utf-16-be')
+    for name in candidates:
+        try:
+            codec = codecs.lookup(name).name
+        except (LookupError, ValueError):
+            continue
+        if codec.startswith(_FAMILIES):
+            try:
+                return body.decode(codec, 'replace')
+            except (LookupError, UnicodeError):
+                continue
+    try:
+        return body.decode('utf-8')
+    except UnicodeDecodeError:
+        return body.decode('cp1252', 'replace')
+
+
+def read(text: str) -> Page:
+    """Read a page of either kind. Never raises; a page nobody can read has kind 'other' and has not succeeded."""
+    for opening, closing in (_COMMENT, _SCRIPT, _STYLE):
+        text = _without(text, opening, closing)
+    verdict = _verdict(text)
+    if not _BREAK.search(text) and _ESCAPED_MARKUP.search(text):
+        # The page was escaped as a whole, as when it was saved: readable, but its trailer proves nothing any more.
+        text = _unescape(text, 1)
+    lines = _classify(_texts(text))
+    kind, title = _kind(lines, verdict)
+    if kind == 'log':
+        lines = _last_run(lines)
+    code, reason, codes = _response(lines)
+    return Page(
+        kind=kind,
+        transport_uri=title,
+        lines=lines,
+        response_code=code,
+        response_reason=reason,
+        remote_date=_remote_date(lines),
+        verdict=verdict,
+        succeeded=kind == 'test' and verdict == 'succeeded' and codes == {200},
+        last_stamp=_last_stamp(lines),
+    )
+
+
+def _without(text: str, opening: Pattern[str], closing: Pattern[str]) -> str:
+    """The text without what lies between two patterns; an opening that is never closed stays."""
+    parts = []
+    position = 0
+    while True:
+        start = opening.search(text, position)
+        end = start and closing.search(text, start.end())
+        if not end:
+            parts.append(text[position:])
+            return ''.join(parts)
+        parts.append(text[position:start.start()])
+        position = end.end()
+
+
+def _verdict(text: str) -> str:
+    """The trailer's word. It is markup that AEM writes after the last log line; quoted text cannot contain markup."""
+    found = list(_VERDICT.finditer(text))
+    if not found:
+        return ''
+    last = found[-1]
+    before = text[max(0, last.start() - _TOO_MUCH):last.start()]
+    if not _BEFORE_VERDICT.search(before) or any(
+            _STAMP.match(line.strip()) for line, _tag in _segments(text[last.end():])):
+        return ''
+    words = {match.group(2).lower() for match in found}
+    return 'failed' if 'failed' in words else 'succeeded'
+
+
+def _segments(text: str) -> Iterator[Tuple[str, str]]:
+    """The page cut at its line-making tags: (raw text, name of the tag that ends it)."""
+    position = 0
+    for tag in _BREAK.finditer(text):
+        yield text[position:tag.start()], tag.group(1).lower()
+        position = tag.end()
+    yield text[position:], ''
+
+
+def _texts(text: str) -> Iterator[Tuple[str, bool]]:
+    """The page's lines as a person sees them: (unescaped text, does the log end after it)."""
+    has_breaks = _BREAK.search(text) is not None
+    for segment, tag in _segments(text):
+        segment = segment.strip()
+        if segment:
+            for line in _physical_lines(segment, joined=has_breaks):
+                line = _INLINE.sub('', line) if '<' in line else line
+                line = _unescape(line).replace('\xa0', ' ').strip() if '&' in line or '\xa0' in line else line.strip()
+                if line:
+                    yield line, False
+        if tag in _ENDS_THE_LOG:
+            yield '', True
+
+
+def _physical_lines(segment: str, joined: bool) -> List[str]:
+    """A newline starts a line where a stamp follows it, or where the page has no tags at all; else it is a space."""
+    pieces = _NEWLINE.split(segment)
+    if len(pieces) == 1 or not joined:
+        return pieces
+    lines = []  # type: List[List[str]]
+    for piece in pieces:
+        if lines and not _STAMP.match(piece.lstrip()):
+            lines[-1].append(piece.strip())
+        else:
+            lines.append([piece])
+    return [' '.join(line) for line in lines]
+
+
+def _unescape(text: str, times: int = 3) -> str:
+    """HTML entities to characters, until nothing changes: pages are seen that were escaped twice."""
+    for _again in range(times):
+        # Python refuses, or takes ages for, a character reference of thousands of digits.
+        plain = html.unescape(re.sub(r'&(?=#[xX]?[0-9a-fA-F]{8})', '&amp;', text))
+        if plain == text:
+            break
+        text = plain
+    return text
+
+
+def _classify(texts: Iterator[Tuple[str, bool]]) -> List[Line]:
+    """Tell the agent's own lines from the conversation it quotes, with or without the >> and << marks."""
+    lines = []
+    state = AGENT       # which part of a conversation the next wire line belongs to
+    unmarked = False    # this conversation has lost its marks
+    expecting = False   # the request is over: an answer's status line may follow
+    for text, log_ends in texts:
+        if log_ends:
+            state, unmarked, expecting = AGENT, False, False
+            continue
+        stamp = level = ''
+        message = text
+        stamped = _STAMP.match(text)
+        if stamped:
+            stamp = '{0} {1}'.format(*stamped.groups())
+            message = text[stamped.end():].strip()
+            leveled = _LEVEL.match(message)
+            if leveled:
+                level = leveled.group(1)
+                message = message[leveled.end():].strip()
+        kind = AGENT
+        if message.startswith('>>'):
+            message = message[2:].strip()
+            kind, state, unmarked, expecting = REQUEST, REQUEST, False, True
+        elif message.startswith('<<'):
+            message = message[2:].strip()
+            unmarked = False
+            kind, state, expecting = _answer(message, state, expecting)
+        elif message == '--' and state != BODY:
+            kind, expecting = REQUEST, True
+        elif _END_OF_WIRE.match(message):
+            state, unmarked, expecting = AGENT, False, False
+        elif unmarked and state == BODY:
+            kind = BODY
+        elif _STATUS_LINE.match(message):
+            unmarked = True
+            kind, state, expecting = _answer(message, state, expecting)
+        elif _REQUEST_LINE.match(message):
+            kind, state, unmarked, expecting = REQUEST, REQUEST, True, True
+        elif unmarked and _FIELD.match(message):
+            kind = state
+        elif unmarked and not message:
+            kind, state, expecting = _answer(message, state, expecting)
+        elif unmarked:
+            state, unmarked = AGENT, False
+        lines.append(Line(kind, stamp, level, message, text))
+    return lines
+
+
+def _answer(message: str, state: str, expecting: bool) -> Tuple[str, str, bool]:
+    """One line of an answer -> (its kind, the state after it, is a status line still to come)."""
+    status = _STATUS_LINE.match(message)
+    if status and state != BODY:
+        # After 100 Continue another head follows.
+        return HEADER, HEADER, status.group(1).startswith('1')
+    if state == HEADER and not message:
+        return HEADER, (REQUEST if expecting else BODY), expecting
+    if state == BODY:
+        return BODY, BODY, False
+    if _FIELD.match(message):
+        return HEADER, HEADER, False
+    return BODY, BODY, False
+
+
+def _kind(lines: List[Line], verdict: str) -> Tuple[str, str]:
+    title = next((match.group(1).strip() for match in (
+        _TITLE.match(line.message) for line in lines[:50] if not line.stamp) if match), None)
+    if title is not None or verdict:
+        return 'test', title or ''
+    if any(_NO_SUCH_AGENT.match(line.message) for line in lines if not line.stamp and line.kind == AGENT):
+        return 'test', ''
+    stamped = [line for line in lines if line.stamp]
+    if not stamped:
+        return 'other', ''
+    return ('log' if 2 * sum(1 for line in stamped if line.level) > len(stamped) else 'test'), ''
+
+
+def _last_run(lines: List[Line]) -> List[Line]:
+    """A log page remembers many runs, the newest last: only the last one tells how things are now."""
+    runs = [[]]  # type: List[List[Line]]
+    for line in lines:
+        runs[-1].append(line)
+        if line.kind == AGENT and _END_OF_RUN.match(line.message):
+            runs.append([])
+    for run in reversed(runs):
+        if any(_SENT.match(line.message) or line.level == 'ERROR' for line in run if line.kind == AGENT):
+            return run
+    return runs[-1] or (runs[-2] if len(runs) > 1 else [])
+
+
+def _response(lines: List[Line]) -> Tuple[Optional[int], str, Set[int]]:
+    """Brand Portal's last answer, and the codes its last answers carry wherever they are told (to find them agree)."""
+    told = None     # the agent's summary: sent. Response: 401 Unauthorized
+    dumped = None   # the status line of the conversation
+    returned = None
+    for line in lines:
+        if line.kind == AGENT:
+            match = _SENT.match(line.message)
+            if match:
+                told = int(match.group(1)), line.message[match.end():].strip()
+                dumped = None
+            match = _SERVER_RETURNED.search(line.message[:20000])
+            if match:
+                returned = int(match.group(1)), (match.group(2) or '').strip()
+        elif line.kind == HEADER:
+            match = _STATUS_LINE.match(line.message)
+            if match and not match.group(1).startswith('1'):
+                dumped = int(match.group(1)), line.message[match.end():].strip()
+    last = told or dumped or returned
+    codes = {answer[0] for answer in (told, dumped, returned) if answer}
+    return (last[0], last[1][:_TOO_MUCH], codes) if last else (None, '', codes)
+
+
+def _remote_date(lines: List[Line]) -> Optional[int]:
+    """The Date of the last answer that has one."""
+    for line in reversed(lines):
+        if line.kind == HEADER:
+            match = _DATE_FIELD.match(line.message)
+            date = dates.http_date(line.message[match.end():match.end() + _TOO_MUCH]) if match else None
+            if date is not None:
+                return date
+    return None
+
+
+def _last_stamp(lines: List[Line]) -> Optional[int]:
+    for line in reversed(lines):
+        stamp = dates.log_stamp(line.stamp) if line.stamp else None
+        if stamp is not None:
+            return stamp
+    return None
+
+
+def stamp_skew(page: Page) -> Optional[Tuple[float, float]]:
+    """Remote minus AEM by the log's stamps, in seconds: (low, high), 26 hours wide, for stamps do not say their zone.
+
+    A stamp's clock is ahead of UTC by -12 to +14 hours, so AEM's UTC is stamp - zone and
+    remote - AEM = remote - stamp + zone. Good for a skew of days, as in Adobe's article; never for a small one.
+    """
+    if page.remote_date is None or page.last_stamp is None:
+        return None
+    difference = page.remote_date - page.last_stamp
+    return float(difference - 12 * 3600 - 1), float(difference + 14 * 3600 + 1)

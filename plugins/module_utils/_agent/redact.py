@@ -1,0 +1,82 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Taking secrets out of the lines that leave this host. Pure.
+
+A wire dump can hold whatever was sent: Authorization and Cookie headers, tokens in JSON bodies, encrypted passwords.
+Every pattern here is bounded or anchored by a literal, so that the cost stays linear in the length of the line.
+"""
+
+import base64
+import re
+from typing import List, Sequence
+from urllib.parse import quote, quote_plus
+
+HIDDEN = '********'
+LONGEST = 2000
+_CUT = ' [... {0} characters left out]'
+
+_HEADERS = re.compile(r'(?i)((?:authorization|cookie2?)["\']?\s{0,4}[:=])(?!\s{0,4}$).*', re.DOTALL)
+_SCHEMES = re.compile(r'(?i)\b(bearer|basic|digest|negotiate|ntlm)\s{1,4}(?!realm\b)["\']?[A-Za-z0-9+/=._~-]{6,}')
+_NAMED = re.compile(
+    r'(?i)((?:token|secret|api[_-]?key|passw(?:or)?d|passphrase|pwd|assertion|j_password|session(?:id)?)'
+    r'(?:\\?["\'])?\s{0,4}[:=]\s{0,4}(?:\\?["\'])?)'
+    r'(?!\*{8})([^\s"\'\\&,;<>{}]{1,}|\\?\{[0-9a-fA-F]+\\?\})'
+)
+_JWT = re.compile(r'eyJ[A-Za-z0-9_=-]+(?:\.[A-Za-z0-9_=-]*){0,4}')
+_CRYPTO = re.compile(r'\\?\{[0-9a-fA-F]{16,}\\?\}')
+_USERINFO = re.compile(r'(?i)\b([a-z][a-z0-9+.-]{1,15}://)[^\s/@<>"\']{1,500}@')
+# Base64 or hexadecimal too long to be a word: the rest of a token whose name stood on the line before.
+_OPAQUE = re.compile(r'(?<![A-Za-z0-9_+=-])(?=[a-z_+=-]{0,200}[A-Z0-9])[A-Za-z0-9_+=-]{48,}')
+_KEY_BEGIN = re.compile(r'-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----')
+_KEY_END = re.compile(r'-----END [A-Z ]{0,30}PRIVATE KEY-----')
+
+
+class Redactor(object):
+    """Knows the secrets given by name (this collection's own password) besides those recognised by their form."""
+
+    def __init__(self, secrets: Sequence[str] = (), username: str = '') -> None:
+        forms = set()
+        for secret in secrets:
+            if not secret:
+                continue
+            pair = '{0}:{1}'.format(username, secret).encode('utf-8', 'surrogateescape')
+            forms.update((
+                secret,
+                quote(secret, safe='', errors='replace'),
+                quote_plus(secret, errors='replace'),
+                secret.replace('\\', '\\\\').replace('"', '\\"'),
+                base64.b64encode(pair).decode('ascii'),
+            ))
+        # The longest first: a password may be part of its own encoded form.
+        ordered = sorted(forms, key=lambda form: (-len(form), form))
+        # A password of one to three letters is part of ordinary words: hide it only where it stands alone.
+        parts = [re.escape(form) if len(form) > 3 else r'(?<!\w){0}(?!\w)'.format(re.escape(form)) for form in ordered]
+        self._known = re.compile('|'.join(parts)) if parts else None
+
+    def line(self, text: str, longest: int = LONGEST) -> str:
+        """One line without its secrets, and not longer than a reader wants it."""
+        left = len(text) - longest
+        # A margin: a secret that the cut would split has to be recognised before.
+        text = text[:longest + 4096]
+        if self._known is not None:
+            text = self._known.sub(HIDDEN, text)
+        text = _HEADERS.sub(r'\1 ' + HIDDEN, text)
+        text = _SCHEMES.sub(r'\1 ' + HIDDEN, text)
+        text = _NAMED.sub(r'\1' + HIDDEN, text)
+        text = _JWT.sub(HIDDEN, text)
+        text = _CRYPTO.sub(HIDDEN, text)
+        text = _USERINFO.sub(r'\1' + HIDDEN + '@', text)
+        text = _OPAQUE.sub(HIDDEN, text)
+        return text[:longest] + (_CUT.format(left) if left > 0 else '')
+
+    def lines(self, texts: Sequence[str]) -> List[str]:
+        """Many lines; a private key in PEM is hidden over all of its lines."""
+        clean = []
+        in_key = False
+        for text in texts:
+            in_key = in_key or bool(_KEY_BEGIN.search(text[:LONGEST]))
+            clean.append(HIDDEN if in_key else self.line(text))
+            in_key = in_key and not _KEY_END.search(text[:LONGEST])
+        return clean

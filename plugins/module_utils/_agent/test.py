@@ -1,0 +1,131 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Running the agents' own tests and telling what came of them, as RV(tests) shows it."""
+
+import queue
+import threading
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import aem as aem_http
+from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import agents as agents_of_aem
+from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import causes, dates, page, redact
+
+FIRST_LINES, LAST_LINES = 100, 300  # of an agent's log; a reader of a report wants no more
+
+
+def run(
+    aem: aem_http.Aem, agents: Sequence[agents_of_aem.Agent], timeout: float, parallel: int
+) -> List[Dict[str, Any]]:
+    """Test the agents, at most C(parallel) at a time, each for at most C(timeout) seconds; results in the agents' order.
+
+    Raises the first AemError only when all are done, for a test that was begun should not be left without a reader.
+    """
+    waiting = queue.Queue()  # type: queue.Queue
+    results = [None] * len(agents)  # type: List[Any]
+    for item in enumerate(agents):
+        waiting.put(item)
+
+    def work() -> None:
+        while True:
+            try:
+                index, agent = waiting.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                results[index] = test(aem, agent, timeout)
+            except Exception as error:  # handed over to the thread that waits for all
+                results[index] = error
+
+    threads = [threading.Thread(target=work) for _number in range(max(1, min(parallel, len(agents))))]
+    for thread in threads:
+        thread.daemon = True
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+    return results
+
+
+def test(aem: aem_http.Aem, agent: agents_of_aem.Agent, timeout: float) -> Dict[str, Any]:
+    """Test one agent. AEM's own troubles are an AemError; everything the agent has to tell is a result."""
+    try:
+        answer = aem.test_page(agent.name, timeout)
+    except aem_http.TimedOut as error:
+        finding = causes.Finding(causes.TEST_TIMEOUT, error.message, None, None)
+        return _result(agent, None, finding, None, aem.redactor)
+    text = page.decode(answer.body, answer.headers.get('Content-Type', ''))
+    read = page.read(text)
+    if read.kind == 'other' and aem_http.is_login_page(text):
+        raise aem_http.AemError(
+            'unauthorized',
+            'AEM shows its login page instead of the test of {0}. Check the options username and '
+            'password.'.format(agent.name),
+        )
+    finding = causes.explain(read)
+    if answer.status == 500:
+        evidence = 'AEM answered 500 to the test. {0}'.format(finding.evidence)
+        finding = causes.Finding(causes.UNKNOWN, evidence, None, None)
+        read = read._replace(succeeded=False)
+    return _result(agent, read, finding, answer, aem.redactor)
+
+
+def _result(
+    agent: agents_of_aem.Agent,
+    read: Optional[page.Page],
+    finding: causes.Finding,
+    answer: Optional[aem_http.Answer],
+    redactor: redact.Redactor,
+) -> Dict[str, Any]:
+    aem_date = aem_http.date_of(answer) if answer else None
+    remote_date = read.remote_date if read else None
+    skew = None
+    if aem_date is not None and remote_date is not None and answer is not None:
+        low, high = skew_interval(aem_date, remote_date, answer.elapsed)
+        skew = {'low': low, 'high': high}
+    return {
+        'agent': agent.name,
+        'tenant': agent.tenant,
+        'succeeded': bool(read and read.succeeded),
+        'response_code': read.response_code if read else None,
+        'response_reason': redactor.line(read.response_reason) if read else '',
+        'cause': finding.cause.id,
+        'clock_related': finding.cause.clock_related,
+        'direction': finding.cause.direction,
+        'meaning': finding.cause.meaning,
+        'advice': finding.cause.advice,
+        'evidence': redactor.line(finding.evidence),
+        'not_before': dates.iso(finding.not_before),
+        'not_after': dates.iso(finding.not_after),
+        'aem_date': dates.iso(aem_date),
+        'remote_date': dates.iso(remote_date),
+        'skew': skew,
+        'log': _log(read, redactor) if read else [],
+    }
+
+
+def _log(read: page.Page, redactor: redact.Redactor) -> List[str]:
+    texts = [line.text for line in read.lines]
+    left_out = len(texts) - FIRST_LINES - LAST_LINES
+    if left_out > 0:
+        texts = texts[:FIRST_LINES] + ['[... {0} lines left out]'.format(left_out)] + texts[-LAST_LINES:]
+    return redactor.lines(texts)
+
+
+def skew_interval(aem_date: float, remote_date: float, elapsed: float) -> Tuple[float, float]:
+    """Bounds of remote clock minus AEM's clock, in seconds; positive: AEM is behind.
+
+    Both dates are HTTP dates, cut to the whole second. Let the request last from 0 to C(elapsed) by a clock that ticks
+    evenly. AEM's clock showed aem_date + f (0 <= f < 1) at some moment a of it: some servers stamp an answer when the
+    request comes, others when they begin to send. The remote clock showed remote_date + g (0 <= g < 1) at some moment r
+    of it, for the remote side was asked for the sake of this very request. Then
+
+        remote - AEM = (remote_date + g - r) - (aem_date + f - a) = (remote_date - aem_date) + (g - f) + (a - r)
+
+    with abs(g - f) < 1 and abs(a - r) <= elapsed. A slow test therefore says little, and says so by a wide interval.
+    """
+    difference = float(remote_date - aem_date)
+    return difference - 1.0 - elapsed, difference + 1.0 + elapsed

@@ -1,0 +1,145 @@
+#!/usr/bin/python
+
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+DOCUMENTATION = r"""
+module: replication_agent_info
+short_description: List the replication agents of an AEM author
+version_added: 0.1.0
+author:
+  - aemops.brand_portal contributors (@aemops)
+description:
+  - Lists the replication agents of an AEM author with what they lead to, and the state of their queues.
+  - An agent's user and password never leave the host, neither encrypted nor in a transport URI.
+extends_documentation_fragment:
+  - aemops.brand_portal.aem
+  - aemops.brand_portal.attributes
+  - aemops.brand_portal.attributes.info_module
+options:
+  queue:
+    description:
+      - Whether to ask for the queue of each agent, which takes a request for each.
+    type: bool
+    default: true
+seealso:
+  - module: aemops.brand_portal.replication_agent_test
+"""
+
+EXAMPLES = r"""
+- name: List the replication agents
+  aemops.brand_portal.replication_agent_info:
+    username: admin
+    password: "{{ aem_password }}"
+  register: replication
+
+- name: Show the agents whose queue is blocked
+  ansible.builtin.debug:
+    msg: "{{ replication.agents | selectattr('queue') | selectattr('queue.blocked') | map(attribute='name') }}"
+"""
+
+RETURN = r"""
+agents:
+  description: The agents, in AEM's order.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the agent's node.
+      returned: success
+      type: str
+      sample: mp_replication_agent0_default_acme
+    title:
+      description: Title of the agent.
+      returned: success
+      type: str
+      sample: acme MP Replication Agent0 Default
+    enabled:
+      description: Whether the agent is enabled.
+      returned: success
+      type: bool
+      sample: true
+    transport_uri:
+      description: Where the agent sends to, without credentials.
+      returned: success
+      type: str
+      sample: https://acme.brand-portal.adobe.com/bin/receive?sling:authRequestLogin=1
+    tenant:
+      description: The Brand Portal tenant, or an empty string.
+      returned: success
+      type: str
+      sample: acme
+    brand_portal:
+      description: Whether the agent leads to Brand Portal.
+      returned: success
+      type: bool
+      sample: true
+    testable:
+      description: Whether M(aemops.brand_portal.replication_agent_test) would test it when it is named.
+      returned: success
+      type: bool
+      sample: true
+    queue:
+      description:
+        - The queue. V(null) when O(queue) is V(false) or AEM does not show it.
+      returned: success
+      type: dict
+      contains:
+        blocked:
+          description: Whether the first item cannot be delivered.
+          returned: success
+          type: bool
+          sample: true
+        paused:
+          description: Whether somebody has paused the queue.
+          returned: success
+          type: bool
+          sample: false
+        pending:
+          description: How many items wait.
+          returned: success
+          type: int
+          sample: 12
+        oldest:
+          description: When the oldest item was put there, by AEM's clock.
+          returned: success
+          type: str
+          sample: '2017-02-28T18:39:51Z'
+        oldest_age:
+          description: Seconds that the oldest item has waited, by AEM's clock.
+          returned: success
+          type: float
+          sample: 3600.0
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import aem as aem_http
+from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import agents
+from ansible_collections.aemops.brand_portal.plugins.module_utils._agent.arguments import ACCESS_OPTIONS, complaint
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=dict(ACCESS_OPTIONS, queue={'type': 'bool', 'default': True}),
+        supports_check_mode=True,
+    )
+    wrong = complaint(module.params)
+    if wrong:
+        module.fail_json(msg=wrong)
+    try:
+        aem = aem_http.from_params(module.params)
+        aem_http.wait_if_asked(aem, module.params)
+        found = [
+            agents.public(agent, aem.queue_of(agent.name) if module.params['queue'] else None)
+            for agent in aem.list_agents()
+        ]
+    except aem_http.AemError as error:
+        module.fail_json(msg=error.message, kind=error.kind)
+    module.exit_json(changed=False, agents=found)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,191 @@
+#!/usr/bin/python
+
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+DOCUMENTATION = r"""
+module: replication_agent_test
+short_description: Test the replication agents of an AEM author and tell why one fails
+version_added: 0.1.0
+author:
+  - aemops.brand_portal contributors (@aemops)
+description:
+  - Lets the replication agents of an AEM author test their connection, as the button "Test Connection" does, and reads from
+    the page whether Brand Portal answered 200, and if not, why.
+  - AEM's own HTTP status is 200 whatever comes of a test. What counts is the answer of Brand Portal that the page tells,
+    together with the verdict in the trailer of the page.
+  - A failed test is a result, not a failure of the module. The module fails when AEM cannot be asked, and before any test when
+    O(agents) names an agent that is not there, or when there is nothing to test.
+extends_documentation_fragment:
+  - aemops.brand_portal.aem
+  - aemops.brand_portal.aem.agents
+  - aemops.brand_portal.attributes
+  - aemops.brand_portal.attributes.info_module
+notes:
+  - A test replicates nothing and changes nothing in AEM but the log of the agent. It runs in check mode, too.
+seealso:
+  - module: aemops.brand_portal.replication_agent_info
+  - name: Adobe knowledge base KA-10565
+    description: The article on the failure that RV(tests[].cause=jwt_expired) stands for.
+    link: https://experienceleague.adobe.com/en/docs/experience-cloud-kcs/kbarticles/ka-10565
+"""
+
+EXAMPLES = r"""
+- name: Test all enabled Brand Portal agents
+  aemops.brand_portal.replication_agent_test:
+    username: admin
+    password: "{{ aem_password }}"
+  register: replication
+
+- name: Assert that Brand Portal answered 200 to all of them
+  ansible.builtin.assert:
+    that: replication.tests | rejectattr('succeeded') | length == 0
+    fail_msg: "{{ replication.tests | rejectattr('succeeded') | map(attribute='advice') | unique | join(' ') }}"
+
+- name: Test one agent of an AEM with a context path and a private CA
+  aemops.brand_portal.replication_agent_test:
+    aem_url: https://author.example.com/author
+    ca_path: /etc/pki/tls/certs/example.pem
+    username: admin
+    password: "{{ aem_password }}"
+    agents:
+      - mp_replication_agent0_default_acme
+"""
+
+RETURN = r"""
+tests:
+  description: What came of each agent's test.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    agent:
+      description: Name of the agent.
+      returned: success
+      type: str
+      sample: mp_replication_agent0_default_acme
+    tenant:
+      description: The Brand Portal tenant the agent leads to, or an empty string.
+      returned: success
+      type: str
+      sample: acme
+    succeeded:
+      description: Whether the agent's own verdict is that the test succeeded, and Brand Portal answered 200.
+      returned: success
+      type: bool
+      sample: false
+    response_code:
+      description: Brand Portal's answer. V(null) when there was none.
+      returned: success
+      type: int
+      sample: 401
+    response_reason:
+      description: The words that came with RV(tests[].response_code).
+      returned: success
+      type: str
+      sample: Unauthorized
+    cause:
+      description:
+        - Why the test failed, V(none) when it did not, V(unknown) when nothing known explains it.
+      returned: success
+      type: str
+      sample: jwt_expired
+    clock_related:
+      description:
+        - Whether a wrong clock causes this. V(likely) needs the measured skew to confirm it.
+      returned: success
+      type: str
+      choices: ['yes', likely, 'no']
+      sample: 'yes'
+    direction:
+      description: Where AEM's clock would be, if it is the clock, V(behind) or V(ahead). V(null) otherwise.
+      returned: success
+      type: str
+      sample: behind
+    meaning:
+      description: What the cause means.
+      returned: success
+      type: str
+      sample: "The JWT's expiry is already past for Adobe: the clock AEM signs with is behind."
+    advice:
+      description: What to do next.
+      returned: success
+      type: str
+      sample: "Set AEM's clock right and keep it so with NTP, then test again."
+    evidence:
+      description: The agent's line that shows the cause, without secrets.
+      returned: success
+      type: str
+      sample: >-
+        Failed to get an access token for user: mac-acme-replication msg: failed to get access token from authorization server
+        status: 400 response: {"error":"invalid_grant","error_description":"JWT has expired"}
+    not_before:
+      description: When the certificate of RV(tests[].evidence) begins to be valid, in UTC, if the line tells it.
+      returned: success
+      type: str
+      sample: '2017-03-01T00:00:00Z'
+    not_after:
+      description: When the certificate of RV(tests[].evidence) expires, in UTC, if the line tells it.
+      returned: success
+      type: str
+      sample: '2019-03-01T12:00:00Z'
+    aem_date:
+      description: AEM's own clock during the test, in UTC.
+      returned: success
+      type: str
+      sample: '2017-02-28T18:39:51Z'
+    remote_date:
+      description: Brand Portal's clock during the test, in UTC.
+      returned: success
+      type: str
+      sample: '2017-03-03T04:29:05Z'
+    skew:
+      description:
+        - Bounds of RV(tests[].remote_date) minus RV(tests[].aem_date) in seconds. Positive when AEM is behind. As wide as the
+          test was long. V(null) when one of the dates is missing.
+      returned: success
+      type: dict
+      contains:
+        low:
+          description: Lower bound.
+          returned: success
+          type: float
+          sample: 208151.7
+        high:
+          description: Upper bound.
+          returned: success
+          type: float
+          sample: 208156.3
+    log:
+      description: The agent's log of this test, without secrets. The middle of a very long one is left out.
+      returned: success
+      type: list
+      elements: str
+      sample: ['28.02.2017 18:39:51 - sent. Response: 401 Unauthorized']
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import aem as aem_http
+from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import agents, test
+from ansible_collections.aemops.brand_portal.plugins.module_utils._agent.arguments import AEM_OPTIONS, complaint
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=dict(AEM_OPTIONS), supports_check_mode=True)
+    wrong = complaint(module.params)
+    if wrong:
+        module.fail_json(msg=wrong)
+    try:
+        aem = aem_http.from_params(module.params)
+        aem_http.wait_if_asked(aem, module.params)
+        chosen = agents.select(aem.list_agents(), module.params['agents'])
+        tests = test.run(aem, chosen, module.params['test_timeout'], module.params['parallel'])
+    except (aem_http.AemError, agents.AgentsError) as error:
+        module.fail_json(msg=error.message, kind=error.kind)
+    module.exit_json(changed=False, tests=tests)
+
+
+if __name__ == '__main__':
+    main()
