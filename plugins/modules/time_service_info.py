@@ -15,8 +15,9 @@ description:
   - It is the one fact-finding call of the role P(aemops.brand_portal.time_sync#role) before a repair.
 extends_documentation_fragment:
   - aemops.brand_portal.attributes
+  - aemops.brand_portal.attributes.info_module
 author:
-  - aemops.brand_portal contributors
+  - aemops.brand_portal contributors (@aemops)
 notes:
   - No root is needed. Whether the clock may be set is read from the capability bounding set
     (C(CapBnd) in C(/proc/self/status), see capabilities(7)) and the user namespace, so the answer is the host's,
@@ -114,8 +115,12 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host import t
 
 def main():
     module = AnsibleModule(argument_spec={}, supports_check_mode=True)
-    host = time_service.Host()
-    clock_owner = system_clock.why_clock_cannot_be_set()
+
+    def run(command):
+        return module.run_command(command)[1] if module.get_bin_path(command[0]) else ''
+
+    host = time_service.Host(run)
+    clock_owner = system_clock.may_set_clock() or ''
     module.exit_json(
         changed=False,
         may_set_clock=not clock_owner,

@@ -113,7 +113,7 @@ def _state(
     if clock == 'in_sync' and aem_clock == 'same' and agents == 'clock_cause':
         return 'not_the_clock'
     state = TABLE[agents][clock]
-    if STATES[state].repair and clock == 'skewed' and time_service and not time_service['may_set_clock']:
+    if STATES[state].repair and clock == 'skewed' and time_service and not time_service.get('may_set_clock', True):
         return 'cannot_set_clock'
     return state
 

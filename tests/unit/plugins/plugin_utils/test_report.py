@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils.report import in_words, sum_up, table
 
 

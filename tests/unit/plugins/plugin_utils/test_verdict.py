@@ -9,9 +9,8 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils.verdict import STATES, TABLE, decide
 
-OK = {'state': 'ok', 'message': ''}
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils.verdict import STATES, TABLE, decide
 
 
 def skew(verdict='in_sync', verified=True, agent_accepted=None, offset=None):
@@ -36,8 +35,8 @@ MIXED = EXPIRED + KEYSTORE
 CANNOT_SET = {'may_set_clock': False, 'clock_owner': "this clock belongs to the container's host"}
 
 
-def health(tests, aem=OK, **clock):
-    return {'skew': skew(**clock), 'tests': tests, 'aem': aem}
+def health(tests, aem='ok', **clock):
+    return {'skew': skew(**clock), 'tests': tests, 'aem': {'state': aem, 'message': aem}}
 
 
 @pytest.mark.parametrize(('tests', 'aem', 'clock', 'state', 'repair', 'healthy'), [
@@ -61,14 +60,14 @@ def health(tests, aem=OK, **clock):
     (KEYSTORE, 'ok', 'sources_disagree', 'no_reference', False, False),
 ])
 def test_each_row_of_the_table(tests, aem, clock, state, repair, healthy):
-    verdict = decide(health(tests, aem={'state': aem, 'message': aem}, verdict=clock))
+    verdict = decide(health(tests, aem=aem, verdict=clock))
     assert (verdict['state'], verdict['repair'], verdict['healthy']) == (state, repair, healthy)
     assert bool(verdict['next_step']) is not healthy
 
 
 @pytest.mark.parametrize('tests', [GOOD, EXPIRED, KEYSTORE, []])
 def test_a_host_that_cannot_set_its_clock_is_not_repaired(tests):
-    aem = OK if tests else {'state': 'unreachable', 'message': 'down'}
+    aem = 'ok' if tests else 'unreachable'
     verdict = decide(health(tests, aem=aem, verdict='skewed'), time_service=CANNOT_SET)
     assert (verdict['state'], verdict['repair']) == ('cannot_set_clock', False)
     assert CANNOT_SET['clock_owner'] in verdict['summary']
@@ -127,7 +126,7 @@ def test_no_clock_is_ever_changed_but_on_believed_skew():
     repaired = 0
     for tests, aem, clock, verified, agent_accepted, service, accept, at_risk in combinations:
         verdict = decide(
-            health(tests, aem={'state': aem, 'message': aem}, verdict=clock, verified=verified,
+            health(tests, aem=aem, verdict=clock, verified=verified,
                    agent_accepted=agent_accepted),
             time_service=service, fix_at_risk=at_risk, accept_unverified=accept)
         assert not (verdict['repair'] and verdict['healthy'])

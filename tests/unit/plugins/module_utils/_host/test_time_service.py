@@ -5,6 +5,7 @@
 """What keeps time, read from the files and the systemd of hosts that are folders here."""
 
 import pytest
+
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import time_service
 
 DEBIAN = 'ID=debian\nVERSION_ID="12"\n'
@@ -33,7 +34,7 @@ def make_host(tmp_path):
             target = tmp_path / path.lstrip('/')
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text)
-        return time_service.Host(str(tmp_path), systemd or Systemd())
+        return time_service.Host(systemd or Systemd(), root=str(tmp_path))
     return make
 
 
@@ -84,7 +85,7 @@ def test_a_masked_unit_is_said_to_be_masked(make_host):
 
 
 def test_a_host_without_systemd_is_described_from_its_files(make_host):
-    host = make_host({'/etc/os-release': DEBIAN}, lambda command: '')
+    host = make_host({'/etc/os-release': DEBIAN}, lambda command: '')  # what a command that is not there prints
     assert not any(daemon['active'] for daemon in time_service.find_daemons(host))
 
 

@@ -1,0 +1,52 @@
+# Two commands do everything on a fresh Debian machine with git, make, python3 and apt:
+#   make demo    heal a real machine whose clock stands in 2017, and watch
+#   make test    everything that must hold
+# Each step can be run alone; CONTRIBUTING in README.md says what they need.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+environment = python3 tests/tools/environment.py
+# Nothing that is tested here may set this machine's clock, whoever runs it.
+without_clock = $(if $(filter 0,$(shell id -u)),setpriv --bounding-set=-sys_time --inh-caps=-sys_time)
+pytest = $(without_clock) $$bin/python -m pytest
+
+.PHONY: help demo test lint types sanity units integration lab-test clean
+
+help: ## Say what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: ## Heal a lab machine that stands in February 2017, and show it
+	@bin=$$($(environment) dev); $(without_clock) $$bin/python tests/demo.py
+
+test: lint types sanity units integration ## Everything that must hold before a change is submitted
+
+lint: ## ansible-lint (production), yamllint, ruff, antsibull-docs
+	@bin=$$($(environment) dev); export PATH=$$bin:$$PATH ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/collections; \
+	ruff check . ; \
+	yamllint --strict . ; \
+	ansible-lint --strict --nocolor ; \
+	antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck .
+
+types: ## mypy
+	@bin=$$($(environment) dev); $$bin/mypy
+
+sanity: ## ansible-test sanity on the collection as a stranger would install it
+	@bin=$$($(environment) dev); tests/tools/sanity $$bin
+
+units: ## Unit tests on the newest controller, and of what runs on hosts on every Python there is
+	@bin=$$($(environment) dev); $(pytest) tests/unit
+	@for version in 3.6 3.11; do \
+	  if bin=$$($(environment) target-$$version); then $(pytest) -q tests/unit/plugins/module_utils; \
+	  else echo "not run: unit tests on Python $$version"; fi; done
+
+integration: ## Real playbook runs: against the stand-ins here, and on lab machines with wrong clocks
+	@bin=$$($(environment) dev); $(pytest) tests/integration
+
+lab-test: ## The lab's own test
+	@bin=$$($(environment) dev); $(pytest) tests/lab/test_lab.py
+
+clean: ## Remove environments, the lab's images and results
+	rm -rf .cache tests/output
+	python3 tests/lab/lab.py clean

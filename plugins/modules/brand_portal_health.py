@@ -1,0 +1,178 @@
+#!/usr/bin/python
+
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+DOCUMENTATION = r"""
+module: brand_portal_health
+short_description: Measure the clock and test the Brand Portal agents of an AEM host in one call
+version_added: 0.1.0
+description:
+  - Does what M(aemops.brand_portal.clock_skew) and M(aemops.brand_portal.replication_agent_test) do, side by side
+    in one call, so that a healthy host costs one.
+  - The HTTPS C(Date) of the tenants that the agents lead to is always asked, for theirs is the clock that judges the JWTs.
+  - The two dates of the agents' own tests join the references as sources of kind V(agent). They do not vote; they confirm
+    the others, stand in where no other can be reached, and show when AEM does not run on this host's clock.
+  - Never fails because something is unhealthy. AEM that is down, agents that are refused and a clock that cannot be
+    measured are results, for P(aemops.brand_portal.jwt_verdict#filter) to judge.
+extends_documentation_fragment:
+  - aemops.brand_portal.clock
+  - aemops.brand_portal.aem
+  - aemops.brand_portal.aem.agents
+  - aemops.brand_portal.attributes
+  - aemops.brand_portal.attributes.info_module
+author:
+  - aemops.brand_portal contributors (@aemops)
+notes:
+  - No root is needed, and nothing is installed on the host. The controller's ntplib travels with the module.
+seealso:
+  - module: aemops.brand_portal.clock_skew
+  - module: aemops.brand_portal.replication_agent_test
+  - plugin: aemops.brand_portal.jwt_verdict
+    plugin_type: filter
+  - name: Test Connection of the replication agent fails with "JWT has expired"
+    description: Adobe's knowledge base article KA-10565.
+    link: https://experienceleague.adobe.com/en/docs/experience-cloud-kcs/kbarticles/ka-10565
+"""
+
+EXAMPLES = r"""
+- name: Measure the clock and test all Brand Portal agents of an AEM author
+  aemops.brand_portal.brand_portal_health:
+    username: admin
+    password: "{{ vault_aem_password }}"
+  register: health
+
+- name: Say what is the matter
+  ansible.builtin.debug:
+    msg: "{{ (health | aemops.brand_portal.jwt_verdict).summary }}"
+"""
+
+RETURN = r"""
+skew:
+  description: The clock, as M(aemops.brand_portal.clock_skew) returns it, with the agents among its sources.
+  returned: always
+  type: dict
+  sample:
+    verdict: skewed
+    direction: behind
+    offset: 208174.2
+    verified: true
+tests:
+  description:
+    - What became of each agent, as M(aemops.brand_portal.replication_agent_test) returns it.
+    - Empty where RV(aem.state) is not V(ok).
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - agent: mp_replication_agent0_default_acme
+      succeeded: false
+      response_code: 401
+      cause: jwt_expired
+aem:
+  description: Whether AEM let its agents be tested.
+  returned: always
+  type: dict
+  contains:
+    state:
+      description:
+        - V(ok) when the agents were tested.
+        - V(unreachable) or V(starting) when AEM does not answer (yet), V(unauthorized) when it refuses the account,
+          V(not_aem) when something else answers, V(unknown_agent) when an agent in O(agents) is not there,
+          V(no_agents) when there is no enabled Brand Portal agent.
+      type: str
+      sample: ok
+    message:
+      description: What is the matter and what to do about it; empty when all is well.
+      type: str
+      sample: ''
+"""
+
+import threading
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import aem as aem_http, agents, test
+from ansible_collections.aemops.brand_portal.plugins.module_utils._agent.arguments import AEM_OPTIONS, complaint
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import ntplib_loader, skew
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.arguments import SKEW_OPTIONS, plan_for
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import ClockError
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.interval import Interval
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import default_ntp_servers
+
+
+class AgentTests(threading.Thread):
+    """The agents' tests, begun at once and run beside the measurement; what hinders them becomes `aem`."""
+
+    def __init__(self, params):
+        super().__init__(daemon=True)
+        self.params = params
+        self.client = aem_http.from_params(params)
+        self.aem = {'state': 'ok', 'message': ''}
+        self.chosen = []
+        self.tests = []
+
+    def find_agents(self):
+        """Choose the agents; what their tenants are has to be known before the clock is measured."""
+        def find():
+            aem_http.wait_if_asked(self.client, self.params)
+            self.chosen = agents.select(self.client.list_agents(), self.params['agents'])
+        self._try(find)
+
+    def run(self):
+        def test_all():
+            self.tests = test.run(self.client, self.chosen, self.params['test_timeout'], self.params['parallel'])
+        if self.chosen:
+            self._try(test_all)
+
+    def _try(self, work):
+        try:
+            work()
+        except (aem_http.AemError, agents.AgentsError) as error:
+            self.aem = {'state': error.kind, 'message': error.message}
+
+    def sources(self):
+        """One source for each tenant: what all its agents' dates allow together."""
+        by_tenant = {}
+        for result in self.tests:
+            if result['skew']:
+                by_tenant.setdefault(result['tenant'] or result['agent'], []).append(Interval(**result['skew']))
+        return [skew.agent_source(tenant, *_common(intervals)) for tenant, intervals in by_tenant.items()]
+
+
+def _common(intervals):
+    """What all intervals allow; what any allows where they contradict each other."""
+    lows, highs = zip(*intervals)
+    return (max(lows), min(highs)) if max(lows) <= min(highs) else (min(lows), max(highs))
+
+
+def main():
+    module = AnsibleModule(argument_spec=dict(SKEW_OPTIONS, **AEM_OPTIONS), supports_check_mode=True)
+    options = dict(module.params, ntp_servers=module.params['ntp_servers'] or default_ntp_servers())
+    wrong = complaint(module.params)
+    if wrong:
+        module.fail_json(msg=wrong)
+    try:
+        plan_for(options)
+        codec = ntplib_loader.load(module.params['_ntplib'])
+        agent_tests = AgentTests(module.params)
+        agent_tests.find_agents()
+        agent_tests.start()
+        options['https_urls'] = options['https_urls'] + agents.origins(agent_tests.chosen)
+        sources = skew.measure(options, codec)
+    except ClockError as error:
+        module.fail_json(msg=str(error))
+    except aem_http.AemError as error:
+        module.fail_json(msg=error.message, kind=error.kind)
+    agent_tests.join()
+    module.exit_json(
+        changed=False,
+        skew=skew.conclude(sources + agent_tests.sources(), module.params['max_skew']),
+        tests=agent_tests.tests,
+        aem=agent_tests.aem,
+    )
+
+
+if __name__ == '__main__':
+    main()

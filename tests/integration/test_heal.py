@@ -1,0 +1,208 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The main job on real machines: from "JWT has expired" to 200, what it refuses, and what it leaves alone.
+
+One machine stands in February 2017 without a time daemon. The tests go through its life in the order they stand in:
+first everything that must change nothing, then the repair, then what must hold afterwards.
+"""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from lab.fingerprint import changes
+
+from . import playbook
+from .conftest import PASSWORD
+
+WRONG = '2017-02-28T18:39:51Z'
+NEAR = 0.05  # seconds: what a healed clock may be off
+
+
+class Patient:
+    """A machine, and how the playbook is run on it."""
+
+    def __init__(self, lab, name, clock, environment):
+        self.lab = lab
+        self.environment = environment
+        self.machine = lab.machine(name, clock=clock).wait_ready()
+        self.machine.deploy_aem(password=PASSWORD)
+
+    def inventory(self, user='deploy', **variables):
+        """Of this machine alone, with its NTP server unless `variables` say otherwise."""
+        common = {'fix_bp_jwt_ntp_servers': [self.lab.network.host], **variables}
+        return self.lab.inventory(user=user, common=common)
+
+    def play(self, *options, user='deploy', password=PASSWORD, cwd=playbook.ROOT, **variables):
+        inventory = self.inventory(user, **variables)
+        run = playbook.play(self.environment, inventory, '--limit', self.machine.name, *options, cwd=cwd,
+                            AEM_USER='admin', AEM_PASSWORD=password)
+        assert PASSWORD not in run.output
+        return run
+
+    def test_page(self, agent):
+        """The test page of an agent as a browser gets it."""
+        agent_name = f'mp_replication_agent{agent}_default_{self.lab.tenant}'
+        program = ('import base64, sys, urllib.request as u; '
+                   'q = u.Request(sys.argv[1]); '
+                   'q.add_header("Authorization", "Basic " + base64.b64encode(sys.stdin.buffer.read()).decode()); '
+                   'print(u.urlopen(q).read().decode())')
+        url = f'http://localhost:4502/etc/replication/agents.author/{agent_name}.test.html'
+        return self.machine.ssh(f"python3 -c '{program}' {url}", input=f'admin:{PASSWORD}').stdout
+
+    def assert_unchanged_by(self, *options, **settings):
+        """Run the playbook and show that the machine is the same as before."""
+        before = self.machine.fingerprint()
+        run = self.play(*options, **settings)
+        assert changes(before, self.machine.fingerprint()) == []
+        return run
+
+
+@pytest.fixture(scope='module')
+def patient(lab, newest):
+    return Patient(lab, 'author2017', WRONG, newest)
+
+
+def test_the_article_s_failure_is_there(patient):
+    page = patient.test_page(0)
+    assert 'JWT has expired' in page
+    assert 'sent. Response: 401 Unauthorized' in page
+    assert '<strong>failed</strong>' in page
+
+
+def test_measuring_needs_no_root(patient):
+    """As an account without sudo, on the machine whose clock is wrong."""
+    inventory = patient.inventory(user='ops')
+    access = {'username': 'admin', 'password': PASSWORD}
+    servers = {'ntp_servers': [patient.lab.network.host]}
+    skew = playbook.ask(patient.environment, inventory, patient.machine.name, 'clock_skew', servers)['skew']
+    assert (skew['verdict'], skew['direction']) == ('skewed', 'behind')
+    assert skew['offset'] == pytest.approx(-patient.machine.clock(), abs=0.5)
+    health = playbook.ask(patient.environment, inventory, patient.machine.name, 'brand_portal_health',
+                          {**access, **servers})
+    assert health['skew']['verified']
+    assert [test['cause'] for test in health['tests']] == ['jwt_expired'] * 4
+    agents = playbook.ask(patient.environment, inventory, patient.machine.name, 'replication_agent_info', access)['agents']
+    assert sum(agent['brand_portal'] and agent['enabled'] for agent in agents) == 4
+    tests = playbook.ask(patient.environment, inventory, patient.machine.name, 'replication_agent_test', access)['tests']
+    assert [test['response_code'] for test in tests] == [401] * 4
+    service = playbook.ask(patient.environment, inventory, patient.machine.name, 'time_service_info', {})
+    assert service['may_set_clock']
+    assert not any(daemon['installed'] for daemon in service['daemons'])
+
+
+def test_check_mode_changes_nothing_and_says_what_a_run_would(patient):
+    run = patient.assert_unchanged_by('--check', '--diff')
+    assert run.returncode == 0, run.output
+    assert 'would install the package chrony' in run.output
+    assert 'would enable and start chrony.service' in run.output
+    assert 'run without --check' in run.row(patient.machine.name)
+
+
+@pytest.mark.parametrize(('settings', 'said', 'next_step'), [
+    ({'password': 'wrong-one'}, 'does not accept the user', 'Check the options username and password'),
+    ({'password': ''}, 'AEM_PASSWORD', 'environment variable'),
+    ({'fix_bp_jwt_agents': ['no_such_agent']}, 'AEM has no agent no_such_agent', 'mp_replication_agent0_default_acme'),
+    ({'fix_bp_jwt_max_skw': 3}, 'Unknown option fix_bp_jwt_max_skw', 'Correct the name'),
+    ({'fix_bp_jwt_max_skew': 'five'}, 'fix_bp_jwt_max_skew', 'float'),
+    ({'fix_bp_jwt_max_skew': -1}, 'max_skew', 'number of seconds'),
+    ({'fix_bp_jwt_aem_url': 'localhost:4502'}, 'aem_url', 'http://localhost:4502'),
+    ({'fix_bp_jwt_https_urls': ['http://plain.example/']}, 'http://plain.example/', 'https'),
+], ids=['wrong password', 'no password', 'unknown agent', 'unknown option', 'option of a wrong type',
+        'option out of range', 'malformed address', 'plain HTTP as a reference'])
+def test_bad_input_gets_a_clear_error_and_changes_nothing(patient, settings, said, next_step):
+    run = patient.assert_unchanged_by('-vvv', **settings)
+    assert run.returncode != 0
+    flat = ' '.join(run.output.split())
+    assert said in flat
+    assert next_step in flat
+
+
+def test_without_a_reference_nothing_is_changed(patient):
+    patient.lab.stop_ntp()
+    patient.lab.stop_brand_portal()
+    try:
+        run = patient.assert_unchanged_by('-vvv')
+    finally:
+        patient.lab.start_ntp()
+        patient.lab.start_brand_portal()
+    assert run.returncode != 0
+    assert 'no_reference' in run.row(patient.machine.name)
+    flat = ' '.join(run.output.split())
+    assert f'{patient.lab.network.host}: nothing listens on that port' in flat
+    assert 'open UDP 123' in flat
+
+
+def test_one_run_heals_it(patient, tmp_path):
+    """From any directory, as the unprivileged account with sudo, and with nothing of the password to be seen at -vvv."""
+    run = patient.play('-vvv', cwd=tmp_path)
+    assert run.returncode == 0, run.output[-6000:]
+    row = run.row(patient.machine.name)
+    assert '0 of 4 -> 4 of 4' in row
+    assert 'jwt_expired -> healthy' in row
+    assert abs(patient.machine.clock()) < NEAR
+    for agent in range(4):
+        page = patient.test_page(agent)
+        assert 'sent. Response: 200 OK' in page
+        assert '<strong>succeeded</strong>' in page
+
+
+def test_a_healthy_host_costs_one_call_and_is_not_changed(patient):
+    run = patient.assert_unchanged_by('-vvv')
+    assert run.returncode == 0
+    assert run.remote_calls == ['brand_portal_health']
+    assert run.recap[patient.machine.name]['changed'] == 0
+    assert 'healthy' in run.row(patient.machine.name)
+
+
+def test_with_aem_down_the_run_fails_and_says_what_to_do(patient):
+    patient.machine.ssh('systemctl stop aem')
+    try:
+        run = patient.assert_unchanged_by('-vvv')
+    finally:
+        patient.machine.ssh('systemctl start aem')
+        patient.machine.wait_aem()
+    assert run.returncode != 0
+    assert 'aem_unreachable' in run.row(patient.machine.name)
+    assert 'start AEM or correct fix_bp_jwt_aem_url' in ' '.join(run.output.split())
+
+
+def test_after_a_reboot_the_daemon_alone_brings_the_clock_right(patient):
+    patient.machine.reboot()
+    states = patient.machine.ssh('systemctl is-enabled chrony; systemctl is-active chrony', check=False).stdout.split()
+    assert states == ['enabled', 'active']
+    # Without a hardware clock it came up in 2017 again; how far the daemon had got when SSH answered is its affair.
+    assert '2017' in patient.machine.ssh('journalctl --boot --output short-iso --no-pager | head -n 3').stdout
+    deadline = time.monotonic() + 60
+    while abs(patient.machine.clock()) > NEAR:
+        assert time.monotonic() < deadline, patient.machine.ssh('journalctl -u chrony -n 20 --no-pager').stdout
+        time.sleep(1)
+    patient.machine.wait_aem()
+    run = patient.play()
+    assert (run.returncode, run.recap[patient.machine.name]['changed']) == (0, 0)
+
+
+def test_a_machine_ahead_fails_on_tls_and_heals_too(lab_with_short_certificates, newest):
+    ahead = Patient(lab_with_short_certificates, 'ahead', '+400d', newest)
+    page = ahead.test_page(0)
+    assert 'CertificateExpiredException' in page
+    run = ahead.play()
+    assert run.returncode == 0, run.output[-6000:]
+    assert '0 of 4 -> 4 of 4' in run.row('ahead')
+    assert abs(ahead.machine.clock()) < NEAR
+
+
+@pytest.mark.parametrize('version', ['2.16', '2.19'])
+def test_older_controllers_heal_as_well(lab, core, version):
+    environment = core(f'core-{version}')
+    sick = Patient(lab, f'core{version.replace(".", "")}', WRONG, environment)
+    run = sick.play()
+    assert run.returncode == 0, run.output[-6000:]
+    assert '0 of 4 -> 4 of 4' in run.row(sick.machine.name)
+    assert abs(sick.machine.clock()) < NEAR
+    again = sick.play('-vvv')
+    assert again.remote_calls == ['brand_portal_health']
+    assert again.recap[sick.machine.name]['changed'] == 0

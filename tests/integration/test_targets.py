@@ -1,0 +1,60 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The one call that every host gets, from each controller we support to each Python a host may have.
+
+Against the stand-ins on loopback, with this machine's right clock; nothing here could set it.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from standins import testing
+
+from . import playbook
+from .conftest import PASSWORD
+
+# ansible-core and the oldest and newest target Pythons it supports (ansible-core support matrix).
+COMBINATIONS = [
+    ('core-2.16', '3.6'), ('core-2.16', '3.11'),
+    ('core-2.19', '3.8'), ('core-2.19', '3.11'),
+    ('core-newest', '3.9'), ('core-newest', '3.11'), ('core-newest', '3.13'),
+]
+
+
+@pytest.fixture(scope='module')
+def standins(tmp_path_factory):
+    """A Brand Portal and an AEM of their own on loopback, whose agents are answered 200."""
+    folder = tmp_path_factory.mktemp('standins')
+    testing.make_ca(folder, 'acme')
+    with testing.running_portal(folder, 'acme') as portal, \
+         testing.running_aem(folder, portal, password=PASSWORD,
+                             transport_uri=f'{portal.url}/bin/receive?sling:authRequestLogin=1') as aem:
+        yield folder, aem
+
+
+def interpreter(version):
+    done = subprocess.run([sys.executable, playbook.ROOT / 'tests/tools/environment.py', '--list'],
+                          stdout=subprocess.PIPE, text=True, check=True)
+    found = dict(line.split(': ', 1) for line in done.stdout.splitlines())[f'target-{version}']
+    if not found.startswith('/'):
+        pytest.skip(f'not run: {found}')
+    return found
+
+
+@pytest.mark.parametrize(('controller', 'target'), COMBINATIONS)
+def test_health_from_controller_to_target(core, standins, controller, target):
+    folder, aem = standins
+    python = interpreter(target)
+    health = playbook.ask(core(controller), 'localhost,', 'localhost', 'brand_portal_health', {
+        'aem_url': aem.url, 'username': aem.user, 'password': PASSWORD, 'ca_path': str(folder / 'ca.pem'),
+        'agents': testing.brand_portal_agents('acme'), 'ntp_servers': ['127.0.0.1:9'],
+    }, ansible_connection='local', ansible_python_interpreter=python)
+    assert health['aem'] == {'state': 'ok', 'message': ''}
+    assert [test['response_code'] for test in health['tests']] == [200] * 4
+    assert (health['skew']['verdict'], health['skew']['verified']) == ('in_sync', True)
+    assert not health['changed']

@@ -1,0 +1,178 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Virtual environments for the tests, made on first use and kept while their recipe stays the same.
+
+    environment.py NAME         make the environment NAME if need be, print its bin folder
+    environment.py --list       name every environment, its interpreter, or why it cannot be made here
+
+`dev` has the newest ansible-core that this machine's interpreters allow, with linters and test tools;
+`core-2.16`, `core-2.19`, `core-newest` have that ansible-core and what a run of the playbook needs;
+`target-3.6` … are the interpreters modules run under, bare but for pytest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import glob
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CACHE = ROOT / '.cache' / 'environments'
+
+# ansible-core: the controller Pythons it runs on, newest first (docs: "ansible-core support matrix").
+CORES = {
+    '2.16': ('3.12', '3.11', '3.10'),
+    '2.17': ('3.12', '3.11', '3.10'),
+    '2.18': ('3.13', '3.12', '3.11'),
+    '2.19': ('3.13', '3.12', '3.11'),
+    '2.20': ('3.14', '3.13', '3.12'),
+    '2.21': ('3.14', '3.13', '3.12'),
+}
+# The newest ansible-core that the newest tools are tried with; 3.12 before 3.13, as most controllers have it.
+NEWEST = (('2.21', '3.12'), ('2.21', '3.13'), ('2.19', '3.11'), ('2.17', '3.10'))
+TARGETS = ('3.6', '3.7', '3.8', '3.9', '3.10', '3.11', '3.12', '3.13')
+RUN_REQUIREMENTS = ('ntplib>=0.4.0,<0.5', 'jmespath>=1.0,<2', 'pytest>=7.0', 'pyjwt>=2.6', 'cryptography>=41')
+
+
+class CannotMake(Exception):
+    """This machine lacks what the environment needs; the text says what and how to get it."""
+
+
+class Environment(t.NamedTuple):
+    """A recipe: which interpreter, and what pip installs into it."""
+
+    name: str
+    python: str
+    requirements: tuple[str, ...]
+
+    @property
+    def folder(self) -> Path:
+        recipe = [self.python] + [_content(requirement) for requirement in self.requirements]
+        return CACHE / f'{self.name}-{hashlib.sha256(repr(recipe).encode()).hexdigest()[:12]}'
+
+    @property
+    def bin(self) -> Path:
+        return self.folder / 'bin'
+
+
+def _content(requirement: str) -> str:
+    """What stands behind `-r FILE`, with the files it names in turn; other requirements stand for themselves."""
+    if not requirement.startswith('-r '):
+        return requirement
+    path = ROOT / requirement[3:]
+    lines = []
+    for line in path.read_text(encoding='utf-8').splitlines():
+        if line.startswith('-r '):
+            line = _content(f'-r {(path.parent / line[3:].strip()).resolve().relative_to(ROOT)}')
+        lines.append(line)
+    return '\n'.join(lines)
+
+
+def interpreters() -> dict[str, str]:
+    """Real interpreters by version, e.g. {'3.11': '/usr/bin/python3.11'}; shims of version managers are passed over."""
+    candidates = glob.glob(os.path.expanduser('~/.pyenv/versions/*/bin/python3.*'))
+    candidates += [path for folder in os.get_exec_path() for path in glob.glob(os.path.join(folder, 'python3.*'))]
+    found: dict[str, str] = {}
+    for path in candidates:
+        version = os.path.basename(path)[len('python'):]
+        if version.replace('.', '', 1).isdigit() and 'shims' not in path:
+            found.setdefault(version, path)
+    return found
+
+
+def environment(name: str) -> Environment:
+    """The recipe of an environment on this machine; CannotMake where no interpreter fits."""
+    here = interpreters()
+    if name.startswith('target-'):
+        version = name[len('target-'):]
+        if version not in here:
+            raise CannotMake(f'{name}: there is no Python {version} on this machine')
+        return Environment(name, here[version], ('pytest>=7.0', 'hypothesis'))
+    if name in ('dev', 'core-newest'):
+        for core, version in NEWEST:
+            if version in here:
+                more = ('-r tests/requirements.txt',) if name == 'dev' else RUN_REQUIREMENTS
+                return Environment(name, here[version], (f'ansible-core~={core}.0',) + more)
+        raise CannotMake(f'{name}: needs Python 3.10 to 3.13, found only {", ".join(sorted(here)) or "none"}')
+    core = name[len('core-'):]
+    if core not in CORES:
+        raise CannotMake(f'{name}: no such environment; there are {", ".join(names())}')
+    fitting = [version for version in CORES[core] if version in here]
+    if not fitting:
+        raise CannotMake(f'{name}: ansible-core {core} needs Python {" or ".join(CORES[core])}, which is not here')
+    return Environment(name, here[fitting[0]], (f'ansible-core~={core}.0',) + RUN_REQUIREMENTS)
+
+
+def names() -> list[str]:
+    return ['dev', 'core-newest'] + [f'core-{core}' for core in CORES] + [f'target-{each}' for each in TARGETS]
+
+
+def make(recipe: Environment) -> Path:
+    """The environment's bin folder; made if it is not there yet, once also when two ask at the same time."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / f'{recipe.name}.lock', 'w', encoding='utf-8') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (recipe.folder / 'complete').exists():
+            return recipe.bin
+        for old in CACHE.glob(f'{recipe.name}-*'):
+            if old.is_dir() and len(old.name) == len(recipe.folder.name):
+                shutil.rmtree(old)
+        print(f'making the environment {recipe.name} with {recipe.python}: '
+              f'{", ".join(recipe.requirements)}', file=sys.stderr, flush=True)
+        _make_venv(recipe)
+        arguments = [word for requirement in recipe.requirements for word in requirement.split(' ', 1)]
+        _run([str(recipe.bin / 'python'), '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check'] + arguments)
+        (recipe.folder / 'complete').touch()
+    return recipe.bin
+
+
+def _make_venv(recipe: Environment) -> None:
+    command = [recipe.python, '-m', 'venv', str(recipe.folder)]
+    if subprocess.run([recipe.python, '-c', 'import ensurepip'], stderr=subprocess.DEVNULL, check=False).returncode:
+        version = os.path.basename(recipe.python)
+        if os.geteuid() != 0 or not shutil.which('apt-get'):
+            raise CannotMake(f'{recipe.python} cannot make virtual environments: install {version}-venv')
+        print(f'installing the Debian package {version}-venv', file=sys.stderr, flush=True)
+        _run(['apt-get', 'update', '-qq'])
+        _run(['apt-get', 'install', '-qq', '-y', '--no-install-recommends', f'{version}-venv'])
+    _run(command)
+
+
+def _run(command: list[str]) -> None:
+    """Run, keeping standard output free for the answer of this program."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode:
+        raise CannotMake(f'{" ".join(command)} failed with {done.returncode}:\n{done.stdout.strip()}')
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('name', nargs='?')
+    parser.add_argument('--list', action='store_true')
+    options = parser.parse_args()
+    if options.list or not options.name:
+        for name in names():
+            try:
+                print(f'{name}: {environment(name).python}')
+            except CannotMake as problem:
+                print(problem)
+        return 0
+    try:
+        print(make(environment(options.name)))
+    except CannotMake as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
