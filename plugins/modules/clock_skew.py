@@ -66,8 +66,8 @@ skew:
     host_time: '2017-02-28T18:39:51.123Z'
     reference_time: '2026-11-30T18:39:52.126Z'
     message: >-
-      This host's clock is 3562 d 23 h behind (between 3562 d 23 h and 3562 d 23 h behind), more than the max_skew of
-      5 s; 5 sources agree. Correct it: run the role time_sync or the module clock_step.
+      This host's clock is 3562 d 23 h behind, give or take 0.022 s, which is more than the max_skew of 5 s;
+      5 sources agree. Correct it: run the role time_sync or the module clock_step.
     sources: []
   contains:
     verdict:
@@ -143,6 +143,9 @@ skew:
         samples:
           description: The number of its answers that count.
           type: int
+        near:
+          description: Whether an NTP server has a loopback, link-local or private address; it may be asked more often.
+          type: bool
         stratum:
           description: An NTP server's stratum.
           type: int

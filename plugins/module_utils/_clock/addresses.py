@@ -8,10 +8,9 @@ import queue
 import re
 import socket
 import threading
+from typing import List, NamedTuple, Optional, Tuple, Union
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption
-
-from typing import List, NamedTuple, Optional, Tuple, Union
 
 _NAME = re.compile(r'[^\s\x00-\x2c/:;<=>?@\[\\\]^`{|}~\x7f]{1,253}')
 
@@ -105,7 +104,7 @@ class Resolver:
 
     def __init__(self, socket_type: int) -> None:
         self._type = socket_type
-        self._answers = queue.Queue()  # type: queue.Queue[Resolved]
+        self._answers: queue.Queue[Resolved] = queue.Queue()
 
     def ask(self, endpoint: Endpoint) -> None:
         """Begin to resolve; the answer comes out of answers(). Addresses need no thread."""
@@ -142,7 +141,7 @@ def resolve(endpoint: Endpoint, socket_type: int) -> Resolved:
     except (OSError, UnicodeError, ValueError) as error:
         said = getattr(error, 'strerror', None) or str(error)
         return Resolved(endpoint, (), f'the name does not resolve ({said})')
-    addresses = []  # type: List[Address]
+    addresses: List[Address] = []
     for family, _type, _protocol, _canonical, sockaddr in found:
         address = Address(family, sockaddr)
         if family in (socket.AF_INET, socket.AF_INET6) and address not in addresses:

@@ -4,16 +4,15 @@
 """The options of all modules that measure the clock, and what they mean once checked."""
 
 import math
+from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import http_date, ntp
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.addresses import Endpoint, parse_endpoint
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.tls import Trust, context_for
 
-from typing import Any, List, Mapping, NamedTuple, Tuple
-
 # For AnsibleModule(argument_spec=...); documented in the fragment aemops.brand_portal.clock.
-SKEW_OPTIONS = {
+SKEW_OPTIONS: Dict[str, Dict[str, Any]] = {
     'ntp_servers': {'type': 'list', 'elements': 'str', 'default': []},
     'https_urls': {'type': 'list', 'elements': 'str', 'default': []},
     'max_skew': {'type': 'float', 'default': 5.0},

@@ -14,6 +14,7 @@ import socket
 import ssl
 import time
 import urllib.parse
+from typing import NamedTuple, Optional, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.addresses import Endpoint, parse_endpoint
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadDate, BadOption, Unusable
@@ -22,10 +23,12 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.interva
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import Source, make_source, words_for
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.system_clock import Anchor
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.tls import (
-    Connection, Connector, DatesRefused, Trust, proxy_for,
+    Connection,
+    Connector,
+    DatesRefused,
+    Trust,
+    proxy_for,
 )
-
-from typing import NamedTuple, Optional
 
 PORT = 443
 
@@ -137,7 +140,8 @@ class Question:
         return connection
 
     def _ask(self, connection: Connection) -> None:
-        proven, fastest = None, None  # type: Optional[Interval], Optional[float]
+        proven: Optional[Interval] = None
+        began, fastest = self._anchor.monotonic(), self._connector.left()
         for _request in range(_MOST_REQUESTS):
             try:
                 sent, answer, received = self._exchange(connection.socket)
@@ -147,21 +151,17 @@ class Question:
                 break
             interval = prove(answer.date, answer.age, self._anchor.at(sent), self._anchor.at(received))
             self._check_validity(connection, answer)
-            if proven is not None and not proven.overlaps(interval):
-                gap = proven.gap(interval)
-                if gap > _MACHINES_DIFFER:
-                    raise Unusable(f'its clock moved by {gap:.3f} s or more between two of its answers')
-                proven = Interval(min(proven.low, interval.low), max(proven.high, interval.high))
-                self._note(proven, fastest, sent, received)
+            fastest = min(fastest, received - sent)
+            before = interval if proven is None else proven
+            proven = before.intersection(interval)
+            self._note(proven or _either(before, interval), fastest, received - began)
+            if proven is None:
                 break
-            proven = interval if proven is None else proven.intersection(interval)
-            fastest = received - sent if fastest is None else min(fastest, received - sent)
-            self._note(proven, fastest, sent, received)
             if not answer.stays_open or not self._worth_more(proven, fastest):
                 break
 
-    def _note(self, proven: Interval, fastest: Optional[float], sent: float, received: float) -> None:
-        stray = (received - sent) * self._anchor.drift_rate() + 2e-6
+    def _note(self, proven: Interval, fastest: float, age: float) -> None:
+        stray = age * self._anchor.drift_rate() + 2e-6
         self._source.update(offset=proven.middle, low=proven.low - stray, high=proven.high + stray, delay=fastest,
                             samples=self._source['samples'] + 1)
 
@@ -178,10 +178,11 @@ class Question:
         time.sleep(pause)
         return True
 
-    def _exchange(self, connection: ssl.SSLSocket):
+    def _exchange(self, connection: ssl.SSLSocket) -> Tuple[float, Answer, float]:
         """(sent, answer, received), both moments monotonic."""
-        head = (f'HEAD {self._target.path} HTTP/1.1\r\nHost: {self._host_header()}\r\nUser-Agent: aemops.brand_portal\r\n'
-                'Accept: */*\r\nCache-Control: no-cache\r\nPragma: no-cache\r\n\r\n').encode('ascii')
+        head = '\r\n'.join((
+            f'HEAD {self._target.path} HTTP/1.1', f'Host: {self._host_header()}', 'User-Agent: aemops.brand_portal',
+            'Accept: */*', 'Cache-Control: no-cache', 'Pragma: no-cache', '', '')).encode('ascii')
         connection.settimeout(self._connector.left())
         sent = self._anchor.monotonic()
         try:
@@ -219,6 +220,14 @@ class Question:
         if not since <= answer.date + (answer.age or 0) <= until:
             raise Unusable(f"its certificate (valid from {iso_utc(since)} to {iso_utc(until)}) is not valid at the "
                            f"service's own time, {iso_utc(answer.date)}")
+
+
+def _either(one: Interval, other: Interval) -> Interval:
+    """Both, of two answers that contradict each other by no more than a service's machines may differ."""
+    gap = one.gap(other)
+    if gap > _MACHINES_DIFFER:
+        raise Unusable(f'its clock moved by {gap:.3f} s or more between two of its answers')
+    return Interval(min(one.low, other.low), max(one.high, other.high))
 
 
 def read_headers(response: http.client.HTTPResponse) -> Answer:

@@ -5,11 +5,10 @@
 
 import datetime
 import re
+from typing import Optional
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.era import PIVOT
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadDate
-
-from typing import Optional
 
 _DAYS = ('Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun')
 _LONG_DAYS = ('Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday')

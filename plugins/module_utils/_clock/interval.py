@@ -93,7 +93,9 @@ def _covered(intervals: Sequence[Interval], times: int) -> List[Interval]:
     """The maximal stretches that lie in at least `times` of the intervals, in ascending order."""
     # At equal positions starts (0) come before ends (1): closed intervals that touch do overlap.
     edges = sorted([(i.low, 0) for i in intervals] + [(i.high, 1) for i in intervals])
-    stretches, depth, start = [], 0, None  # type: List[Interval], int, Optional[float]
+    stretches: List[Interval] = []
+    start: Optional[float] = None
+    depth = 0
     for position, is_end in edges:
         if is_end:
             if depth == times and start is not None:

@@ -7,21 +7,26 @@ Nothing here waits for one server: a datagram, a resolver's answer or the clock 
 floods and refusals cost their own source only.
 """
 
+import contextlib
 import itertools
 import math
 import selectors
 import socket
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import ntp_packet
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.addresses import (
-    Address, Endpoint, Resolved, Resolver, is_loopback, is_near,
+    Address,
+    Endpoint,
+    Resolved,
+    Resolver,
+    is_loopback,
+    is_near,
 )
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import Unusable
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.interval import Interval, agree
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import Source, make_source, words_for
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.system_clock import Anchor
-
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 PORT = 123
 
@@ -59,13 +64,13 @@ class Peer:
     def __init__(self, name: str, address: Address) -> None:
         self.name, self.address = name, address
         self.pace = _LOOPBACK if is_loopback(address) else _NEAR if is_near(address) else _PUBLIC
-        self.socket = None  # type: Optional[socket.socket]
-        self.asked = {}  # type: Dict[bytes, float]  # nonce -> monotonic moment of sending
+        self.socket: Optional[socket.socket] = None
+        self.asked: Dict[bytes, float] = {}  # nonce -> monotonic moment of sending
         self.requests = 0
         self.last_request = 0.0
         self.waiting = False  # has nothing come since the last request?
-        self.due = None  # type: Optional[float]  # the next request; None: none is wanted
-        self.samples = []  # type: List[ntp_packet.Sample]
+        self.due: Optional[float] = None  # the next request; None: none is wanted
+        self.samples: List[ntp_packet.Sample] = []
         self.strays = 0
         self.rejected = ''  # why nothing it says is used
         self.kissed = ''  # the kiss code it sent
@@ -110,12 +115,12 @@ class Query:
         self._codec, self._anchor, self._deadline, self._max_skew = codec, anchor, deadline, max_skew
         self._barred, self._cancelled = barred, cancelled
         self._clock = anchor.monotonic
-        self._names = {}  # type: Dict[Endpoint, str]
+        self._names: Dict[Endpoint, str] = {}
         for text, endpoint in servers:
             self._names.setdefault(endpoint, text)
-        self._unresolved = set(self._names)  # type: Set[Endpoint]
-        self._peers = []  # type: List[Peer]
-        self._told = []  # type: List[Source]  # sources that never became a peer
+        self._unresolved: Set[Endpoint] = set(self._names)
+        self._peers: List[Peer] = []
+        self._told: List[Source] = []  # sources that never became a peer
         self._selector = selectors.DefaultSelector()
         self._started = self._clock()
 
@@ -146,7 +151,7 @@ class Query:
         name = self._names[resolved.endpoint]
         if resolved.reason:
             self._told.append(make_source(name, 'ntp', reason=resolved.reason))
-        families = {}  # type: Dict[int, int]
+        families: Dict[int, int] = {}
         for address in resolved.addresses:
             families[address.family] = families.get(address.family, 0) + 1
             if families[address.family] > MAX_ADDRESSES:
@@ -180,10 +185,8 @@ class Query:
         peer.due = None
         if peer.socket is not None and not peer.closed:
             peer.closed = True
-            try:
+            with contextlib.suppress(KeyError, ValueError):
                 self._selector.unregister(peer.socket)
-            except (KeyError, ValueError):
-                pass
             peer.socket.close()
 
     def _send_due(self, now: float) -> None:
@@ -281,10 +284,8 @@ class Query:
         """Is the whole interval on one side of max_skew? None: more samples cannot tell, there is no majority."""
         intervals = []
         for peer in _split(self._peers)[0]:
-            try:
+            with contextlib.suppress(Unusable):
                 intervals.append(peer.summary(now, self._anchor.drift_rate())[1])
-            except Unusable:
-                pass
         agreement = agree(intervals, silent)
         return None if agreement is None else agreement.bounds.clears(self._max_skew)
 
@@ -314,7 +315,8 @@ class Query:
                 for endpoint in self._names if endpoint in self._unresolved]
         idle = set(_split(self._peers)[1])
         for peer in self._peers:
-            source = make_source(peer.name, 'ntp', str(peer.address), samples=len(peer.samples))
+            source = make_source(peer.name, 'ntp', str(peer.address), samples=len(peer.samples),
+                                 near=is_near(peer.address))
             told.append(source)
             if peer.silent:
                 ignored = f' ({peer.strays} datagrams that answer no request of ours were ignored)'
@@ -344,10 +346,11 @@ def _split(peers: Sequence[Peer]) -> Tuple[List[Peer], List[Peer]]:
     counting both would let one clock be its own witness. So the family of which more answer (then: the faster one)
     votes, the other one stands by.
     """
-    voters, idle = [], []  # type: List[Peer], List[Peer]
+    voters: List[Peer] = []
+    idle: List[Peer] = []
     usable = sorted((peer for peer in peers if peer.usable), key=lambda peer: peer.name)
     for _name, group in itertools.groupby(usable, key=lambda peer: peer.name):
-        families = {}  # type: Dict[int, List[Peer]]
+        families: Dict[int, List[Peer]] = {}
         for peer in group:
             families.setdefault(peer.address.family, []).append(peer)
         ranked = sorted(families.values(),

@@ -8,16 +8,15 @@ All times are seconds; offsets are server - host: positive means that the host i
 """
 
 import os
+from typing import Any, NamedTuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.era import unix_time
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import Unusable
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.interval import Interval
 
-from typing import Any, NamedTuple
-
 LENGTH = 48  # bytes; extension fields and MACs may follow (RFC 5905 §7.3)
 
-# Seconds. A server whose own uncertainty is as large is no reference (ntpd's "tos maxdist"; RFC 5905 has 1 s, chrony 3 s).
+# Seconds. A server whose own uncertainty is as large is no reference (ntpd's default; RFC 5905 has 1 s, chrony 3 s).
 MAX_ROOT_DISTANCE = 1.5
 
 _VERSION, _CLIENT, _SERVER = 4, 3, 4

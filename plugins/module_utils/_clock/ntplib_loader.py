@@ -8,10 +8,9 @@ import binascii
 import importlib
 import types
 import zlib
+from typing import Any, Optional
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import NtplibMissing
-
-from typing import Any, Optional
 
 
 def load(carried: Optional[str] = None) -> Any:

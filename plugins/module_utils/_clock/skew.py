@@ -6,6 +6,7 @@
 import math
 import queue
 import threading
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import http_date, ntp
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.addresses import Address, Endpoint
@@ -13,12 +14,12 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.argumen
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.imf_date import iso_utc
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.interval import Interval, agree
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import (
-    Source, interval_of, make_source,
+    Source,
+    interval_of,
+    make_source,
 )
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.system_clock import Anchor
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.words import count, duration, span
-
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 # A clock that was set during the run makes it void; below so many seconds left there is no use in another one.
 _SHORTEST_RUN = 0.3
@@ -53,7 +54,7 @@ def measure_on_anchor(options: Mapping[str, Any], codec: Any, wanted_width: floa
     plan = plan_for(options)
     anchor = make_anchor()
     deadline = anchor.monotonic() + plan.timeout
-    barred = set()  # type: Set[Address]
+    barred: Set[Address] = set()
     for run in range(1, _MOST_RUNS + 1):
         sources, shift = _run(plan, codec, wanted_width, anchor, deadline, barred, run < _MOST_RUNS)
         if not shift:
@@ -72,11 +73,11 @@ def measure_on_anchor(options: Mapping[str, Any], codec: Any, wanted_width: floa
 def _run(plan: Plan, codec: Any, wanted_width: float, anchor: Anchor, deadline: float, barred: Set[Address],
          may_run_again: bool) -> Tuple[List[Source], float]:
     """(sources, seconds by which the host's clock was set meanwhile): one try at everything."""
-    results = queue.Queue()  # type: queue.Queue
+    results: queue.Queue = queue.Queue()
     cancelled = threading.Event()
-    missing = {}  # type: Dict[int, List[Source]]  # what is told of a part that does not come back
+    missing: Dict[int, List[Source]] = {}  # what is told of a part that does not come back
     questions = []
-    parts = []  # type: List[Callable[[], List[Source]]]
+    parts: List[Callable[[], List[Source]]] = []
     if plan.servers and codec is None:
         results.put((None, [make_source(text, 'ntp', reason='ntplib is neither on this host nor was it carried here')
                             for text, _endpoint in plan.servers]))
@@ -85,7 +86,7 @@ def _run(plan: Plan, codec: Any, wanted_width: float, anchor: Anchor, deadline: 
         missing[len(parts)] = [make_source(text, 'ntp', _silent=True, reason='no answer within the time')
                                for text, _endpoint in plan.servers]
         parts.append(query.run)
-    told = {}  # type: Dict[Endpoint, str]
+    told: Dict[Endpoint, str] = {}
     for target in plan.targets:
         if target.endpoint in told:
             results.put((None, [make_source(target.url, 'https',
@@ -95,11 +96,12 @@ def _run(plan: Plan, codec: Any, wanted_width: float, anchor: Anchor, deadline: 
         question = http_date.Question(target, plan.trust, anchor, deadline, plan.max_skew, wanted_width)
         questions.append(question)
         missing[len(parts)] = [make_source(target.url, 'https', _silent=True, reason='no answer within the time')]
-        parts.append(lambda question=question: [question.run()])
+        parts.append(_alone(question))
     for number, part in enumerate(parts):
         _start(number, part, results)
 
-    sources, shift = [], 0.0  # type: List[Source], float
+    sources: List[Source] = []
+    shift = 0.0
     while missing or not results.empty():
         # A little after the deadline: the parts keep it themselves, and have more to tell than "missing".
         left = deadline + _TICK - anchor.monotonic()
@@ -122,6 +124,10 @@ def _run(plan: Plan, codec: Any, wanted_width: float, anchor: Anchor, deadline: 
         sources += missing[number]
     order = {text: i for i, text in enumerate([t for t, _e in plan.servers] + [t.url for t in plan.targets])}
     return sorted(sources, key=lambda source: order[source['source']]), shift
+
+
+def _alone(question: http_date.Question) -> Callable[[], List[Source]]:
+    return lambda: [question.run()]
 
 
 def _start(number: int, part: Callable[[], List[Source]], results: 'queue.Queue') -> None:
@@ -273,11 +279,11 @@ def _disagreement(voters: Sequence[Source]) -> str:
     if services and servers:
         apart = max((_distance(_bounds(service), [_bounds(server) for server in servers]) for service in services))
         if apart > 1:
-            return (f"Your NTP servers and the service's own clock differ by {duration(apart)}: correct the NTP servers "
-                    '(option ntp_servers) first. Nothing is decided while they contradict each other.')
+            return (f"Your NTP servers and the service's own clock differ by {duration(apart)}: correct the NTP "
+                    'servers (option ntp_servers) first. Nothing is decided while they contradict each other.')
     said = ', '.join(f"{source['source']} {source['offset']:+.3f} s" for source in voters[:8])
     return (f'The sources contradict each other and none has a majority ({said}). '
-            'Ask more of them, at least three (options ntp_servers and https_urls), and leave out those that are wrong.')
+            'Ask more of them, at least three (options ntp_servers and https_urls), and leave out the wrong ones.')
 
 
 def _unreachable(sources: Sequence[Source]) -> str:
@@ -302,7 +308,8 @@ def _message(skew: Dict[str, Any]) -> str:
     if skew['verdict'] == 'in_sync':
         return f"This host's clock is right: {where}, within the {limit}; {by}.{trust}"
     if skew['verdict'] == 'skewed':
-        return (f"This host's clock is {duration(skew['offset'])} {skew['direction']} ({where}), more than the {limit}; "
-                f'{by}. Correct it: run the role time_sync or the module clock_step.{trust}')
+        radius = duration((skew['high'] - skew['low']) / 2)
+        return (f"This host's clock is {duration(skew['offset'])} {skew['direction']}, give or take {radius}, which is "
+                f'more than the {limit}; {by}. Correct it: run the role time_sync or the module clock_step.{trust}')
     return (f"This host's clock is {where}: the {limit} lies in between, so nothing can be decided; {by}. "
             f'Raise the option timeout, change max_skew, or name nearer or more sources.{trust}')

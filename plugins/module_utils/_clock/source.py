@@ -5,10 +5,9 @@
 
 import errno
 import os
+from typing import Any, Dict, Optional
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.interval import Interval
-
-from typing import Any, Dict, Optional
 
 # A plain dict, because it is what the user gets. Keys that begin with "_" are for conclude() alone.
 Source = Dict[str, Any]
@@ -19,7 +18,7 @@ def make_source(source: str, kind: str, address: Optional[str] = None, reason: s
 
     reason: why it is not used; a source without one is usable once it has low and high.
     """
-    made = {
+    made: Source = {
         'source': source,
         'address': address,
         'kind': kind,
@@ -30,12 +29,13 @@ def make_source(source: str, kind: str, address: Optional[str] = None, reason: s
         'high': None,
         'delay': None,
         'samples': 0,
+        'near': None,
         'stratum': None,
         'root_distance': None,
         'reference_id': None,
         'tls_verified': None,
         'tls_dates_checked': None,
-    }  # type: Source
+    }
     made.update(known)
     return made
 

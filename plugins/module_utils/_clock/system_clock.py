@@ -7,10 +7,9 @@ import os
 import shutil
 import subprocess
 import time
+from typing import Callable, Dict, NamedTuple, Optional, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import CannotSetClock
-
-from typing import Callable, Dict, NamedTuple, Optional, Tuple
 
 # A wall clock that has left the monotonic one by more than this has been set: slewing (adjtime, NTP) moves both.
 STEP_SECONDS = 0.01
@@ -123,7 +122,7 @@ def process_view(root: str = '/') -> ProcessView:
 
     fields = dict(line.split(':', 1) for line in text('proc/self/status').splitlines() if ':' in line)
     try:
-        capabilities = {name: int(fields[name], 16) for name in ('CapEff', 'CapBnd')}  # type: Optional[Dict[str, int]]
+        capabilities: Optional[Dict[str, int]] = {name: int(fields[name], 16) for name in ('CapEff', 'CapBnd')}
     except (KeyError, ValueError):
         capabilities = None
     uid_map = text('proc/self/uid_map').split()

@@ -16,14 +16,17 @@ import ssl
 import time
 import urllib.parse
 import urllib.request
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.addresses import (
-    Address, Endpoint, Resolver, join, parse_endpoint,
+    Address,
+    Endpoint,
+    Resolver,
+    join,
+    parse_endpoint,
 )
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption, Unusable
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import words_for
-
-from typing import Callable, List, NamedTuple, Optional, Tuple
 
 # X509_V_FLAG_NO_CHECK_TIME (openssl/x509_vfy.h): chain and host name are still verified.
 _NO_CHECK_TIME = 0x200000
@@ -111,7 +114,7 @@ class Connector:
 
     def __init__(self, deadline: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._deadline, self._clock = deadline, clock
-        self._socket = None  # type: Optional[socket.socket]
+        self._socket: Optional[socket.socket] = None
         self._aborted = False
 
     def left(self) -> float:
@@ -170,8 +173,8 @@ class Connector:
         if resolved.reason:
             raise Unusable(resolved.reason)
         waiting = list(resolved.addresses[:_MAX_ADDRESSES])
-        failed = []  # type: List[str]
-        attempts = {}  # type: dict
+        failed: List[str] = []
+        attempts: Dict[socket.socket, Address] = {}
         next_attempt = self._clock()
         with selectors.DefaultSelector() as selector:
             try:
@@ -185,10 +188,10 @@ class Connector:
                             failed.append(words_for(error))
                             continue
                         attempts[attempt] = address
-                        selector.register(attempt, selectors.EVENT_WRITE)
+                        selector.register(attempt, selectors.EVENT_WRITE, attempt)
                     pause = min(self.left(), 0.1)
                     for key, _events in selector.select(pause):
-                        attempt = key.fileobj
+                        attempt = key.data
                         selector.unregister(attempt)
                         address = attempts.pop(attempt)
                         number = attempt.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)

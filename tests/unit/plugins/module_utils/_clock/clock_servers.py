@@ -20,7 +20,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.era imp
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.imf_date import format_http_date
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.system_clock import Anchor
 
-# True time of all tests: this machine's clock at the moment this file is loaded (TLS libraries read it), then monotonic.
+# True time of all tests: this machine's clock (TLS libraries read it) when this file is loaded, then monotonic.
 _LOADED = time.monotonic()
 TRUE_START = time.time()
 
@@ -295,6 +295,7 @@ class Authority:
     def issue(self, name='server', since_days=-10, until_days=80, host='localhost'):
         """(certificate path, key path) valid from so many days after the true time until so many days after it."""
         import ipaddress
+
         from cryptography.hazmat.primitives import serialization
         key = self._new_key()
         subject = self._x509.Name([self._x509.NameAttribute(self._x509.NameOID.COMMON_NAME, host)])

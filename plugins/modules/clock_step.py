@@ -1,0 +1,124 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Set this host's clock once it is proven to be wrong; see DOCUMENTATION."""
+
+DOCUMENTATION = r"""
+module: clock_step
+short_description: Set a host's clock to the right time, on evidence
+version_added: 0.1.0
+author:
+  - aemops.brand_portal contributors (@aemops)
+description:
+  - Measures the clock as M(aemops.brand_portal.clock_skew) does and, when it is V(skewed), sets it at once to the right
+    time, writes the hardware clock where there is one, and measures again. It fails unless the second measurement says
+    V(in_sync).
+  - It is for hosts on which no time daemon can do it, because none is installed yet, NTP is blocked, or the clock is so
+    wrong that nothing can be installed. A daemon has to keep the time afterwards, as the role
+    C(aemops.brand_portal.time_sync) sees to.
+  - A clock that is V(in_sync) is left alone, with success.
+  - It refuses, as a failure with the next step in its message, when the verdict is V(undecided), V(unreachable) or
+    V(sources_disagree), when the result is not verified, when the step would exceed O(max_step), and when this host
+    cannot set its clock. The last is found out without trying; a container's clock belongs to the machine that
+    runs it.
+  - Needs root (or C(CAP_SYS_TIME)) to set the clock.
+extends_documentation_fragment:
+  - aemops.brand_portal.attributes
+  - aemops.brand_portal.clock
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Measures and decides for real, then says what would be set.
+  diff_mode:
+    support: full
+  platform:
+    platforms: linux
+options:
+  max_step:
+    description:
+      - The farthest the clock may be set, in seconds either way. V(0) is no limit.
+    type: float
+    default: 0.0
+  accept_unverified:
+    description:
+      - Also act on a result that is not verified, from one or two NTP servers for instance.
+    type: bool
+    default: false
+notes:
+  - A clock set backwards makes the same seconds come twice. Databases and AEM do not like that; stop them first.
+  - Strangers' NTP servers are asked again no sooner than two seconds after the first time.
+seealso:
+  - module: aemops.brand_portal.clock_skew
+"""
+
+EXAMPLES = r"""
+- name: Set the clock by the service that judges our tokens
+  aemops.brand_portal.clock_step:
+    https_urls:
+      - https://example.brand-portal.adobe.com/
+  become: true
+
+- name: Set it by one server of our own, but no farther than an hour
+  aemops.brand_portal.clock_step:
+    ntp_servers:
+      - ntp.example.com
+    accept_unverified: true
+    max_step: 3600
+  become: true
+"""
+
+RETURN = r"""
+before:
+  description: The skew as it was measured first, as RV(aemops.brand_portal.clock_skew#module:skew).
+  returned: when it could be measured
+  type: dict
+after:
+  description:
+    - The skew as it was measured after the step.
+    - In check mode what is predicted, without sources. When nothing was changed, the same as RV(before).
+  returned: unless the step was refused
+  type: dict
+rtc:
+  description: What became of the hardware clock.
+  returned: when the skew could be measured
+  type: dict
+  sample:
+    device: /dev/rtc0
+    written: true
+    reason: ''
+  contains:
+    device:
+      description: Its path, or V(none).
+      type: str
+    written:
+      description: Whether the right time was written to it.
+      type: bool
+    reason:
+      description: Why it was not; empty when it was.
+      type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import ntplib_loader
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import ClockError
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import STEP_OPTIONS, StepRefused, step
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import default_ntp_servers
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=STEP_OPTIONS, supports_check_mode=True)
+    options = dict(module.params)
+    options['ntp_servers'] = options['ntp_servers'] or default_ntp_servers()
+    try:
+        module.exit_json(**step(options, ntplib_loader.load(options.pop('_ntplib')), module.check_mode))
+    except StepRefused as refused:
+        module.fail_json(msg=str(refused), **refused.details)
+    except ClockError as error:
+        module.fail_json(msg=str(error))
+
+
+if __name__ == '__main__':
+    main()
