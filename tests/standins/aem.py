@@ -367,12 +367,13 @@ class Aem:
         request.answer(200, page.body, [("Content-Type", page.content_type)], date=date)
 
 
-def keep_lease(now: Callable[[], float], lost: Callable[[str], None], every: float = 1.0) -> None:
-    """Renew a wall-clock lease as Oak's document store does, until a step of the clock has made it lapse.
+def keep_lease(
+    renewed: float, now: Callable[[], float], lost: Callable[[str], None], every: float = 1.0
+) -> None:
+    """Renew a wall-clock lease, taken at `renewed`, as Oak's document store does, until a step has made it lapse.
 
     A step backwards only means that nothing is renewed until the clock has caught up.
     """
-    renewed = now()
     while True:
         time.sleep(every)
         late = now() - (renewed + LEASE - FAILURE_MARGIN)
@@ -400,7 +401,7 @@ def serve(configuration: Configuration, lease_lost: Callable[[str], None] = _sto
     address: tuple[str, int] = (settings["listen"][0], int(settings["listen"][1]))
     server = web.Server(address, application, application.now, tls, log=settings["log"])
     if settings["lease"]:
-        threading.Thread(target=keep_lease, args=(application.now, lease_lost), daemon=True).start()
+        threading.Thread(target=keep_lease, args=(application.now(), application.now, lease_lost), daemon=True).start()
     return server
 
 

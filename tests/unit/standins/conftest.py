@@ -1,0 +1,112 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The stand-ins need Python 3.9, PyJWT and cryptography; the older Pythons run only the tests of what runs on hosts."""
+
+import base64
+import html
+import re
+import socket
+import ssl
+import sys
+import urllib.error
+import urllib.request
+
+import pytest
+
+if sys.version_info < (3, 9):  # noqa: UP036
+    collect_ignore_glob = ["test_*.py"]
+else:
+    from standins import testing
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory):
+    """A directory with the lab's authority, certificates and keys."""
+    return testing.make_ca(tmp_path_factory.mktemp("lab"))
+
+
+@pytest.fixture
+def portal(lab):
+    with testing.running_portal(lab) as portal:
+        yield portal
+
+
+@pytest.fixture
+def aem(lab, portal, tmp_path):
+    """An AEM whose agents reach the portal; configure() it as the test needs."""
+    with testing.running_aem(lab, portal, name=tmp_path.name) as aem:
+        yield aem
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    @property
+    def text(self):
+        return self.body.decode("utf-8")
+
+    @property
+    def lines(self):
+        """The messages of a test page, or whole lines of a log page, as a browser shows them."""
+        code = self.text.partition("<code>")[2]
+        lines = [html.unescape(line) for line in re.split("<br>|</code>", code)]
+        return [re.sub(r"^[-.\d]{10} [\d:]{8} - ", "", line) for line in lines if re.match(r"[-.\d]{10} ", line)]
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *args):
+        return None
+
+
+def fetch(url, data=None, headers=(), ca=None):
+    """Whatever is answered is an answer: redirects are not followed and errors are not raised."""
+    request = urllib.request.Request(url, data, dict(headers))
+    handlers = [_NoRedirect(), urllib.request.ProxyHandler({})]
+    if ca:
+        handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=str(ca))))
+    try:
+        response = urllib.request.build_opener(*handlers).open(request, timeout=20)
+    except urllib.error.HTTPError as error:
+        response = error
+    with response:
+        return Answer(response.status, response.headers, response.read())
+
+
+def basic(user, password):
+    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+
+
+@pytest.fixture
+def get():
+    """get(aem, path): as AEM's user, below /etc/replication/agents.author."""
+
+    def get(aem, path, headers=None):
+        if headers is None:
+            headers = basic(aem.user, aem.password)
+        return fetch(aem.url + "/etc/replication/agents.author" + path, headers=headers)
+
+    return get
+
+
+@pytest.fixture
+def agent():
+    return testing.brand_portal_agents()[0]
+
+
+@pytest.fixture
+def free_port():
+    """A port nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        yield listener.getsockname()[1]
+
+
+@pytest.fixture
+def silent_port():
+    """A port where connections are taken and nothing is ever said."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
