@@ -56,8 +56,8 @@ notes:
     RV(skew.sources[].reason), are other modes than 4, kiss codes (such a server is asked no more), leap indicator 3,
     stratum 0 and 16 or above, zero timestamps, timestamps that contradict each other or the round trip, and servers
     whose own uncertainty is 1.5 s or more (root delay / 2 + root dispersion + precision)."
-  - "A source's interval is offset ± (delay / 2 + root distance + precision + jitter + age × the host's frequency
-    error). Its best sample is the one with the least delay. Public servers are asked once, and again after 2 s at the
+  - "A sample's interval is offset ± (delay / 2 + root distance + precision + age × the host's frequency error); a
+    server's is what all of its samples allow, so that the one with the least delay counts most. Public servers are asked once, and again after 2 s at the
     earliest and only in doubt; loopback and private addresses up to eight and four times."
   - "HTTPS: a reply proves Date - t_received ≤ offset ≤ Date + 1 - t_sent. It is asked again only in doubt, when
     the service's next second edge falls in the middle of what is left."

@@ -161,7 +161,7 @@ class Question:
                 break
 
     def _note(self, proven: Interval, fastest: float, age: float) -> None:
-        stray = age * self._anchor.drift_rate() + 2e-6
+        stray = age * self._anchor.drift_rate() + self._anchor.blur + 2e-6
         self._source.update(offset=proven.middle, low=proven.low - stray, high=proven.high + stray, delay=fastest,
                             samples=self._source['samples'] + 1)
 

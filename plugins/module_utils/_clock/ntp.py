@@ -9,7 +9,6 @@ floods and refusals cost their own source only.
 
 import contextlib
 import itertools
-import math
 import selectors
 import socket
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
@@ -55,6 +54,9 @@ _LOOPBACK = Pace(samples=8, at_once=True, spacing=0.025, retry=0.1, most=120)
 _BURST_SECONDS = 0.5
 _PATIENCE_SECONDS = 1.0
 
+# A server's clock may wander by so much (seconds) between two answers, while a daemon steers it.
+_MAY_WANDER = 0.005
+
 _TURN = 64  # datagrams taken from one socket before the others' turn: a flood must not starve them
 
 
@@ -89,21 +91,22 @@ class Peer:
     def usable(self) -> bool:
         return bool(self.samples) and not self.rejected
 
-    def summary(self, now: float, drift_rate: float) -> Tuple[ntp_packet.Sample, Interval]:
-        """The sample with the least delay, and its interval.
+    def proven(self, anchor: Anchor) -> Interval:
+        """What all samples together allow, as of now.
 
-        A queue can only add delay; a mean keeps the bias of the queues. The interval grows with the jitter of the
-        other samples and with what the host's oscillator may have strayed since (RFC 5905 §11.2.1).
+        A queue can only add delay, and each sample's interval (offset +- delay/2 and more) grows with it: so the
+        sample of the least delay bounds the most, and those that were held up on the other way bound the rest. The
+        middle of what is left errs half as much as the least-delay sample alone; a mean would keep the queues' bias.
         Raises Unusable when two samples contradict each other: the server's clock was moved in between.
         """
-        best = min(self.samples, key=lambda sample: sample.delay)
-        proofs = [sample.interval((now - sample.at) * drift_rate) for sample in self.samples]
-        contradiction = max(proof.low for proof in proofs) - min(proof.high for proof in proofs)
-        if contradiction > 0:
-            raise Unusable(f'its clock moved by {contradiction:.3f} s or more between two of its answers')
-        others = len(self.samples) - 1
-        jitter = math.sqrt(sum((s.offset - best.offset) ** 2 for s in self.samples) / others) if others else 0.0
-        return best, best.interval((now - best.at) * drift_rate, jitter)
+        now, rate = anchor.monotonic(), anchor.drift_rate()
+        proofs = [sample.interval((now - sample.at) * rate + anchor.blur) for sample in self.samples]
+        low, high = max(proof.low for proof in proofs), min(proof.high for proof in proofs)
+        if low <= high:
+            return Interval(low, high)
+        if low - high > _MAY_WANDER:
+            raise Unusable(f'its clock moved by {low - high:.3f} s or more between two of its answers')
+        return Interval(min(proof.low for proof in proofs), max(proof.high for proof in proofs))
 
 
 class Query:
@@ -266,7 +269,7 @@ class Query:
         burst_over = now - self._started >= _BURST_SECONDS
         if not burst_over and any(peer.due is not None for peer in self._peers):
             return False
-        doubtful = self._decided(now, 0) is False
+        doubtful = self._decided(0) is False
         asked_again = doubtful and self._ask_again(now)
         if self._unresolved or any(peer.silent for peer in self._peers):
             return not doubtful and self._can_do_without_the_silent(now)
@@ -276,16 +279,17 @@ class Query:
         slowest = max([sample.delay for peer in self._peers for sample in peer.samples] or [0.0])
         if now - self._started < max(_PATIENCE_SECONDS, 4 * slowest):
             return False
-        silent = len(self._unresolved) + len({peer.name for peer in self._peers if peer.silent})
+        heard = {peer.name for peer in self._peers if peer.usable}
+        silent = {peer.name for peer in self._peers if peer.silent} - heard
         voters, _idle = _split(self._peers)
-        return len(voters) >= 3 and self._decided(now, silent) is True
+        return len(voters) >= 3 and self._decided(len(self._unresolved) + len(silent)) is True
 
-    def _decided(self, now: float, silent: int) -> Optional[bool]:
+    def _decided(self, silent: int) -> Optional[bool]:
         """Is the whole interval on one side of max_skew? None: more samples cannot tell, there is no majority."""
         intervals = []
         for peer in _split(self._peers)[0]:
             with contextlib.suppress(Unusable):
-                intervals.append(peer.summary(now, self._anchor.drift_rate())[1])
+                intervals.append(peer.proven(self._anchor))
         agreement = agree(intervals, silent)
         return None if agreement is None else agreement.bounds.clears(self._max_skew)
 
@@ -308,8 +312,7 @@ class Query:
         return max(0.0, min(moments) - now)
 
     def _tell(self) -> List[Source]:
-        now, rate = self._clock(), self._anchor.drift_rate()
-        waited = now - self._started
+        waited = self._clock() - self._started
         told = [make_source(self._names[endpoint], 'ntp', _silent=True,
                             reason=f'its name was not resolved within {waited:.1f} s')
                 for endpoint in self._names if endpoint in self._unresolved]
@@ -327,11 +330,12 @@ class Query:
                 source['reason'] = peer.rejected or peer.kissed
                 continue
             try:
-                best, interval = peer.summary(now, rate)
+                interval = peer.proven(self._anchor)
             except Unusable as error:
                 source['reason'] = str(error)
                 continue
-            source.update(offset=best.offset, low=interval.low, high=interval.high, delay=best.delay,
+            best = min(peer.samples, key=lambda sample: sample.delay)
+            source.update(offset=interval.middle, low=interval.low, high=interval.high, delay=best.delay,
                           stratum=best.stratum, root_distance=best.root_distance, reference_id=best.reference_id)
             if peer in idle:
                 source['reason'] = (f'not counted: {peer.name} may be one server with an IPv4 and an IPv6 address, '

@@ -47,9 +47,9 @@ class Sample(NamedTuple):
     reference_id: str
     at: float  # monotonic moment of its arrival
 
-    def interval(self, age: float = 0.0, jitter: float = 0.0) -> Interval:
-        """The offset's bounds. age: seconds the host's own clock may have strayed since; jitter: of its siblings."""
-        radius = self.delay / 2 + self.root_distance + self.precision + age + jitter + _RESOLUTION
+    def interval(self, stray: float = 0.0) -> Interval:
+        """The offset's bounds (RFC 5905 §11.2). stray: seconds the host's own time line may have strayed since."""
+        radius = self.delay / 2 + self.root_distance + self.precision + stray + _RESOLUTION
         return Interval(self.offset - radius, self.offset + radius)
 
 

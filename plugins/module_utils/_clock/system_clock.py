@@ -12,7 +12,7 @@ from typing import Callable, Dict, NamedTuple, Optional, Tuple
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import CannotSetClock
 
 # A wall clock that has left the monotonic one by more than this has been set: slewing (adjtime, NTP) moves both.
-STEP_SECONDS = 0.01
+STEP_SECONDS = 0.002
 
 # The frequency error a host's oscillator is granted (RFC 5905 PHI).
 PHI = 15e-6
@@ -47,6 +47,11 @@ class Anchor:
             before, wall, after = self.monotonic(), self._wall(), self.monotonic()
             tries.append((wall, before + (after - before) / 2, (after - before) / 2))
         return min(tries, key=lambda pair: pair[2])
+
+    @property
+    def blur(self) -> float:
+        """Seconds by which the anchor itself may be off: half of what lay between its readings."""
+        return self._blur
 
     def at(self, moment: float) -> float:
         """The wall clock's reading (Unix seconds) at a moment given in monotonic seconds."""

@@ -1,0 +1,112 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a majority says, and that no minority can push the truth out of its bounds."""
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.interval import Interval, agree
+
+finite = st.floats(-1e9, 1e9)
+width = st.floats(0, 100)
+
+
+@st.composite
+def votes(draw):
+    """(truth, intervals of a majority that hold it, intervals of liars, honest ones that were not heard)."""
+    truth = draw(finite)
+    honest = [Interval(truth - below, truth + above)
+              for below, above in draw(st.lists(st.tuples(width, width), min_size=1, max_size=9))]
+    most_liars = len(honest) - 1
+    liars = [Interval(low, low + wide)
+             for low, wide in draw(st.lists(st.tuples(finite, width), max_size=most_liars))]
+    # Liars that know each other lie best.
+    if liars and draw(st.booleans()):
+        liars = [Interval(liars[0].low - i / 8, liars[0].high) for i in range(len(liars))]
+    unheard = draw(st.integers(0, len(honest) - 1))
+    return truth, honest[unheard:], liars, unheard
+
+
+@given(votes(), st.randoms())
+@settings(max_examples=600, deadline=None)
+def test_the_truth_is_inside_whatever_a_minority_says_and_whoever_is_silent(case, random):
+    truth, honest, liars, unheard = case
+    intervals = honest + liars
+    random.shuffle(intervals)
+    agreement = agree(intervals, unheard)
+    if agreement is None:
+        assert unheard, 'a majority was heard, so there is an agreement'
+        return
+    assert agreement.bounds.low <= truth <= agreement.bounds.high
+    assert agreement.bounds.low <= agreement.estimate <= agreement.bounds.high
+
+
+@given(votes())
+@settings(max_examples=300, deadline=None)
+def test_every_honest_source_is_a_member_when_all_are_heard(case):
+    _truth, honest, liars, unheard = case
+    if unheard:
+        return
+    agreement = agree(honest + liars)
+    assert set(range(len(honest))) <= set(agreement.members)
+
+
+@given(st.lists(st.tuples(finite, width), min_size=1, max_size=12), st.integers(0, 5), st.randoms())
+@settings(max_examples=300, deadline=None)
+def test_the_order_does_not_matter(pairs, silent, random):
+    intervals = [Interval(low, low + wide) for low, wide in pairs]
+    shuffled = list(intervals)
+    random.shuffle(shuffled)
+    one, other = agree(intervals, silent), agree(shuffled, silent)
+    assert (one is None) == (other is None)
+    if one:
+        assert one.bounds == other.bounds
+        assert one.support == other.support
+        assert one.estimate == pytest.approx(other.estimate, abs=1e-3)
+        assert sorted(intervals[i] for i in one.members) == sorted(shuffled[i] for i in other.members)
+
+
+def test_two_cliques_of_one_size_keep_both_possibilities():
+    # The classical answer, the one largest intersection, would drop [0, 1]; two liars of five can arrange that.
+    agreement = agree([Interval(0, 1), Interval(0, 5), Interval(0, 5), Interval(4, 5), Interval(0.5, 1)])
+    assert agreement.bounds == Interval(0, 5)
+    three = agree([Interval(0, 2), Interval(1, 8), Interval(7, 9)])
+    assert three.bounds == Interval(1, 8)
+    assert three.members == (0, 1, 2)
+
+
+def test_two_that_contradict_each_other_agree_on_nothing():
+    assert agree([Interval(0, 1), Interval(2, 3)]) is None
+    assert agree([]) is None
+
+
+def test_a_silent_source_widens_the_bounds_it_could_have_narrowed():
+    good, other, liar = Interval(-0.01, 0.01), Interval(-0.02, 0.02), Interval(89.9, 90.1)
+    assert agree([good, other, liar]).bounds == good
+    assert agree([good, other, liar], silent=1).bounds == good  # two of four lie at the most one
+    # With two silent ones, two of these three may lie.
+    assert agree([good, other, liar], silent=2).bounds == Interval(-0.02, 90.1)
+    assert agree([good, other, liar], silent=2).members == (0, 1)
+
+
+def test_a_narrow_interval_decides_the_estimate():
+    agreement = agree([Interval(-0.5, 0.5), Interval(0.1, 0.102)])
+    assert agreement.estimate == pytest.approx(0.101, abs=1e-5)
+    assert agreement.bounds == Interval(0.1, 0.102)
+
+
+@pytest.mark.parametrize('interval, settled', [
+    (Interval(-5, 5), True), (Interval(-5, 5.001), False), (Interval(5, 6), False), (Interval(5.001, 6), True),
+    (Interval(-9, -5.001), True), (Interval(-9, 9), False),
+])
+def test_the_interval_not_the_point_clears_the_threshold(interval, settled):
+    assert interval.clears(5) is settled
+
+
+@given(finite, width, finite, width)
+@example(0.0, 1.0, 1.0, 1.0)
+def test_overlap_intersection_and_gap_say_the_same(low, wide, other_low, other_wide):
+    one, other = Interval(low, low + wide), Interval(other_low, other_low + other_wide)
+    assert one.overlaps(other) == (one.intersection(other) is not None) == (one.gap(other) == 0)
