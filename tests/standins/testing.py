@@ -12,12 +12,15 @@
 """
 
 import contextlib
+import datetime
 import json
 import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
+
+from cryptography import x509
 
 from . import aem as aem_standin
 from . import agents, brand_portal, ca, identity, web
@@ -27,6 +30,15 @@ TENANT = "acme"
 
 def make_ca(directory: Path, tenant: str = TENANT) -> Path:
     return ca.make(directory, tenant)
+
+
+def dates_of(certificate: Path) -> tuple[datetime.datetime, datetime.datetime]:
+    """From when and until when it is valid; in UTC, whether cryptography says so or not."""
+    found = x509.load_pem_x509_certificate(certificate.read_bytes())
+    if hasattr(found, "not_valid_before_utc"):  # cryptography 42
+        return found.not_valid_before_utc, found.not_valid_after_utc
+    utc = datetime.timezone.utc
+    return found.not_valid_before.replace(tzinfo=utc), found.not_valid_after.replace(tzinfo=utc)
 
 
 class Portal(NamedTuple):

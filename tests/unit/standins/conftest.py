@@ -3,14 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The stand-ins need Python 3.9, PyJWT and cryptography; the older Pythons run only the tests of what runs on hosts."""
 
-import base64
-import html
-import re
 import socket
-import ssl
 import sys
-import urllib.error
-import urllib.request
 
 import pytest
 
@@ -18,6 +12,7 @@ if sys.version_info < (3, 9):  # noqa: UP036
     collect_ignore_glob = ["test_*.py"]
 else:
     from standins import testing
+    from standins.client import basic, fetch
 
 
 @pytest.fixture(scope="session")
@@ -37,45 +32,6 @@ def aem(lab, portal, tmp_path):
     """An AEM whose agents reach the portal; configure() it as the test needs."""
     with testing.running_aem(lab, portal, name=tmp_path.name) as aem:
         yield aem
-
-
-class Answer:
-    def __init__(self, status, headers, body):
-        self.status, self.headers, self.body = status, headers, body
-
-    @property
-    def text(self):
-        return self.body.decode("utf-8")
-
-    @property
-    def lines(self):
-        """The messages of a test page, or whole lines of a log page, as a browser shows them."""
-        code = self.text.partition("<code>")[2]
-        lines = [html.unescape(line) for line in re.split("<br>|</code>", code)]
-        return [re.sub(r"^[-.\d]{10} [\d:]{8} - ", "", line) for line in lines if re.match(r"[-.\d]{10} ", line)]
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *args):
-        return None
-
-
-def fetch(url, data=None, headers=(), ca=None):
-    """Whatever is answered is an answer: redirects are not followed and errors are not raised."""
-    request = urllib.request.Request(url, data, dict(headers))
-    handlers = [_NoRedirect(), urllib.request.ProxyHandler({})]
-    if ca:
-        handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=str(ca))))
-    try:
-        response = urllib.request.build_opener(*handlers).open(request, timeout=20)
-    except urllib.error.HTTPError as error:
-        response = error
-    with response:
-        return Answer(response.status, response.headers, response.read())
-
-
-def basic(user, password):
-    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import basic, fetch
 
 from standins import aem as aem_standin
 from standins import agents, testing
+from standins.client import basic, fetch
 
 NAMES = testing.brand_portal_agents()
 

@@ -10,9 +10,9 @@ import urllib.parse
 
 import jwt
 import pytest
-from conftest import fetch
 
 from standins import ca, identity, testing
+from standins.client import fetch
 
 WHO = identity.of(testing.TENANT)
 

@@ -131,7 +131,7 @@ def test_far_ahead_a_short_certificate_has_expired(lab, get, agent, tmp_path):
         lab, portal, tmp_path.name, clock_offset=400 * DAY
     ) as aem:
         lines = run(get, aem, agent).lines
-    fault = f"{TLS}CertificateExpiredException: NotAfter: {java_date(dates_of(lab / 'short.pem')[1])}"
+    fault = f"{TLS}CertificateExpiredException: NotAfter: {java_date(testing.dates_of(lab / 'short.pem')[1])}"
     assert f"Failed to get an access token for user: mac-acme-replication msg: {fault}" in lines
     sending = f"Error while sending request: {fault}"
     assert lines[-2:] == [sending, f"Error while replicating: com.day.cq.replication.ReplicationException: {sending}"]
@@ -144,7 +144,7 @@ def test_nine_years_behind_a_short_certificate_is_not_yet_valid(lab, get, agent,
         lab, portal, tmp_path.name, clock_offset=-9 * YEAR
     ) as aem:
         lines = run(get, aem, agent).lines
-    not_before = java_date(dates_of(lab / "short.pem")[0])
+    not_before = java_date(testing.dates_of(lab / "short.pem")[0])
     assert lines[-1].endswith(f"{TLS}CertificateNotYetValidException: NotBefore: {not_before}")
 
 
@@ -168,15 +168,6 @@ def test_it_is_the_difference_that_counts(lab, get, agent, tmp_path):
         assert remote_date(answer) - aem_date(answer) == pytest.approx(2 * DAY, abs=2)
         aem.configure(clock_offset=2 * DAY)
         assert "sent. Response: 200 OK" in run(get, aem, agent).lines
-
-
-def dates_of(pem):
-    from cryptography import x509
-
-    certificate = x509.load_pem_x509_certificate(pem.read_bytes())
-    if hasattr(certificate, "not_valid_before_utc"):  # cryptography 42
-        return certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    return certificate.not_valid_before, certificate.not_valid_after
 
 
 # What is wrong with the keys, the configuration or the way there: nothing is scripted here either
