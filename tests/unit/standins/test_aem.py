@@ -258,18 +258,24 @@ def test_a_configuration_broken_meanwhile_changes_nothing(aem, capsys):
 
 
 def test_as_a_program_beside_its_neighbours(tmp_path):
-    """As aem.service starts it: a file, not a module of a package."""
+    """As aem.service starts it: a file, not a module of a package; and a lost lease ends it for good."""
+    settings = {"listen": ["127.0.0.1", 0], "tenant": "acme", "scenario": "ok", "lease": True}
     config = tmp_path / "config.json"
-    config.write_text(json.dumps({"listen": ["127.0.0.1", 0], "tenant": "acme", "scenario": "ok"}))
+    config.write_text(json.dumps(settings))
     program = Path(aem_standin.__file__)
     process = subprocess.Popen(
-        [sys.executable, "-E", "-B", program, "--config", config], stdout=subprocess.PIPE, text=True, cwd=tmp_path
-    )
+        [sys.executable, "-E", "-B", program, "--config", config],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
+    )  # fmt: skip
     try:
         port = process.stdout.readline().split()[-1]
         page = fetch(f"http://127.0.0.1:{port}{agents.ROOT}/{NAMES[0]}.test.html", headers=basic("admin", "admin"))
         assert "sent. Response: 200 OK" in page.lines
+        config.write_text(json.dumps({**settings, "clock_offset": 100}))
+        _out, err = process.communicate(timeout=10)
+        assert "failed to update the lease" in err
+        unit = (program.parent / "aem.service").read_text()
+        assert f"RestartPreventExitStatus={process.returncode}\n" in unit
     finally:
-        process.terminate()
-        process.wait(10)
-        process.stdout.close()
+        process.kill()
+        process.communicate()
