@@ -47,7 +47,8 @@ options:
 options:
   agents:
     description:
-      - Names of the agents to test, whatever they lead to. An agent that AEM does not have is an error before any test is run.
+      - Names of the agents to test, whatever they lead to. An agent that AEM does not have is an error before any test
+        is run.
       - Without names, all enabled agents whose transport URI leads to C(*.brand-portal.adobe.com).
       - Agents for reverse replication, dispatcher flush agents and disabled agents are never tested.
     type: list
@@ -55,8 +56,8 @@ options:
     default: []
   test_timeout:
     description:
-      - Seconds that the test of one agent may take. A Brand Portal agent itself may wait 180 seconds for a connection and 600
-        seconds for an answer.
+      - Seconds that the test of one agent may take. A Brand Portal agent itself may wait 180 seconds for a connection
+        and 600 seconds for an answer.
     type: float
     default: 900
   parallel:

@@ -11,12 +11,12 @@ version_added: 0.1.0
 author:
   - aemops.brand_portal contributors (@aemops)
 description:
-  - Lets the replication agents of an AEM author test their connection, as the button "Test Connection" does, and reads from
-    the page whether Brand Portal answered 200, and if not, why.
-  - AEM's own HTTP status is 200 whatever comes of a test. What counts is the answer of Brand Portal that the page tells,
-    together with the verdict in the trailer of the page.
-  - A failed test is a result, not a failure of the module. The module fails when AEM cannot be asked, and before any test when
-    O(agents) names an agent that is not there, or when there is nothing to test.
+  - Lets the replication agents of an AEM author test their connection, as the button "Test Connection" does, and reads
+    from the page whether Brand Portal answered 200, and if not, why.
+  - AEM's own HTTP status is 200 whatever comes of a test. What counts is the answer of Brand Portal that the page
+    tells, together with the verdict in the trailer of the page.
+  - A failed test is a result, not a failure of the module. The module fails when AEM cannot be asked, and before any
+    test when O(agents) names an agent that is not there, or when there is nothing to test.
 extends_documentation_fragment:
   - aemops.brand_portal.aem
   - aemops.brand_portal.aem.agents
@@ -118,8 +118,8 @@ tests:
       returned: success
       type: str
       sample: >-
-        Failed to get an access token for user: mac-acme-replication msg: failed to get access token from authorization server
-        status: 400 response: {"error":"invalid_grant","error_description":"JWT has expired"}
+        Failed to get an access token for user: mac-acme-replication msg: failed to get access token from authorization
+        server status: 400 response: {"error":"invalid_grant","error_description":"JWT has expired"}
     not_before:
       description: When the certificate of RV(tests[].evidence) begins to be valid, in UTC, if the line tells it.
       returned: success
@@ -142,8 +142,8 @@ tests:
       sample: '2017-03-03T04:29:05Z'
     skew:
       description:
-        - Bounds of RV(tests[].remote_date) minus RV(tests[].aem_date) in seconds. Positive when AEM is behind. As wide as the
-          test was long. V(null) when one of the dates is missing.
+        - Bounds of the remote clock minus AEM's clock in seconds. Positive when AEM is behind. As wide as the test was
+          long. V(null) when one of the dates is missing.
       returned: success
       type: dict
       contains:

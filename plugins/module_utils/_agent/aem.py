@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Talking to an AEM author over HTTP(S): one request with one deadline, and errors that say what to change.
+"""Talking to an AEM author over HTTP(S): one deadline for each request, and errors that say what to change.
 
-This is the one file of the wing that knows Ansible, for its HTTP client. Nothing here changes AEM: every request is a GET.
+The one file of the wing that knows Ansible, for its HTTP client. Nothing here changes AEM: every request is a GET.
 """
 
 import http.client
@@ -72,7 +72,8 @@ class Aem(object):
             )
         if parts.username is not None:
             raise AemError(
-                'unreachable', 'aem_url must not hold a user and password: give them in the options username and password.'
+                'unreachable',
+                'aem_url must not hold a user and password: give them in the options username and password.',
             )
         ca_path = ca_path if parts.scheme == 'https' and validate_certs else None
         if ca_path and not os.path.isfile(ca_path):
@@ -117,10 +118,7 @@ class Aem(object):
         answer = self.get(path, QUICK)
         if answer.status != 200:
             return None
-        try:
-            content = json.loads(page.decode(answer.body, answer.headers.get('Content-Type', '')))
-        except ValueError:
-            return None
+        content = _parse(page.decode(answer.body, answer.headers.get('Content-Type', '')))
         return agents_of_aem.parse_queue(content, date_of(answer)) if isinstance(content, dict) else None
 
     def test_page(self, name: str, timeout: float) -> Answer:
@@ -148,7 +146,7 @@ class Aem(object):
                     return time.monotonic() - began
                 error = AemError(
                     'starting',
-                    'AEM at {0} is starting: it does not show its login page yet ({1}).'.format(self.url, answer.status),
+                    'AEM at {0} is starting: no login page yet ({1}).'.format(self.url, answer.status),
                 )
             except AemError as failure:
                 error = failure
@@ -159,9 +157,9 @@ class Aem(object):
             time.sleep(pause)
 
     def get(self, path: str, timeout: float, authenticated: bool = True) -> Answer:
-        """One GET, over after C(timeout) seconds whatever happens. Any HTTP status is an answer; none is an AemError."""
+        """One GET, over after C(timeout) seconds whatever happens. Any HTTP status is an answer, none an AemError."""
         url = self.url + path
-        results = queue.Queue()  # type: queue.Queue
+        results: queue.Queue = queue.Queue()
 
         def work() -> None:
             try:
@@ -185,7 +183,7 @@ class Aem(object):
 
     def _get(self, url: str, deadline: float, authenticated: bool) -> Answer:
         began = time.monotonic()
-        credentials = {}  # type: Dict[str, Any]
+        credentials: Dict[str, Any] = {}
         if authenticated:
             credentials = {'url_username': self._username, 'url_password': self._password, 'force_basic_auth': True}
         try:
@@ -210,7 +208,7 @@ class Aem(object):
         return Answer(response.getcode(), response.headers, body, time.monotonic() - began, complete)
 
     def _read(self, url: str, response: Any, deadline: float) -> Tuple[bytes, bool]:
-        chunks = []
+        chunks: List[bytes] = []
         size = 0
         # read1 gives what is there; read would wait for a whole block however slowly it drips.
         read = getattr(response, 'read1', response.read)
@@ -244,10 +242,7 @@ class Aem(object):
         if answer.status != 200:
             self._complain(answer, path)
         text = page.decode(answer.body, answer.headers.get('Content-Type', ''))
-        try:
-            content = json.loads(text)
-        except ValueError:
-            content = None
+        content = _parse(text)
         if isinstance(content, dict):
             return content
         if is_login_page(text):
@@ -351,6 +346,13 @@ def date_of(answer: Answer) -> Optional[int]:
     if (answer.headers.get('Age') or '0').strip() != '0':
         return None
     return dates.http_date(answer.headers.get('Date') or '')
+
+
+def _parse(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def is_login_page(text: str) -> bool:

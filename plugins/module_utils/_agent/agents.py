@@ -50,8 +50,9 @@ def parse(name: str, content: Dict[str, Any]) -> Optional[Agent]:
     except ValueError:
         pass  # whatever an administrator has typed there: no host, so no Brand Portal agent
     untestable = ''
-    if _true(content, 'reverseReplication') or kind.endswith(('/revagent', '/outbox')) or uri.startswith('repo:') or 'outbox' in path:
-        untestable = 'it is for reverse replication: a test could lose what waits in the outbox'
+    outbox = kind.endswith(('/revagent', '/outbox')) or uri.startswith('repo:') or 'outbox' in path
+    if outbox or _true(content, 'reverseReplication'):
+        untestable = 'it is for reverse replication, whose outbox a test must not touch'
     elif _text(content, 'serializationType').lower() == 'flush':
         untestable = 'it flushes a dispatcher: a test would empty its cache'
     elif uri.startswith('static:'):
@@ -84,30 +85,35 @@ def names_in(tree: Dict[str, Any]) -> List[str]:
 def select(agents: Sequence[Agent], names: Sequence[str]) -> List[Agent]:
     """The agents to test: those named, whatever they lead to, or else every enabled Brand Portal agent.
 
-    Raises AgentsError before anything is tested when a name is unknown or must not be tested, or when there is none.
+    Raises AgentsError when a name is unknown or must not be tested, or when there is nothing to test.
     """
     if not names:
         chosen = [agent for agent in agents if agent.tenant and agent.enabled and not agent.untestable]
         if not chosen:
-            disabled = [agent.name for agent in agents if agent.tenant]
-            raise AgentsError('no_agents', 'AEM has no enabled Brand Portal agent{0}. {1}'.format(
-                ' (disabled: {0})'.format(', '.join(disabled)) if disabled else '',
-                'Configure Brand Portal in AEM, or name the agents to test in the option agents.',
-            ))
+            disabled = ', '.join(agent.name for agent in agents if agent.tenant)
+            raise AgentsError(
+                'no_agents',
+                'AEM has no enabled Brand Portal agent{0}. Configure Brand Portal in AEM, or name the agents to test '
+                'in the option agents.'.format(' (disabled: {0})'.format(disabled) if disabled else ''),
+            )
         return chosen
     known = {agent.name: agent for agent in agents}
     wanted = list(dict.fromkeys(names))
     unknown = [name for name in wanted if name not in known]
     if unknown:
-        raise AgentsError('unknown_agent', 'AEM has no agent {0}. The option agents may name: {1}.'.format(
-            ', '.join(unknown), ', '.join(agent.name for agent in agents if not agent.untestable) or 'none, for there is none',
-        ))
+        there = ', '.join(agent.name for agent in agents if agent.enabled and not agent.untestable)
+        raise AgentsError(
+            'unknown_agent',
+            'AEM has no agent {0}. The option agents may name: {1}.'.format(', '.join(unknown), there or 'none'),
+        )
     refused = [
         '{0}: {1}'.format(name, known[name].untestable or 'it is disabled in AEM')
         for name in wanted if known[name].untestable or not known[name].enabled
     ]
     if refused:
-        raise AgentsError('unknown_agent', 'Not tested: {0}. Take it out of the option agents.'.format('; '.join(refused)))
+        raise AgentsError(
+            'unknown_agent', 'Not to be tested: {0}. Take it out of the option agents.'.format('; '.join(refused))
+        )
     return [known[name] for name in wanted]
 
 
@@ -131,13 +137,14 @@ def public(agent: Agent, queue: Optional[Dict[str, Any]] = None) -> Dict[str, An
 
 
 def parse_queue(answer: Dict[str, Any], now: Optional[int]) -> Optional[Dict[str, Any]]:
-    """The state of a queue; C(now) is AEM's own clock, the one the items were stamped with. None for what is no queue."""
+    """The state of a queue, None for what is no queue. C(now) is AEM's own clock, which has stamped the items."""
     items = answer.get('queue')
     status = answer.get('metaData')
     status = status.get('queueStatus') if isinstance(status, dict) else None
     if not isinstance(items, list) or not isinstance(status, dict):
         return None
-    times = [item['time'] / 1000.0 for item in items if isinstance(item, dict) and isinstance(item.get('time'), (int, float))]
+    stamps = [item.get('time') for item in items if isinstance(item, dict)]
+    times = [stamp / 1000.0 for stamp in stamps if isinstance(stamp, (int, float))]
     oldest = min(times) if times else None
     return {
         'blocked': _true(status, 'isBlocked'),

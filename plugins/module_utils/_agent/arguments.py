@@ -7,21 +7,21 @@
 from typing import Any, Dict, Optional
 
 # Access to AEM.
-ACCESS_OPTIONS = {
+ACCESS_OPTIONS: Dict[str, Dict[str, Any]] = {
     'aem_url': {'type': 'str', 'default': 'http://localhost:4502'},
     'username': {'type': 'str', 'required': True},
     'password': {'type': 'str', 'required': True, 'no_log': True},
     'ca_path': {'type': 'path'},
     'validate_certs': {'type': 'bool', 'default': True},
     'ready_timeout': {'type': 'float', 'default': 0.0},
-}  # type: Dict[str, Dict[str, Any]]
+}
 
 # Which agents to test, and how.
-AGENT_OPTIONS = {
+AGENT_OPTIONS: Dict[str, Dict[str, Any]] = {
     'agents': {'type': 'list', 'elements': 'str', 'default': []},
     'test_timeout': {'type': 'float', 'default': 900.0},
     'parallel': {'type': 'int', 'default': 4},
-}  # type: Dict[str, Dict[str, Any]]
+}
 
 AEM_OPTIONS = dict(ACCESS_OPTIONS, **AGENT_OPTIONS)
 

@@ -16,7 +16,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import 
 
 Cause = NamedTuple('Cause', [
     ('id', str),
-    ('pattern', str),              # searched in each of the agent's own lines, whatever the case; '' in rows found otherwise
+    ('pattern', str),              # searched in each of the agent's own lines, in any case; '' in rows found otherwise
     ('context', str),              # when not '', the same line must match this as well
     ('in_body', bool),             # also look into the body of Brand Portal's answer
     ('codes', Tuple[int, ...]),    # instead of a pattern: Brand Portal's answer, when no line about a token explains it
@@ -36,9 +36,9 @@ Finding = NamedTuple('Finding', [
 
 _KA = 'Adobe knowledge base KA-10565'
 _IMS = 'https://developer.adobe.com/developer-console/docs/guides/authentication/JWT/'
-_PUBLISHING = 'https://experienceleague.adobe.com/docs/experience-manager-brand-portal/using/publish/troubleshoot-parallel-publishing.html'
-_CONFIGURE = 'https://experienceleague.adobe.com/docs/experience-manager-65/assets/brandportal/configure-aem-assets-with-brand-portal.html'
-_DYNAMIC_MEDIA = 'https://experienceleague.adobe.com/docs/experience-manager-65/assets/dynamic/config-dynamic.html#troubleshooting-authentication'
+_PUBLISHING = 'https://helpx.adobe.com/experience-manager/brand-portal/using/troubleshoot-parallel-publishing.html'
+_CONFIGURE = 'https://helpx.adobe.com/experience-manager/6-3/assets/using/brand-portal-configuring-integration.html'
+_DYNAMIC_MEDIA = 'https://experienceleague.adobe.com/docs/experience-manager-65/assets/dynamic/config-dynamic.html'
 _ACCESS_DENIED = 'https://helpx.adobe.com/experience-manager/kb/Access-denied-on-replication-AEM.html'
 _REPLICATION = 'https://experienceleague.adobe.com/docs/experience-manager-65/deploying/configuring/replication.html'
 _JAVA_CERT = 'https://docs.oracle.com/javase/8/docs/api/java/security/cert/package-summary.html'
@@ -51,11 +51,22 @@ _TOKEN = r'access token|authorization server|\berror["\']?\s{0,4}[:=]|ims/'
 _TOKEN_FAILED = re.compile(r'(?i)failed to get (?:an )?access token|no oauth token')
 
 
-def _row(id, pattern='', clock_related='no', direction=None, meaning='', advice='', source='', context='', in_body=False, codes=()):
-    return Cause(id, pattern, context, in_body, codes, clock_related, direction, meaning, advice, source)
+def _row(
+    name: str,
+    pattern: str = '',
+    clock_related: str = 'no',
+    direction: Optional[str] = None,
+    meaning: str = '',
+    advice: str = '',
+    source: str = '',
+    context: str = '',
+    in_body: bool = False,
+    codes: Tuple[int, ...] = (),
+) -> Cause:
+    return Cause(name, pattern, context, in_body, codes, clock_related, direction, meaning, advice, source)
 
 
-def _error(code):
+def _error(code: str) -> str:
     """An OAuth error code as a word of its own: not as part of a tenant's or an agent's name."""
     return r'(?<![\w-]){0}(?![\w-])'.format(code)
 
@@ -65,20 +76,22 @@ CAUSES = (
     _row(
         'jwt_signature_mismatch', r'could not match JWT signature to any of the bindings',
         meaning='Adobe knows no public key that fits the signature of the JWT.',
-        advice="Compare the certificate in AEM's keystore with the one of the integration at Adobe (an expired one does not "
-               'count there), and create the Brand Portal configuration anew with a fresh pair of keys.',
+        advice="Compare the certificate in AEM's keystore with the one of the integration at Adobe, where an expired "
+               'one does not count, and create the Brand Portal configuration anew with a fresh pair of keys.',
         source=_IMS,
     ),
     _row(
         'no_valid_bindings', r'no valid bindings were found for organization and technical account combination',
         meaning='The public key of the integration at Adobe is missing or has expired.',
-        advice='Upload a new public certificate to the integration at Adobe, then create the Brand Portal configuration anew.',
+        advice='Upload a new public certificate to the integration at Adobe, and create the Brand Portal '
+               'configuration anew.',
         source=_IMS,
     ),
     _row(
         'jwt_malformed', r'JWT token is incorrectly formatted',
         meaning='Adobe cannot decode the JWT.',
-        advice='Create the Brand Portal configuration anew; check the private key and the organization, account and client identifiers.',
+        advice='Check the private key and the organization, account and client identifiers, and create the '
+               'Brand Portal configuration anew.',
         source=_IMS,
     ),
     _row(
@@ -99,7 +112,7 @@ CAUSES = (
         'token_expired', r'\bexpired\b|\bexpiry\b|\bexpiration\b',
         'likely', 'behind',
         meaning='Adobe calls the token invalid because of its expiry: the clock AEM signs with may be behind.',
-        advice='Compare the measured skew. If the clock is right, look at the expiry set for the JWT in the token provider.',
+        advice='Compare the measured skew. If the clock is right, look at the expiry that the token provider sets.',
         source=_IMS,
         context=_error('invalid_token'),
     ),
@@ -112,8 +125,9 @@ CAUSES = (
     ),
     _row(
         'invalid_client_secret', r'invalid client_secret parameter',
-        meaning="Adobe does not accept the client secret: often AEM's crypto keys were lost in an upgrade or a restore.",
-        advice="Restore AEM's crypto keys or enter the client secret again, and create the Brand Portal configuration anew.",
+        meaning="Adobe does not accept the client secret: AEM's crypto keys may be lost by an upgrade or a restore.",
+        advice="Restore AEM's crypto keys or enter the client secret again, and create the Brand Portal configuration "
+               'anew.',
         source=_IMS,
     ),
     _row(
@@ -138,12 +152,13 @@ CAUSES = (
         'invalid_jti', _error('invalid_jti'),
         meaning='The integration demands a jti claim; it is missing or was used before.',
         advice='Look at the token provider in AEM: each JWT needs a jti of its own.',
-        source='https://www.adobe.io/apis/cloudplatform/console/authentication/connect.html', context=_TOKEN,
+        source='https://www.adobe.io/apis/cloudplatform/console/authentication/connect.html',
+        context=_TOKEN,
     ),
     _row(
         'bad_request', _error('bad_request'),
         meaning='Adobe can decode the JWT, but a claim in it has a wrong form.',
-        advice='Compare the organization, account and client identifiers in AEM with those of the integration at Adobe.',
+        advice='Compare the organization, account and client identifiers in AEM with those of the integration.',
         source=_IMS, context=_TOKEN,
     ),
     _row(
@@ -164,9 +179,17 @@ CAUSES = (
     _row(
         'certificate_expired', r'CertificateExpiredException|certificate (?:has |is )?expired',
         'likely', 'ahead',
-        meaning="For AEM's clock a certificate of the remote side has expired: the clock may be ahead, or it really has.",
-        advice="Compare the certificate's date with trusted time. If the clock is right, the certificate has to be renewed: "
-               "the remote side's, a proxy's, or one in AEM's truststore.",
+        meaning="For AEM's clock a certificate of the remote side has expired: the clock is ahead, or it really has.",
+        advice="Compare the certificate's date with trusted time. If the clock is right, the certificate has to be "
+               "renewed: the remote side's, a proxy's, or one in AEM's truststore.",
+        source=_JAVA_CERT,
+    ),
+    _row(
+        'certificate_dates', r'(?:validity|timestamp) check failed',
+        'likely',
+        meaning="For AEM's clock a certificate of the remote side is not valid, yet or any more; Java tells not which.",
+        advice='Compare the measured skew. If the clock is right, look at the dates of the certificates that the '
+               'remote side, or a proxy, presents.',
         source=_JAVA_CERT,
     ),
 
@@ -257,8 +280,8 @@ CAUSES = (
     ),
     _row(
         'key_not_accepted', codes=(401,),
-        meaning='AEM got a token, or needed none, but Brand Portal does not accept it: the user of the replication agent does not '
-                'have the latest private key.',
+        meaning='Brand Portal does not accept what AEM shows, though no token was refused: the user of the replication '
+                'agent does not have the latest private key.',
         advice='Clean up the Brand Portal configuration and create it anew.',
         source=_PUBLISHING,
     ),
@@ -310,8 +333,8 @@ def explain(page: pages.Page) -> Finding:
     """The most causal finding of a page; a test that succeeded has cause none, whatever its log says on the way."""
     if page.succeeded:
         return Finding(NONE, '', None, None)
-    own = [line.message[:_LONGEST] for line in page.lines if line.kind == pages.AGENT]
-    body = [line.message[:_LONGEST] for line in page.lines if line.kind == pages.BODY]
+    own = _messages(page, pages.AGENT)
+    body = _messages(page, pages.BODY)
     for cause, pattern, context in _COMPILED:
         for message in own + body if cause.in_body else own:
             if pattern.search(message) and (context is None or context.search(message)):
@@ -323,6 +346,11 @@ def explain(page: pages.Page) -> Finding:
     if not page.verdict and page.kind != 'log' and (page.response_code in (None, 200) or not own):
         return _finding(INCOMPLETE, _telling(page, own))
     return _finding(UNKNOWN, _telling(page, own))
+
+
+def _messages(page: pages.Page, kind: str) -> List[str]:
+    """Each message of a kind once, for a page may repeat itself for megabytes."""
+    return list(dict.fromkeys(line.message[:_LONGEST] for line in page.lines if line.kind == kind))
 
 
 def _finding(cause: Cause, message: str) -> Finding:
@@ -343,7 +371,7 @@ def _answer(page: pages.Page, own: List[str]) -> str:
 
 
 def _telling(page: pages.Page, own: List[str]) -> str:
-    """The line that says most about a failure nobody knows: about the token, then a failure, then the answer, then the last."""
+    """The line that says most about an unknown failure: one about the token, of a failure, the answer, the last."""
     for wanted in (_TOKEN_FAILED, _FAILURE):
         for message in reversed(own):
             if wanted.search(message) and not _PROCEDURE.match(message):

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Dates as the agent wing meets them: HTTP dates, Java's Date.toString(), AEM's log stamps. Pure, free of the locale.
+"""Dates as the agent wing meets them: HTTP's, Java's Date.toString(), AEM's log stamps. Pure, free of the locale.
 
-Every function returns whole seconds since the epoch (a log stamp: as if its zone were UTC), or None for what is no date.
+Every function returns whole seconds since the epoch (for a log stamp as if it were UTC), or None for what is no date.
 """
 
 import calendar
@@ -15,10 +15,16 @@ from typing import Optional
 _MONTHS = ('jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec')
 
 # RFC 9110 §5.6.7: IMF-fixdate and the obsolete RFC 850 date; then asctime.
-_IMF = re.compile(r'(?:[A-Za-z]{3,9},\s{0,3})?(\d{1,2})[ -]([A-Za-z]{3})[ -](\d{4}|\d{2}) (\d{2}):(\d{2}):(\d{2}) (?:GMT|UTC|Z|[+-]0000)$')
+_IMF = re.compile(
+    r'(?:[A-Za-z]{3,9},\s{0,3})?(\d{1,2})[ -]([A-Za-z]{3})[ -](\d{4}|\d{2})'
+    r' (\d{2}):(\d{2}):(\d{2}) (?:GMT|UTC|Z|[+-]0000)$'
+)
 _ASCTIME = re.compile(r'[A-Za-z]{3} ([A-Za-z]{3}) {1,2}(\d{1,2}) (\d{2}):(\d{2}):(\d{2}) (\d{4})$')
 
-_JAVA = re.compile(r'[A-Za-z]{3} ([A-Za-z]{3}) (\d{1,2}) (\d{2}):(\d{2}):(\d{2}) ([A-Za-z]{1,5}|(?:GMT|UTC)?[+-]\d{2}:?\d{2}) (\d{4})')
+_JAVA = re.compile(
+    r'[A-Za-z]{3} ([A-Za-z]{3}) (\d{1,2}) (\d{2}):(\d{2}):(\d{2})'
+    r' ([A-Za-z]{1,5}|(?:GMT|UTC)?[+-]\d{2}:?\d{2}) (\d{4})'
+)
 # Only names that mean one zone: CST is America's and China's, IST is three countries'.
 _ZONES = {
     'gmt': 0, 'utc': 0, 'z': 0, 'wet': 0, 'cet': 3600, 'west': 3600, 'cest': 7200, 'eet': 7200, 'eest': 10800,
@@ -29,8 +35,7 @@ _DAY_FIRST = re.compile(r'(\d{2})[./-](\d{2})[./-](\d{4})[ T](\d{2}):(\d{2}):(\d
 _YEAR_FIRST = re.compile(r'(\d{4})[./-](\d{2})[./-](\d{2})[ T](\d{2}):(\d{2}):(\d{2})')
 
 
-def _seconds(year, month, day, hour, minute, second):
-    # type: (int, int, int, int, int, int) -> Optional[int]
+def _seconds(year: int, month: int, day: int, hour: int, minute: int, second: int) -> Optional[int]:
     try:
         moment = datetime.datetime(year, month, day, hour, minute, min(second, 59))
     except ValueError:
@@ -62,7 +67,7 @@ def http_date(text: str) -> Optional[int]:
 
 
 def java_date(text: str) -> Optional[int]:
-    """The first Date.toString() in the text (C(Sat Mar 04 13:00:00 UTC 2017)); None when its zone's name is ambiguous."""
+    """The first Date.toString() in the text, as C(Sat Mar 04 13:00:00 UTC 2017); None when its zone is ambiguous."""
     match = _JAVA.search(text)
     if not match:
         return None

@@ -47,8 +47,8 @@ Page = NamedTuple('Page', [
     ('response_code', Optional[int]),    # Brand Portal's answer, never AEM's own HTTP status
     ('response_reason', str),
     ('remote_date', Optional[int]),      # the answer's Date, seconds since the epoch
-    ('verdict', str),                    # the trailer's word: 'succeeded', 'failed', or '' on a page without one
-    ('succeeded', bool),                 # the trailer says so and the answer was 200
+    ('verdict', str),                    # the agent's own: 'succeeded', 'failed', or '' on a page without one
+    ('succeeded', bool),                 # the verdict says so and the answer was 200
     ('last_stamp', Optional[int]),       # newest log stamp, seconds as if its unknown zone were UTC
 ])
 
@@ -67,6 +67,7 @@ _INLINE = re.compile(
 )
 _ENDS_THE_LOG = ('hr', 'h1', 'h2', 'h3', 'body', 'html', 'head')
 _ESCAPED_MARKUP = re.compile(r'(?i)&(?:amp;)?lt;br\s{0,3}/?\s{0,3}&(?:amp;)?gt;')
+_ENORMOUS_REFERENCE = re.compile(r'&(?=#[xX]?[0-9a-fA-F]{8})')
 _NEWLINE = re.compile(r'\r\n|\r|\n')
 
 _STAMP = re.compile(
@@ -84,7 +85,10 @@ _SENT = re.compile(r'(?:Message )?sent\.\s{1,4}Response:\s{0,4}(\d{3})(?!\d)\s{0
 _SERVER_RETURNED = re.compile(
     r'Server returned status code (\d{3})(?!\d)(?: with message: ([^.\r\n]{0,200}))?'
 )
+_END_OF_TEST = re.compile(r'Replication \(TEST\) of \S{0,4000} (not )?successful\.?$')
 _END_OF_RUN = re.compile(r'Replication \([A-Za-z_ ]{1,40}\) of .{0,4000}? successful\.?$')
+
+_COMPLETE = re.compile(r'(?i)</(?:code|body|html)\s{0,9}>\s*$')
 
 _TITLE = re.compile(r'Replication test to\s{1,4}(.{0,2000})')
 _VERDICT = re.compile(
@@ -148,6 +152,8 @@ def read(text: str) -> Page:
     kind, title = _kind(lines, verdict)
     if kind == 'log':
         lines = _last_run(lines)
+        # What was cut off may have told of a later run: an old success proves nothing.
+        verdict = _closing_word(lines) if _COMPLETE.search(text[-_TOO_MUCH:]) else ''
     code, reason, codes = _response(lines)
     return Page(
         kind=kind,
@@ -157,7 +163,7 @@ def read(text: str) -> Page:
         response_reason=reason,
         remote_date=_remote_date(lines),
         verdict=verdict,
-        succeeded=kind == 'test' and verdict == 'succeeded' and codes == {200},
+        succeeded=verdict == 'succeeded' and codes == {200},
         last_stamp=_last_stamp(lines),
     )
 
@@ -168,8 +174,8 @@ def _without(text: str, opening: Pattern[str], closing: Pattern[str]) -> str:
     position = 0
     while True:
         start = opening.search(text, position)
-        end = start and closing.search(text, start.end())
-        if not end:
+        end = closing.search(text, start.end()) if start else None
+        if not start or not end:
             parts.append(text[position:])
             return ''.join(parts)
         parts.append(text[position:start.start()])
@@ -219,7 +225,7 @@ def _physical_lines(segment: str, joined: bool) -> List[str]:
     pieces = _NEWLINE.split(segment)
     if len(pieces) == 1 or not joined:
         return pieces
-    lines = []  # type: List[List[str]]
+    lines: List[List[str]] = []
     for piece in pieces:
         if lines and not _STAMP.match(piece.lstrip()):
             lines[-1].append(piece.strip())
@@ -232,7 +238,7 @@ def _unescape(text: str, times: int = 3) -> str:
     """HTML entities to characters, until nothing changes: pages are seen that were escaped twice."""
     for _again in range(times):
         # Python refuses, or takes ages for, a character reference of thousands of digits.
-        plain = html.unescape(re.sub(r'&(?=#[xX]?[0-9a-fA-F]{8})', '&amp;', text))
+        plain = html.unescape(_ENORMOUS_REFERENCE.sub('&amp;', text))
         if plain == text:
             break
         text = plain
@@ -318,7 +324,7 @@ def _kind(lines: List[Line], verdict: str) -> Tuple[str, str]:
 
 def _last_run(lines: List[Line]) -> List[Line]:
     """A log page remembers many runs, the newest last: only the last one tells how things are now."""
-    runs = [[]]  # type: List[List[Line]]
+    runs: List[List[Line]] = [[]]
     for line in lines:
         runs[-1].append(line)
         if line.kind == AGENT and _END_OF_RUN.match(line.message):
@@ -327,6 +333,13 @@ def _last_run(lines: List[Line]) -> List[Line]:
         if any(_SENT.match(line.message) or line.level == 'ERROR' for line in run if line.kind == AGENT):
             return run
     return runs[-1] or (runs[-2] if len(runs) > 1 else [])
+
+
+def _closing_word(lines: List[Line]) -> str:
+    """The verdict on a log page, which has no trailer: the agent's closing line of the last run, if that was a test."""
+    closing = lines[-1] if lines else None
+    match = _END_OF_TEST.match(closing.message) if closing and closing.kind == AGENT and closing.stamp else None
+    return ('failed' if match.group(1) else 'succeeded') if match else ''
 
 
 def _response(lines: List[Line]) -> Tuple[Optional[int], str, Set[int]]:

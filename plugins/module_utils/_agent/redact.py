@@ -10,7 +10,7 @@ Every pattern here is bounded or anchored by a literal, so that the cost stays l
 
 import base64
 import re
-from typing import List, Sequence
+from typing import List, Sequence, Set
 from urllib.parse import quote, quote_plus
 
 HIDDEN = '********'
@@ -37,7 +37,7 @@ class Redactor(object):
     """Knows the secrets given by name (this collection's own password) besides those recognised by their form."""
 
     def __init__(self, secrets: Sequence[str] = (), username: str = '') -> None:
-        forms = set()
+        forms: Set[str] = set()
         for secret in secrets:
             if not secret:
                 continue

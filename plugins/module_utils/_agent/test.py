@@ -18,12 +18,12 @@ FIRST_LINES, LAST_LINES = 100, 300  # of an agent's log; a reader of a report wa
 def run(
     aem: aem_http.Aem, agents: Sequence[agents_of_aem.Agent], timeout: float, parallel: int
 ) -> List[Dict[str, Any]]:
-    """Test the agents, at most C(parallel) at a time, each for at most C(timeout) seconds; results in the agents' order.
+    """Test the agents, C(parallel) at a time, each for at most C(timeout) seconds; the results in the agents' order.
 
     Raises the first AemError only when all are done, for a test that was begun should not be left without a reader.
     """
-    waiting = queue.Queue()  # type: queue.Queue
-    results = [None] * len(agents)  # type: List[Any]
+    waiting: queue.Queue = queue.Queue()
+    results: List[Any] = [None] * len(agents)
     for item in enumerate(agents):
         waiting.put(item)
 

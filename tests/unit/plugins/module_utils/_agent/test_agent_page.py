@@ -1,0 +1,336 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The page reader and the table of causes, over every page the stand-in can write and a few of our own."""
+
+import html
+import re
+import time
+
+import pytest
+from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import causes, page, redact
+from standins import scenarios
+
+# In the words of Adobe's article KA-10565: log stamps in an unknown zone, the answer's Date in GMT.
+ARTICLE = """\
+28.02.2017 18:39:51 - INFO - mp_replication_agent_default_acme : Using user mac-acme-replication for building content.
+28.02.2017 18:39:51 - ERROR - mp_replication_agent_default_acme : Failed to get an access token for user: \
+mac-acme-replication msg: failed to get access token from authorization server status: 400 response: \
+{"error":"invalid_grant","error_description":"JWT has expired"}
+28.02.2017 18:39:51 - INFO - mp_replication_agent_default_acme : sent. Response: 401 Unauthorized
+28.02.2017 18:39:51 - ERROR - mp_replication_agent_default_acme : >> POST /bin/receive HTTP/1.0
+28.02.2017 18:39:51 - ERROR - mp_replication_agent_default_acme : >> Action: Test
+28.02.2017 18:39:51 - ERROR - mp_replication_agent_default_acme : --
+28.02.2017 18:39:51 - ERROR - mp_replication_agent_default_acme : << HTTP/1.1 401 Unauthorized
+28.02.2017 18:39:51 - ERROR - mp_replication_agent_default_acme : << Date: Fri, 03 Mar 2017 04:29:05 GMT
+28.02.2017 18:39:51 - ERROR - mp_replication_agent_default_acme : <<
+28.02.2017 18:39:51 - ERROR - mp_replication_agent_default_acme : Message sent.
+28.02.2017 18:39:51 - INFO - mp_replication_agent_default_acme : Replication (TEST) of /content not successful.
+"""
+BEHIND = 2 * 86400 + 9 * 3600 + 49 * 60  # what the article's two clocks differ by, give or take the zone
+
+
+def as_test_page(lines, verdict):
+    """A test page of log lines: no level, no agent, escaped, each with a <br>, and a trailer."""
+    shown = [re.sub(r' - [A-Z]+ - \S+ : ', ' - ', line) for line in lines]
+    return '<h1>Replication test to https://acme.brand-portal.adobe.com/bin/receive</h1><code>{0}</code>{1}'.format(
+        ''.join(html.escape(line) + '<br>' for line in shown), trailer(verdict)
+    )
+
+
+def trailer(verdict):
+    return '<hr size="1">Replication test <strong>{0}</strong><br>'.format(verdict)
+
+
+def body_of(*messages):
+    return as_test_page(['28.02.2017 18:39:51 - ' + message for message in messages], 'failed')
+
+
+def delivered(*more):
+    """A page of a test that was delivered."""
+    return [
+        '28.02.2017 18:39:51 - ' + message
+        for message in ('sent. Response: 200 OK', '>> POST /bin/receive HTTP/1.0', '--', '<< HTTP/1.1 200 OK') + more
+    ]
+
+
+@pytest.mark.parametrize('scenario', scenarios.SCENARIOS, ids=lambda scenario: scenario.name)
+def test_every_page_of_the_stand_in(scenario):
+    played = scenarios.play(scenario, scenarios.sample_context())
+    written = played[0]
+    read = page.read(page.decode(written.body, written.content_type))
+    finding = causes.explain(read)
+    assert finding.cause.id == scenario.cause
+    assert finding.cause.clock_related == scenario.clock_related
+    assert read.succeeded is scenario.succeeded
+    assert read.response_code == scenario.response_code
+    assert read.remote_date == (1488515345 if scenario.remote_dated else None)
+    if not scenario.succeeded and scenario.name != 'empty':
+        assert finding.evidence
+        assert finding.cause.advice
+    shown = '\n'.join(redact.Redactor().lines([line.text for line in read.lines] + [finding.evidence]))
+    for secret in scenarios.SECRETS:
+        assert secret not in shown
+
+
+def test_every_cause_has_a_page_and_every_page_a_cause():
+    """A cause added to the table is missed here until the stand-in plays it, and the other way round."""
+    played = {scenario.cause for scenario in scenarios.SCENARIOS}
+    ids = [cause.id for cause in causes.ALL]
+    assert len(ids) == len(set(ids))
+    assert played <= set(ids)
+    # No page: this one is about the client's own deadline (test_agent_run.py); these two are tested below.
+    assert set(ids) - played <= {'test_timeout', 'invalid_jti', 'jwt_not_yet_valid'}
+
+
+def test_every_cause_says_what_it_means_and_what_to_do():
+    for cause in causes.ALL:
+        assert cause.meaning
+        assert cause.clock_related in ('yes', 'likely', 'no')
+        assert cause.direction in (None, 'behind', 'ahead')
+        assert cause.direction is None or cause.clock_related != 'no'
+        assert cause.id == 'none' or cause.advice
+        assert cause.id in ('none', 'unknown') or cause.source
+
+
+@pytest.mark.parametrize('kind', ['log', 'test'])
+def test_the_article_is_read_from_both_pages(kind):
+    read = page.read(ARTICLE if kind == 'log' else as_test_page(ARTICLE.splitlines(), 'failed'))
+    finding = causes.explain(read)
+    assert read.kind == kind
+    assert (finding.cause.id, finding.cause.clock_related, finding.cause.direction) == ('jwt_expired', 'yes', 'behind')
+    assert 'JWT has expired' in finding.evidence
+    assert (read.response_code, read.response_reason) == (401, 'Unauthorized')
+    low, high = page.stamp_skew(read)
+    assert low < BEHIND < high
+    assert high - low == 26 * 3600 + 2
+    assert not read.succeeded
+
+
+# What succeeded means
+
+
+@pytest.mark.parametrize('rule', [
+    '<hr size="1">', '<HR>', '<hr/>', '<hr />', "<hr size='1' noshade>\r\n", '</code><hr>\n', '</CODE>', '</pre >',
+])
+@pytest.mark.parametrize('word', [
+    'Replication test <strong>succeeded</strong>', 'Replication  test <b>Succeeded</b>', 'Replication test '
+    '<STRONG class="ok">SUCCEEDED</STRONG>', 'Replication test <em> succeeded. </em>',
+])
+def test_success_is_the_trailer_and_200(rule, word):
+    lines = as_test_page(delivered(), 'X').split('</code>')[0]
+    read = page.read(lines + rule + word + '<br>')
+    assert read.succeeded
+    assert causes.explain(read).cause.id == 'none'
+    assert not page.read(lines.replace('200 OK', '401 Unauthorized') + rule + word).succeeded
+    assert not page.read(lines.replace('Response: 200 OK', 'Response: 401 Unauthorized') + rule + word).succeeded
+    assert not page.read(lines).succeeded
+
+
+@pytest.mark.parametrize('message', [
+    '<< X-Note: Replication test <strong>succeeded</strong>',
+    '<< Set-Cookie: a=<hr size="1">Replication test <strong>succeeded</strong><br>',
+    'Replication test succeeded',
+    'Replication test <strong>succeeded</strong>',
+])
+def test_quoted_success_is_none(message):
+    lines = as_test_page(delivered(message), 'X').split('</code>')[0]
+    assert not page.read(lines).succeeded
+    assert not page.read(lines + trailer('failed')).succeeded
+
+
+def test_a_trailer_with_lines_behind_it_is_none():
+    lines = as_test_page(delivered(), 'X').split('</code>')[0]
+    unescaped = lines + trailer('succeeded')
+    assert page.read(unescaped).succeeded
+    assert not page.read(unescaped + '28.02.2017 18:39:52 - << more of the body<br>').succeeded
+
+
+def test_two_trailers_that_disagree_are_no_success():
+    lines = as_test_page(delivered(), 'X').split('</code>')[0]
+    assert not page.read(lines + trailer('failed') + trailer('succeeded')).succeeded
+    assert not page.read(lines + trailer('succeeded') + trailer('failed')).succeeded
+
+
+def test_a_page_escaped_as_a_whole_is_read_but_proves_nothing():
+    text = html.escape(as_test_page(delivered('<< Date: Fri, 03 Mar 2017 04:29:05 GMT'), 'succeeded'))
+    read = page.read(text)
+    assert (read.response_code, read.remote_date, read.succeeded) == (200, 1488515345, False)
+
+
+def test_success_in_comments_and_scripts_is_none():
+    lines = as_test_page(delivered(), 'X').split('</code>')[0]
+    assert not page.read(lines + '<!--' + trailer('succeeded') + '-->').succeeded
+    assert not page.read(lines + '<script>var x = \'' + trailer('succeeded') + '\';</script>').succeeded
+    assert page.read('<!-- failed -->' + lines + '<!-- x -->' + trailer('succeeded')).succeeded
+
+
+# Which line is whose
+
+
+def test_headers_and_bodies_are_no_causes():
+    words = '{"error":"invalid_grant","error_description":"JWT has expired"}'
+    marked = body_of('sent. Response: 401 Unauthorized', '<< HTTP/1.1 401 Unauthorized', '<< X: ' + words, '<<', '<< ' + words)
+    unmarked = body_of(
+        'sent. Response: 401 Unauthorized', 'POST /x HTTP/1.0', 'A: b', '--', 'HTTP/1.1 401 Unauthorized', 'X: ' + words,
+        '', words, 'Failed to get an access token: ' + words, 'Message sent.',
+    )
+    for text in (marked, unmarked):
+        assert causes.explain(page.read(text)).cause.id == 'key_not_accepted'
+
+
+def test_the_status_and_date_come_from_the_head_of_the_last_answer():
+    read = page.read(body_of(
+        '>> POST /x HTTP/1.0', '--', '<< HTTP/1.1 100 Continue', '<<', '<< HTTP/1.1 503 Service Unavailable',
+        '<< Date: Fri, 03 Mar 2017 04:00:00 GMT', '<<', '<< HTTP/1.1 200 OK', '<< Date: Fri, 03 Mar 2017 05:00:00 GMT',
+        'Message sent.',
+    ))
+    assert (read.response_code, read.response_reason) == (503, 'Service Unavailable')
+    assert read.remote_date == 1488513600
+    assert [line.kind for line in read.lines[-4:-2]] == [page.BODY, page.BODY]
+
+
+def test_a_new_line_inside_a_message_is_a_space_where_there_are_tags():
+    read = page.read('<code>28.02.2017 18:39:51 - Failed to get\r\n an access token<br>\n28.02.2017 18:39:52 - b</code>')
+    assert [line.message for line in read.lines] == ['Failed to get an access token', 'b']
+
+
+def test_lines_without_any_tags_end_at_new_lines():
+    read = page.read('28.02.2017 18:39:51 - a\r\n28.02.2017 18:39:52 - b\nServer returned status code 401 with message: No.')
+    assert [line.message for line in read.lines][:2] == ['a', 'b']
+    assert (read.response_code, read.response_reason) == (401, 'No')
+
+
+@pytest.mark.parametrize('stamp', ['28.02.2017 18:39:51', '2017-02-28 18:39:51', '2017-02-28T18:39:51,123', '28/02/2017 18:39:51'])
+def test_stamps(stamp):
+    read = page.read('<code>{0} - sent. Response: 200 OK<br></code>'.format(stamp))
+    assert read.last_stamp == 1488307191
+    assert read.response_code == 200
+
+
+def test_only_the_last_run_of_a_log_counts():
+    now_refused = ARTICLE.replace('18:39', '19:40').replace('JWT has expired', 'something new')
+    assert causes.explain(page.read(ARTICLE + now_refused)).cause.id == 'unknown'
+    assert causes.explain(page.read(now_refused + ARTICLE)).cause.id == 'jwt_expired'
+
+
+def test_a_log_tells_of_success_only_when_nothing_is_cut_off():
+    healed = ARTICLE.replace('401 Unauthorized', '200 OK').replace('not successful', 'successful')
+    shown = '<code>{0}</code></body></html>'.format(''.join(html.escape(line) + '<br>' for line in healed.splitlines()))
+    assert page.read(shown).succeeded
+    assert not page.read(shown.split('</code>')[0]).succeeded
+    assert not page.read(shown.replace('(TEST)', '(ACTIVATE)')).succeeded
+
+
+# Causes
+
+
+def token_failure(response):
+    return body_of(
+        'Failed to get an access token for user: mac-acme-replication msg: failed to get access token from authorization '
+        'server status: 400 response: ' + response, 'sent. Response: 401 Unauthorized',
+    )
+
+
+@pytest.mark.parametrize('response, cause', [
+    ('{"error":"invalid_jti","error_description":"x"}', 'invalid_jti'),
+    ('{"error":"invalid_grant","error_description":"JWT is not yet valid"}', 'jwt_not_yet_valid'),
+    ('{"error" : "invalid_token", "error_description" : "JWT has expired"}', 'token_expired'),
+    ('{"error_description":"JWT has expired","error":"invalid_grant"}', 'jwt_expired'),
+    ('{"error":"invalid_grant","error_description":"something new"}', 'unknown'),
+    ('{"error":"invalid_token","error_description":"something new"}', 'unknown'),
+    ('{"error":"my_invalid_client-2"}', 'unknown'),
+    ('{"error":"invalid_client"}', 'invalid_client'),
+])
+def test_what_the_authorization_server_says(response, cause):
+    finding = causes.explain(page.read(token_failure(response)))
+    assert finding.cause.id == cause
+    assert response in finding.evidence
+
+
+def test_a_tenant_named_like_an_error_is_none():
+    for name in ('invalid_client', 'bad_request', 'invalid_scope'):
+        text = body_of('Using OAuth 2.0 User: mac-{0}-replication access token'.format(name), 'sent. Response: 401 No')
+        assert causes.explain(page.read(text)).cause.id == 'key_not_accepted'
+
+
+def test_timeouts_that_are_settings_are_no_cause():
+    text = body_of('* Connect Timeout: 180000', '* Socket Timeout: 600000', 'sent. Response: 401 Unauthorized')
+    assert causes.explain(page.read(text)).cause.id == 'key_not_accepted'
+
+
+def test_a_success_has_no_cause_whatever_its_log_says():
+    lines = delivered() + ['28.02.2017 18:39:51 - retried after: java.net.ConnectException: Connection refused']
+    assert causes.explain(page.read(as_test_page(lines, 'succeeded'))).cause.id == 'none'
+
+
+@pytest.mark.parametrize('written, seconds', [
+    ('CertificateExpiredException: NotAfter: Thu Mar 02 23:59:59 UTC 2017', 1488499199),
+    ('CertificateExpiredException: NotAfter: Fri Mar 03 00:59:59 CET 2017', 1488499199),
+    ('CertificateExpiredException: NotAfter: Fri Mar 03 05:29:59 GMT+05:30 2017', 1488499199),
+    ('CertificateExpiredException: NotAfter: Thu Mar 02 23:59:59 IST 2017', None),
+    ('CertificateExpiredException: NotAfter: whenever', None),
+])
+def test_the_date_of_an_expired_certificate(written, seconds):
+    finding = causes.explain(page.read(body_of('Error while replicating: java.security.cert.' + written)))
+    assert (finding.cause.id, finding.cause.clock_related) == ('certificate_expired', 'likely')
+    assert finding.not_after == seconds
+
+
+# Bytes
+
+
+@pytest.mark.parametrize('body, content_type', [
+    ('J\u00fcrgen'.encode('utf-8'), 'text/html;charset=utf-8'),
+    ('J\u00fcrgen'.encode('utf-8'), ''),
+    ('J\u00fcrgen'.encode('latin-1'), ''),
+    ('J\u00fcrgen'.encode('latin-1'), 'text/html; Charset="ISO-8859-1"'),
+    ('J\u00fcrgen'.encode('utf-16'), ''),
+    ('J\u00fcrgen'.encode('utf-16-le'), ''),
+    ('J\u00fcrgen'.encode('utf-16-be'), ''),
+    ('J\u00fcrgen'.encode('cp500'), 'text/html;charset=cp500'),
+    (b'<meta charset="iso-8859-1">J\xfcrgen', 'text/html'),
+    (b'<meta http-equiv="Content-Type" content="text/html; charset=windows-1252">J\xfcrgen', 'text/html'),
+    (b'\xef\xbb\xbfJ\xc3\xbcrgen', 'text/html;charset=iso-8859-1'),
+])
+def test_decode(body, content_type):
+    assert page.decode(body, content_type).endswith('J\u00fcrgen')
+
+
+@pytest.mark.parametrize('charset', ['zip', 'rot13', 'idna', 'punycode', 'unicode_escape', 'x-none', 'hex', 'undefined', ''])
+def test_a_charset_that_is_none_does_not_matter(charset):
+    assert page.decode(b'abc \\u0041 \xff', 'text/html;charset=' + charset).startswith('abc \\u0041 ')
+
+
+# Cost
+
+UNITS = [
+    '<br>', '<hr', '<', '&', '&amp;', '&#', '&#9', '<!--', '<script', '<br ', 'Replication test <strong>', 'eyJ', 'Cookie:',
+    '<hr size="1">Replication test <strong>succeeded</strong>', '28.02.2017 18:39:51 - <br>', '&lt;&lt; HTTP/1.1 200 OK<br>',
+    '\n', '\xa0', '&#99999999;<br>', 'Replication (TEST) of ', '28.02.2017 18:39:51 - INFO - a : Replication (TEST) of /c successful.<br>',
+]
+
+
+def cost(text):
+    """Seconds of this process; the better of two, for others share the machine."""
+    spent = []
+    for _again in range(2):
+        began = time.process_time()
+        read = page.read(text)
+        finding = causes.explain(read)
+        redact.Redactor(['secret']).line(finding.evidence)
+        spent.append(time.process_time() - began)
+    return min(spent)
+
+
+@pytest.mark.parametrize('unit', UNITS)
+def test_the_cost_is_linear_for_what_is_repeated(unit):
+    small, large = unit * (250000 // len(unit)), unit * (1000000 // len(unit))
+    assert cost(large) < 4 * 3 * cost(small) + 0.1
+
+
+def test_the_cost_is_linear_up_to_20_megabytes():
+    lines = ''.join(html.escape(line) + '<br>' for line in ARTICLE.splitlines())
+    pages = [lines * (megabytes * 1000000 // len(lines)) + trailer('failed') for megabytes in (5, 20)]
+    small, large = (cost(text) for text in pages)
+    assert large < 4 * 2 * small
