@@ -16,7 +16,7 @@ import time
 import urllib.parse
 from typing import NamedTuple, Optional, Tuple
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.addresses import Endpoint, parse_endpoint
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.addresses import Endpoint, join, parse_endpoint
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadDate, BadOption, Unusable
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.imf_date import iso_utc, parse_http_date
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.interval import Interval
@@ -69,7 +69,7 @@ def parse_url(url: str) -> Target:
         raise BadOption(f'https_urls: {shown!r} was given with credentials. A Date needs none; leave them out.')
     if not host:
         raise BadOption(f'https_urls: {shown!r} names no host.')
-    text = f'[{host}]:{port or PORT}' if ':' in host else f'{host}:{port or PORT}'
+    text = join(host, PORT if port is None else port)
     path = (parts.path or '/') + ('?' + parts.query if parts.query else '')
     return Target(url, parse_endpoint(text, PORT, 'https_urls'), urllib.parse.quote(path, safe="/?%:@!$&'()*+,;=~"))
 

@@ -1,0 +1,408 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Date of a service: real TLS on loopback, good, slow, hostile, cached, behind a proxy, with wrong certificates."""
+
+import contextlib
+import http.client
+import io
+import os
+import random
+import socket
+import time
+
+import pytest
+from clock_servers import HttpsServer, Proxy, dated, host_clock, true_time
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import http_date, skew, tls
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption, Unusable
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.imf_date import format_http_date
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.interval import Interval
+
+
+@pytest.fixture(scope='module')
+def certificate(authority):
+    return authority.issue()
+
+
+def ask(urls, authority, behind=0.0, timeout=2.0, wanted_width=float('inf'), **options):
+    """(skew, its first source, seconds it took)"""
+    options.setdefault('ca_path', authority.path)
+    began = time.monotonic()
+    urls = [url if isinstance(url, str) else url.url() for url in urls]
+    sources = skew.measure(dict(options, https_urls=urls, timeout=timeout), None, wanted_width, host_clock(behind))
+    took = time.monotonic() - began
+    assert took <= 1.1 * timeout, 'the deadline holds'
+    result = skew.conclude(sources, options.get('max_skew', 5.0))
+    return result, result['sources'][0], took
+
+
+# What a reply proves, without a network
+
+
+@given(truth=st.floats(-1e9, 1e9), server=st.floats(0, 4e9), out=st.floats(0, 5), back=st.floats(0, 5),
+       age=st.one_of(st.none(), st.floats(0, 100000)))
+@settings(max_examples=500)
+def test_the_truth_is_inside(truth, server, out, back, age):
+    # server: its clock when it answers; a cache keeps the answer for age seconds and tells them cut.
+    date = int(server - (age or 0))
+    interval = http_date.prove(date, None if age is None else int(age), server - truth - out, server - truth + back)
+    assert interval.low - 1e-6 <= truth <= interval.high + 1e-6
+
+
+@given(truth=st.floats(-0.5, 0.5), start=st.floats(1.7e9, 1.7e9 + 10), latency=st.floats(0.0005, 0.05))
+@settings(max_examples=200)
+def test_asking_at_the_edge_halves_what_is_left(truth, start, latency):
+    now, interval, widths = start, None, []
+    for _request in range(6):
+        sent, received = now, now + 2 * latency
+        proven = http_date.prove(int((now + latency + truth) // 1), None, sent, received)
+        interval = proven if interval is None else interval.intersection(proven)
+        assert interval.low - 1e-6 <= truth <= interval.high + 1e-6
+        widths.append(interval.width)
+        later = http_date.next_edge(interval, 2 * latency, received)
+        assert 0 <= later - received < 1.000001
+        now = later
+    assert widths[2] <= 0.25 + 3 * 2 * latency
+    assert widths[5] <= 0.04 + 3 * 2 * latency
+
+
+# Real services
+
+
+def test_one_request_decides(authority, certificate):
+    with HttpsServer(dated(), *certificate) as server:
+        result, source, took = ask([server], authority, behind=100)
+        assert len(server.heads) == 1
+        assert server.heads[0].startswith('HEAD / HTTP/1.1\r\nHost: localhost:%d\r\n' % server.port)
+        assert '\r\nCache-Control: no-cache' in server.heads[0]
+    assert (result['verdict'], result['direction'], result['verified']) == ('skewed', 'behind', True)
+    assert result['tls_dates_checked'] is True
+    assert result['low'] <= 100 <= result['high']
+    assert 1.0 < result['high'] - result['low'] < 1.3
+    assert source['address'] == '127.0.0.1:%d' % server.port
+    assert (source['samples'], source['tls_verified']) == (1, True)
+    assert took < 0.5
+
+
+def test_the_threshold_in_between_is_settled_at_the_next_edge(authority, certificate):
+    with HttpsServer(dated(), *certificate) as server:
+        result, source, took = ask([server], authority, behind=5.5, timeout=4)
+        assert server.connections == 1
+    assert result['verdict'] == 'skewed'
+    assert took < 2.5
+    assert source['samples'] <= 4
+
+
+def test_a_narrow_interval_can_be_asked_for(authority, certificate):
+    with HttpsServer(dated(), *certificate, delay=0.02) as server:
+        result, source, _took = ask([server], authority, behind=-7, timeout=6, wanted_width=0.1)
+        assert server.connections == 1
+    assert result['low'] <= -7 <= result['high']
+    assert result['high'] - result['low'] < 0.12
+    assert result['offset'] == pytest.approx(-7, abs=0.06)
+    assert source['samples'] >= 3
+
+
+@pytest.mark.parametrize('status', ['200 OK', '301 Moved Permanently', '403 Forbidden', '404 Not Found',
+                                    '405 Method Not Allowed', '500 Internal Server Error', '503 Unavailable'])
+def test_any_status_counts_and_redirects_are_not_followed(authority, certificate, status):
+    script = dated(headers='Location: https://elsewhere.invalid/\r\n', status=status)
+    with HttpsServer(script, *certificate) as server:
+        result, _source, _took = ask([server], authority)
+        assert len(server.heads) == 1
+    assert result['verdict'] == 'in_sync'
+
+
+def test_a_cached_answer_counts_with_its_age(authority, certificate):
+    with HttpsServer(dated(offset=-3600.4, headers='Age: 3600\r\n'), *certificate) as server:
+        result, _source, _took = ask([server], authority)
+    assert result['verdict'] == 'in_sync'
+    assert result['low'] <= 0 <= result['high']
+
+
+def test_a_server_that_closes_after_each_answer(authority, certificate):
+    with HttpsServer(dated(headers='Connection: close\r\n'), *certificate) as server:
+        result, source, took = ask([server], authority, wanted_width=0.1)
+    assert result['verdict'] == 'in_sync'
+    assert source['samples'] == 1
+    assert took < 0.5
+
+
+def date(offset=0.0):
+    return format_http_date(int((true_time() + offset) // 1)).encode()
+
+
+def fixed(make):
+    return lambda _number, _head: make()
+
+
+BROKEN = {
+    'no Date': (fixed(lambda: b'HTTP/1.1 200 OK\r\n\r\n'), 'has no Date'),
+    'malformed Date': (fixed(lambda: b'HTTP/1.1 200 OK\r\nDate: yesterday\r\n\r\n'), 'Date cannot be read'),
+    'empty Date': (fixed(lambda: b'HTTP/1.1 200 OK\r\nDate:\r\n\r\n'), 'Date cannot be read'),
+    'two Dates': (fixed(lambda: b'HTTP/1.1 200 OK\r\nDate: ' + date() + b'\r\nDate: ' + date(9) + b'\r\n\r\n'),
+                  'two different Dates'),
+    'malformed Age': (fixed(lambda: b'HTTP/1.1 200 OK\r\nAge: old\r\nDate: ' + date() + b'\r\n\r\n'), 'Age'),
+    'negative Age': (fixed(lambda: b'HTTP/1.1 200 OK\r\nAge: -1\r\nDate: ' + date() + b'\r\n\r\n'), 'Age'),
+    'enormous Age': (fixed(lambda: b'HTTP/1.1 200 OK\r\nAge: ' + b'9' * 30 + b'\r\nDate: ' + date() + b'\r\n\r\n'),
+                     'Age'),
+    'no HTTP': (fixed(lambda: b'220 smtp.example ESMTP\r\n\r\n'), 'no HTTP'),
+    'random': (fixed(lambda: os.urandom(3000)), 'no HTTP'),
+    'endless line': (fixed(lambda: b'HTTP/1.1 200 OK\r\nX: ' + b'x' * 200000), 'no HTTP'),
+    'endless headers': (fixed(lambda: b'HTTP/1.1 200 OK\r\n' + b'X: y\r\n' * 20000), 'no HTTP'),
+    'closes': (fixed(lambda: None), 'no HTTP'),
+    'silent': (fixed(lambda: b''), 'no answer within the time'),
+    'stops half-way': (fixed(lambda: [b'HTTP/1.1 200 OK\r\nDate: ' + date()[:9], 60.0]), 'no answer within the time'),
+    'drips': (fixed(lambda: [b'HTTP/1.1 200 OK\r\nDate: ' + date() + b'\r\n'] + [0.2, b'X: y\r\n'] * 100),
+              'no answer within the time'),
+    'continues for ever': (fixed(lambda: [b'HTTP/1.1 100 Continue\r\n\r\n', 0.1] * 200), 'no answer within the time'),
+}
+
+
+@pytest.mark.parametrize('name', sorted(BROKEN))
+def test_a_broken_service_is_told_and_not_believed(authority, certificate, name):
+    script, reason = BROKEN[name]
+    with HttpsServer(script, *certificate) as server:
+        result, source, _took = ask([server], authority, timeout=0.8)
+    assert result['verdict'] == 'unreachable'
+    assert reason in source['reason']
+    assert 'it could not be asked' not in source['reason'], 'that is for what nobody has thought of'
+
+
+def test_a_service_whose_clock_moves_is_not_believed(authority, certificate):
+    def script(number, head):
+        return dated(3.0 * number)(number, head)
+    with HttpsServer(script, *certificate) as server:
+        result, source, _took = ask([server], authority, behind=0, timeout=4, wanted_width=0.1)
+    assert result['verdict'] == 'unreachable'
+    assert 'its clock moved by' in source['reason']
+
+
+def test_the_machines_of_a_service_may_differ_a_little(authority, certificate):
+    def script(number, head):
+        return dated(0.1 * (number % 2))(number, head)
+    with HttpsServer(script, *certificate) as server:
+        result, _source, _took = ask([server], authority, timeout=4, wanted_width=0.02)
+    assert result['verdict'] == 'in_sync'
+    assert result['low'] <= 0.1
+    assert result['high'] >= 0
+
+
+def test_a_closed_port_and_one_that_speaks_no_tls(authority):
+    with contextlib.closing(socket.socket()) as closed:
+        closed.bind(('127.0.0.1', 0))
+        _result, source, took = ask(['https://127.0.0.1:%d/' % closed.getsockname()[1]], authority)
+    assert 'nothing listens' in source['reason']
+    assert took < 0.5
+    with Proxy(refuse='400 Bad Request') as plain:
+        _result, source, _took = ask(['https://127.0.0.1:%d/' % plain.port], authority, timeout=1)
+    assert source['accepted'] is False
+    assert source['reason']
+
+
+def test_a_handshake_that_hangs_keeps_the_deadline(authority):
+    with contextlib.closing(socket.socket()) as mute:
+        mute.bind(('127.0.0.1', 0))
+        mute.listen(1)
+        before = len(os.listdir('/proc/self/fd'))
+        _result, source, took = ask(['https://127.0.0.1:%d/' % mute.getsockname()[1]], authority, timeout=0.5)
+        assert 'no answer within the time' in source['reason']
+        assert took < 0.56
+        time.sleep(0.2)
+        assert len(os.listdir('/proc/self/fd')) == before
+
+
+def test_one_service_asked_for_by_two_urls_is_asked_once(authority, certificate):
+    with HttpsServer(dated(), *certificate) as server:
+        result, _source, _took = ask([server.url(path='/a'), server.url(path='/b')], authority)
+        assert len(server.heads) == 1
+    assert 'asked once' in result['sources'][1]['reason']
+
+
+# Certificates
+
+
+def test_an_unknown_authority_and_a_wrong_name_are_refused_even_if_the_dates_are_wrong_too(authority, certificate):
+    with HttpsServer(dated(), *certificate) as server:
+        _result, source, _took = ask([server], authority, ca_path=None)
+    assert 'its certificate is refused' in source['reason']
+    for name, until in (('other', 80), ('other-old', -1)):
+        with HttpsServer(dated(-5 * 86400), *authority.issue(name, -10, until, host='elsewhere.test')) as server:
+            _result, source, _took = ask([server], authority)
+        assert 'its certificate is refused' in source['reason'] or "doesn't match" in source['reason']
+        assert source['offset'] is None
+
+
+def test_certificates_need_not_be_verified_but_then_nothing_is(authority, certificate):
+    with HttpsServer(dated(), *certificate) as server:
+        result, source, _took = ask([server], authority, ca_path=None, validate_certs=False)
+    assert result['verdict'] == 'in_sync'
+    assert result['verified'] is False
+    assert source['tls_verified'] is False
+    assert 'not verified' in result['message']
+
+
+@pytest.mark.parametrize('name, since, until, offset', [
+    ('not yet valid', 300, 390, 345 * 86400.0), ('expired', -390, -300, -345 * 86400.0),
+])
+def test_a_certificate_that_only_the_host_clock_refuses_is_taken_and_told(authority, name, since, until, offset):
+    # TLS reads this machine's own clock: to it, such a service lives in another year, as to a host that is wrong.
+    with HttpsServer(dated(offset), *authority.issue(name.replace(' ', '-'), since, until)) as server:
+        result, source, _took = ask([server], authority)
+        assert server.connections == 2
+    assert result['verdict'] == 'skewed'
+    assert result['low'] <= offset <= result['high']
+    assert (result['verified'], result['tls_dates_checked'], source['tls_dates_checked']) == (True, False, False)
+
+
+@pytest.mark.parametrize('since, until', [(300, 390), (-390, -300)])
+def test_a_certificate_that_is_not_valid_at_the_services_own_time_is_refused(authority, since, until):
+    with HttpsServer(dated(), *authority.issue('wrong%d' % since, since, until)) as server:
+        result, source, _took = ask([server], authority)
+    assert result['verdict'] == 'unreachable'
+    assert "is not valid at the service's own time" in source['reason']
+
+
+def test_authorities_from_a_directory(authority, certificate, tmp_path):
+    (tmp_path / 'empty').mkdir()
+    with HttpsServer(dated(), *certificate) as server:
+        _result, source, _took = ask([server], authority, ca_path=str(tmp_path / 'empty'))
+    assert 'its certificate is refused' in source['reason']
+
+
+@pytest.mark.parametrize('content', [None, b'', b'nonsense'])
+def test_authorities_that_cannot_be_loaded_are_an_error_before_anything(authority, tmp_path, content):
+    path = tmp_path / 'ca.pem'
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(BadOption, match='ca_path'):
+        ask(['https://localhost/'], authority, ca_path=str(path))
+
+
+# Proxies
+
+
+def test_a_proxy_from_the_environment(authority, certificate, monkeypatch):
+    with HttpsServer(dated(), *certificate) as server, Proxy() as proxy:
+        monkeypatch.setenv('HTTPS_PROXY', 'http://user:p%%40ss@127.0.0.1:%d' % proxy.port)
+        result, source, _took = ask([server], authority)
+        assert proxy.heads[0].startswith('CONNECT localhost:%d HTTP/1.1\r\n' % server.port)
+        assert 'Proxy-Authorization: Basic dXNlcjpwQHNz\r\n' in proxy.heads[0]  # user:p@ss
+        assert 'Proxy-Authorization' not in server.heads[0]
+        assert result['verdict'] == 'in_sync'
+        assert result['verified'] is True
+        assert source['address'] == '127.0.0.1:%d' % proxy.port
+        monkeypatch.setenv('NO_PROXY', 'localhost')
+        ask([server], authority)
+        assert len(proxy.heads) == 1
+
+
+@pytest.mark.parametrize('url, reason', [
+    ('http://user:s3cret@127.0.0.1:{port}', 'refuses a tunnel: 407'),
+    ('https://user:s3cret@127.0.0.1:{port}', 'only http:// proxies'),
+    ('socks5://user:s3cret@127.0.0.1:{port}', 'only http:// proxies'),
+    ('http://user:s3cret@127.0.0.1:99999', 'no URL that can be read'),
+    ('http://user:s3cret@[::1', 'no URL that can be read'),
+    ('http://user:s3cret@127.0.0.1:9', 'nothing listens'),
+])
+def test_a_proxy_that_cannot_be_used_is_told_without_its_credentials(authority, monkeypatch, url, reason):
+    with Proxy(refuse='407 Proxy Authentication Required') as proxy:
+        monkeypatch.setenv('HTTPS_PROXY', url.format(port=proxy.port))
+        result, source, _took = ask(['https://localhost:9/'], authority)
+    assert reason in source['reason']
+    assert 's3cret' not in str(result)
+
+
+# URLs
+
+
+@pytest.mark.parametrize('url, reason', [
+    ('http://localhost/', 'no https:// URL'), ('localhost', 'no https:// URL'), ('ftp://localhost', 'no https:// URL'),
+    ('https://', 'names no host'), ('https:///x', 'names no host'), ('https://u:pw@localhost/', 'credentials'),
+    ('https://localhost:0/', 'between 1 and 65535'), ('https://localhost:99999/', 'is no URL'),
+    ('https://localhost:x/', 'is no URL'), ('https://[::1/', 'is no URL'), ('https://[zz]/', ''),
+    ('https://localhost/a b', 'space or a control'), ('https://localhost/\r\nX: y', 'space or a control'),
+    ('https://loc\x00alhost/', 'space or a control'),
+])
+def test_urls_that_cannot_be_used_are_an_error_before_anything(url, reason):
+    with pytest.raises(BadOption) as caught:
+        http_date.parse_url(url)
+    assert reason in str(caught.value)
+    assert 'https_urls' in str(caught.value)
+    assert 'pw' not in str(caught.value)
+
+
+@pytest.mark.parametrize('url, host, port, path', [
+    ('https://Example.COM', 'example.com', 443, '/'), ('https://h:8443/a/b?c=d#e', 'h', 8443, '/a/b?c=d'),
+    ('https://[::1]:4/', '::1', 4, '/'), ('https://h/\u00e9?\u00e9', 'h', 443, '/%C3%A9?%C3%A9'),
+    ('https://h/%41', 'h', 443, '/%41'),
+])
+def test_urls(url, host, port, path):
+    target = http_date.parse_url(url)
+    assert (target.endpoint.host, target.endpoint.port, target.path) == (host, port, path)
+
+
+@given(st.text(max_size=40))
+@settings(max_examples=300)
+def test_no_url_raises_anything_else(text):
+    for url in (text, 'https://' + text):
+        with contextlib.suppress(BadOption):
+            http_date.parse_url(url)
+
+
+class Wire:
+    """A socket that has received so much."""
+
+    def __init__(self, data):
+        self.makefile = lambda *_mode: io.BytesIO(data)
+
+
+def test_ten_thousand_mutated_answers_raise_nothing_else():
+    chance = random.Random(9110)
+    whole = (b'HTTP/1.1 200 OK\r\nServer: x\r\nDate: Tue, 24 Nov 2026 12:00:00 GMT\r\nAge: 0\r\n'
+             b'Connection: keep-alive\r\nContent-Length: 0\r\n\r\n')
+    outcomes = {'read': 0, 'refused': 0}
+    for _case in range(10000):
+        data = bytearray(whole)
+        for _edit in range(chance.randint(1, 5)):
+            at = chance.randrange(len(data))
+            if chance.random() < 0.3:
+                del data[at:at + chance.randint(1, 20)]
+            else:
+                data[at:at + chance.randint(0, 1)] = bytes(chance.getrandbits(8) for _byte in range(
+                    chance.choice((1, 1, 1, 30))))
+        response = http.client.HTTPResponse(Wire(bytes(data)), method='HEAD')
+        try:
+            response.begin()
+            answer = http_date.read_headers(response)
+            assert http_date.prove(answer.date, answer.age, 0, 1).width <= 4
+            outcomes['read'] += 1
+        except (Unusable, http.client.HTTPException, ValueError):  # what _exchange() turns into a reason
+            outcomes['refused'] += 1
+    assert sum(outcomes.values()) == 10000
+    assert min(outcomes.values()) > 500
+
+
+def test_a_slow_address_does_not_hold_up_a_fast_one(authority, certificate, monkeypatch):
+    with HttpsServer(dated(), *certificate) as server, contextlib.closing(socket.socket()) as full:
+        full.bind(('127.0.0.1', 0))
+        full.listen(0)
+        with contextlib.ExitStack() as stack:
+            for _client in range(4):  # its queue is full: further connections are not answered
+                client = stack.enter_context(contextlib.closing(socket.socket()))
+                client.setblocking(False)
+                client.connect_ex(full.getsockname())
+            monkeypatch.setattr(socket, 'getaddrinfo', lambda *_query, **_more: [
+                (socket.AF_INET, socket.SOCK_STREAM, 6, '', full.getsockname()),
+                (socket.AF_INET, socket.SOCK_STREAM, 6, '', ('127.0.0.1', server.port))])
+            result, _source, took = ask(['https://localhost:%d' % server.port], authority, timeout=2)
+    assert result['verdict'] == 'in_sync'
+    assert took < 0.8
+
+
+def test_interval_of_nothing_is_no_interval():
+    assert http_date.prove(10, None, 10.2, 10.3) == Interval(10 - 10.3, 11 - 10.2)
+    assert tls.proxy_for('localhost') is None

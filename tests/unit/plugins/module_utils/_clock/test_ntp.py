@@ -1,0 +1,416 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Asking real sockets on loopback: honest, hostile, broken, silent and slow servers.
+
+For each hostile server: what is said of it, that it does not sway three honest ones, and what it costs in time.
+"""
+
+import contextlib
+import os
+import socket
+import threading
+import time
+
+import pytest
+from clock_servers import NtpServer, honest, host_clock, packet, true_time
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import addresses, ntp, skew
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.era import ntp_timestamp
+
+BEHIND = 100.0  # the host of most tests, in seconds
+
+
+def ask(codec, servers, timeout=1.0, behind=BEHIND, **options):
+    """(skew, seconds it took)"""
+    began = time.monotonic()
+    names = [server if isinstance(server, str) else server.name for server in servers]
+    sources = skew.measure(dict(options, ntp_servers=names, timeout=timeout), codec, make_anchor=host_clock(behind))
+    took = time.monotonic() - began
+    assert took <= 1.1 * timeout, 'the deadline holds'
+    return skew.conclude(sources, options.get('max_skew', 5.0)), took
+
+
+@contextlib.contextmanager
+def three_honest(**how):
+    with NtpServer(honest(), **how) as one, NtpServer(honest(), **how) as two, NtpServer(honest(), **how) as three:
+        yield [one, two, three]
+
+
+def of(skewed, server):
+    return next(source for source in skewed['sources'] if source['source'] == server.name)
+
+
+def test_three_honest_servers_tell_the_offset_quickly(codec):
+    with three_honest() as servers:
+        result, took = ask(codec, servers)
+    assert result['verdict'] == 'skewed'
+    assert result['direction'] == 'behind'
+    assert result['verified'] is True
+    assert result['low'] <= BEHIND <= result['high']
+    assert result['offset'] == pytest.approx(BEHIND, abs=0.002)
+    assert took < 0.5
+    assert {source['samples'] for source in result['sources']} == {8}
+
+
+def reply(**fields):
+    def script(request, _server):
+        now = true_time()
+        return [packet(request, now, now, **fields)]
+    return script
+
+
+def raw(make):
+    """A script that answers with make(request)."""
+    return lambda request, _server: [make(request)]
+
+
+def from_another_port(request, server):
+    other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    other.sendto(packet(request, true_time() + 90, true_time() + 90), server.client)
+    other.close()
+    return []
+
+
+def flood(request, server):
+    """The kind of storm that made a naive client wait for ever: strays without end."""
+    stray = packet(request, true_time(), true_time(), originate=os.urandom(8))
+    for _stray in range(300):
+        server.socket.sendto(stray, server.client)
+    return []
+
+
+def late(request, server):
+    now = true_time()
+    server.later(1.3, lambda: server._send(packet(request, now, now), server.client))
+    return []
+
+
+def stepping(seconds):
+    def script(request, server):
+        now = true_time() + (seconds if len(server.requests) > 3 else 0)
+        return [packet(request, now, now)]
+    return script
+
+
+def goes_mad(**fields):
+    """Honest at first."""
+    def script(request, server):
+        now = true_time()
+        return [packet(request, now, now, **(fields if len(server.requests) > 2 else {}))]
+    return script
+
+
+SILENT = 'no answer within'
+HOSTILE = {
+    'kiss DENY': (reply(stratum=0, reference=b'DENY'), 'kiss code DENY'),
+    'kiss RATE': (reply(stratum=0, reference=b'RATE'), 'kiss code RATE'),
+    'kiss nonsense': (reply(stratum=0, reference=b'\x00\x1b[A'), 'kiss code [A'),
+    'leap 3': (reply(leap=3), 'leap indicator 3'),
+    'stratum 16': (reply(stratum=16), 'stratum 16'),
+    'stratum 200': (reply(stratum=200), 'stratum 200'),
+    'mode 0': (reply(mode=0), 'mode 0'),
+    'mode 1': (reply(mode=1), 'mode 1'),
+    'mode 2': (reply(mode=2), 'mode 2'),
+    'mode 3': (reply(mode=3), 'mode 3'),
+    'mode 5': (reply(mode=5), 'mode 5'),
+    'mode 6': (reply(mode=6), 'mode 6'),
+    'mode 7': (reply(mode=7), 'mode 7'),
+    'version 7': (reply(version=7), 'version 7'),
+    'echo of the request': (raw(lambda request: request), SILENT),
+    'zero originate': (reply(originate=bytes(8)), SILENT),
+    'forged originate': (reply(originate=b'\xee' * 8), SILENT),
+    'from another port': (from_another_port, SILENT),
+    'zero transmit': (raw(lambda request: packet(request, true_time(), 0)), 'transmit timestamp is zero'),
+    'zero receive': (raw(lambda request: packet(request, 0, true_time())), 'receive timestamp is zero'),
+    'T3 before T2': (raw(lambda request: packet(request, true_time(), true_time() - 1)), 'before the request arrived'),
+    'held too long': (raw(lambda request: packet(request, true_time() - 9, true_time())), 'negative delay'),
+    'root distance 20 s': (reply(root_dispersion=20), 'root distance 20'),
+    'short': (raw(lambda request: packet(request, true_time(), true_time())[:47]), SILENT),
+    'empty': (raw(lambda _request: b''), SILENT),
+    'random': (raw(lambda _request: os.urandom(48)), SILENT),
+    'random and long': (raw(lambda _request: os.urandom(1400)), SILENT),
+    'flood of strays': (flood, 'datagrams that answer no request of ours were ignored'),
+    'silent': (lambda _request, _server: [], SILENT),
+    'after the deadline': (late, SILENT),
+    'stepping by 20 s during the run': (stepping(20), 'its clock moved by 19.9'),
+    'stepping back by 0.1 s during the run': (stepping(-0.1), 'its clock moved by 0.09'),
+    'loses its own source during the run': (goes_mad(leap=3), 'leap indicator 3'),
+    'era 2 lie': (raw(lambda request: packet(request, ntp_timestamp(true_time()) ^ 1 << 63,
+                                             ntp_timestamp(true_time()) ^ 1 << 63)), 'differs by'),
+    '90 s off': (honest(90), 'differs by 1 min 30 s'),
+    'smeared by 1 s': (honest(-1), 'differs by 1.000 s'),
+}
+
+
+@pytest.mark.parametrize('name', sorted(HOSTILE))
+def test_a_hostile_server_beside_three_honest_ones(codec, name, record_property):
+    script, reason = HOSTILE[name]
+    with three_honest() as servers, NtpServer(script) as hostile:
+        result, took = ask(codec, servers + [hostile], timeout=1.2)
+    record_property('seconds', round(took, 3))
+    told = of(result, hostile)
+    assert reason in told['reason']
+    assert told['accepted'] is False
+    assert result['verdict'] == 'skewed'
+    assert result['low'] <= BEHIND <= result['high']
+    assert result['high'] - result['low'] < 0.1
+    assert sum(source['accepted'] for source in result['sources']) == 3
+    if reason not in (SILENT, 'datagrams that answer no request of ours were ignored'):
+        assert took < 0.7, 'only a silent server is waited for'
+
+
+@pytest.mark.parametrize('name', sorted(set(HOSTILE) - {'90 s off', 'smeared by 1 s', 'era 2 lie'}))
+def test_a_hostile_server_alone_is_not_believed(codec, name):
+    script, reason = HOSTILE[name]
+    with NtpServer(script) as hostile:
+        result, _took = ask(codec, [hostile], timeout=0.6)
+    assert result['verdict'] == 'unreachable'
+    assert result['offset'] is None
+    assert result['verified'] is False
+    assert reason in of(result, hostile)['reason']
+    assert hostile.name in result['message']
+
+
+@pytest.mark.parametrize('tail', [b'\x00' * 4, os.urandom(20), os.urandom(1400)], ids=['4', '20', '1400'])
+def test_extension_fields_and_signatures_do_not_matter(codec, tail):
+    with NtpServer(raw(lambda request: packet(request, true_time(), true_time()) + tail)) as server:
+        result, _took = ask(codec, [server])
+    assert result['verdict'] == 'skewed'
+
+
+def test_a_kiss_code_ends_the_asking_and_keeps_what_was_learned(codec):
+    with NtpServer(goes_mad(stratum=0, reference=b'RATE')) as server:
+        result, took = ask(codec, [server])
+        time.sleep(0.3)
+        asked = len(server.requests)
+    assert result['verdict'] == 'skewed'
+    assert took < 0.3
+    assert asked <= 5, 'no more than were under way'
+
+
+def test_a_reply_counts_once(codec):
+    def script(request, _server):
+        now = true_time()
+        return [packet(request, now, now)] * 5
+    with NtpServer(script) as server:
+        result, _took = ask(codec, [server])
+    assert of(result, server)['samples'] == 8
+
+
+def test_a_closed_port_is_told_at_once(codec):
+    closed = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    closed.bind(('127.0.0.1', 0))
+    name = '127.0.0.1:%d' % closed.getsockname()[1]
+    closed.close()
+    result, took = ask(codec, [name], timeout=3)
+    assert 'nothing listens' in result['sources'][0]['reason']
+    assert took < 0.5
+
+
+def resolver(monkeypatch, table):
+    """Let names resolve to the given loopback addresses."""
+    real = socket.getaddrinfo
+
+    def fake(host, port, *more):
+        if host not in table:
+            return real(host, port, *more)
+        answer = table[host]
+        if callable(answer):
+            answer = answer()
+        return [(socket.AF_INET6 if ':' in ip else socket.AF_INET, socket.SOCK_DGRAM, 17, '',
+                 (ip, number or port) + ((0, 0) if ':' in ip else ())) for ip, number in answer]
+    monkeypatch.setattr(socket, 'getaddrinfo', fake)
+
+
+def test_a_name_that_does_not_resolve(codec, monkeypatch):
+    def fails():
+        raise socket.gaierror(socket.EAI_NONAME, 'Name or service not known')
+    resolver(monkeypatch, {'nowhere.test': fails})
+    with three_honest() as servers:
+        result, took = ask(codec, servers + ['nowhere.test'], timeout=3)
+    assert 'does not resolve (Name or service not known)' in result['sources'][-1]['reason']
+    assert result['verdict'] == 'skewed'
+    assert took < 0.6
+
+
+def test_a_resolver_that_hangs_does_not_cost_the_deadline(codec, monkeypatch):
+    released = threading.Event()
+    resolver(monkeypatch, {'slow.test': lambda: released.wait(5) and []})
+    result, took = ask(codec, ['slow.test'], timeout=0.5)
+    assert 'not resolved within 0.5 s' in result['sources'][0]['reason']
+    assert 0.45 < took < 0.56
+    with three_honest() as servers:
+        result, took = ask(codec, servers + ['slow.test'], timeout=4)
+    assert result['verdict'] == 'skewed'
+    assert took < 1.4, 'three that agree need not wait for it'
+    released.set()
+
+
+@pytest.mark.parametrize('name', ['a..b', 'x' * 64 + '.test', '.'])
+def test_names_that_no_resolver_takes(codec, name):
+    result, _took = ask(codec, [name])
+    assert 'does not resolve' in result['sources'][0]['reason']
+
+
+def test_of_ten_addresses_four_are_asked_and_each_has_a_vote(codec, monkeypatch):
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(NtpServer(honest())) for _server in range(10)]
+        resolver(monkeypatch, {'pool.test': [('127.0.0.1', server.port) for server in servers]})
+        result, _took = ask(codec, ['pool.test'])
+        assert [bool(server.requests) for server in servers] == [True] * 4 + [False] * 6
+    assert [source['accepted'] for source in result['sources']] == [True] * 4
+    assert result['verified'] is True
+
+
+def test_two_names_of_one_address_have_one_vote(codec, monkeypatch):
+    with NtpServer(honest(90)) as liar, NtpServer(honest()) as good, NtpServer(honest()) as other:
+        resolver(monkeypatch, {name: [('127.0.0.1', liar.port)] for name in ('a.test', 'b.test', 'c.test')})
+        result, _took = ask(codec, ['a.test', 'b.test', 'c.test', good, other])
+    assert result['low'] <= BEHIND <= result['high']
+    assert result['verified'] is False
+    reasons = [source['reason'] for source in result['sources'] if source['source'] in ('a.test', 'b.test', 'c.test')]
+    assert sum('asked and counted once' in reason for reason in reasons) == 2
+
+
+def ipv6_works():
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+        probe.bind(('::1', 0))
+        return True
+    return False
+
+
+@pytest.mark.skipif(not ipv6_works(), reason='this machine has no IPv6 loopback')
+def test_both_families_are_asked_and_one_votes(codec, monkeypatch):
+    with NtpServer(honest()) as four, NtpServer(honest(), host='::1') as six, NtpServer(honest(3)) as other:
+        resolver(monkeypatch, {'dual.test': [('::1', six.port), ('127.0.0.1', four.port)]})
+        result, _took = ask(codec, ['dual.test', other])
+        assert four.requests
+        assert six.requests
+    assert result['verdict'] == 'sources_disagree', 'its own two addresses are no majority'
+    assert sum('its other family votes' in source['reason'] for source in result['sources']) == 1
+
+
+@pytest.mark.skipif(not ipv6_works(), reason='this machine has no IPv6 loopback')
+def test_the_family_that_answers_votes(codec, monkeypatch):
+    with NtpServer(lambda *_unused: []) as four, NtpServer(honest(), host='::1') as six:
+        resolver(monkeypatch, {'dual.test': [('127.0.0.1', four.port), ('::1', six.port)]})
+        result, _took = ask(codec, ['dual.test', six.name])
+    assert result['verdict'] == 'skewed'
+
+
+def test_a_majority_of_liars_that_agree_wins_and_one_that_does_not_agree_decides_nothing(codec):
+    with NtpServer(honest()) as good, NtpServer(honest(50)) as bad, NtpServer(honest(-70)) as worse:
+        result, took = ask(codec, [good, bad, worse])
+    assert result['verdict'] == 'sources_disagree'
+    assert result['offset'] is None
+    assert took < 0.6, 'more samples could not tell more'
+    assert all('no majority' in source['reason'] for source in result['sources'])
+
+
+def test_two_liars_and_two_that_are_lost_do_not_make_a_wrong_answer(codec):
+    with NtpServer(honest()) as good, NtpServer(honest(90)) as liar, NtpServer(honest(90)) as other, \
+            NtpServer(lambda *_unused: []) as lost, NtpServer(lambda *_unused: []) as lost_too:
+        result, _took = ask(codec, [good, liar, other, lost, lost_too], timeout=0.6, behind=0)
+    assert result['low'] <= 0 <= result['high']
+    assert result['verdict'] == 'undecided'
+
+
+def test_a_silent_server_is_waited_for_until_the_deadline_while_it_could_matter(codec):
+    with NtpServer(honest()) as one, NtpServer(honest()) as two, NtpServer(lambda *_unused: []) as silent:
+        result, took = ask(codec, [one, two, silent], timeout=1.5)
+    assert result['verdict'] == 'skewed'
+    assert 1.45 < took < 1.65
+    assert len(silent.requests) >= 10
+
+
+def test_loss_is_made_good_by_asking_again(codec):
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(NtpServer(honest(), delay=0.01, loss=0.3, seed=seed)) for seed in range(5)]
+        result, took = ask(codec, servers, timeout=3)
+    assert result['low'] <= BEHIND <= result['high']
+    assert all(source['accepted'] for source in result['sources'])
+    assert took < 1.5
+
+
+def test_the_threshold_within_the_interval_is_asked_about_until_the_deadline(codec):
+    with NtpServer(honest(root_dispersion=0.5)) as server:
+        result, took = ask(codec, [server], timeout=1, behind=5.1)
+        asked = len(server.requests)
+    assert result['verdict'] == 'undecided'
+    assert result['direction'] == 'behind'
+    assert 'max_skew of 5 s lies in between' in result['message']
+    assert 8 < asked < 25
+    assert took > 0.9
+
+
+def test_more_samples_decide(codec):
+    def narrowing(request, server):
+        now = true_time()
+        return [packet(request, now, now, root_dispersion=0.5 if len(server.requests) <= 8 else 0.001)]
+    with NtpServer(narrowing) as server:
+        result, took = ask(codec, [server], timeout=3, behind=5.1)
+    assert result['verdict'] == 'skewed'
+    assert took < 1
+
+
+@pytest.mark.parametrize('address, samples, least_pause', [
+    ('8.8.8.8', 1, 2.0), ('2001:4860::1', 1, 2.0), ('10.1.2.3', 4, 0.05),
+    ('169.254.169.123', 4, 0.05), ('fd00::1', 4, 0.05), ('127.0.0.1', 8, 0.025),
+])
+def test_manners(address, samples, least_pause):
+    family = socket.AF_INET6 if ':' in address else socket.AF_INET
+    peer = ntp.Peer('name', addresses.Address(family, (address, 123)))
+    assert peer.pace.samples == samples
+    assert peer.pace.spacing == least_pause
+
+
+def test_a_public_server_is_asked_once_and_again_after_two_seconds_only_in_doubt(codec, monkeypatch):
+    monkeypatch.setattr(ntp, 'is_loopback', lambda _address: False)
+    monkeypatch.setattr(ntp, 'is_near', lambda _address: False)
+    with three_honest() as servers:
+        ask(codec, servers, timeout=3)
+        assert [len(server.requests) for server in servers] == [1, 1, 1]
+        result, _took = ask(codec, servers, timeout=2.6, max_skew=BEHIND)
+        assert result['verdict'] == 'undecided'
+        for server in servers:
+            moments = [moment for moment, _request in server.requests[1:]]
+            assert len(moments) == 2
+            assert moments[1] - moments[0] >= 1.99
+
+
+def test_a_near_server_that_answers_one_request_only_is_not_pestered(codec, monkeypatch):
+    monkeypatch.setattr(ntp, 'is_loopback', lambda _address: False)
+
+    def limited(request, server):
+        now = true_time()
+        return [packet(request, now, now)] if len(server.requests) == 1 else []
+    with NtpServer(limited) as server:
+        result, took = ask(codec, [server], timeout=3)
+        assert len(server.requests) == 2
+    assert result['verdict'] == 'skewed'
+    assert took < 0.8
+
+
+def test_the_host_clock_does_not_matter(codec):
+    with three_honest() as servers:
+        for host in (86400, 1488307191, 2082672000, 2086041600, 2208988800, 4291747200):  # 1970 ... 2106
+            behind = true_time() - host
+            result, _took = ask(codec, servers, behind=behind)
+            assert result['offset'] == pytest.approx(behind, abs=0.005)
+            assert result['verdict'] == 'skewed'
+            assert result['direction'] == ('behind' if behind > 0 else 'ahead')
+
+
+def test_nothing_is_left_behind(codec):
+    def descriptors():
+        return len(os.listdir('/proc/self/fd'))
+    with three_honest() as servers, NtpServer(reply(stratum=0)) as kissing:
+        names = [server.name for server in servers] + [kissing.name, '127.0.0.1:9', 'a..b']
+        ask(codec, names)
+        before = descriptors(), threading.active_count()
+        for _run in range(5):
+            ask(codec, names)
+        time.sleep(0.1)
+        assert descriptors() == before[0]
+        assert threading.active_count() <= before[1]

@@ -1,0 +1,184 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Setting the clock: when it is refused, what is set, what the second measurement must say. The clock here is a fake."""
+
+import pytest
+from clock_servers import NtpServer, honest, true_time
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import skew
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import step as stepping
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption, CannotSetClock
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import make_source
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import Hands, StepRefused, refusal, step
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.system_clock import Anchor
+
+OPTIONS = {'ntp_servers': [], 'https_urls': [], 'max_skew': 5.0, 'timeout': 1.0, 'max_step': 0.0,
+           'accept_unverified': False}
+RTC = {'device': '/dev/rtc0', 'written': True, 'reason': ''}
+
+
+class FakeHost:
+    """A host with a clock that is so many seconds behind, and a record of what is done to it."""
+
+    def __init__(self, behind, servers, refuses=None, sets_back=False):
+        self.behind, self.servers, self.refuses, self.sets_back = behind, servers, refuses, sets_back
+        self.stepped, self.rtc_written, self.slept, self.measured = [], 0, [], 0
+
+    def anchor(self):
+        behind = self.behind
+        return Anchor(wall=lambda: true_time() - behind)
+
+    def measure(self, options, codec, wanted_width):
+        self.measured += 1
+        return skew.measure_on_anchor(dict(options, ntp_servers=[server.name for server in self.servers]), codec,
+                                      wanted_width, self.anchor)
+
+    def step_clock(self, offset, anchor):
+        self.stepped.append(offset)
+        if not self.sets_back:
+            self.behind = true_time() - (anchor.now() + offset)
+
+    def write_rtc(self):
+        self.rtc_written += 1
+        return RTC
+
+    @property
+    def hands(self):
+        return Hands(self.measure, lambda: self.refuses, self.step_clock, self.write_rtc, lambda: '/dev/rtc0',
+                     self.slept.append)
+
+
+@pytest.fixture
+def servers():
+    with NtpServer(honest()) as one, NtpServer(honest()) as two, NtpServer(honest()) as three:
+        yield [one, two, three]
+
+
+@pytest.mark.parametrize('behind', [3e8, -3e8, 60.0, -60.0])
+def test_a_wrong_clock_is_set_and_proven_right(codec, servers, behind):
+    host = FakeHost(behind, servers)
+    result = step(OPTIONS, codec, False, host.hands)
+    assert result['changed'] is True
+    assert host.stepped == [pytest.approx(behind, abs=0.01)]
+    assert abs(host.behind) < 0.01
+    assert (result['before']['verdict'], result['after']['verdict']) == ('skewed', 'in_sync')
+    assert result['after']['sources'], 'the second measurement is a real one'
+    assert (host.measured, host.rtc_written) == (2, 1)
+    assert result['rtc'] == RTC
+    assert '%+.0f' % behind in result['diff']['before']
+    assert 'skewed' in result['diff']['before']
+    assert 'in_sync' in result['diff']['after']
+
+
+def test_a_right_clock_is_left_alone(codec, servers):
+    host = FakeHost(1.0, servers)
+    result = step(OPTIONS, codec, False, host.hands)
+    assert result['changed'] is False
+    assert (host.stepped, host.rtc_written) == ([], 0)
+    assert result['before'] == result['after']
+    assert result['diff']['before'] == result['diff']['after']
+    assert result['rtc']['written'] is False
+
+
+def test_check_mode_measures_decides_and_changes_nothing(codec, servers):
+    host = FakeHost(90.0, servers)
+    result = step(OPTIONS, codec, True, host.hands)
+    assert result['changed'] is True
+    assert (host.stepped, host.rtc_written, host.measured) == ([], 0, 1)
+    assert result['after']['offset'] == 0.0
+    assert result['after']['host_time'] == result['before']['reference_time']
+    assert 'would be set by +90.0' in result['after']['message']
+    assert result['diff']['before'] != result['diff']['after']
+
+
+@pytest.mark.parametrize('check_mode', [False, True])
+@pytest.mark.parametrize('how, options, said', [
+    ({'servers': 0}, {}, 'No source was asked'),
+    ({'servers': 1}, {}, 'accept_unverified'),
+    ({'servers': 2}, {}, 'accept_unverified'),
+    ({'servers': 3}, {'max_step': 89.0}, 'more than the max_step of 89 s'),
+    ({'servers': 3, 'refuses': "This host's clock belongs to X"}, {}, "This host's clock belongs to X"),
+    ({'servers': 3, 'behind': 5.0}, {}, 'nothing proves how wrong it is'),
+])
+def test_refusals(codec, servers, how, options, said, check_mode):
+    host = FakeHost(how.get('behind', 90.0), servers[:how['servers']], how.get('refuses'))
+    with pytest.raises(StepRefused) as caught:
+        step(dict(OPTIONS, **options), codec, check_mode, host.hands)
+    assert said in str(caught.value)
+    assert (host.stepped, host.rtc_written) == ([], 0)
+    assert caught.value.details['changed'] is False
+    assert caught.value.details['before']['verdict']
+
+
+def test_unverified_can_be_accepted_and_a_step_just_short_of_the_limit(codec, servers):
+    host = FakeHost(90.0, servers[:1])
+    result = step(dict(OPTIONS, accept_unverified=True, max_step=90.5), codec, False, host.hands)
+    assert result['changed'] is True
+
+
+def test_sources_that_disagree_set_nothing(codec):
+    with NtpServer(honest(90)) as one, NtpServer(honest(200)) as two:
+        host = FakeHost(0, [one, two])
+        with pytest.raises(StepRefused, match='contradict each other'):
+            step(dict(OPTIONS, accept_unverified=True), codec, False, host.hands)
+    assert host.stepped == []
+
+
+def test_a_clock_that_is_set_back_is_a_failure_that_has_changed_something(codec, servers):
+    host = FakeHost(90.0, servers, sets_back=True)
+    with pytest.raises(StepRefused, match='could not be shown') as caught:
+        step(OPTIONS, codec, False, host.hands)
+    details = caught.value.details
+    assert details['changed'] is True
+    assert details['after']['verdict'] == 'skewed'
+    assert 'was set by +90.0' in str(caught.value)
+
+
+def test_sources_that_fall_silent_after_the_step_are_asked_once_more(codec, servers):
+    host = FakeHost(90.0, servers)
+    original = host.measure
+    host.measure = lambda *arguments: skew.Measurement([], Anchor()) if host.measured == 1 and not host.slept[1:] \
+        else original(*arguments)
+    result = step(OPTIONS, codec, False, host.hands)
+    assert result['after']['verdict'] == 'in_sync'
+    assert host.slept == [0.0, 2.0]
+
+
+def test_strangers_are_not_asked_again_at_once(codec, servers, monkeypatch):
+    host = FakeHost(90.0, servers)
+    original = host.measure
+
+    def public(*arguments):
+        measurement = original(*arguments)
+        for source in measurement.sources:
+            source['near'] = False
+        return measurement
+    host.measure = public
+    step(OPTIONS, codec, False, host.hands)
+    assert host.slept == [2.0]
+
+
+def test_a_kernel_that_refuses_is_told(codec, servers):
+    host = FakeHost(90.0, servers)
+
+    def refuses(_offset, _anchor):
+        raise CannotSetClock('The system refused to set its clock')
+    host.step_clock = refuses
+    with pytest.raises(CannotSetClock):
+        step(OPTIONS, codec, False, host.hands)
+    assert host.rtc_written == 0
+
+
+@pytest.mark.parametrize('max_step', [-1, float('nan'), float('inf')])
+def test_bad_options(max_step):
+    with pytest.raises(BadOption, match='max_step'):
+        step(dict(OPTIONS, max_step=max_step), None, False, FakeHost(0, []).hands)
+
+
+def test_the_decision_is_about_the_interval():
+    sources = [make_source('n%d' % i, 'ntp', offset=100, low=99.0, high=101.0) for i in range(3)]
+    measured = skew.conclude(sources, 5)
+    assert refusal(measured, 100.5, False) is not None, 'it could be 101 s'
+    assert refusal(measured, 101.0, False) is None
+    assert stepping.STEP_OPTIONS['_ntplib']['no_log'] is True

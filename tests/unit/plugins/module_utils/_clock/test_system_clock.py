@@ -1,0 +1,152 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one file that touches the wall clock: whose clock it is, how it is set, and the hardware clock."""
+
+import time
+
+import pytest
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import system_clock
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import CannotSetClock
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.system_clock import (
+    Anchor,
+    ProcessView,
+    may_set_clock,
+    process_view,
+)
+
+ALL = {'CapEff': 0x1ffffffffff, 'CapBnd': 0x1ffffffffff}
+NO_TIME = 0x1ffffffffff & ~(1 << 25)
+
+
+@pytest.mark.parametrize('view, said', [
+    (ProcessView(ALL, False, '', True), None),
+    (ProcessView(ALL, False, 'docker', True), None),  # a container that was given CAP_SYS_TIME may
+    (ProcessView({'CapEff': NO_TIME, 'CapBnd': NO_TIME}, False, 'lxc', True), 'belongs to the machine that runs it'),
+    (ProcessView({'CapEff': NO_TIME, 'CapBnd': NO_TIME}, False, 'lxc', True), '(container: lxc)'),
+    (ProcessView({'CapEff': NO_TIME, 'CapBnd': NO_TIME}, False, '', True), 'bounding set. Correct the clock'),
+    (ProcessView({'CapEff': 0, 'CapBnd': ALL['CapBnd']}, False, '', False), 'Use become'),
+    (ProcessView(ALL, True, '', True), 'user namespace'),  # full capabilities there are none for the clock
+    (ProcessView(None, False, '', True), None),
+    (ProcessView(None, False, '', False), 'Use become'),
+])
+def test_whose_clock_it_is(view, said):
+    reason = may_set_clock(view)
+    assert reason is None if said is None else said in reason
+
+
+def tree(tmp_path, status='CapEff:\t000001ffffffffff\nCapBnd:\t000001ffffffffff\n', uid_map='0 0 4294967295\n', **files):
+    (tmp_path / 'proc' / 'self').mkdir(parents=True)
+    (tmp_path / 'proc' / '1').mkdir()
+    (tmp_path / 'proc' / 'self' / 'status').write_text('Name:\tx\n' + status)
+    (tmp_path / 'proc' / 'self' / 'uid_map').write_text(uid_map)
+    for name, content in files.items():
+        path = tmp_path.joinpath(*name.split('__'))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return str(tmp_path)
+
+
+def test_a_whole_machine(tmp_path):
+    view = process_view(tree(tmp_path))
+    assert view[:3] == (ALL, False, '')
+
+
+def test_a_user_namespace(tmp_path):
+    assert process_view(tree(tmp_path, uid_map='         0     100000      65536\n')).user_namespace is True
+
+
+@pytest.mark.parametrize('files, kind', [
+    ({'run__systemd__container': 'systemd-nspawn\n'}, 'systemd-nspawn'),
+    ({'proc__1__environ': 'PATH=/bin\0container=lxc\0TERM=x\0'}, 'lxc'),
+    ({'.dockerenv': ''}, 'docker'), ({'run__.containerenv': ''}, 'podman'), ({}, ''),
+])
+def test_container_markers(tmp_path, files, kind):
+    assert process_view(tree(tmp_path, **files)).container == kind
+
+
+@pytest.mark.parametrize('status', ['', 'CapEff:\tnonsense\nCapBnd: 0\n', 'no colon'])
+def test_a_proc_that_says_nothing(tmp_path, status):
+    assert process_view(tree(tmp_path, status=status)).capabilities is None
+    assert process_view(str(tmp_path / 'nothing')).capabilities is None
+
+
+def test_nothing_is_tried_to_find_out(monkeypatch):
+    def forbidden(*_unused):
+        raise AssertionError('the clock was touched')
+    for name in ('clock_settime', 'clock_settime_ns'):
+        monkeypatch.setattr(time, name, forbidden, raising=False)
+    may_set_clock()
+
+
+def test_the_step_is_an_absolute_target_on_the_monotonic_line(monkeypatch):
+    told = []
+    monkeypatch.setattr(time, 'clock_settime', lambda clock, target: told.append((clock, target)))
+    now = [1000.0]
+    anchor = Anchor(wall=lambda: 5000.0 + now[0], monotonic=lambda: now[0], raw=lambda: now[0])
+    now[0] += 7.5  # what the way from measuring to setting takes
+    system_clock.step_clock(300000000.25, anchor)
+    assert told == [(time.CLOCK_REALTIME, 300006007.75)]
+
+
+@pytest.mark.parametrize('error', [PermissionError(1, 'Operation not permitted'), OSError(22, 'Invalid argument'),
+                                   OverflowError('timestamp out of range'), AttributeError('clock_settime')])
+def test_a_refusal_of_the_kernel_is_a_clock_error(monkeypatch, error):
+    def refuses(*_unused):
+        raise error
+    monkeypatch.setattr(time, 'clock_settime', refuses)
+    with pytest.raises(CannotSetClock, match='refused to set its clock'):
+        system_clock.step_clock(1.0, Anchor())
+
+
+def test_the_anchor_notices_a_step_and_no_slewing():
+    wall, monotonic = [1000.0], [50.0]
+    anchor = Anchor(wall=lambda: wall[0], monotonic=lambda: monotonic[0], raw=lambda: monotonic[0])
+    monotonic[0] += 5
+    wall[0] += 5
+    assert anchor.moved() == 0.0
+    assert anchor.now() == 1005.0
+    wall[0] -= 0.5
+    assert anchor.moved() == pytest.approx(-0.5)
+    assert anchor.now() == 1005.0
+
+
+def test_the_anchor_takes_its_least_interrupted_reading():
+    # The first pair of readings is interrupted for a second between them: taking it would be off by half of it.
+    moments = iter([0.0, 1.0, 2.0, 2.001, 3.0, 3.5, 9.0])
+    walls = iter([100.0, 102.0005, 103.0])
+    anchor = Anchor(wall=lambda: next(walls), monotonic=lambda: next(moments), raw=lambda: 0.0)
+    assert anchor.at(2.0005) == pytest.approx(102.0005)
+    assert anchor.blur == pytest.approx(0.0005)
+
+
+def script(tmp_path, monkeypatch, text):
+    path = tmp_path / 'hwclock'
+    path.write_text('#!/bin/sh\n' + text)
+    path.chmod(0o755)
+    monkeypatch.setattr(system_clock.shutil, 'which', lambda *_name, **_more: str(path))
+
+
+def test_the_hardware_clock_is_written(tmp_path, monkeypatch):
+    script(tmp_path, monkeypatch, 'echo "$@" > %s/said' % tmp_path)
+    assert system_clock.write_rtc('/dev/rtc0') == {'device': '/dev/rtc0', 'written': True, 'reason': ''}
+    assert (tmp_path / 'said').read_text() == '--systohc\n', 'the mode (UTC or LOCAL) is that of /etc/adjtime'
+
+
+def test_a_hardware_clock_that_cannot_be_written_is_told(tmp_path, monkeypatch):
+    script(tmp_path, monkeypatch, 'echo "hwclock: Cannot access the Hardware Clock" >&2; exit 1')
+    told = system_clock.write_rtc('/dev/rtc0')
+    assert told['written'] is False
+    assert 'Cannot access the Hardware Clock' in told['reason']
+    monkeypatch.setattr(system_clock.shutil, 'which', lambda *_name, **_more: None)
+    assert 'not installed' in system_clock.write_rtc('/dev/rtc0')['reason']
+
+
+def test_no_hardware_clock(tmp_path, monkeypatch):
+    assert system_clock.rtc_device(str(tmp_path)) is None
+    (tmp_path / 'dev').mkdir()
+    (tmp_path / 'dev' / 'rtc0').write_text('')
+    assert system_clock.rtc_device(str(tmp_path)) == str(tmp_path / 'dev' / 'rtc0')
+    monkeypatch.setattr(system_clock, 'rtc_device', lambda: None)
+    assert system_clock.write_rtc() == {'device': 'none', 'written': False, 'reason': 'This host has no hardware clock.'}
