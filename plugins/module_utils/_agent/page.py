@@ -80,6 +80,7 @@ _REQUEST_LINE = re.compile(r'(?:GET|POST|PUT|HEAD|DELETE|OPTIONS|CONNECT) \S{1,4
 _STATUS_LINE = re.compile(r'HTTP/\d(?:\.\d)?\s{1,4}(\d{3})(?!\d)\s{0,4}')
 _FIELD = re.compile(r'[A-Za-z0-9!#$%&\'*+.^_`|~-]{1,100}:')
 _DATE_FIELD = re.compile(r'(?i)date\s{0,4}:')
+_AGED = re.compile(r'(?i)age\s{0,4}:\s{0,4}0{0,9}[1-9]')
 _END_OF_WIRE = re.compile(r'(?:Message sent\.|-{10,}\s{0,4}$)')
 _SENT = re.compile(r'(?:Message )?sent\.\s{1,4}Response:\s{0,4}(\d{3})(?!\d)\s{0,4}')
 _SERVER_RETURNED = re.compile(
@@ -366,12 +367,18 @@ def _response(lines: List[Line]) -> Tuple[Optional[int], str, Set[int]]:
 
 
 def _remote_date(lines: List[Line]) -> Optional[int]:
-    """The Date of the last answer that has one."""
-    for line in reversed(lines):
+    """The Date of the last answer that has one; an answer with an Age does not count, for a cache has given it."""
+    heads: List[List[str]] = [[]]
+    for line in lines:
+        if heads[-1] and (line.kind != HEADER or _STATUS_LINE.match(line.message)):
+            heads.append([])
         if line.kind == HEADER:
-            match = _DATE_FIELD.match(line.message)
-            date = dates.http_date(line.message[match.end():match.end() + _TOO_MUCH]) if match else None
-            if date is not None:
+            heads[-1].append(line.message)
+    for head in reversed(heads):
+        for field in head:
+            match = _DATE_FIELD.match(field)
+            date = dates.http_date(field[match.end():match.end() + _TOO_MUCH]) if match else None
+            if date is not None and not any(_AGED.match(other) for other in head):
                 return date
     return None
 

@@ -6,6 +6,7 @@
 import json
 
 import pytest
+
 from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import agents
 
 AGENT = 'cq/replication/components/agent'
@@ -17,8 +18,13 @@ def uri(tenant):
 
 def content(**properties):
     written = {
-        'sling:resourceType': AGENT, 'jcr:title': 'An Agent', 'enabled': 'true', 'serializationType': 'durbo',
-        'transportUri': uri('acme'), 'transportUser': 'somebody', 'transportPassword': '{6fd1c2a9b04e77f03c58d1be92a64f10}',
+        'sling:resourceType': AGENT,
+        'jcr:title': 'An Agent',
+        'enabled': 'true',
+        'serializationType': 'durbo',
+        'transportUri': uri('acme'),
+        'transportUser': 'somebody',
+        'transportPassword': '{6fd1c2a9b04e77f03c58d1be92a64f10}',
     }
     written.update({name.replace('__', ':'): value for name, value in properties.items()})
     return written
@@ -27,42 +33,68 @@ def content(**properties):
 def tree(**contents):
     nodes = {name: {'jcr:primaryType': 'cq:Page', 'jcr:content': node} for name, node in contents.items()}
     nodes['jcr:primaryType'] = 'cq:Page'
-    nodes['jcr:content'] = {'sling:resourceType': 'cq/replication/components/agentlist', 'jcr:title': 'Agents on Author'}
+    nodes['jcr:content'] = {
+        'sling:resourceType': 'cq/replication/components/agentlist',
+        'jcr:title': 'Agents on Author',
+    }
     return nodes
 
 
-@pytest.mark.parametrize('value, enabled', [
-    (True, True), ('true', True), (' TRUE ', True), (['true'], True), (False, False), ('false', False), ('', False), (None, False),
-    (1, False), ([], False), ('yes', False),
-])
+@pytest.mark.parametrize(
+    'value, enabled',
+    [
+        (True, True),
+        ('true', True),
+        (' TRUE ', True),
+        (['true'], True),
+        (False, False),
+        ('false', False),
+        ('', False),
+        (None, False),
+        (1, False),
+        ([], False),
+        ('yes', False),
+    ],
+)
 def test_enabled_is_a_boolean_or_a_string(value, enabled):
     assert agents.parse('a', content(enabled=value)).enabled is enabled
 
 
-@pytest.mark.parametrize('address, tenant, origin', [
-    (uri('acme'), 'acme', 'https://acme.brand-portal.adobe.com/'),
-    ('https://ACME.Brand-Portal.Adobe.com./bin/receive', 'acme', 'https://acme.brand-portal.adobe.com/'),
-    ('https://acme.brand-portal.adobe.com:8443/x', 'acme', 'https://acme.brand-portal.adobe.com:8443/'),
-    ('https://u:p@acme.brand-portal.adobe.com/x', 'acme', 'https://acme.brand-portal.adobe.com/'),
-    ('https://a.b.brand-portal.adobe.com/x', 'a.b', 'https://a.b.brand-portal.adobe.com/'),
-    ('https://brand-portal.adobe.com/x', '', 'https://brand-portal.adobe.com/'),
-    ('https://evil.example/?acme.brand-portal.adobe.com', '', 'https://evil.example/'),
-    ('https://acme.brand-portal.adobe.com.evil.example/', '', 'https://acme.brand-portal.adobe.com.evil.example/'),
-    ('http://localhost:4503/bin/receive', '', ''),
-    ('https://[::1]:4503/', '', 'https://[::1]:4503/'),
-    ('https://[broken', '', ''),
-    ('https://host:notaport/', '', ''),
-])
+@pytest.mark.parametrize(
+    'address, tenant, origin',
+    [
+        (uri('acme'), 'acme', 'https://acme.brand-portal.adobe.com/'),
+        ('https://ACME.Brand-Portal.Adobe.com./bin/receive', 'acme', 'https://acme.brand-portal.adobe.com/'),
+        ('https://acme.brand-portal.adobe.com:8443/x', 'acme', 'https://acme.brand-portal.adobe.com:8443/'),
+        ('https://u:p@acme.brand-portal.adobe.com/x', 'acme', 'https://acme.brand-portal.adobe.com/'),
+        ('https://a.b.brand-portal.adobe.com/x', 'a.b', 'https://a.b.brand-portal.adobe.com/'),
+        ('https://brand-portal.adobe.com/x', '', 'https://brand-portal.adobe.com/'),
+        ('https://evil.example/?acme.brand-portal.adobe.com', '', 'https://evil.example/'),
+        ('https://acme.brand-portal.adobe.com.evil.example/', '', 'https://acme.brand-portal.adobe.com.evil.example/'),
+        ('http://localhost:4503/bin/receive', '', ''),
+        ('https://[::1]:4503/', '', 'https://[::1]:4503/'),
+        ('https://[broken', '', ''),
+        ('https://host:notaport/', '', ''),
+    ],
+)
 def test_the_tenant_is_the_host_of_the_transport_uri(address, tenant, origin):
     agent = agents.parse('a', content(transportUri=address))
     assert (agent.tenant, agent.origin) == (tenant, origin)
 
 
-@pytest.mark.parametrize('properties', [
-    {'reverseReplication': True}, {'reverseReplication': 'true'}, {'transportUri': 'repo://var/replication/outbox'},
-    {'transportUri': 'https://acme.brand-portal.adobe.com/bin/Outbox'}, {'sling__resourceType': 'cq/replication/components/revagent'},
-    {'sling__resourceType': 'cq/replication/components/outbox'}, {'serializationType': 'flush'}, {'transportUri': 'static://x'},
-])
+@pytest.mark.parametrize(
+    'properties',
+    [
+        {'reverseReplication': True},
+        {'reverseReplication': 'true'},
+        {'transportUri': 'repo://var/replication/outbox'},
+        {'transportUri': 'https://acme.brand-portal.adobe.com/bin/Outbox'},
+        {'sling__resourceType': 'cq/replication/components/revagent'},
+        {'sling__resourceType': 'cq/replication/components/outbox'},
+        {'serializationType': 'flush'},
+        {'transportUri': 'static://x'},
+    ],
+)
 def test_some_agents_are_never_tested(properties):
     found = agents.parse_tree(tree(a=content(**properties)))
     assert found[0].untestable
@@ -81,7 +113,9 @@ def found_in(**contents):
 
 def test_all_enabled_brand_portal_agents_of_all_tenants():
     found = found_in(
-        a=content(), b=content(enabled=False), c=content(transportUri=uri('other'), enabled=True),
+        a=content(),
+        b=content(enabled=False),
+        c=content(transportUri=uri('other'), enabled=True),
         d=content(transportUri='http://localhost:4503/'),
     )
     chosen = agents.select(found, [])
@@ -106,7 +140,9 @@ def test_an_unknown_agent_is_answered_with_those_there_are():
 
 
 def test_no_credentials_are_taken_out_of_the_tree():
-    shown = json.dumps([agents.public(agent) for agent in found_in(a=content(transportUri='https://me:hunter2@h/', clientSecret='cs'))])
+    shown = json.dumps(
+        [agents.public(agent) for agent in found_in(a=content(transportUri='https://me:hunter2@h/', clientSecret='cs'))]
+    )
     for secret in ('6fd1c2a9', 'somebody', 'hunter2', 'cs"'):
         assert secret not in shown
 
@@ -125,7 +161,11 @@ QUEUE = {
 
 def test_a_queue():
     assert agents.parse_queue(QUEUE, 1488307200) == {
-        'blocked': True, 'paused': False, 'pending': 4, 'oldest': '2017-02-28T18:38:20Z', 'oldest_age': 99.5,
+        'blocked': True,
+        'paused': False,
+        'pending': 4,
+        'oldest': '2017-02-28T18:38:20Z',
+        'oldest_age': 99.5,
     }
     assert agents.parse_queue(dict(QUEUE, queue=[]), 1488307200)['oldest_age'] is None
     for odd in ({}, {'queue': []}, {'queue': 1, 'metaData': {'queueStatus': {}}}, {'queue': [], 'metaData': []}):

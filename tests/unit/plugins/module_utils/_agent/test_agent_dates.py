@@ -6,36 +6,43 @@
 import calendar
 
 import pytest
+
 from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import dates
 
 
-@pytest.mark.parametrize('text, expected', [
-    ('Fri, 03 Mar 2017 04:29:05 GMT', '2017-03-03T04:29:05Z'),
-    ('Friday, 03-Mar-17 04:29:05 GMT', '2017-03-03T04:29:05Z'),
-    ('Fri Mar  3 04:29:05 2017', '2017-03-03T04:29:05Z'),
-    (' Thu, 01 Jan 1970 00:00:00 GMT ', '1970-01-01T00:00:00Z'),
-    ('Tue, 19 Jan 2040 03:14:08 GMT', '2040-01-19T03:14:08Z'),
-    ('Sun, 06-Nov-94 08:49:37 GMT', '1994-11-06T08:49:37Z'),
-    ('Sat, 31 Dec 2016 23:59:60 GMT', '2017-01-01T00:00:00Z'),
-    ('Fri, 31 Feb 2017 04:29:05 GMT', None),
-    ('Fri, 03 Mar 2017 24:29:05 GMT', None),
-    ('Fri, 03 Mrz 2017 04:29:05 GMT', None),
-    ('Fri, 03 Mar 2017 04:29:05 CET', None),
-    ('sometime last Tuesday', None),
-    ('', None),
-])
+@pytest.mark.parametrize(
+    'text, expected',
+    [
+        ('Fri, 03 Mar 2017 04:29:05 GMT', '2017-03-03T04:29:05Z'),
+        ('Friday, 03-Mar-17 04:29:05 GMT', '2017-03-03T04:29:05Z'),
+        ('Fri Mar  3 04:29:05 2017', '2017-03-03T04:29:05Z'),
+        (' Thu, 01 Jan 1970 00:00:00 GMT ', '1970-01-01T00:00:00Z'),
+        ('Tue, 19 Jan 2040 03:14:08 GMT', '2040-01-19T03:14:08Z'),
+        ('Sun, 06-Nov-94 08:49:37 GMT', '1994-11-06T08:49:37Z'),
+        ('Sat, 31 Dec 2016 23:59:60 GMT', '2017-01-01T00:00:00Z'),
+        ('Fri, 31 Feb 2017 04:29:05 GMT', None),
+        ('Fri, 03 Mar 2017 24:29:05 GMT', None),
+        ('Fri, 03 Mrz 2017 04:29:05 GMT', None),
+        ('Fri, 03 Mar 2017 04:29:05 CET', None),
+        ('sometime last Tuesday', None),
+        ('', None),
+    ],
+)
 def test_http_date(text, expected):
     assert dates.iso(dates.http_date(text)) == expected
 
 
-@pytest.mark.parametrize('text, expected', [
-    ('Sat Mar 04 13:00:00 UTC 2017', '2017-03-04T13:00:00Z'),
-    ('Sat Mar 04 13:00:00 CET 2017', '2017-03-04T12:00:00Z'),
-    ('Sat Mar 04 13:00:00 EST 2017', '2017-03-04T18:00:00Z'),
-    ('Sat Mar 04 13:00:00 GMT-08:00 2017', '2017-03-04T21:00:00Z'),
-    ('x: Sat Mar 04 13:00:00 +0530 2017]', '2017-03-04T07:30:00Z'),
-    ('Sat Mar 04 13:00:00 CST 2017', None),
-])
+@pytest.mark.parametrize(
+    'text, expected',
+    [
+        ('Sat Mar 04 13:00:00 UTC 2017', '2017-03-04T13:00:00Z'),
+        ('Sat Mar 04 13:00:00 CET 2017', '2017-03-04T12:00:00Z'),
+        ('Sat Mar 04 13:00:00 EST 2017', '2017-03-04T18:00:00Z'),
+        ('Sat Mar 04 13:00:00 GMT-08:00 2017', '2017-03-04T21:00:00Z'),
+        ('x: Sat Mar 04 13:00:00 +0530 2017]', '2017-03-04T07:30:00Z'),
+        ('Sat Mar 04 13:00:00 CST 2017', None),
+    ],
+)
 def test_java_date(text, expected):
     assert dates.iso(dates.java_date(text)) == expected
 

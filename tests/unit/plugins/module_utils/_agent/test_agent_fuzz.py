@@ -11,6 +11,7 @@ import random
 import time
 
 import pytest
+
 from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import causes, page, redact
 from standins import scenarios
 
@@ -18,13 +19,58 @@ PAGES = int(os.environ.get('AEMOPS_FUZZ_PAGES', '3000'))
 LONGEST = 2.0  # seconds that one of these small pages may take: a hang is far more, a busy machine less
 
 PIECES = [
-    b'<br>', b'<br/>', b'<BR >', b'<hr size="1">', b'</code>', b'<strong>', b'</strong>', b'<span class="error">', b'<', b'>',
-    b'&', b'&lt;&lt; ', b'&gt;&gt; ', b'&amp;lt;', b'&amp;amp;', b'&#x3c;', b'&#60;', b'&#' + b'9' * 40 + b';', b'&quot;',
-    b'<!--', b'-->', b'<script>', b'</script>', b'--', b'\r\n', b'\n', b'\0', b'\xff\xfe', b'\xc3', b'\xe2\x80\xa8', b' ',
-    b'28.02.2017 18:39:51 - ', b'2017-02-28 18:39:51 - ', b'99.99.9999 99:99:99 - ', b' - ERROR - x : ', b'HTTP/1.1 ', b'HTTP/1.1 200 OK',
-    b'Date: Fri, 99 Mar 2017 04:29:05 GMT', b'Date: ', b'sent. Response: ', b'Message sent.', b'NotAfter: Fri Feb 31 25:61:61 UTC 0000',
-    b'Replication test ', b'succeeded', b'failed', b'JWT has expired', b'no such agent: ', b'{"error":', b'x' * 5000, b'<' * 500,
-    b'charset=punycode', b'<meta charset="utf-7">',
+    b'<br>',
+    b'<br/>',
+    b'<BR >',
+    b'<hr size="1">',
+    b'</code>',
+    b'<strong>',
+    b'</strong>',
+    b'<span class="error">',
+    b'<',
+    b'>',
+    b'&',
+    b'&lt;&lt; ',
+    b'&gt;&gt; ',
+    b'&amp;lt;',
+    b'&amp;amp;',
+    b'&#x3c;',
+    b'&#60;',
+    b'&#' + b'9' * 40 + b';',
+    b'&quot;',
+    b'<!--',
+    b'-->',
+    b'<script>',
+    b'</script>',
+    b'--',
+    b'\r\n',
+    b'\n',
+    b'\0',
+    b'\xff\xfe',
+    b'\xc3',
+    b'\xe2\x80\xa8',
+    b' ',
+    b'28.02.2017 18:39:51 - ',
+    b'2017-02-28 18:39:51 - ',
+    b'99.99.9999 99:99:99 - ',
+    b' - ERROR - x : ',
+    b'HTTP/1.1 ',
+    b'HTTP/1.1 200 OK',
+    b'Date: Fri, 99 Mar 2017 04:29:05 GMT',
+    b'Date: ',
+    b'sent. Response: ',
+    b'Message sent.',
+    b'NotAfter: Fri Feb 31 25:61:61 UTC 0000',
+    b'Replication test ',
+    b'succeeded',
+    b'failed',
+    b'JWT has expired',
+    b'no such agent: ',
+    b'{"error":',
+    b'x' * 5000,
+    b'<' * 500,
+    b'charset=punycode',
+    b'<meta charset="utf-7">',
 ]
 # A trailer of its own: only for pages whose answer was not 200, which it must not turn into a success.
 VERDICT = b'</code><hr size="1">Replication test <strong>succeeded</strong><br>'
@@ -86,7 +132,9 @@ def test_fuzz(part):
             others = [VERDICT, rng.choice(failing)[0]]
         body = mutated(body, others, rng)
         if rng.random() < 0.1:
-            content_type = rng.choice(('', 'text/html', 'text/html;charset=' + rng.choice(('utf-16', 'cp500', 'utf-7', 'idna', 'big5'))))
+            content_type = rng.choice(
+                ('', 'text/html', 'text/html;charset=' + rng.choice(('utf-16', 'cp500', 'utf-7', 'idna', 'big5')))
+            )
         began = time.monotonic()
         read = page.read(page.decode(body, content_type))
         finding = causes.explain(read)

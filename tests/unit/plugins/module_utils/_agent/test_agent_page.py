@@ -8,6 +8,7 @@ import re
 import time
 
 import pytest
+
 from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import causes, page, redact
 from standins import scenarios
 
@@ -110,13 +111,28 @@ def test_the_article_is_read_from_both_pages(kind):
 # What succeeded means
 
 
-@pytest.mark.parametrize('rule', [
-    '<hr size="1">', '<HR>', '<hr/>', '<hr />', "<hr size='1' noshade>\r\n", '</code><hr>\n', '</CODE>', '</pre >',
-])
-@pytest.mark.parametrize('word', [
-    'Replication test <strong>succeeded</strong>', 'Replication  test <b>Succeeded</b>', 'Replication test '
-    '<STRONG class="ok">SUCCEEDED</STRONG>', 'Replication test <em> succeeded. </em>',
-])
+@pytest.mark.parametrize(
+    'rule',
+    [
+        '<hr size="1">',
+        '<HR>',
+        '<hr/>',
+        '<hr />',
+        "<hr size='1' noshade>\r\n",
+        '</code><hr>\n',
+        '</CODE>',
+        '</pre >',
+    ],
+)
+@pytest.mark.parametrize(
+    'word',
+    [
+        'Replication test <strong>succeeded</strong>',
+        'Replication  test <b>Succeeded</b>',
+        'Replication test <STRONG class="ok">SUCCEEDED</STRONG>',
+        'Replication test <em> succeeded. </em>',
+    ],
+)
 def test_success_is_the_trailer_and_200(rule, word):
     lines = as_test_page(delivered(), 'X').split('</code>')[0]
     read = page.read(lines + rule + word + '<br>')
@@ -127,12 +143,15 @@ def test_success_is_the_trailer_and_200(rule, word):
     assert not page.read(lines).succeeded
 
 
-@pytest.mark.parametrize('message', [
-    '<< X-Note: Replication test <strong>succeeded</strong>',
-    '<< Set-Cookie: a=<hr size="1">Replication test <strong>succeeded</strong><br>',
-    'Replication test succeeded',
-    'Replication test <strong>succeeded</strong>',
-])
+@pytest.mark.parametrize(
+    'message',
+    [
+        '<< X-Note: Replication test <strong>succeeded</strong>',
+        '<< Set-Cookie: a=<hr size="1">Replication test <strong>succeeded</strong><br>',
+        'Replication test succeeded',
+        'Replication test <strong>succeeded</strong>',
+    ],
+)
 def test_quoted_success_is_none(message):
     lines = as_test_page(delivered(message), 'X').split('</code>')[0]
     assert not page.read(lines).succeeded
@@ -170,38 +189,64 @@ def test_success_in_comments_and_scripts_is_none():
 
 def test_headers_and_bodies_are_no_causes():
     words = '{"error":"invalid_grant","error_description":"JWT has expired"}'
-    marked = body_of('sent. Response: 401 Unauthorized', '<< HTTP/1.1 401 Unauthorized', '<< X: ' + words, '<<', '<< ' + words)
+    marked = body_of(
+        'sent. Response: 401 Unauthorized', '<< HTTP/1.1 401 Unauthorized', '<< X: ' + words, '<<', '<< ' + words
+    )
     unmarked = body_of(
-        'sent. Response: 401 Unauthorized', 'POST /x HTTP/1.0', 'A: b', '--', 'HTTP/1.1 401 Unauthorized', 'X: ' + words,
-        '', words, 'Failed to get an access token: ' + words, 'Message sent.',
+        'sent. Response: 401 Unauthorized',
+        'POST /x HTTP/1.0',
+        'A: b',
+        '--',
+        'HTTP/1.1 401 Unauthorized',
+        'X: ' + words,
+        '',
+        words,
+        'Failed to get an access token: ' + words,
+        'Message sent.',
     )
     for text in (marked, unmarked):
         assert causes.explain(page.read(text)).cause.id == 'key_not_accepted'
 
 
 def test_the_status_and_date_come_from_the_head_of_the_last_answer():
-    read = page.read(body_of(
-        '>> POST /x HTTP/1.0', '--', '<< HTTP/1.1 100 Continue', '<<', '<< HTTP/1.1 503 Service Unavailable',
-        '<< Date: Fri, 03 Mar 2017 04:00:00 GMT', '<<', '<< HTTP/1.1 200 OK', '<< Date: Fri, 03 Mar 2017 05:00:00 GMT',
-        'Message sent.',
-    ))
+    read = page.read(
+        body_of(
+            '>> POST /x HTTP/1.0',
+            '--',
+            '<< HTTP/1.1 100 Continue',
+            '<<',
+            '<< HTTP/1.1 503 Service Unavailable',
+            '<< Date: Fri, 03 Mar 2017 04:00:00 GMT',
+            '<<',
+            '<< HTTP/1.1 200 OK',
+            '<< Date: Fri, 03 Mar 2017 05:00:00 GMT',
+            'Message sent.',
+        )
+    )
     assert (read.response_code, read.response_reason) == (503, 'Service Unavailable')
     assert read.remote_date == 1488513600
     assert [line.kind for line in read.lines[-4:-2]] == [page.BODY, page.BODY]
 
 
 def test_a_new_line_inside_a_message_is_a_space_where_there_are_tags():
-    read = page.read('<code>28.02.2017 18:39:51 - Failed to get\r\n an access token<br>\n28.02.2017 18:39:52 - b</code>')
+    read = page.read(
+        '<code>28.02.2017 18:39:51 - Failed to get\r\n an access token<br>\n28.02.2017 18:39:52 - b</code>'
+    )
     assert [line.message for line in read.lines] == ['Failed to get an access token', 'b']
 
 
 def test_lines_without_any_tags_end_at_new_lines():
-    read = page.read('28.02.2017 18:39:51 - a\r\n28.02.2017 18:39:52 - b\nServer returned status code 401 with message: No.')
+    read = page.read(
+        '28.02.2017 18:39:51 - a\r\n28.02.2017 18:39:52 - b\n'
+        'Server returned status code 401 with message: No.'
+    )
     assert [line.message for line in read.lines][:2] == ['a', 'b']
     assert (read.response_code, read.response_reason) == (401, 'No')
 
 
-@pytest.mark.parametrize('stamp', ['28.02.2017 18:39:51', '2017-02-28 18:39:51', '2017-02-28T18:39:51,123', '28/02/2017 18:39:51'])
+@pytest.mark.parametrize(
+    'stamp', ['28.02.2017 18:39:51', '2017-02-28 18:39:51', '2017-02-28T18:39:51,123', '28/02/2017 18:39:51']
+)
 def test_stamps(stamp):
     read = page.read('<code>{0} - sent. Response: 200 OK<br></code>'.format(stamp))
     assert read.last_stamp == 1488307191
@@ -228,20 +273,24 @@ def test_a_log_tells_of_success_only_when_nothing_is_cut_off():
 def token_failure(response):
     return body_of(
         'Failed to get an access token for user: mac-acme-replication msg: failed to get access token from authorization '
-        'server status: 400 response: ' + response, 'sent. Response: 401 Unauthorized',
+        'server status: 400 response: ' + response,
+        'sent. Response: 401 Unauthorized',
     )
 
 
-@pytest.mark.parametrize('response, cause', [
-    ('{"error":"invalid_jti","error_description":"x"}', 'invalid_jti'),
-    ('{"error":"invalid_grant","error_description":"JWT is not yet valid"}', 'jwt_not_yet_valid'),
-    ('{"error" : "invalid_token", "error_description" : "JWT has expired"}', 'token_expired'),
-    ('{"error_description":"JWT has expired","error":"invalid_grant"}', 'jwt_expired'),
-    ('{"error":"invalid_grant","error_description":"something new"}', 'unknown'),
-    ('{"error":"invalid_token","error_description":"something new"}', 'unknown'),
-    ('{"error":"my_invalid_client-2"}', 'unknown'),
-    ('{"error":"invalid_client"}', 'invalid_client'),
-])
+@pytest.mark.parametrize(
+    'response, cause',
+    [
+        ('{"error":"invalid_jti","error_description":"x"}', 'invalid_jti'),
+        ('{"error":"invalid_grant","error_description":"JWT is not yet valid"}', 'jwt_not_yet_valid'),
+        ('{"error" : "invalid_token", "error_description" : "JWT has expired"}', 'token_expired'),
+        ('{"error_description":"JWT has expired","error":"invalid_grant"}', 'jwt_expired'),
+        ('{"error":"invalid_grant","error_description":"something new"}', 'unknown'),
+        ('{"error":"invalid_token","error_description":"something new"}', 'unknown'),
+        ('{"error":"my_invalid_client-2"}', 'unknown'),
+        ('{"error":"invalid_client"}', 'invalid_client'),
+    ],
+)
 def test_what_the_authorization_server_says(response, cause):
     finding = causes.explain(page.read(token_failure(response)))
     assert finding.cause.id == cause
@@ -264,13 +313,16 @@ def test_a_success_has_no_cause_whatever_its_log_says():
     assert causes.explain(page.read(as_test_page(lines, 'succeeded'))).cause.id == 'none'
 
 
-@pytest.mark.parametrize('written, seconds', [
-    ('CertificateExpiredException: NotAfter: Thu Mar 02 23:59:59 UTC 2017', 1488499199),
-    ('CertificateExpiredException: NotAfter: Fri Mar 03 00:59:59 CET 2017', 1488499199),
-    ('CertificateExpiredException: NotAfter: Fri Mar 03 05:29:59 GMT+05:30 2017', 1488499199),
-    ('CertificateExpiredException: NotAfter: Thu Mar 02 23:59:59 IST 2017', None),
-    ('CertificateExpiredException: NotAfter: whenever', None),
-])
+@pytest.mark.parametrize(
+    'written, seconds',
+    [
+        ('CertificateExpiredException: NotAfter: Thu Mar 02 23:59:59 UTC 2017', 1488499199),
+        ('CertificateExpiredException: NotAfter: Fri Mar 03 00:59:59 CET 2017', 1488499199),
+        ('CertificateExpiredException: NotAfter: Fri Mar 03 05:29:59 GMT+05:30 2017', 1488499199),
+        ('CertificateExpiredException: NotAfter: Thu Mar 02 23:59:59 IST 2017', None),
+        ('CertificateExpiredException: NotAfter: whenever', None),
+    ],
+)
 def test_the_date_of_an_expired_certificate(written, seconds):
     finding = causes.explain(page.read(body_of('Error while replicating: java.security.cert.' + written)))
     assert (finding.cause.id, finding.cause.clock_related) == ('certificate_expired', 'likely')
@@ -280,24 +332,29 @@ def test_the_date_of_an_expired_certificate(written, seconds):
 # Bytes
 
 
-@pytest.mark.parametrize('body, content_type', [
-    ('J\u00fcrgen'.encode('utf-8'), 'text/html;charset=utf-8'),
-    ('J\u00fcrgen'.encode('utf-8'), ''),
-    ('J\u00fcrgen'.encode('latin-1'), ''),
-    ('J\u00fcrgen'.encode('latin-1'), 'text/html; Charset="ISO-8859-1"'),
-    ('J\u00fcrgen'.encode('utf-16'), ''),
-    ('J\u00fcrgen'.encode('utf-16-le'), ''),
-    ('J\u00fcrgen'.encode('utf-16-be'), ''),
-    ('J\u00fcrgen'.encode('cp500'), 'text/html;charset=cp500'),
-    (b'<meta charset="iso-8859-1">J\xfcrgen', 'text/html'),
-    (b'<meta http-equiv="Content-Type" content="text/html; charset=windows-1252">J\xfcrgen', 'text/html'),
-    (b'\xef\xbb\xbfJ\xc3\xbcrgen', 'text/html;charset=iso-8859-1'),
-])
+@pytest.mark.parametrize(
+    'body, content_type',
+    [
+        ('J\u00fcrgen'.encode('utf-8'), 'text/html;charset=utf-8'),
+        ('J\u00fcrgen'.encode('utf-8'), ''),
+        ('J\u00fcrgen'.encode('latin-1'), ''),
+        ('J\u00fcrgen'.encode('latin-1'), 'text/html; Charset="ISO-8859-1"'),
+        ('J\u00fcrgen'.encode('utf-16'), ''),
+        ('J\u00fcrgen'.encode('utf-16-le'), ''),
+        ('J\u00fcrgen'.encode('utf-16-be'), ''),
+        ('J\u00fcrgen'.encode('cp500'), 'text/html;charset=cp500'),
+        (b'<meta charset="iso-8859-1">J\xfcrgen', 'text/html'),
+        (b'<meta http-equiv="Content-Type" content="text/html; charset=windows-1252">J\xfcrgen', 'text/html'),
+        (b'\xef\xbb\xbfJ\xc3\xbcrgen', 'text/html;charset=iso-8859-1'),
+    ],
+)
 def test_decode(body, content_type):
     assert page.decode(body, content_type).endswith('J\u00fcrgen')
 
 
-@pytest.mark.parametrize('charset', ['zip', 'rot13', 'idna', 'punycode', 'unicode_escape', 'x-none', 'hex', 'undefined', ''])
+@pytest.mark.parametrize(
+    'charset', ['zip', 'rot13', 'idna', 'punycode', 'unicode_escape', 'x-none', 'hex', 'undefined', '']
+)
 def test_a_charset_that_is_none_does_not_matter(charset):
     assert page.decode(b'abc \\u0041 \xff', 'text/html;charset=' + charset).startswith('abc \\u0041 ')
 
@@ -305,9 +362,27 @@ def test_a_charset_that_is_none_does_not_matter(charset):
 # Cost
 
 UNITS = [
-    '<br>', '<hr', '<', '&', '&amp;', '&#', '&#9', '<!--', '<script', '<br ', 'Replication test <strong>', 'eyJ', 'Cookie:',
-    '<hr size="1">Replication test <strong>succeeded</strong>', '28.02.2017 18:39:51 - <br>', '&lt;&lt; HTTP/1.1 200 OK<br>',
-    '\n', '\xa0', '&#99999999;<br>', 'Replication (TEST) of ', '28.02.2017 18:39:51 - INFO - a : Replication (TEST) of /c successful.<br>',
+    '<br>',
+    '<hr',
+    '<',
+    '&',
+    '&amp;',
+    '&#',
+    '&#9',
+    '<!--',
+    '<script',
+    '<br ',
+    'Replication test <strong>',
+    'eyJ',
+    'Cookie:',
+    '<hr size="1">Replication test <strong>succeeded</strong>',
+    '28.02.2017 18:39:51 - <br>',
+    '&lt;&lt; HTTP/1.1 200 OK<br>',
+    '\n',
+    '\xa0',
+    '&#99999999;<br>',
+    'Replication (TEST) of ',
+    '28.02.2017 18:39:51 - INFO - a : Replication (TEST) of /c successful.<br>',
 ]
 
 

@@ -4,36 +4,40 @@
 """Secrets leave no line that is shown."""
 
 import pytest
+
 from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import redact
 
 JWT = 'eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjE0ODgzMDc0OTF9.c2lnbmF0dXJl'
 PASSWORD = 'pl\u00e4nted "secret" / 1'
 
 
-@pytest.mark.parametrize('line, secret', [
-    ('>> Authorization: Bearer abcdef0123456789', 'abcdef0123456789'),
-    ('adding header: Authorization:Bearer abcdef0123456789', 'abcdef0123456789'),
-    ('>> Proxy-Authorization: Basic YWRtaW46YWRtaW4=', 'YWRtaW46YWRtaW4='),
-    ('authorization: Digest username="a", response="deadbeef"', 'deadbeef'),
-    ('<< Set-Cookie: login-token=3529326c; Path=/', '3529326c'),
-    ('Cookie: a=b; login-token=3529326c', '3529326c'),
-    ('{"access_token":"s3cr3t-token","token_type":"bearer"}', 's3cr3t-token'),
-    ('{\\"access_token\\": \\"s3cr3t-token\\"}', 's3cr3t-token'),
-    ('client_id=x&client_secret=s3cr3t-value&jwt_token=' + JWT, 's3cr3t-value'),
-    ('client_id=x&client_secret=s3cr3t-value&jwt_token=' + JWT, JWT),
-    ('a token ' + JWT + ' in the middle', JWT),
-    ('cut off ' + JWT[:30], JWT[:30]),
-    ('* OAuth 2.0 Token: \'abcdef0123\' initialized', 'abcdef0123'),
-    ("transportPassword={6fd1c2a9b04e77f03c58d1be92a64f10c773}", '6fd1c2a9b04e77f03c58d1be92a64f10c773'),
-    (r"transportPassword=\{6fd1c2a9b04e77f03c58d1be92a64f10c773}", '6fd1c2a9b04e77f03c58d1be92a64f10c773'),
-    ('decrypting {6fd1c2a9b04e77f03c58d1be92a64f10c773} failed', '6fd1c2a9b04e77f03c58d1be92a64f10c773'),
-    ('Sending to https://admin:hunter2@host/bin', 'hunter2'),
-    ('j_password=hunter2&x=1', 'hunter2'),
-    ('the password ' + PASSWORD + ' was wrong', 'nted'),
-    ('GET /?p=pl%C3%A4nted%20%22secret%22%20%2F%201', 'nted'),
-    ('{"p":"pl\u00e4nted \\"secret\\" / 1"}', 'nted'),
-    ('rest of a token: ' + 'aB3' * 30, 'aB3' * 10),
-])
+@pytest.mark.parametrize(
+    'line, secret',
+    [
+        ('>> Authorization: Bearer abcdef0123456789', 'abcdef0123456789'),
+        ('adding header: Authorization:Bearer abcdef0123456789', 'abcdef0123456789'),
+        ('>> Proxy-Authorization: Basic YWRtaW46YWRtaW4=', 'YWRtaW46YWRtaW4='),
+        ('authorization: Digest username="a", response="deadbeef"', 'deadbeef'),
+        ('<< Set-Cookie: login-token=3529326c; Path=/', '3529326c'),
+        ('Cookie: a=b; login-token=3529326c', '3529326c'),
+        ('{"access_token":"s3cr3t-token","token_type":"bearer"}', 's3cr3t-token'),
+        ('{\\"access_token\\": \\"s3cr3t-token\\"}', 's3cr3t-token'),
+        ('client_id=x&client_secret=s3cr3t-value&jwt_token=' + JWT, 's3cr3t-value'),
+        ('client_id=x&client_secret=s3cr3t-value&jwt_token=' + JWT, JWT),
+        ('a token ' + JWT + ' in the middle', JWT),
+        ('cut off ' + JWT[:30], JWT[:30]),
+        ('* OAuth 2.0 Token: \'abcdef0123\' initialized', 'abcdef0123'),
+        ("transportPassword={6fd1c2a9b04e77f03c58d1be92a64f10c773}", '6fd1c2a9b04e77f03c58d1be92a64f10c773'),
+        (r"transportPassword=\{6fd1c2a9b04e77f03c58d1be92a64f10c773}", '6fd1c2a9b04e77f03c58d1be92a64f10c773'),
+        ('decrypting {6fd1c2a9b04e77f03c58d1be92a64f10c773} failed', '6fd1c2a9b04e77f03c58d1be92a64f10c773'),
+        ('Sending to https://admin:hunter2@host/bin', 'hunter2'),
+        ('j_password=hunter2&x=1', 'hunter2'),
+        ('the password ' + PASSWORD + ' was wrong', 'nted'),
+        ('GET /?p=pl%C3%A4nted%20%22secret%22%20%2F%201', 'nted'),
+        ('{"p":"pl\u00e4nted \\"secret\\" / 1"}', 'nted'),
+        ('rest of a token: ' + 'aB3' * 30, 'aB3' * 10),
+    ],
+)
 def test_secrets_are_hidden(line, secret):
     shown = redact.Redactor([PASSWORD], 'admin').line(line)
     assert secret in line
@@ -41,20 +45,23 @@ def test_secrets_are_hidden(line, secret):
     assert redact.HIDDEN in shown
 
 
-@pytest.mark.parametrize('line', [
-    'Failed to get an access token for user: mac-acme-replication msg: failed to get access token from authorization server '
-    'status: 400 response: {"error":"invalid_grant","error_description":"JWT has expired"}',
-    '{"error":"invalid_client","error_description":"invalid client_secret parameter"}',
-    'JWT token is missing.',
-    '* Using OAuth 2.0 Authorization Grants',
-    '<< WWW-Authenticate: Basic realm="Sling (Development)"',
-    '<< Vary: Cookie, Authorization',
-    '------------------------------------------------------------------------',
-    'Sending POST request to https://acme.brand-portal.adobe.com/bin/receive?sling:authRequestLogin=1',
-    "ReplicationAction{type=TEST, path[0]='/content', time=1466214883309, userId='admin', revision='null'}",
-    'sun.security.provider.certpath.SunCertPathBuilderException: unable to find valid certification path',
-    '<< Content-Security-Policy: default-src \'self\' https://*.adobe.com; img-src * data: ; report-uri https://x/security-bugs/log/mac',
-])
+@pytest.mark.parametrize(
+    'line',
+    [
+        'Failed to get an access token for user: mac-acme-replication msg: failed to get access token from authorization server '
+        'status: 400 response: {"error":"invalid_grant","error_description":"JWT has expired"}',
+        '{"error":"invalid_client","error_description":"invalid client_secret parameter"}',
+        'JWT token is missing.',
+        '* Using OAuth 2.0 Authorization Grants',
+        '<< WWW-Authenticate: Basic realm="Sling (Development)"',
+        '<< Vary: Cookie, Authorization',
+        '------------------------------------------------------------------------',
+        'Sending POST request to https://acme.brand-portal.adobe.com/bin/receive?sling:authRequestLogin=1',
+        "ReplicationAction{type=TEST, path[0]='/content', time=1466214883309, userId='admin', revision='null'}",
+        'sun.security.provider.certpath.SunCertPathBuilderException: unable to find valid certification path',
+        '<< Content-Security-Policy: default-src \'self\' https://*.adobe.com; img-src * data: ; report-uri /security-bugs/mac',
+    ],
+)
 def test_what_is_no_secret_stays(line):
     assert redact.Redactor(['hunter2-unused'], 'admin').line(line) == line
 

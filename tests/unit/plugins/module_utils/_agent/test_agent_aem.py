@@ -1,0 +1,564 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""AEM over HTTP and the agents' tests, against the stand-ins and a few servers that misbehave."""
+
+import contextlib
+import datetime
+import gzip
+import http.server
+import json
+import socket
+import sys
+import threading
+import time
+
+import pytest
+
+if sys.version_info < (3, 9):  # the stand-ins' servers need it; Python 3.6 is tried with them from outside
+    pytest.skip('the stand-ins run on Python 3.9 and later', allow_module_level=True)
+pytest.importorskip('ansible.module_utils.urls')
+pytest.importorskip('jwt')
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import aem as aem_http
+from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import agents, redact
+from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import test as agent_test
+from standins import agents as standin_agents
+from standins import scenarios, testing
+
+TENANT = 'acme'
+NAMES = testing.brand_portal_agents(TENANT)
+TWO_DAYS = 2 * 86400
+
+
+@pytest.fixture(scope='module')
+def directory(tmp_path_factory):
+    path = tmp_path_factory.mktemp('ca')
+    testing.make_ca(path, TENANT)
+    return path
+
+
+@pytest.fixture(scope='module')
+def portal(directory):
+    with testing.running_portal(directory, TENANT) as running:
+        yield running
+
+
+@pytest.fixture
+def author(directory, portal):
+    with testing.running_aem(directory, portal) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch):
+    for name in (
+        'http_proxy',
+        'https_proxy',
+        'HTTP_PROXY',
+        'HTTPS_PROXY',
+        'ALL_PROXY',
+        'all_proxy',
+        'no_proxy',
+        'NO_PROXY',
+    ):
+        monkeypatch.delenv(name, raising=False)
+
+
+def client(author, **options):
+    given = {'url': author.url, 'username': author.user, 'password': author.password}
+    given.update(options)
+    return aem_http.Aem(**given)
+
+
+def run(author, names=(), timeout=30.0, parallel=4, **options):
+    aem = client(author, **options)
+    return agent_test.run(aem, agents.select(aem.list_agents(), names), timeout, parallel)
+
+
+@contextlib.contextmanager
+def serving(answer):
+    """A server that answers every GET with answer(handler)."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            with contextlib.suppress(OSError):
+                answer(self)
+
+        def log_message(self, *_args):
+            pass
+
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, kwargs={'poll_interval': 0.02}, daemon=True).start()
+    try:
+        yield 'http://127.0.0.1:{0}'.format(server.server_port)
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def saying(status, body=b'', headers=()):
+    def answer(handler):
+        handler.send_response(status)
+        for name, value in headers:
+            handler.send_header(name, value)
+        handler.send_header('Content-Length', str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return answer
+
+
+def error_of(url, **options):
+    with pytest.raises(aem_http.AemError) as error:
+        aem_http.Aem(url, 'admin', 'planted-password', **options).list_agents()
+    assert 'planted-password' not in error.value.message
+    return error.value
+
+
+# Listing
+
+
+def test_agents_are_listed_in_one_request(author):
+    found = client(author).list_agents()
+    assert len(author.requests) == 1
+    assert [agent.name for agent in found if agent.tenant == TENANT and agent.enabled] == NAMES
+    assert [agent.name for agent in found if agent.untestable] == ['flush', 'publish_reverse', 'outbox', 'static']
+
+
+def test_a_tree_too_large_for_one_request_is_read_agent_by_agent(author):
+    whole = client(author).list_agents()
+    author.configure(max_depth=1)
+    assert client(author).list_agents() == whole
+    author.configure(max_depth=0)
+    with pytest.raises(aem_http.AemError) as error:
+        client(author).list_agents()
+    assert error.value.kind == 'not_aem'
+    assert 'JSON Max results' in error.value.message
+
+
+def test_agents_of_several_tenants_flags_as_strings_and_odd_names(author):
+    uri = standin_agents.brand_portal_uri('other')
+    author.configure(
+        agents={
+            NAMES[0]: {'enabled': 'false'},
+            'an agent with spaces & \u00fcml\u00e4uts?': {'transportUri': uri, 'enabled': 'true'},
+        }
+    )
+    found = client(author).list_agents()
+    chosen = agents.select(found, [])
+    assert [agent.name for agent in chosen] == NAMES[1:] + ['an agent with spaces & \u00fcml\u00e4uts?']
+    author.configure(scenario='ok', max_depth=1)
+    assert all(result['succeeded'] for result in run(author))
+
+
+def test_queues(author):
+    author.configure(queued=3, clock_offset=-TWO_DAYS)
+    aem = client(author)
+    queue = aem.queue_of(NAMES[0])
+    assert (queue['blocked'], queue['paused'], queue['pending']) == (True, False, 3)
+    assert 178 <= queue['oldest_age'] <= 182  # by AEM's own clock, which is two days off
+    assert aem.queue_of('publish')['pending'] == 0
+    assert aem.queue_of('nobody') is None
+
+
+def test_context_path(directory, portal):
+    with testing.running_aem(directory, portal, context_path='/author') as author:
+        assert author.url.endswith('/author')
+        assert all(result['succeeded'] for result in run(author))
+        assert all(result['succeeded'] for result in run(author, url=author.url + '/'))
+        error = error_of(author.url[: -len('/author')])
+    assert (error.kind, 'context path' in error.message) == ('not_aem', True)
+
+
+# Testing
+
+
+def test_the_failure_and_its_repair(author, portal):
+    author.configure(clock_offset=-TWO_DAYS)
+    for result in run(author):
+        assert (result['succeeded'], result['response_code'], result['cause']) == (False, 401, 'jwt_expired')
+        assert (result['clock_related'], result['direction'], result['tenant']) == ('yes', 'behind', TENANT)
+        assert result['skew']['low'] < TWO_DAYS < result['skew']['high']
+        assert result['skew']['high'] - result['skew']['low'] < 30
+    author.configure(clock_offset=0)
+    results = run(author)
+    assert [result['agent'] for result in results] == NAMES
+    for result in results:
+        assert (result['succeeded'], result['response_code'], result['cause']) == (True, 200, 'none')
+        assert result['skew']['low'] < 0 < result['skew']['high']
+    assert set(author.tested) == set(NAMES)
+
+
+@pytest.mark.parametrize('date_at', ['received', 'sent'])
+@pytest.mark.parametrize('offset', [-90.0, 45.0])
+def test_the_skew_holds_the_truth_in_a_slow_test(author, date_at, offset):
+    author.configure(clock_offset=offset, delay=1.5, date_at=date_at, scenario='ok')
+    result = run(author, NAMES[:1])[0]
+    assert result['skew']['low'] < -offset < result['skew']['high']
+    assert 5 < result['skew']['high'] - result['skew']['low'] < 30
+
+
+@pytest.mark.parametrize('scenario', ['no_remote_date', 'bad_remote_date', 'unknown_host'])
+def test_no_skew_without_both_dates(author, scenario):
+    author.configure(scenario=scenario)
+    assert run(author, NAMES[:1])[0]['skew'] is None
+
+
+@pytest.mark.parametrize('date', ['missing', 'malformed', 'aged:500'])
+def test_no_skew_from_a_date_of_aem_that_is_none_or_a_cache_s(author, date):
+    author.configure(scenario='ok', date=date)
+    result = run(author, NAMES[:1])[0]
+    assert (result['succeeded'], result['skew'], result['aem_date']) == (True, None, None)
+
+
+@pytest.mark.parametrize(
+    'scenario',
+    [scenario for scenario in scenarios.SCENARIOS if scenario.where == 'test'],
+    ids=lambda scenario: scenario.name,
+)
+def test_every_scenario_over_http(author, scenario):
+    author.configure(scenario=scenario.name)
+    result = run(author, NAMES[:1])[0]
+    assert (result['cause'], result['clock_related']) == (scenario.cause, scenario.clock_related)
+    assert (result['succeeded'], result['response_code']) == (scenario.succeeded, scenario.response_code)
+    shown = json.dumps(result)
+    for secret in scenarios.SECRETS + (author.password,):
+        assert secret not in shown
+    assert len(result['log']) <= agent_test.FIRST_LINES + agent_test.LAST_LINES + 1
+
+
+def test_agents_are_told_apart(author):
+    author.configure(scenario='ok', scenarios={NAMES[1]: 'unknown_host', NAMES[3]: 'jwt_expired'})
+    assert [result['cause'] for result in run(author)] == ['none', 'unknown_host', 'none', 'jwt_expired']
+
+
+def test_nothing_is_tested_when_a_name_is_wrong(author):
+    with pytest.raises(agents.AgentsError) as error:
+        run(author, [NAMES[0], 'nobody'])
+    assert error.value.kind == 'unknown_agent'
+    assert NAMES[0] in error.value.message
+    for name in ('outbox', 'publish_reverse', 'flush', 'mp_replication_agent_default_formertenant'):
+        with pytest.raises(agents.AgentsError):
+            run(author, [name])
+    author.configure(agents=dict.fromkeys(NAMES))
+    with pytest.raises(agents.AgentsError) as error:
+        run(author)
+    assert error.value.kind == 'no_agents'
+    assert author.tested == []
+
+
+def test_an_agent_that_goes_away_between_list_and_test(author):
+    aem = client(author)
+    chosen = agents.select(aem.list_agents(), NAMES[:1])
+    author.configure(agents={NAMES[0]: None})
+    result = agent_test.run(aem, chosen, 30, 1)[0]
+    assert (result['succeeded'], result['cause']) == (False, 'no_such_agent')
+
+
+@pytest.mark.parametrize('parallel, least, most', [(1, 2.0, 9.0), (4, 0.5, 1.9), (99, 0.5, 1.9)])
+def test_parallel_is_a_limit(author, parallel, least, most):
+    author.configure(scenario='ok', delay=0.5)
+    began = time.monotonic()
+    results = run(author, parallel=parallel)
+    assert all(result['succeeded'] for result in results)
+    assert least <= time.monotonic() - began < most
+
+
+def test_a_test_that_takes_too_long_is_a_result(author):
+    author.configure(scenario='ok', delay=3)
+    began = time.monotonic()
+    results = run(author, timeout=0.7)
+    assert time.monotonic() - began < 2.5
+    assert [result['cause'] for result in results] == ['test_timeout'] * 4
+    assert {result['clock_related'] for result in results} == {'no'}
+    assert 'test_timeout' in results[0]['evidence']
+
+
+def test_aem_that_breaks_in_the_middle_is_an_error(author):
+    aem = client(author)
+    chosen = agents.select(aem.list_agents(), [])
+    author.configure(starting_seconds=3600)
+    with pytest.raises(aem_http.AemError) as error:
+        agent_test.run(aem, chosen, 30, 4)
+    assert error.value.kind == 'starting'
+    author.configure(starting_seconds=0, password='changed')
+    with pytest.raises(aem_http.AemError) as error:
+        agent_test.run(aem, chosen, 30, 4)
+    assert error.value.kind == 'unauthorized'
+    author.configure(login_page=True)
+    with pytest.raises(aem_http.AemError) as error:
+        agent_test.run(aem, chosen, 30, 4)
+    assert error.value.kind == 'unauthorized'
+
+
+def test_aem_that_fails_to_render_the_page_is_a_result():
+    with serving(saying(500, b'<html>java.lang.NullPointerException</html>')) as url:
+        aem = aem_http.Aem(url, 'admin', 'x')
+        agent = agents.Agent('a', 'A', True, '', '', '', '')
+        result = agent_test.run(aem, [agent], 5, 1)[0]
+    assert (result['cause'], result['succeeded']) == ('unknown', False)
+    assert 'AEM answered 500' in result['evidence']
+
+
+def test_a_page_cut_by_the_connection_is_no_success():
+    def answer(handler):
+        handler.send_response(200)
+        handler.send_header('Content-Type', 'text/html')
+        handler.send_header('Content-Length', '100000')
+        handler.end_headers()
+        handler.wfile.write(b'<h1>Replication test to x</h1><code>28.02.2017 18:39:51 - sent. Response: 200 OK<br>')
+        handler.wfile.flush()
+        handler.connection.shutdown(socket.SHUT_RDWR)
+
+    with serving(answer) as url:
+        agent = agents.Agent('a', 'A', True, '', '', '', '')
+        result = agent_test.run(aem_http.Aem(url, 'admin', 'x'), [agent], 5, 1)[0]
+    assert (result['cause'], result['succeeded'], result['response_code']) == ('unknown', False, 200)
+
+
+def test_credentials_go_with_every_request_but_to_no_other_host(author):
+    with serving(saying(404)) as elsewhere:
+        for status in (301, 302, 307, 308):
+            with serving(saying(status, headers=[('Location', elsewhere + '/x?token=abc')])) as url:
+                error = error_of(url)
+                assert error.kind == 'not_aem'
+                assert elsewhere in error.message
+                assert 'abc' not in error.message
+
+
+def test_a_password_of_any_characters(directory, portal):
+    password = 'p\u00e4ss: "w\u00f6rd" %41/\u20ac'
+    with testing.running_aem(directory, portal, password=password) as author:
+        results = run(author)
+        assert all(result['succeeded'] for result in results)
+
+
+# AEM's own troubles, told apart
+
+
+@pytest.mark.parametrize(
+    'settings, words',
+    [
+        ({'login_page': False}, '401'),
+        ({'login_page': True}, 'login page'),
+        ({'login_page': 'redirect'}, 'login page'),
+    ],
+)
+def test_wrong_credentials(author, settings, words):
+    author.configure(**settings)
+    error = error_of(author.url)
+    assert error.kind == 'unauthorized'
+    assert words in error.message
+    assert 'username and password' in error.message
+
+
+def test_agents_that_the_user_may_not_see(author):
+    author.configure(agents_hidden=True)
+    with pytest.raises(aem_http.AemError) as error:
+        client(author).list_agents()
+    assert error.value.kind == 'unauthorized'
+    assert '/etc/replication' in error.value.message
+
+
+@pytest.mark.parametrize(
+    'answer, kind',
+    [
+        (saying(503), 'starting'),
+        (saying(500, b'AuthenticationSupport service missing. Cannot authenticate request.'), 'starting'),
+        (saying(502), 'unreachable'),
+        (saying(504), 'unreachable'),
+        (saying(403), 'unauthorized'),
+        (saying(404), 'not_aem'),
+        (saying(500), 'not_aem'),
+        (saying(200, b'<html>It works!</html>'), 'not_aem'),
+        (saying(200, b'[1]'), 'not_aem'),
+        (saying(200, b''), 'not_aem'),
+        (saying(200, b'[' * 100000), 'not_aem'),
+        (saying(204), 'not_aem'),
+        (saying(300, b'[]'), 'not_aem'),
+        (lambda handler: handler.wfile.write(b'SSH-2.0-OpenSSH_9.2\r\n'), 'unreachable'),
+        (lambda handler: None, 'unreachable'),
+    ],
+)
+def test_what_is_no_aem(answer, kind):
+    with serving(answer) as url:
+        error = error_of(url)
+    assert error.kind == kind
+    assert error.message.endswith('.')
+
+
+def test_nobody_listens():
+    with socket.socket() as unused:
+        unused.bind(('127.0.0.1', 0))
+        error = error_of('http://127.0.0.1:{0}'.format(unused.getsockname()[1]))
+    assert error.kind == 'unreachable'
+    assert 'aem_url' in error.message
+
+
+@pytest.mark.parametrize(
+    'url',
+    [
+        'localhost:4502',
+        'ftp://localhost',
+        'http://',
+        'http://h:port',
+        'http://h/?a=b',
+        'http://[',
+        '',
+        'http://u:planted-password@h',
+    ],
+)
+def test_an_address_that_is_none(url):
+    error = error_of(url)
+    assert error.kind == 'unreachable'
+    assert 'aem_url' in error.message
+
+
+def test_a_name_nobody_knows():
+    assert error_of('http://author.invalid:4502').kind == 'unreachable'
+
+
+def test_an_answer_too_large(monkeypatch):
+    monkeypatch.setattr(aem_http, 'LARGEST', 100000)
+    with serving(saying(200, b' ' * 100001)) as url:
+        assert 'larger than' in error_of(url).message
+
+    with serving(saying(200, gzip.compress(b' ' * 100001), [('Content-Encoding', 'gzip')])) as url:
+        assert 'larger than' in error_of(url).message
+
+
+def test_a_deadline_holds_for_an_answer_that_drips(monkeypatch):
+    monkeypatch.setattr(aem_http, 'QUICK', 0.6)
+
+    def drip(handler):
+        handler.send_response(200)
+        handler.end_headers()
+        for _second in range(100):
+            handler.wfile.write(b' ')
+            handler.wfile.flush()
+            time.sleep(0.05)
+
+    def drip_head(handler):
+        handler.wfile.write(b'HTTP/1.1 200 OK\r\nX: ')
+        for _second in range(100):
+            handler.wfile.write(b'x')
+            handler.wfile.flush()
+            time.sleep(0.05)
+
+    for answer in (drip, drip_head, lambda handler: time.sleep(3)):
+        with serving(answer) as url:
+            began = time.monotonic()
+            error = error_of(url)
+            assert isinstance(error, aem_http.TimedOut)
+            assert time.monotonic() - began < 1.6
+
+
+# TLS and proxies
+
+
+def test_https_with_a_private_ca(directory, portal):
+    with testing.running_aem(
+        directory, portal, cert=str(directory / 'long.pem'), key=str(directory / 'long.key')
+    ) as author:
+        assert all(result['succeeded'] for result in run(author, ca_path=str(directory / 'ca.pem')))
+        assert len(client(author, validate_certs=False).list_agents()) > 4
+        error = error_of(author.url)
+        assert error.kind == 'unreachable'
+        assert 'ca_path' in error.message
+        missing = error_of(author.url, ca_path=str(directory / 'nowhere.pem'))
+        assert 'ca_path names no file' in missing.message
+        plain = error_of(author.url.replace('https', 'http'))
+        assert plain.kind == 'unreachable'
+
+
+def test_proxies_are_for_other_hosts(author, monkeypatch):
+    seen = []
+
+    def proxy(handler):
+        seen.append(handler.path)
+        saying(200, b'{"a": {"jcr:content": {"transportUri": "https://x.brand-portal.adobe.com/"}}}')(handler)
+
+    with serving(proxy) as url:
+        monkeypatch.setenv('http_proxy', url)
+        assert len(client(author).list_agents()) > 4  # on loopback: not through the proxy
+        for host in ('127.0.0.1', '127.9.9.9'):
+            with contextlib.suppress(aem_http.AemError):
+                client(author, url=author.url.replace('localhost', host)).list_agents()
+        assert seen == []
+        assert len(aem_http.Aem('http://author.invalid:4502', 'a', 'b').list_agents()) == 1
+        assert seen == ['http://author.invalid:4502/etc/replication/agents.author.2.json']
+        monkeypatch.setenv('no_proxy', 'author.invalid')
+        assert error_of('http://author.invalid:4502').kind == 'unreachable'
+
+
+# Waiting
+
+
+def test_aem_that_starts_is_waited_for_only_when_asked(directory, portal):
+    with testing.running_aem(directory, portal, starting_seconds=1.5) as author:
+        aem = client(author)
+        with pytest.raises(aem_http.AemError) as error:
+            aem.list_agents()
+        assert error.value.kind == 'starting'
+        with pytest.raises(aem_http.AemError) as error:
+            aem.wait_ready(0.2, pause=0.1)
+        assert error.value.kind == 'starting'
+        assert 'ready_timeout' in error.value.message
+        assert 0 < aem.wait_ready(20, pause=0.1) < 10
+        assert aem.list_agents()
+        waited = []
+        aem_http.wait_if_asked(aem, {'ready_timeout': 0}, waited.append)
+        aem_http.wait_if_asked(aem, {'ready_timeout': 5}, waited.append)
+        assert waited == [5]
+
+
+def test_waiting_for_nobody_ends():
+    began = time.monotonic()
+    with pytest.raises(aem_http.AemError) as error:
+        aem_http.Aem('http://127.0.0.1:1', 'a', 'b').wait_ready(0.5, pause=0.1)
+    assert error.value.kind == 'unreachable'
+    assert time.monotonic() - began < 2
+
+
+# The interval
+
+
+@pytest.mark.parametrize('aem_at', [0.0, 0.4, 3.0])
+@pytest.mark.parametrize('remote_at', [0.0, 1.7, 3.0])
+@pytest.mark.parametrize('fraction', [0.0, 0.37, 0.999])
+@pytest.mark.parametrize('skew', [-300.4, 0.0, 0.3, 208154.0])
+def test_the_interval_holds_the_truth(aem_at, remote_at, fraction, skew):
+    """Both clocks are cut to the second, at any two moments of a request of 3 s."""
+    aem_date = int(1488307191 + fraction + aem_at)
+    remote_date = int(1488307191 + fraction + remote_at + skew)
+    low, high = agent_test.skew_interval(aem_date, remote_date, 3.0)
+    assert low <= skew <= high
+    assert high - low == 8.0
+
+
+def test_iso_dates(author):
+    author.configure(scenario='ok')
+    result = run(author, NAMES[:1])[0]
+    for name in ('aem_date', 'remote_date'):
+        moment = datetime.datetime.strptime(result[name], '%Y-%m-%dT%H:%M:%SZ').replace(tzinfo=datetime.timezone.utc)
+        assert abs(moment.timestamp() - time.time()) < 60
+
+
+def test_planted_secrets_are_in_no_result(author):
+    author.configure(
+        scenario='secrets_shown',
+        agents={NAMES[0]: {'transportUri': 'https://me:planted-uri-password@acme.brand-portal.adobe.com/bin/receive'}},
+    )
+    aem = client(author)
+    found = aem.list_agents()
+    shown = json.dumps([agents.public(agent, aem.queue_of(agent.name)) for agent in found] + run(author))
+    for secret in scenarios.SECRETS + (
+        author.password,
+        standin_agents.ENCRYPTED.strip('{}'),
+        'planted-uri-password',
+        'p8e-former',
+    ):
+        assert secret not in shown
+    assert redact.HIDDEN in shown
