@@ -17,6 +17,9 @@ extends_documentation_fragment:
   - aemops.brand_portal.aem
   - aemops.brand_portal.attributes
   - aemops.brand_portal.attributes.info_module
+attributes:
+  platform:
+    support: full
 options:
   queue:
     description:
@@ -112,6 +115,13 @@ agents:
           returned: success
           type: float
           sample: 3600.0
+kind:
+  description:
+    - What kept the module from asking AEM. One of
+      V(unreachable), V(starting), V(unauthorized) or V(not_aem).
+  returned: failure
+  type: str
+  sample: unauthorized
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -22,6 +22,9 @@ extends_documentation_fragment:
   - aemops.brand_portal.aem.agents
   - aemops.brand_portal.attributes
   - aemops.brand_portal.attributes.info_module
+attributes:
+  platform:
+    support: full
 notes:
   - A test replicates nothing and changes nothing in AEM but the log of the agent. It runs in check mode, too.
 seealso:
@@ -163,6 +166,13 @@ tests:
       type: list
       elements: str
       sample: ['28.02.2017 18:39:51 - sent. Response: 401 Unauthorized']
+kind:
+  description:
+    - What kept the module from asking AEM. One of
+      V(unreachable), V(starting), V(unauthorized), V(not_aem), V(unknown_agent) or V(no_agents).
+  returned: failure
+  type: str
+  sample: unauthorized
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -4,6 +4,7 @@
 
 """Running the agents' own tests and telling what came of them, as RV(tests) shows it."""
 
+import math
 import queue
 import threading
 from typing import Any, Dict, List, Optional, Sequence, Tuple
@@ -85,7 +86,8 @@ def _result(
     skew = None
     if aem_date is not None and remote_date is not None and answer is not None:
         low, high = skew_interval(aem_date, remote_date, answer.elapsed)
-        skew = {'low': low, 'high': high}
+        # To the millisecond, outwards.
+        skew = {'low': math.floor(low * 1000) / 1000.0, 'high': math.ceil(high * 1000) / 1000.0}
     return {
         'agent': agent.name,
         'tenant': agent.tenant,
@@ -113,6 +115,26 @@ def _log(read: page.Page, redactor: redact.Redactor) -> List[str]:
     if left_out > 0:
         texts = texts[:FIRST_LINES] + ['[... {0} lines left out]'.format(left_out)] + texts[-LAST_LINES:]
     return redactor.lines(texts)
+
+
+def skew_by_tenant(results: Sequence[Dict[str, Any]]) -> Dict[str, Tuple[float, float]]:
+    """What the tests of each tenant's agents say together of remote minus AEM: (low, high) in seconds.
+
+    All of them bound the same difference of two clocks, so the truth is where they overlap. Tests that do not overlap
+    saw a clock that was set in between: then only what spans them all is true. Agents that do not lead to Brand Portal
+    tell of another clock and are left out.
+    """
+    spans: Dict[str, List[Tuple[float, float]]] = {}
+    for result in results:
+        if result['tenant'] and result['skew']:
+            spans.setdefault(result['tenant'], []).append((result['skew']['low'], result['skew']['high']))
+    together = {}
+    for tenant, bounds in spans.items():
+        low, high = max(low for low, _high in bounds), min(high for _low, high in bounds)
+        if low > high:
+            low, high = min(low for low, _high in bounds), max(high for _low, high in bounds)
+        together[tenant] = low, high
+    return together
 
 
 def skew_interval(aem_date: float, remote_date: float, elapsed: float) -> Tuple[float, float]:

@@ -538,6 +538,21 @@ def test_the_interval_holds_the_truth(aem_at, remote_at, fraction, skew):
     assert high - low == 8.0
 
 
+def test_the_tests_of_a_tenant_are_taken_together():
+    def result(tenant, low, high):
+        return {'tenant': tenant, 'skew': None if low is None else {'low': low, 'high': high}}
+
+    assert agent_test.skew_by_tenant([
+        result('a', -1.0, 5.0),
+        result('a', 2.0, 9.0),
+        result('a', None, None),
+        result('b', 1.0, 2.0),
+        result('b', 3.0, 4.0),
+        result('', 7.0, 8.0),
+        result('c', None, None),
+    ]) == {'a': (2.0, 5.0), 'b': (1.0, 4.0)}
+
+
 def test_iso_dates(author):
     author.configure(scenario='ok')
     result = run(author, NAMES[:1])[0]

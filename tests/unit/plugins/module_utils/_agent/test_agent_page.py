@@ -272,8 +272,8 @@ def test_a_log_tells_of_success_only_when_nothing_is_cut_off():
 
 def token_failure(response):
     return body_of(
-        'Failed to get an access token for user: mac-acme-replication msg: failed to get access token from authorization '
-        'server status: 400 response: ' + response,
+        'Failed to get an access token for user: mac-acme-replication msg: failed to get access token from '
+        'authorization server status: 400 response: ' + response,
         'sent. Response: 401 Unauthorized',
     )
 
