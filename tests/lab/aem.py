@@ -9,20 +9,25 @@ from .services import STANDINS
 CODE, CONFIGURATION = '/opt/aem-standin', '/etc/aem-standin'
 AUTHORITY = '/usr/local/share/ca-certificates/aemops-lab.crt'
 
+WAIT_PROGRAM = '/usr/lib/lab/wait_aem.py'
 WAIT = '''
-import sys, time, urllib.request
+import json, sys, time, urllib.request
+with open('/etc/aem-standin/config.json') as file:
+    configuration = json.load(file)
+scheme = 'https' if configuration.get('cert') else 'http'
+url = '%s://localhost:%d%s' % (scheme, configuration['listen'][1], configuration.get('context_path', ''))
 end = time.monotonic() + 60
 while True:
     try:
-        page = urllib.request.urlopen(sys.argv[1] + '/libs/granite/core/content/login.html', timeout=10).read()
+        page = urllib.request.urlopen(url + '/libs/granite/core/content/login.html', timeout=10).read()
         if b'QUICKSTART_HOMEPAGE' in page:
             break
-        problem = 'not the login page'
+        problem = 'this is not its login page'
     except OSError as error:
         problem = error
     if time.monotonic() > end:
-        sys.exit('AEM is not ready: %s' % problem)
-    time.sleep(0.2)
+        sys.exit('AEM at %s is not ready: %s' % (url, problem))
+    time.sleep(0.1)
 '''
 
 
@@ -39,13 +44,15 @@ def deploy(machine, **settings):
     files[AUTHORITY] = files[f'{CONFIGURATION}/ca.pem'] = (tls / 'ca.pem').read_bytes()
     files[f'{CONFIGURATION}/agent.key'] = (tls / 'agent.key').read_bytes()
     files[f'{CONFIGURATION}/config.json'] = json.dumps(configuration, indent=2).encode()
-    # -m: the guest's clock is wrong, so no file's time is right there
-    machine.ssh('tar --no-same-owner -C / -xmf -', input=_tar(files))
+    files[WAIT_PROGRAM] = WAIT.encode()
     names = f'packages.lab ntp.lab {" ".join(lab.names)}'
-    machine.ssh(f"echo '{names}' >/usr/lib/lab/names && sed -i 's/^{lab.network.host} .*/{lab.network.host} {names}/' /etc/hosts"
-                ' && update-ca-certificates >/dev/null && systemctl daemon-reload && systemctl enable -q aem.service'
-                ' && systemctl restart aem.service')
-    wait(machine)
+    machine.ssh(' && '.join([
+        'tar --no-same-owner -C / -xmf -',  # -m: the guest's clock is wrong, so no file's time is right there
+        f"echo '{names}' >/usr/lib/lab/names",
+        f"sed -i 's/^{lab.network.host} .*/{lab.network.host} {names}/' /etc/hosts",
+        'systemctl daemon-reload', 'systemctl enable -q aem.service', 'systemctl restart aem.service',
+        'update-ca-certificates >/dev/null',
+        f'python3 -S {WAIT_PROGRAM}']), input=_tar(files))
 
 
 def configure(machine, **settings):
@@ -55,9 +62,8 @@ def configure(machine, **settings):
 
 
 def wait(machine):
-    configuration = json.loads(machine.ssh(f'cat {CONFIGURATION}/config.json').stdout)
-    url = f'http://localhost:{configuration["listen"][1]}{configuration.get("context_path", "")}'
-    machine.ssh(f'python3 -Sc "$(cat)" {url}', input=WAIT)
+    """Wait until the login page answers."""
+    machine.ssh(f'python3 -S {WAIT_PROGRAM}')
 
 
 def _tar(files):

@@ -20,7 +20,7 @@ A machine's clock: a date (UTC), or +N/-N with s, m, h or d from the right time,
 
 
 def build(options):
-    say(f'image: {Image(options.suite).build().folder}')
+    say(f'image: {Image.of(options.suite).build().folder}')
 
 
 def up(options):
@@ -46,7 +46,9 @@ def up(options):
 
 
 def down(options):
-    for name in options.lab or [lab.id for lab in Lab.all()]:
+    if not options.lab and not options.all:
+        raise LabError('which lab? (lab.py list), or --all')
+    for name in [lab.id for lab in Lab.all()] if options.all else options.lab:
         with step(f'taking down {name}'):
             Lab.load(name).down()
 
@@ -59,17 +61,12 @@ def show(_options):
             print(f'  {machine.name}  {machine.address}  {"running" if machine.process.pid else "stopped"}')
 
 
-def execute(options):
-    machine = Lab.load(options.lab).machines[options.name]
-    done = machine.ssh(' '.join(options.command), user=options.user, check=False)
-    sys.stdout.write(done.stdout)
-    sys.stderr.write(done.stderr)
-    return done.returncode
-
-
 def ssh(options):
+    """Become ssh: the guest's output, exit code and terminal are the user's."""
     machine = Lab.load(options.lab).machines[options.name]
-    os.execvp('ssh', ['ssh', *machine.ssh_args, '-i', str(machine.lab.image.key), f'{options.user}@{machine.address}'])
+    command = getattr(options, 'command', [])
+    sys.stdout.flush()
+    os.execvp('ssh', ['ssh', *machine.ssh_args, '-i', str(machine.lab.image.key), f'{options.user}@{machine.address}', *command])
 
 
 def inventory(options):
@@ -101,14 +98,16 @@ def parser():
     starting.add_argument('--python', default=sys.executable, help='a Python with PyJWT and cryptography, for the stand-in')
     starting.add_argument('--brand-portal', nargs='?', const='long', choices=['long', 'short'], help='start the stand-in')
     starting.add_argument('--aem', nargs='?', const='real', metavar='SCENARIO', help='put the stand-in of AEM on every machine')
-    command('down', down, 'end labs and remove what they left').add_argument('lab', nargs='*', help='all when none is named')
+    ending = command('down', down, 'end labs and remove what they left')
+    ending.add_argument('lab', nargs='*')
+    ending.add_argument('--all', action='store_true', help="also other people's")
     command('list', show, 'the labs and their machines')
-    for name, does, text in (('exec', execute, 'run a command in a machine'), ('ssh', ssh, 'log in to a machine')):
-        added = command(name, does, text)
+    for name, text in (('exec', 'run a command in a machine'), ('ssh', 'log in to a machine')):
+        added = command(name, ssh, text)
         added.add_argument('--user', default='root', help='root, deploy (may sudo) or ops')
         added.add_argument('lab')
         added.add_argument('name')
-        if does is execute:
+        if name == 'exec':
             added.add_argument('command', nargs=argparse.REMAINDER)
     writing = command('inventory', inventory, 'write the inventory of a lab and print its path')
     writing.add_argument('--user', default='deploy')

@@ -16,7 +16,7 @@ ON_DEMAND = {'systemd-timedated.service', 'systemd-hostnamed.service', 'systemd-
 
 
 def output(*command):
-    return subprocess.run(command, stdout=subprocess.PIPE, universal_newlines=True, check=True).stdout
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 def file(path):
@@ -40,6 +40,7 @@ def tree(top, contents=True):
 
 
 def units():
+    """The units systemd has loaded; what is enabled or masked beyond them shows as links in /etc."""
     shown = ('Id', 'LoadState', 'ActiveState', 'UnitFileState', 'MainPID')
     found = {}
     for block in output('systemctl', 'show', '--property', ','.join(shown), '*.service', '*.timer', '*.socket').split('\n\n'):
@@ -55,10 +56,10 @@ def take():
         state.update(tree(place, contents=False))
     with open('/proc/sys/kernel/random/boot_id') as boot:
         boot_id = boot.read().strip()
+    packages = output('dpkg-query', '-Wf', '${Package}\t${Version} ${Status}\n').splitlines()
     return {
-        'packages': dict(line.split('\t') for line in output('dpkg-query', '-Wf', '${Package}\t${Version} ${Status}\n').splitlines()),
+        'packages': dict(line.split('\t') for line in packages),
         'etc': tree('/etc'),
-        'unit files': dict(line.split()[:2] for line in output('systemctl', 'list-unit-files', '--no-legend').splitlines()),
         'units': units(),
         'time state': state,
         'boot': {'id': boot_id},

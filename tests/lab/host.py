@@ -1,5 +1,6 @@
 """What the lab needs from the machine it runs on, and how processes are started and ended there."""
 
+import fcntl
 import json
 import os
 import platform
@@ -10,8 +11,6 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
-
-import fcntl
 
 CACHE = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'aemops-brand-portal' / 'lab'
 STATE = Path('/var/lib/aemops-lab')
@@ -24,6 +23,7 @@ COMMANDS = {
     'ip': 'iproute2',
     'ssh': 'openssh-client',
     'apt-ftparchive': 'apt-utils',
+    'unshare': 'util-linux',
     'setpriv': 'util-linux',
     'nsenter': 'util-linux',
 }
@@ -87,6 +87,16 @@ def require():
             environment = dict(os.environ, DEBIAN_FRONTEND='noninteractive')
             run('apt-get', 'update', env=environment)
             run('apt-get', 'install', '--yes', '--no-install-recommends', *missing, env=environment)
+
+
+def memory_folder(otherwise):
+    """Where a machine's memory file goes: /dev/shm, unless a container made that small or forbids programs in it."""
+    try:
+        place = os.statvfs('/dev/shm')
+    except OSError:
+        return otherwise
+    fits = place.f_bavail * place.f_frsize > 1 << 30 and not place.f_flag & os.ST_NOEXEC
+    return Path('/dev/shm') if fits else otherwise
 
 
 def start_time(pid):

@@ -3,6 +3,7 @@
 import os
 import select
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
@@ -12,13 +13,9 @@ from lab.lab import Lab  # noqa: E402
 
 if __name__ == '__main__':
     owner, started, name = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    try:
+    with suppress(OSError):  # gone already
         descriptor = os.pidfd_open(owner)
         if start_time(owner) == started:
             select.select([descriptor], [], [])
-    except OSError:
-        pass  # gone already
-    try:
+    with suppress(LabError):  # its owner took it down itself
         Lab.load(name).down()
-    except LabError:
-        pass  # its owner took it down itself

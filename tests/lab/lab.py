@@ -11,6 +11,7 @@ if not __package__:  # run as a command
 
 import json
 import os
+import secrets
 import shutil
 
 from .host import STATE, LabError, Process, locked, run, start_time
@@ -29,10 +30,11 @@ class Lab:
         self.network = Network(number)
         self.known_hosts = self.folder / 'known_hosts'
         known = json.loads((self.folder / 'lab.json').read_text())
-        self.image = Image(known['suite'])
+        self.image = Image(known['suite'], known['image'])
         self.python = known['python']
         self.tenant = known['tenant']
         self.owner = known['owner']
+        self.token = known['token']
         self.services = Services(self)
 
     @classmethod
@@ -41,14 +43,16 @@ class Lab:
 
         `python` runs the stand-in for Brand Portal (it needs PyJWT and cryptography); `tenant` is whose portal it is.
         """
-        image = Image(suite).build()
+        image = Image.of(suite).build()
         owner = None if keep else [os.getpid(), start_time(os.getpid())]
         STATE.mkdir(mode=0o700, parents=True, exist_ok=True)
         with locked(STATE / 'lock'):
             number = Network.free({int(path.name[3:]) for path in STATE.glob('lab*')})
             folder = STATE / f'lab{number}'
             (folder / 'machines').mkdir(parents=True)
-            (folder / 'lab.json').write_text(json.dumps({'suite': suite, 'python': python, 'tenant': tenant, 'owner': owner}))
+            (folder / 'lab.json').write_text(json.dumps({
+                'suite': suite, 'image': str(image.folder), 'python': python, 'tenant': tenant, 'owner': owner,
+                'token': secrets.token_hex(8)}))
             lab = cls(number)
         try:
             lab.network.up()
@@ -159,10 +163,15 @@ class Lab:
                 '-o', 'ConnectTimeout=20', '-o', 'LogLevel=ERROR']
 
     def down(self):
-        """End everything, remove everything but the caches."""
-        if self.keeper.pid != os.getpid():
-            self.keeper.stop()
+        """End everything, remove everything but the caches. Its number may belong to another lab by now: that one stays."""
         with locked(STATE / 'lock'):
+            try:
+                if json.loads((self.folder / 'lab.json').read_text())['token'] != self.token:
+                    return
+            except FileNotFoundError:
+                return
+            if self.keeper.pid != os.getpid():
+                self.keeper.stop()
             self.network.down()
             shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from .host import LabError, run
@@ -46,6 +47,9 @@ class Network:
         self.inside('link', 'set', 'uplink', 'master', 'br0', 'up')
         run('ip', 'address', 'add', f'{self.controller}/24', 'dev', self.uplink)
         run('ip', 'link', 'set', self.uplink, 'up')
+        # packets no larger than the wire's: the machines take them 2.5 times faster than those they have to cut up
+        run('ip', 'link', 'set', self.uplink, 'gso_max_segs', '1')
+        self.inside('link', 'set', 'br0', 'gso_max_segs', '1')
 
     def add_machine(self, index):
         """A tap for the machine; returns its name, MAC and address."""
@@ -67,10 +71,8 @@ class Network:
             if not pids:
                 break
             for pid in pids:
-                try:
+                with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
             time.sleep(0.05)
         if Path('/sys/class/net', self.uplink).exists():
             run('ip', 'link', 'delete', self.uplink)

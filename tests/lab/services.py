@@ -11,6 +11,8 @@ from .host import LabError, Process, run
 
 STANDINS = Path(__file__).parents[1] / 'standins'
 
+VALID = 7 * 86400  # seconds; as long as Debian's security archive promises
+
 # -x in the command, no CAP_SYS_TIME in the process: this machine's clock is read, never set.
 NTP_CONFIGURATION = '''\
 local stratum 1
@@ -58,7 +60,7 @@ class Services:
         self.folder.mkdir(exist_ok=True)
         configuration = self.folder / 'chrony.conf'
         configuration.write_text(NTP_CONFIGURATION.format(address=self.address, folder=self.folder))
-        # in its own mount of nothing: run by the loader it was unpacked with, as root because it owns nothing else
+        # run by the loader it was unpacked with, so it needs no library of this machine
         self.start('ntp', [binary / 'loader', '--library-path', binary, binary / 'chronyd', '-x', '-d', '-u', 'root',
                            '-f', configuration], self.ntp_answers)
 
@@ -75,16 +77,15 @@ class Services:
         return len(answer) >= 48 and answer[0] & 7 == 4 and answer[1] == 1
 
     def start_packages(self):
-        """The image's packages under a Release file of today, so that a clock in the past sees "not valid yet"."""
+        """The image's packages under a Release file of now: "not valid yet" in the past, "expired" a week ahead."""
         folder = self.folder / 'packages'
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy2(self.lab.image.packages / 'Packages', folder)
         if not (folder / 'pool').exists():
             (folder / 'pool').symlink_to(self.lab.image.packages / 'pool')
-        week = time.strftime('%a, %d %b %Y %H:%M:%S UTC', time.gmtime(time.time() + 7 * 86400))
         release = run('apt-ftparchive', '-o', 'APT::FTPArchive::Release::Origin=lab',
                       '-o', f'APT::FTPArchive::Release::Suite={self.lab.image.suite}',
-                      '-o', f'APT::FTPArchive::Release::Valid-Until={week}', 'release', folder, stderr=subprocess.DEVNULL)
+                      '-o', f'APT::FTPArchive::Release::ValidTime={VALID}', 'release', folder, stderr=subprocess.DEVNULL)
         (folder / 'Release').write_text(release)
         self.start('packages', [self.lab.python, '-m', 'http.server', '--bind', self.address, '--directory', folder, '80'],
                    lambda: self.listens(80))
