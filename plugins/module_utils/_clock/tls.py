@@ -8,6 +8,7 @@ host's clock, which is the suspect: they, and only they, may be left out in a se
 """
 
 import base64
+import contextlib
 import http.client
 import os
 import selectors
@@ -129,11 +130,9 @@ class Connector:
         self._aborted = True
         current = self._socket
         if current is not None:
-            try:
-                # Of the plain socket's class: SSLSocket's own would drop its state under the other thread's hands.
+            # Of the plain socket's class: SSLSocket's own would drop its state under the other thread's hands.
+            with contextlib.suppress(OSError):
                 socket.socket.shutdown(current, socket.SHUT_RDWR)
-            except OSError:
-                pass
 
     def connect(self, endpoint: Endpoint, trust: Trust, proxy: Optional[Proxy], check_dates: bool) -> Connection:
         """Raises Unusable with the reason; DatesRefused when it may be worth a try without the certificate's dates."""

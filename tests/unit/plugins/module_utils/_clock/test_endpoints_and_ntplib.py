@@ -24,8 +24,9 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors 
 @pytest.mark.parametrize('text, host, port', [
     ('pool.ntp.org', 'pool.ntp.org', 123), ('Time.Example.COM.', 'time.example.com', 123), ('h:4', 'h', 4),
     ('192.0.2.1', '192.0.2.1', 123), ('192.0.2.1:1123', '192.0.2.1', 1123), ('2001:db8::1', '2001:db8::1', 123),
-    ('[2001:db8::1]', '2001:db8::1', 123), ('[2001:DB8::1]:99', '2001:db8::1', 99), ('fe80::1%eth0', 'fe80::1%eth0', 123),
-    (' spaced ', 'spaced', 123), ('under_score', 'under_score', 123), ('b\u00fccher.example', 'b\u00fccher.example', 123),
+    ('[2001:db8::1]', '2001:db8::1', 123), ('[2001:DB8::1]:99', '2001:db8::1', 99),
+    ('fe80::1%eth0', 'fe80::1%eth0', 123), (' spaced ', 'spaced', 123), ('under_score', 'under_score', 123),
+    ('b\u00fccher.example', 'b\u00fccher.example', 123),
 ])
 def test_endpoints(text, host, port):
     assert parse_endpoint(text, 123, 'ntp_servers') == (host, port)
@@ -48,9 +49,11 @@ def test_no_text_raises_anything_else(text):
     assert parse_endpoint(str(endpoint), 1, 'x') == endpoint
 
 
-@pytest.mark.parametrize('ip, near', [('10.0.0.1', True), ('172.16.3.4', True), ('192.168.1.1', True), ('127.8.8.8', True),
-                                      ('169.254.169.123', True), ('::1', True), ('fe80::1%2', True), ('fd12::1', True),
-                                      ('8.8.8.8', False), ('100.64.0.1', False), ('2606:4700::1', False)])
+@pytest.mark.parametrize('ip, near', [
+    ('10.0.0.1', True), ('172.16.3.4', True), ('192.168.1.1', True), ('127.8.8.8', True), ('169.254.169.123', True),
+    ('::1', True), ('fe80::1%2', True), ('fd12::1', True),
+    ('8.8.8.8', False), ('100.64.0.1', False), ('2606:4700::1', False),
+])
 def test_near(ip, near):
     assert is_near(Address(2, (ip, 123))) is near
 

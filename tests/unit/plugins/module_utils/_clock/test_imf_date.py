@@ -4,6 +4,7 @@
 """HTTP dates: the three forms of RFC 9110, read strictly and without the locale."""
 
 import calendar
+import contextlib
 import datetime
 import email.utils
 import locale
@@ -62,7 +63,8 @@ def test_a_leap_second_is_the_next_second():
 
 
 @pytest.mark.parametrize('text', [
-    '', ' ', 'now', '0', 'Sun, 06 Nov 1994 08:49:37', 'Sun, 06 Nov 1994 08:49:37 UTC', 'Sun, 06 Nov 1994 08:49:37 +0000',
+    '', ' ', 'now', '0', 'Sun, 06 Nov 1994 08:49:37', 'Sun, 06 Nov 1994 08:49:37 UTC',
+    'Sun, 06 Nov 1994 08:49:37 +0000',
     'Mon, 06 Nov 1994 08:49:37 GMT', 'Sun, 6 Nov 1994 08:49:37 GMT', 'Sun, 06 nov 1994 08:49:37 GMT',
     'Sun, 31 Feb 1994 08:49:37 GMT', 'Sun, 06 Nov 1994 24:00:00 GMT', 'Sun, 06 Nov 1994 08:60:37 GMT',
     'Sun, 06 Nov 1994 08:49:61 GMT', 'Sun, 06 Nov 0000 08:49:37 GMT', 'Sun, 06 Nov 1994 08:49:37 GMT\n',
@@ -78,10 +80,8 @@ def test_anything_else_is_refused(text):
 @given(st.text())
 @settings(max_examples=500)
 def test_no_text_raises_anything_else(text):
-    try:
+    with contextlib.suppress(BadDate):
         parse_http_date(text)
-    except BadDate:
-        pass
 
 
 def test_no_mutation_of_a_date_raises_anything_else():
@@ -93,10 +93,8 @@ def test_no_mutation_of_a_date_raises_anything_else():
         text = list(chance.choice(forms))
         for _edit in range(chance.randint(1, 3)):
             text[chance.randrange(len(text))] = chance.choice(alphabet)
-        try:
+        with contextlib.suppress(BadDate):
             read += isinstance(parse_http_date(''.join(text)), int)
-        except BadDate:
-            pass
     assert 0 < read < 15000
 
 

@@ -22,13 +22,13 @@ HOST_TIME = 1488307191.123
 
 def ntp(middle, radius=0.01, name=None, **more):
     name = name or 'ntp%g.test' % middle
-    return make_source(name, 'ntp', '192.0.2.1:123', offset=middle, low=middle - radius, high=middle + radius, samples=1,
-                       delay=0.01, stratum=2, near=False, _host_time=HOST_TIME, **more)
+    return make_source(name, 'ntp', '192.0.2.1:123', offset=middle, low=middle - radius, high=middle + radius,
+                       samples=1, delay=0.01, stratum=2, near=False, _host_time=HOST_TIME, **more)
 
 
 def https(middle, verified=True, dates=True, name='https://tenant.test/', radius=0.52):
-    return make_source(name, 'https', '192.0.2.2:443', offset=middle, low=middle - radius, high=middle + radius, samples=1,
-                       tls_verified=verified, tls_dates_checked=dates, _host_time=HOST_TIME)
+    return make_source(name, 'https', '192.0.2.2:443', offset=middle, low=middle - radius, high=middle + radius,
+                       samples=1, tls_verified=verified, tls_dates_checked=dates, _host_time=HOST_TIME)
 
 
 def dead(name='dead.test', kind='ntp', silent=True):
@@ -158,7 +158,8 @@ def test_no_minority_makes_a_wrong_verdict(truth, honest_radii, lies, silent, se
 
 
 def test_both_kinds_are_asked_side_by_side(codec, authority):
-    with HttpsServer(dated(), *authority.issue('side'), delay=0.3) as service, NtpServer(honest(), delay=0.15) as server:
+    with HttpsServer(dated(), *authority.issue('side'), delay=0.3) as service, \
+            NtpServer(honest(), delay=0.15) as server:
         began = time.monotonic()
         sources = skew.measure({'ntp_servers': [server.name], 'https_urls': [service.url()], 'ca_path': authority.path,
                                 'timeout': 3}, codec)
@@ -217,7 +218,8 @@ def test_a_clock_that_is_set_during_the_run_is_measured_again(codec, step):
 def test_a_clock_that_is_set_when_no_time_is_left_is_undecided(codec):
     clock = MovingClock((0.45, -300.0))
     with NtpServer(honest(), delay=0.05) as one, NtpServer(lambda *_unused: []) as silent:
-        sources = skew.measure({'ntp_servers': [one.name, silent.name], 'timeout': 0.6}, codec, make_anchor=clock.anchor)
+        sources = skew.measure({'ntp_servers': [one.name, silent.name], 'timeout': 0.6}, codec,
+                               make_anchor=clock.anchor)
     result = skew.conclude(sources, 5)
     assert result['verdict'] == 'undecided'
     assert result['offset'] is None

@@ -36,7 +36,8 @@ def test_whose_clock_it_is(view, said):
     assert reason is None if said is None else said in reason
 
 
-def tree(tmp_path, status='CapEff:\t000001ffffffffff\nCapBnd:\t000001ffffffffff\n', uid_map='0 0 4294967295\n', **files):
+def tree(tmp_path, status='CapEff:\t000001ffffffffff\nCapBnd:\t000001ffffffffff\n', uid_map='0 0 4294967295\n',
+         **files):
     (tmp_path / 'proc' / 'self').mkdir(parents=True)
     (tmp_path / 'proc' / '1').mkdir()
     (tmp_path / 'proc' / 'self' / 'status').write_text('Name:\tx\n' + status)
@@ -149,4 +150,5 @@ def test_no_hardware_clock(tmp_path, monkeypatch):
     (tmp_path / 'dev' / 'rtc0').write_text('')
     assert system_clock.rtc_device(str(tmp_path)) == str(tmp_path / 'dev' / 'rtc0')
     monkeypatch.setattr(system_clock, 'rtc_device', lambda: None)
-    assert system_clock.write_rtc() == {'device': 'none', 'written': False, 'reason': 'This host has no hardware clock.'}
+    assert system_clock.write_rtc() == {'device': 'none', 'written': False,
+                                        'reason': 'This host has no hardware clock.'}
