@@ -328,11 +328,11 @@ class Aem(object):
         if isinstance(reason, TimeoutError) or 'timed out' in text:
             return self._timed_out(url, timeout)
         if isinstance(reason, ssl.SSLError) or 'CERTIFICATE_VERIFY_FAILED' in text or 'certificate' in text.lower():
-            return AemError(
-                'unreachable',
-                'TLS with AEM at {0} failed: {1}. Give ca_path the CA that signed its certificate, or check '
-                'aem_url.'.format(self.url, text),
-            )
+            if 'not yet valid' in text or 'has expired' in text:
+                remedy = "Check this host's clock, and the dates of the certificate"
+            else:
+                remedy = 'Give ca_path the CA that signed its certificate, or check aem_url'
+            return AemError('unreachable', 'TLS with AEM at {0} failed: {1}. {2}.'.format(self.url, text, remedy))
         return AemError(
             'unreachable',
             'AEM at {0} cannot be reached: {1}. Check aem_url, and that AEM runs.'.format(

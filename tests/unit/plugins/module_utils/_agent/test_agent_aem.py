@@ -473,6 +473,47 @@ def test_https_with_a_private_ca(directory, portal):
         assert plain.kind == 'unreachable'
 
 
+@pytest.mark.parametrize('days', [(-20, -10), (10, 20)])
+def test_https_with_a_certificate_whose_dates_do_not_fit_the_clock(directory, portal, days):
+    """What a wrong clock of this host looks like, too."""
+    cert, key = certificate_valid(directory, *days)
+    with testing.running_aem(directory, portal, name='dates', cert=cert, key=key) as author:
+        error = error_of(author.url, ca_path=cert)
+    assert error.kind == 'unreachable'
+    assert "this host's clock" in error.message
+
+
+def certificate_valid(directory, first_day, last_day):
+    """A certificate of localhost's own, valid between two days from now."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, 'localhost')])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now + datetime.timedelta(days=first_day))
+        .not_valid_after(now + datetime.timedelta(days=last_day))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName('localhost')]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    paths = directory / 'dated.pem', directory / 'dated.key'
+    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    paths[1].write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    return str(paths[0]), str(paths[1])
+
+
 def test_proxies_are_for_other_hosts(author, monkeypatch):
     seen = []
 

@@ -165,10 +165,25 @@ def test_a_trailer_with_lines_behind_it_is_none():
     assert not page.read(unescaped + '28.02.2017 18:39:52 - << more of the body<br>').succeeded
 
 
+def test_a_verdict_without_the_rule_before_it_is_none():
+    """As in a body that was not escaped and that the page ends within."""
+    lines = as_test_page(delivered(), 'X').split('</code>')[0]
+    assert not page.read(lines + '28.02.2017 18:39:52 - <p>Replication test <strong>succeeded</strong><br>').succeeded
+    assert not page.read(lines + '<br>Replication test <strong>succeeded</strong><br>').succeeded
+
+
 def test_two_trailers_that_disagree_are_no_success():
     lines = as_test_page(delivered(), 'X').split('</code>')[0]
     assert not page.read(lines + trailer('failed') + trailer('succeeded')).succeeded
     assert not page.read(lines + trailer('succeeded') + trailer('failed')).succeeded
+
+
+@pytest.mark.parametrize('summary, dump', [('200 OK', '401 Unauthorized'), ('401 Unauthorized', '200 OK')])
+def test_a_summary_and_a_conversation_that_disagree_are_no_success(summary, dump):
+    lines = [line.replace('Response: 200 OK', 'Response: ' + summary) for line in delivered()]
+    lines = [line.replace('<< HTTP/1.1 200 OK', '<< HTTP/1.1 ' + dump) for line in lines]
+    read = page.read(as_test_page(lines, 'succeeded'))
+    assert (read.response_code, read.succeeded) == (int(summary[:3]), False)
 
 
 def test_a_page_escaped_as_a_whole_is_read_but_proves_nothing():
@@ -226,6 +241,24 @@ def test_the_status_and_date_come_from_the_head_of_the_last_answer():
     assert (read.response_code, read.response_reason) == (503, 'Service Unavailable')
     assert read.remote_date == 1488513600
     assert [line.kind for line in read.lines[-4:-2]] == [page.BODY, page.BODY]
+
+
+@pytest.mark.parametrize('age, date', [('0', 1488513600), ('00', 1488513600), ('300', None), (' 1', None)])
+def test_the_date_of_an_answer_from_a_cache_does_not_count(age, date):
+    fields = ['<< Age:' + age, '<< Date: Fri, 03 Mar 2017 04:00:00 GMT']
+    for head in (fields, fields[::-1]):
+        assert page.read(body_of('<< HTTP/1.1 200 OK', *head)).remote_date == date
+
+
+def test_the_first_second_of_the_epoch_is_a_date():
+    assert page.read(body_of('<< HTTP/1.1 200 OK', '<< Date: Thu, 01 Jan 1970 00:00:00 GMT')).remote_date == 0
+
+
+@pytest.mark.parametrize('reference', ['&#' + '9' * 10000 + ';', '&#x' + 'f' * 10000, '&amp;#' + '0' * 10000 + '60;'])
+def test_a_character_reference_of_thousands_of_digits_is_text(reference):
+    """Python raises ValueError for it, or converts it in quadratic time."""
+    read = page.read('<code>28.02.2017 18:39:51 - a{0}b<br></code>'.format(reference))
+    assert read.lines[0].message == 'a{0}b'.format(reference.replace('&amp;', '&'))
 
 
 def test_a_new_line_inside_a_message_is_a_space_where_there_are_tags():

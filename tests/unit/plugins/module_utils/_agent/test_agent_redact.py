@@ -17,6 +17,7 @@ PASSWORD = 'pl\u00e4nted "secret" / 1'
         ('>> Authorization: Bearer abcdef0123456789', 'abcdef0123456789'),
         ('adding header: Authorization:Bearer abcdef0123456789', 'abcdef0123456789'),
         ('>> Proxy-Authorization: Basic YWRtaW46YWRtaW4=', 'YWRtaW46YWRtaW4='),
+        ('sent with Bearer abcdef0123456789 again', 'abcdef0123456789'),
         ('authorization: Digest username="a", response="deadbeef"', 'deadbeef'),
         ('<< Set-Cookie: login-token=3529326c; Path=/', '3529326c'),
         ('Cookie: a=b; login-token=3529326c', '3529326c'),
@@ -35,7 +36,7 @@ PASSWORD = 'pl\u00e4nted "secret" / 1'
         ('the password ' + PASSWORD + ' was wrong', 'nted'),
         ('GET /?p=pl%C3%A4nted%20%22secret%22%20%2F%201', 'nted'),
         ('{"p":"pl\u00e4nted \\"secret\\" / 1"}', 'nted'),
-        ('rest of a token: ' + 'aB3' * 30, 'aB3' * 10),
+        ('the rest of it: ' + 'aB3' * 30, 'aB3' * 10),
     ],
 )
 def test_secrets_are_hidden(line, secret):
