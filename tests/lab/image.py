@@ -144,7 +144,7 @@ def _unpack_chronyd(pool, root, folder, work):
     for package in pool.glob('*.deb'):
         run('dpkg-deb', '--extract', package, tree)
     folder.mkdir()
-    loader = next(root.glob('lib64/ld-linux-x86-64.so.2')).resolve()
+    loader = (root / 'lib/x86_64-linux-gnu/ld-linux-x86-64.so.2').resolve()
     places = ':'.join(str(base / place) for base in (tree, root) for place in ('usr/lib/x86_64-linux-gnu', 'lib/x86_64-linux-gnu'))
     shutil.copy2(tree / 'usr/sbin/chronyd', folder / 'chronyd')
     shutil.copy2(loader, folder / 'loader')
@@ -152,6 +152,8 @@ def _unpack_chronyd(pool, root, folder, work):
         found = re.search(r'=> (/\S+)', line)
         if found and 'ld-linux' not in found.group(1):
             shutil.copy2(found.group(1), folder / Path(found.group(1)).name)
+    for late in (root / 'lib/x86_64-linux-gnu').glob('libnss_files.so*'):  # opened when it looks up its user
+        shutil.copy2(late, folder / late.name)
 
 
 def _make_keys(folder):
