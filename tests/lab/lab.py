@@ -11,6 +11,7 @@ if not __package__:  # run as a command
 
 import json
 import os
+import re
 import secrets
 import shutil
 
@@ -92,6 +93,8 @@ class Lab:
         `clock`: None (right), seconds from the right time, '+400d', or a date such as '2017-02-28T18:39:51Z'.
         `base`: a stopped machine, or a copy of its `disk`, to start from instead of the fresh image.
         """
+        if not re.fullmatch('[a-z][a-z0-9-]*', name) or name in self.machines:
+            raise LabError(f'{name!r}: a machine needs a host name that no other machine of the lab has')
         with locked(self.folder / 'lock'):
             index = len(list((self.folder / 'machines').iterdir()))
             network = self.network.add_machine(index)
@@ -118,7 +121,11 @@ class Lab:
         self.services.stop('packages')
 
     def start_brand_portal(self, cert='long', clock_offset=0):
-        """The stand-in of the tenant and of its token server, on 443. `cert`: 'long' (2010 to 2040) or 'short' (90 days)."""
+        """The stand-in of the tenant and of its token server, on 443; one that runs is replaced.
+
+        `cert`: 'long' (2010 to 2040) or 'short' (90 days, as real ones); `clock_offset`: seconds it is ahead of the right time.
+        """
+        self.stop_brand_portal()
         self.services.start_brand_portal(cert, clock_offset)
 
     def stop_brand_portal(self):
