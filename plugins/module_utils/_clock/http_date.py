@@ -67,7 +67,7 @@ def parse_url(url: str) -> Target:
         raise BadOption(f'https_urls: {shown!r} is no https:// URL. Only a TLS connection proves whose Date it is.')
     if parts.username is not None or parts.password is not None:
         raise BadOption(f'https_urls: {shown!r} was given with credentials. A Date needs none; leave them out.')
-    if not host:
+    if not host or ('[' in parts.netloc and ':' not in host):
         raise BadOption(f'https_urls: {shown!r} names no host.')
     text = join(host, PORT if port is None else port)
     path = (parts.path or '/') + ('?' + parts.query if parts.query else '')

@@ -5,6 +5,7 @@
 
 import errno
 import os
+import ssl
 from typing import Any, Dict, Optional
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.interval import Interval
@@ -63,6 +64,10 @@ _ERRORS = {
 
 def words_for(error: BaseException) -> str:
     """A system error as a reason."""
+    if isinstance(error, ssl.SSLError):  # its errno is a number of OpenSSL's
+        if isinstance(error, ssl.SSLEOFError):
+            return _ERRORS[errno.EPIPE]
+        return getattr(error, 'reason', None) or str(error)
     number = getattr(error, 'errno', None)
     if number in _ERRORS:
         return _ERRORS[number]

@@ -96,17 +96,26 @@ class ProcessView(NamedTuple):
     root: bool
 
 
-def may_set_clock(view: Optional[ProcessView] = None) -> Optional[str]:
-    """None when this process may set the clock, else why not and whose clock it is. Tries nothing."""
+def clock_owner(view: Optional[ProcessView] = None) -> Optional[str]:
+    """None when this host has a clock of its own, else whose clock it is. The same for every account; tries nothing."""
     view = process_view() if view is None else view
     if view.user_namespace:
         return ("This host's clock belongs to the machine that runs it: here is a user namespace"
                 f"{_of(view.container)}, and only the first one may set a clock. Correct the clock of that machine.")
-    if view.capabilities is None:
-        return None if view.root else 'Only root may set the clock. Use become.'
-    if not view.capabilities['CapBnd'] >> _CAP_SYS_TIME & 1:
+    if view.capabilities is not None and not view.capabilities['CapBnd'] >> _CAP_SYS_TIME & 1:
         return ("This host's clock belongs to the machine that runs it: CAP_SYS_TIME is not in this host's bounding "
                 f"set{_of(view.container)}. Correct the clock of that machine.")
+    return None
+
+
+def may_set_clock(view: Optional[ProcessView] = None) -> Optional[str]:
+    """None when this process may set the clock, else why not: clock_owner(), or rights it lacks. Tries nothing."""
+    view = process_view() if view is None else view
+    owner = clock_owner(view)
+    if owner:
+        return owner
+    if view.capabilities is None:
+        return None if view.root else 'Only root may set the clock. Use become.'
     if not view.capabilities['CapEff'] >> _CAP_SYS_TIME & 1:
         return 'This user may not set the clock (no CAP_SYS_TIME). Use become.'
     return None

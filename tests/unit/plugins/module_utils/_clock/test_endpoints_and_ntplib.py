@@ -3,7 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Names, ports and addresses as people write them; ntplib from the host or from the controller."""
 
+import errno
 import importlib
+import socket
+import ssl
 import sys
 import types
 
@@ -19,6 +22,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.address
     parse_endpoint,
 )
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption, NtplibMissing
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import words_for
 
 
 @pytest.mark.parametrize('text, host, port', [
@@ -56,6 +60,17 @@ def test_no_text_raises_anything_else(text):
 ])
 def test_near(ip, near):
     assert is_near(Address(2, (ip, 123))) is near
+
+
+@pytest.mark.parametrize('error, words', [
+    (ConnectionRefusedError(errno.ECONNREFUSED, 'x'), 'nothing listens on that port (connection refused)'),
+    (OSError(errno.EPERM, 'x'), "this host's firewall does not let us talk to it (operation not permitted)"),
+    (ssl.SSLEOFError(ssl.SSL_ERROR_EOF, 'EOF occurred'), 'it closed the connection'),
+    (ssl.SSLError(ssl.SSL_ERROR_SSL, 'wrong version number'), 'wrong version number'),  # 1, which is EPERM elsewhere
+    (socket.timeout('timed out'), 'timed out'), (ValueError(), 'ValueError'),
+])
+def test_errors_in_words(error, words):
+    assert words in words_for(error)
 
 
 def test_join():

@@ -153,7 +153,7 @@ BROKEN = {
     'random': (fixed(lambda: os.urandom(3000)), 'no HTTP'),
     'endless line': (fixed(lambda: b'HTTP/1.1 200 OK\r\nX: ' + b'x' * 200000), 'no HTTP'),
     'endless headers': (fixed(lambda: b'HTTP/1.1 200 OK\r\n' + b'X: y\r\n' * 20000), 'no HTTP'),
-    'closes': (fixed(lambda: None), 'no HTTP'),
+    'closes': (fixed(lambda: None), ('no HTTP', 'no answer: ')),
     'silent': (fixed(lambda: b''), 'no answer within the time'),
     'stops half-way': (fixed(lambda: [b'HTTP/1.1 200 OK\r\nDate: ' + date()[:9], 60.0]), 'no answer within the time'),
     'drips': (fixed(lambda: [b'HTTP/1.1 200 OK\r\nDate: ' + date() + b'\r\n'] + [0.2, b'X: y\r\n'] * 100),
@@ -168,7 +168,7 @@ def test_a_broken_service_is_told_and_not_believed(authority, certificate, name)
     with HttpsServer(script, *certificate) as server:
         result, source, _took = ask([server], authority, timeout=0.8)
     assert result['verdict'] == 'unreachable'
-    assert reason in source['reason']
+    assert any(part in source['reason'] for part in ([reason] if isinstance(reason, str) else reason))
     assert 'it could not be asked' not in source['reason'], 'that is for what nobody has thought of'
 
 
