@@ -12,7 +12,6 @@ from __future__ import annotations
 import html
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -46,8 +45,8 @@ def show_failing_test(machine) -> None:
 
 def heal(inventory: Path) -> int:
     environment = dict(os.environ, AEM_USER='admin', AEM_PASSWORD=PASSWORD)
-    playbook = shutil.which('ansible-playbook', path=str(Path(sys.executable).parent))
-    return subprocess.run([playbook, 'fix-bp-jwt.yml', '-i', inventory], cwd=ROOT, env=environment, check=False).returncode
+    command = [str(Path(sys.executable).parent / 'ansible-playbook'), 'fix-bp-jwt.yml', '-i', str(inventory)]
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
 def main() -> int:

@@ -101,6 +101,8 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.interval import Interval
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import default_ntp_servers
 
+from typing import Dict, List
+
 
 class AgentTests(threading.Thread):
     """The agents' tests, begun at once and run beside the measurement; what hinders them becomes `aem`."""
@@ -134,7 +136,7 @@ class AgentTests(threading.Thread):
 
     def sources(self):
         """One source for each tenant: what all its agents' dates allow together."""
-        by_tenant = {}
+        by_tenant = {}  # type: Dict[str, List[Interval]]
         for result in self.tests:
             if result['skew']:
                 by_tenant.setdefault(result['tenant'] or result['agent'], []).append(Interval(**result['skew']))

@@ -120,7 +120,7 @@ def main():
         return module.run_command(command)[1] if module.get_bin_path(command[0]) else ''
 
     host = time_service.Host(run)
-    clock_owner = system_clock.may_set_clock() or ''
+    clock_owner = system_clock.clock_owner() or ''
     module.exit_json(
         changed=False,
         may_set_clock=not clock_owner,

@@ -71,7 +71,7 @@ UNREACHABLE = ('unreachable', 'starting')
 
 
 def decide(
-    health: dict[str, t.Any],
+    health: t.Mapping[str, t.Any],
     time_service: dict[str, t.Any] | None = None,
     fix_at_risk: bool = True,
     accept_unverified: bool = False,

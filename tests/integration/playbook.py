@@ -84,13 +84,13 @@ def play(environment: Environment, inventory: Path, *options: str, cwd: Path = R
                cwd=cwd, **variables)
 
 
-def ask(environment: Environment, inventory: str, host: str, module: str, arguments: dict[str, t.Any],
+def ask(environment: Environment, inventory: str | Path, host: str, module: str, arguments: dict[str, t.Any],
         **extra: t.Any) -> dict[str, t.Any]:
     """Run one module of ours on one host and return what it returned."""
-    command = ['ansible', host, '-i', inventory, '-m', f'aemops.brand_portal.{module}', '-a', json.dumps(arguments),
-               '-e', json.dumps(extra)]
+    command = ['ansible', host, '-i', str(inventory), '-m', f'aemops.brand_portal.{module}', '-e', json.dumps(extra)]
+    command += ['-a', json.dumps(arguments)] if arguments else []
     done = run(environment, command, ANSIBLE_LOAD_CALLBACK_PLUGINS='1', ANSIBLE_STDOUT_CALLBACK='default',
                ANSIBLE_CALLBACK_RESULT_FORMAT='json')
     found = re.search(r'(?:=> |>> )(\{.*\})', done.output, re.DOTALL)
-    assert found, done.output
+    assert found and done.returncode == 0, done.output
     return json.loads(found.group(1))
