@@ -604,13 +604,13 @@ def test_iso_dates(author):
 
 def test_evidence_and_reason_are_without_secrets():
     lines = (
-        '28.02.2017 18:39:51 - Failed to get an access token: client_secret=planted-client-secret, planted-password<br>'
+        '28.02.2017 18:39:51 - Failed to get an access token with client_secret=planted-client-secret, planted-password<br>'
         '28.02.2017 18:39:51 - sent. Response: 401 planted-password<br>'
     )
     with serving(saying(200, ('<h1>Replication test to x</h1><code>' + lines).encode())) as url:
         agent = agents.Agent('a', 'A', True, '', '', '', '')
         result = agent_test.run(aem_http.Aem(url, 'admin', 'planted-password'), [agent], 5, 1)[0]
-    assert result['evidence'].startswith('Failed to get an access token: client_secret=')
+    assert result['evidence'].startswith('Failed to get an access token with client_secret=')
     assert 'planted' not in json.dumps(result)
 
 
