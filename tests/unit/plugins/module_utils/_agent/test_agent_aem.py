@@ -257,9 +257,9 @@ def test_an_agent_that_goes_away_between_list_and_test(author):
     assert (result['succeeded'], result['cause']) == (False, 'no_such_agent')
 
 
-@pytest.mark.parametrize('parallel, least, most', [(1, 2.0, 9.0), (4, 0.5, 1.9), (99, 0.5, 1.9)])
+@pytest.mark.parametrize('parallel, least, most', [(1, 3.2, 20.0), (4, 0.8, 3.0), (99, 0.8, 3.0)])
 def test_parallel_is_a_limit(author, parallel, least, most):
-    author.configure(scenario='ok', delay=0.5)
+    author.configure(scenario='ok', delay=0.8)
     began = time.monotonic()
     results = run(author, parallel=parallel)
     assert all(result['succeeded'] for result in results)
@@ -452,7 +452,7 @@ def test_a_deadline_holds_for_an_answer_that_drips(monkeypatch):
             began = time.monotonic()
             error = error_of(url)
             assert isinstance(error, aem_http.TimedOut)
-            assert time.monotonic() - began < 1.6
+            assert time.monotonic() - began < 2.5
 
 
 # TLS and proxies
@@ -604,7 +604,7 @@ def test_iso_dates(author):
 
 def test_evidence_and_reason_are_without_secrets():
     lines = (
-        '28.02.2017 18:39:51 - Failed to get an access token with client_secret=planted-client-secret, planted-password<br>'
+        '28.02.2017 18:39:51 - Failed to get an access token with client_secret=planted-secret, planted-password<br>'
         '28.02.2017 18:39:51 - sent. Response: 401 planted-password<br>'
     )
     with serving(saying(200, ('<h1>Replication test to x</h1><code>' + lines).encode())) as url:
