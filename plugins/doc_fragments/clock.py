@@ -57,8 +57,9 @@ notes:
     stratum 0 and 16 or above, zero timestamps, timestamps that contradict each other or the round trip, and servers
     whose own uncertainty is 1.5 s or more (root delay / 2 + root dispersion + precision)."
   - "A sample's interval is offset ± (delay / 2 + root distance + precision + age × the host's frequency error); a
-    server's is what all of its samples allow, so that the one with the least delay counts most. Public servers are asked once, and again after 2 s at the
-    earliest and only in doubt; loopback and private addresses up to eight and four times."
+    server's is what all of its samples allow, so that the one with the least delay counts most. Public servers are
+    asked once, and again after 2 s at the earliest and only in doubt; loopback and private addresses up to eight and
+    four times."
   - "HTTPS: a reply proves Date - t_received ≤ offset ≤ Date + 1 - t_sent. It is asked again only in doubt, when
     the service's next second edge falls in the middle of what is left."
   - A clock that is off by months makes certificates look expired or not yet valid. The service is then asked a second

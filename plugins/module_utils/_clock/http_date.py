@@ -14,7 +14,7 @@ import socket
 import ssl
 import time
 import urllib.parse
-from typing import NamedTuple, Optional, Tuple
+from typing import List, NamedTuple, Optional, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.addresses import Endpoint, join, parse_endpoint
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadDate, BadOption, Unusable
@@ -109,8 +109,8 @@ class Question:
     def abort(self) -> None:
         self._connector.abort()
 
-    def run(self) -> Source:
-        """The source, with a reason instead of an interval when it cannot be used. Raises nothing."""
+    def run(self) -> List[Source]:
+        """The one source, with a reason instead of an interval when it cannot be used."""
         try:
             connection = self._connect()
             try:
@@ -122,9 +122,7 @@ class Question:
             self._source['_silent'] = self._anchor.monotonic() >= self._deadline
         except BadOption as error:
             self._source['reason'] = str(error)
-        except Exception as error:  # pylint: disable=broad-except  # a thread's last resort: nobody else would hear it
-            self._source['reason'] = f'it could not be asked: {type(error).__name__}: {error}'
-        return self._source
+        return [self._source]
 
     def _connect(self) -> Connection:
         proxy = proxy_for(self._target.endpoint.host)

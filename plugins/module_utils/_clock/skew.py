@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How wrong is this host's clock? Measure (ask everybody at once) and conclude (believe those who deserve it)."""
 
+import contextlib
 import math
 import queue
 import threading
@@ -25,6 +26,9 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.words i
 _SHORTEST_RUN = 0.3
 _MOST_RUNS = 3  # strangers' servers are not to pay for a clock that is set all the time
 _TICK = 0.05
+_MARGIN = 0.1
+
+_NO_ANSWER = 'no answer within the time'
 
 # So many NTP servers that agree prove each other (with three, one may lie).
 _ENOUGH_SERVERS = 3
@@ -53,13 +57,13 @@ def measure_on_anchor(options: Mapping[str, Any], codec: Any, wanted_width: floa
     """
     plan = plan_for(options)
     anchor = make_anchor()
-    deadline = anchor.monotonic() + plan.timeout
+    end = anchor.monotonic() + plan.timeout
     barred: Set[Address] = set()
     for run in range(1, _MOST_RUNS + 1):
-        sources, shift = _run(plan, codec, wanted_width, anchor, deadline, barred, run < _MOST_RUNS)
+        sources, shift = _run(plan, codec, wanted_width, anchor, end, barred, run < _MOST_RUNS)
         if not shift:
             break
-        if run == _MOST_RUNS or deadline - anchor.monotonic() < _SHORTEST_RUN:
+        if run == _MOST_RUNS or end - anchor.monotonic() < _SHORTEST_RUN:
             for source in sources:
                 source['_clock_moved'] = shift
             break
@@ -70,72 +74,81 @@ def measure_on_anchor(options: Mapping[str, Any], codec: Any, wanted_width: floa
     return Measurement(sources, anchor)
 
 
-def _run(plan: Plan, codec: Any, wanted_width: float, anchor: Anchor, deadline: float, barred: Set[Address],
+class _Part(NamedTuple):
+    """A piece of the measurement that runs in a thread of its own."""
+
+    run: Callable[[], List[Source]]
+    abort: Callable[[], None]
+    absent: List[Source]  # what is told when it does not come back
+
+
+def _run(plan: Plan, codec: Any, wanted_width: float, anchor: Anchor, end: float, barred: Set[Address],
          may_run_again: bool) -> Tuple[List[Source], float]:
     """(sources, seconds by which the host's clock was set meanwhile): one try at everything."""
-    results: queue.Queue = queue.Queue()
-    cancelled = threading.Event()
-    missing: Dict[int, List[Source]] = {}  # what is told of a part that does not come back
-    questions = []
-    parts: List[Callable[[], List[Source]]] = []
-    if plan.servers and codec is None:
-        results.put((None, [make_source(text, 'ntp', reason='ntplib is neither on this host nor was it carried here')
-                            for text, _endpoint in plan.servers]))
-    elif plan.servers:
-        query = ntp.Query(plan.servers, codec, anchor, deadline, plan.max_skew, barred, cancelled.is_set)
-        missing[len(parts)] = [make_source(text, 'ntp', _silent=True, reason='no answer within the time')
-                               for text, _endpoint in plan.servers]
-        parts.append(query.run)
-    told: Dict[Endpoint, str] = {}
-    for target in plan.targets:
-        if target.endpoint in told:
-            results.put((None, [make_source(target.url, 'https',
-                                            reason=f'the same service as {told[target.endpoint]}: asked once')]))
-            continue
-        told[target.endpoint] = target.url
-        question = http_date.Question(target, plan.trust, anchor, deadline, plan.max_skew, wanted_width)
-        questions.append(question)
-        missing[len(parts)] = [make_source(target.url, 'https', _silent=True, reason='no answer within the time')]
-        parts.append(_alone(question))
-    for number, part in enumerate(parts):
-        _start(number, part, results)
-
+    # The parts end a little before the time is up, and are waited for a little longer: they have more to tell than
+    # "no answer", and on a busy host a thread may be late.
+    margin = min(_MARGIN, plan.timeout / 20)
     sources: List[Source] = []
+    results: 'queue.Queue[Tuple[int, List[Source]]]' = queue.Queue()
+    waiting = dict(enumerate(_servers(plan, codec, anchor, end - margin, barred)
+                             + _services(plan, wanted_width, anchor, end - margin)))
+    for number, part in waiting.items():
+        _start(number, part, results)
     shift = 0.0
-    while missing or not results.empty():
-        # A little after the deadline: the parts keep it themselves, and have more to tell than "missing".
-        left = deadline + _TICK - anchor.monotonic()
-        try:
-            number, come = results.get(timeout=max(0.0, min(_TICK, left)))
+    while waiting and anchor.monotonic() < end + margin:
+        with contextlib.suppress(queue.Empty):
+            number, come = results.get(timeout=max(0.0, min(_TICK, end + margin - anchor.monotonic())))
             sources += come
-            missing.pop(number, None)
-        except queue.Empty:
-            if left <= 0:
-                break
+            del waiting[number]
         shift = shift or anchor.moved()
-        if shift and may_run_again and deadline - anchor.monotonic() >= _SHORTEST_RUN:
+        if shift and may_run_again and end - anchor.monotonic() >= _SHORTEST_RUN:
             break
     shift = shift or anchor.moved()
-    cancelled.set()
-    if missing:
-        for question in questions:
-            question.abort()
-    for number in sorted(missing):
-        sources += missing[number]
+    for part in waiting.values():
+        part.abort()
+        sources += part.absent
     order = {text: i for i, text in enumerate([t for t, _e in plan.servers] + [t.url for t in plan.targets])}
     return sorted(sources, key=lambda source: order[source['source']]), shift
 
 
-def _alone(question: http_date.Question) -> Callable[[], List[Source]]:
-    return lambda: [question.run()]
+def _servers(plan: Plan, codec: Any, anchor: Anchor, deadline: float, barred: Set[Address]) -> List[_Part]:
+    """All NTP servers are one part: they share a loop."""
+    def absent(reason: str, silent: bool) -> List[Source]:
+        return [make_source(text, 'ntp', reason=reason, _silent=silent) for text, _endpoint in plan.servers]
+    if not plan.servers:
+        return []
+    if codec is None:
+        told = absent('ntplib is neither on this host nor was it carried here', False)
+        return [_Part(lambda: told, lambda: None, told)]
+    cancelled = threading.Event()
+    query = ntp.Query(plan.servers, codec, anchor, deadline, plan.max_skew, barred, cancelled.is_set)
+    return [_Part(query.run, cancelled.set, absent(_NO_ANSWER, True))]
 
 
-def _start(number: int, part: Callable[[], List[Source]], results: 'queue.Queue') -> None:
+def _services(plan: Plan, wanted_width: float, anchor: Anchor, deadline: float) -> List[_Part]:
+    """Each https service is a part; two URLs of one service ask it once."""
+    parts: Dict[Endpoint, _Part] = {}
+    twins: List[Source] = []
+    for target in plan.targets:
+        if target.endpoint in parts:
+            first = parts[target.endpoint].absent[0]['source']
+            twins.append(make_source(target.url, 'https', reason=f'the same service as {first}: asked once'))
+            continue
+        question = http_date.Question(target, plan.trust, anchor, deadline, plan.max_skew, wanted_width)
+        parts[target.endpoint] = _Part(question.run, question.abort,
+                                       [make_source(target.url, 'https', reason=_NO_ANSWER, _silent=True)])
+    return list(parts.values()) + ([_Part(lambda: twins, lambda: None, twins)] if twins else [])
+
+
+def _start(number: int, part: _Part, results: 'queue.Queue[Tuple[int, List[Source]]]') -> None:
     def work() -> None:
-        results.put((number, part()))
-    thread = threading.Thread(target=work, daemon=True)
+        try:
+            results.put((number, part.run()))
+        except Exception as error:  # pylint: disable=broad-except  # the last resort: nobody else would hear of it
+            results.put((number, [dict(source, reason=f'it could not be asked ({type(error).__name__}: {error})')
+                                  for source in part.absent]))
     try:
-        thread.start()
+        threading.Thread(target=work, daemon=True).start()
     except RuntimeError:  # no more threads: one after the other, still within the deadline
         work()
 

@@ -136,7 +136,7 @@ class HttpsServer:
         self._listener.listen(20)
         self._listener.settimeout(0.05)
         self.port = self._listener.getsockname()[1]
-        self.connections = 0
+        self.connections = self.open = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -161,6 +161,14 @@ class HttpsServer:
             self.connections += 1
             threading.Thread(target=self._serve, args=(plain,), daemon=True).start()
 
+    @contextlib.contextmanager
+    def _counted(self):
+        self.open += 1
+        try:
+            yield
+        finally:
+            self.open -= 1
+
     def _serve(self, plain):
         with contextlib.suppress(OSError, ValueError):
             plain.settimeout(10)
@@ -169,7 +177,7 @@ class HttpsServer:
             except (OSError, ValueError):
                 plain.close()
                 return
-            with contextlib.closing(connection):
+            with contextlib.closing(connection), self._counted():
                 number, held = 0, b''
                 while not self._stop.is_set():
                     while b'\r\n\r\n' not in held:

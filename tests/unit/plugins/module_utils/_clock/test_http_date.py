@@ -172,6 +172,14 @@ def test_a_broken_service_is_told_and_not_believed(authority, certificate, name)
     assert 'it could not be asked' not in source['reason'], 'that is for what nobody has thought of'
 
 
+@pytest.mark.parametrize('name', ['drips', 'continues for ever'])
+def test_a_service_that_never_ends_is_hung_up_on(authority, certificate, name):
+    with HttpsServer(BROKEN[name][0], *certificate) as server:
+        ask([server], authority, timeout=0.5)
+        time.sleep(0.5)
+        assert server.open == 0
+
+
 def test_a_service_whose_clock_moves_is_not_believed(authority, certificate):
     def script(number, head):
         return dated(3.0 * number)(number, head)

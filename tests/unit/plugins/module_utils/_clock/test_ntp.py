@@ -320,7 +320,7 @@ def test_a_silent_server_is_waited_for_until_the_deadline_while_it_could_matter(
     with NtpServer(honest()) as one, NtpServer(honest()) as two, NtpServer(lambda *_unused: []) as silent:
         result, took = ask(codec, [one, two, silent], timeout=1.5)
     assert result['verdict'] == 'skewed'
-    assert 1.45 < took < 1.65
+    assert 1.4 < took < 1.65
     assert len(silent.requests) >= 10
 
 
@@ -388,8 +388,12 @@ def test_a_near_server_that_answers_one_request_only_is_not_pestered(codec, monk
     with NtpServer(limited) as server:
         result, took = ask(codec, [server], timeout=3)
         assert len(server.requests) == 2
-    assert result['verdict'] == 'skewed'
-    assert took < 0.8
+        assert result['verdict'] == 'skewed'
+        assert took < 0.8
+        with NtpServer(lambda *_unused: []) as silent:
+            server.requests.clear()
+            ask(codec, [server, silent], timeout=1.6)
+        assert len(server.requests) == 2, 'nor while another one is waited for'
 
 
 def test_the_host_clock_does_not_matter(codec):
