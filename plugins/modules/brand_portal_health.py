@@ -93,15 +93,14 @@ import threading
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import aem as aem_http, agents, test
+from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import aem as aem_http
+from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import agents, test
 from ansible_collections.aemops.brand_portal.plugins.module_utils._agent.arguments import AEM_OPTIONS, complaint
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import ntplib_loader, skew
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.arguments import SKEW_OPTIONS, plan_for
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import ClockError
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.interval import Interval
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import default_ntp_servers
-
-from typing import Dict, List
 
 
 class AgentTests(threading.Thread):

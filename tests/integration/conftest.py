@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 
 import pytest
+
 from lab import Lab
 from lab.host import LabError
 

@@ -58,7 +58,7 @@ class Run:
 
     def row(self, host: str) -> str:
         """The host's line of the table at the end."""
-        rows = re.findall(rf'^\s*-? ?[\'"]?({re.escape(host)}  .*)$', self.output, re.MULTILINE)
+        rows = re.findall(rf'^\s+"({re.escape(host)}  [^"]*)"', self.output, re.MULTILINE)
         assert rows, f'no row for {host} in\n{self.output}'
         return rows[-1]
 

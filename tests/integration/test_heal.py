@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 
 import pytest
+
 from lab.fingerprint import changes
 
 from . import playbook

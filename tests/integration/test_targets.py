@@ -13,6 +13,7 @@ import subprocess
 import sys
 
 import pytest
+
 from standins import testing
 
 from . import playbook
