@@ -18,48 +18,10 @@ from lab.fingerprint import changes
 
 from . import playbook
 from .conftest import PASSWORD
+from .patient import Patient
 
 WRONG = '2017-02-28T18:39:51Z'
 NEAR = 0.05  # seconds: what a healed clock may be off
-
-
-class Patient:
-    """A machine, and how the playbook is run on it."""
-
-    def __init__(self, lab, name, clock, environment, **aem):
-        self.lab = lab
-        self.environment = environment
-        self.machine = lab.machine(name, clock=clock).wait_ready()
-        self.machine.deploy_aem(password=PASSWORD, **aem)
-
-    def inventory(self, user='deploy', **variables):
-        """Of this machine alone, with its NTP server unless `variables` say otherwise."""
-        common = {'fix_bp_jwt_ntp_servers': [self.lab.network.host], **variables}
-        return self.lab.inventory(user=user, common=common)
-
-    def play(self, *options, user='deploy', password=PASSWORD, cwd=playbook.ROOT, **variables):
-        inventory = self.inventory(user, **variables)
-        run = playbook.play(self.environment, inventory, '--limit', self.machine.name, *options, cwd=cwd,
-                            AEM_USER='admin', AEM_PASSWORD=password)
-        assert PASSWORD not in run.output
-        return run
-
-    def test_page(self, agent):
-        """The test page of an agent as a browser gets it."""
-        agent_name = f'mp_replication_agent{agent}_default_{self.lab.tenant}'
-        program = ('import base64, sys, urllib.request as u; '
-                   'q = u.Request(sys.argv[1]); '
-                   'q.add_header("Authorization", "Basic " + base64.b64encode(sys.stdin.buffer.read()).decode()); '
-                   'print(u.urlopen(q).read().decode())')
-        url = f'http://localhost:4502/etc/replication/agents.author/{agent_name}.test.html'
-        return self.machine.ssh(f"python3 -c '{program}' {url}", input=f'admin:{PASSWORD}').stdout
-
-    def assert_unchanged_by(self, *options, **settings):
-        """Run the playbook and show that the machine is the same as before."""
-        before = self.machine.fingerprint()
-        run = self.play(*options, **settings)
-        assert changes(before, self.machine.fingerprint()) == []
-        return run
 
 
 @pytest.fixture(scope='module')
