@@ -16,6 +16,8 @@ attributes:
   platform:
     description: The operating systems that can be operated against.
     platforms: posix
+    support: full
+    support: full
 """
 
     # For modules that change nothing whatever the mode.

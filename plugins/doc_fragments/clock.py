@@ -48,12 +48,16 @@ options:
         the result verified.
     type: bool
     default: true
+  _ntplib:
+    description:
+      - Not for users. The action plugin puts the controller's C(ntplib) here, so that none has to be on the host.
+    type: str
 notes:
   - Needs C(ntplib) on the controller only; it is carried to the host. A host that has its own uses that.
   - Nothing depends on the host's locale, time zone or C(/etc/services), and the host's clock may stand anywhere
     between 1970 and 2106.
   - "NTP: every reply must carry the random 64 bits of its request. Rejected, with the reason in
-    RV(skew.sources[].reason), are other modes than 4, kiss codes (such a server is asked no more), leap indicator 3,
+    C(skew.sources[].reason), are other modes than 4, kiss codes (such a server is asked no more), leap indicator 3,
     stratum 0 and 16 or above, zero timestamps, timestamps that contradict each other or the round trip, and servers
     whose own uncertainty is 1.5 s or more (root delay / 2 + root dispersion + precision)."
   - "A sample's interval is offset ± (delay / 2 + root distance + precision + age × the host's frequency error); a
@@ -64,7 +68,7 @@ notes:
     the service's next second edge falls in the middle of what is left."
   - A clock that is off by months makes certificates look expired or not yet valid. The service is then asked a second
     time without the certificates' dates (chain and host name are still verified), and the C(Date) has to lie within
-    the certificate's validity. RV(skew.tls_dates_checked) is then V(false).
+    the certificate's validity. C(skew.tls_dates_checked) is then V(false).
 seealso:
   - name: RFC 5905, Network Time Protocol Version 4
     description: Packet, checks and selection.

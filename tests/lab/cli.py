@@ -31,7 +31,7 @@ def up(options):
             lab.start_brand_portal(options.brand_portal)
         machines = []
         for wanted in options.machine:
-            name, _, clock = wanted.partition('=')
+            name, _equals, clock = wanted.partition('=')
             machines.append(lab.machine(name, clock or None))
         for machine in machines:
             machine.wait_ready()

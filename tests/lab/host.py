@@ -152,4 +152,4 @@ class Process:
         self.record.unlink(missing_ok=True)
 
 
-CHILDREN = {}  # our own children, so that their ends are collected
+CHILDREN: dict[int, subprocess.Popen] = {}  # our own children, so that their ends are collected

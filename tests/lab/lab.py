@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """A lab: machines with wrong clocks on a network of their own, with NTP, packages and Brand Portal beside them."""
 
 import sys

@@ -159,6 +159,7 @@ class Machine:
                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
         seen = []
         with talk:
+            assert talk.stdin and talk.stdout
             for _sample in range(samples + 1):  # the first one waits for Python to start
                 before = time.time()
                 talk.stdin.write('\n')

@@ -54,9 +54,10 @@ def leftovers(lab):
     """What a lab that is down must not have left."""
     network = lab.network
     ends = time.monotonic() + 5  # a killed kernel gives its memory back for a moment
-    while time.monotonic() < ends and subprocess.run(['pgrep', '-f', f'{lab.folder}/'], stdout=subprocess.PIPE).stdout:
+    while time.monotonic() < ends and subprocess.run(['pgrep', '-f', f'{lab.folder}/'], stdout=subprocess.PIPE, check=False).stdout:
         time.sleep(0.1)
-    found = subprocess.run(['pgrep', '-af', f'{lab.folder}/'], stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    found = subprocess.run(['pgrep', '-af', f'{lab.folder}/'], stdout=subprocess.PIPE, text=True,
+                           check=False).stdout.splitlines()
     places = [lab.folder, Path('/run/netns', network.namespace), Path('/sys/class/net', network.uplink)]
     return found + [str(place) for place in places if place.exists()]
 
@@ -151,6 +152,7 @@ def test_a_lab_ends_with_its_owner():
     program = 'import time; from lab import Lab; lab = Lab.create(); lab.machine("one"); print(lab.id, flush=True); time.sleep(600)'
     owner = subprocess.Popen([sys.executable, '-c', program], cwd=TESTS, stdout=subprocess.PIPE, text=True,
                              env=dict(os.environ, PYTHONPATH=str(TESTS)))
+    assert owner.stdout
     lab = Lab.load(owner.stdout.readline().strip())
     owner.kill()
     owner.communicate()

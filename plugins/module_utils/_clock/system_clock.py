@@ -183,7 +183,9 @@ def write_rtc(device: Optional[str] = None) -> Dict[str, object]:
     if command is None:
         return {'device': device, 'written': False, 'reason': 'hwclock is not installed (package util-linux).'}
     try:
-        done = subprocess.run([command, '--systohc'], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        # AnsibleModule.run_command knows no time-out, and a hardware clock may hang.
+        done = subprocess.run([command, '--systohc'],  # pylint: disable=ansible-bad-function
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, timeout=20, check=False)
     except (OSError, subprocess.SubprocessError) as error:
         return {'device': device, 'written': False, 'reason': f'hwclock --systohc failed: {error}'}
