@@ -99,7 +99,6 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._agent.argumen
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import ntplib_loader, skew
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.arguments import SKEW_OPTIONS, plan_for
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import ClockError
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.interval import Interval
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import default_ntp_servers
 
 
@@ -134,18 +133,8 @@ class AgentTests(threading.Thread):
             self.aem = {'state': error.kind, 'message': error.message}
 
     def sources(self):
-        """One source for each tenant: what all its agents' dates allow together."""
-        by_tenant = {}  # type: Dict[str, List[Interval]]
-        for result in self.tests:
-            if result['skew']:
-                by_tenant.setdefault(result['tenant'] or result['agent'], []).append(Interval(**result['skew']))
-        return [skew.agent_source(tenant, *_common(intervals)) for tenant, intervals in by_tenant.items()]
-
-
-def _common(intervals):
-    """What all intervals allow; what any allows where they contradict each other."""
-    lows, highs = zip(*intervals)
-    return (max(lows), min(highs)) if max(lows) <= min(highs) else (min(lows), max(highs))
+        """The two dates of the tests, a source for each tenant."""
+        return [skew.agent_source(tenant, *bounds) for tenant, bounds in test.skew_by_tenant(self.tests).items()]
 
 
 def main():

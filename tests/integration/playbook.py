@@ -33,7 +33,7 @@ class CannotRun(Exception):
 
 def environment(name: str) -> Environment:
     done = subprocess.run([sys.executable, ROOT / 'tests/tools/environment.py', name],
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+                          capture_output=True, text=True, check=False)
     if done.returncode:
         raise CannotRun(done.stderr.strip())
     return Environment(name, Path(done.stdout.strip()))
