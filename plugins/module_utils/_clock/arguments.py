@@ -44,7 +44,7 @@ def plan_for(options: Mapping[str, Any]) -> Plan:
     targets = [http_date.parse_url(str(url)) for url in _unique(options.get('https_urls'))]
     servers = [(str(text), parse_endpoint(str(text), ntp.PORT, 'ntp_servers'))
                for text in _unique(options.get('ntp_servers'))]
-    if targets:
+    if targets and trust.ca_path:
         context_for(trust)  # a ca_path that cannot be loaded is found before anything is sent
     return Plan(servers, targets, max_skew, timeout, trust)
 

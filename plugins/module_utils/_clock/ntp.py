@@ -124,29 +124,31 @@ class Query:
         self._unresolved: Set[Endpoint] = set(self._names)
         self._peers: List[Peer] = []
         self._told: List[Source] = []  # sources that never became a peer
-        self._selector = selectors.DefaultSelector()
         self._started = self._clock()
 
     def run(self) -> List[Source]:
         resolver = Resolver(socket.SOCK_DGRAM)
-        try:
-            for endpoint in self._names:
-                resolver.ask(endpoint)
-            while not self._cancelled():
-                for resolved in resolver.answers():
-                    self._admit(resolved)
-                now = self._clock()
-                if now >= self._deadline:
-                    break
-                self._send_due(now)
-                if self._enough(self._clock()):
-                    break
-                self._receive(self._pause(self._clock()))
-            return self._tell()
-        finally:
-            for peer in self._peers:
-                self._close(peer)
-            self._selector.close()
+        with selectors.DefaultSelector() as self._selector:
+            try:
+                return self._loop(resolver)
+            finally:
+                for peer in self._peers:
+                    self._close(peer)
+
+    def _loop(self, resolver: Resolver) -> List[Source]:
+        for endpoint in self._names:
+            resolver.ask(endpoint)
+        while not self._cancelled():
+            for resolved in resolver.answers():
+                self._admit(resolved)
+            now = self._clock()
+            if now >= self._deadline:
+                break
+            self._send_due(now)
+            if self._enough(self._clock()):
+                break
+            self._receive(self._pause(self._clock()))
+        return self._tell()
 
     def _admit(self, resolved: Resolved) -> None:
         """Open a socket for each address of a name that has been resolved."""

@@ -100,7 +100,7 @@ def proxy_for(host: str) -> Optional[Proxy]:
         if parts.scheme != 'http' or not parts.hostname:
             raise Unusable(f'the proxy that the environment names is of the kind {parts.scheme}://; '
                            'only http:// proxies can be used')
-        endpoint = parse_endpoint(join(parts.hostname, parts.port or 3128), 3128, 'HTTPS_PROXY')
+        endpoint = parse_endpoint(join(parts.hostname, parts.port or 80), 80, 'HTTPS_PROXY')
         authorization = None
         if parts.username is not None:
             pair = urllib.parse.unquote(parts.username) + ':' + urllib.parse.unquote(parts.password or '')

@@ -256,3 +256,13 @@ def test_one_step_of_a_slewing_daemon_widens_the_interval():
     anchor = Anchor(wall=lambda: now[0], monotonic=lambda: now[0], raw=lambda: next(raw))
     now[0] = 110.005
     assert anchor.drift_rate() == pytest.approx(0.0005)
+
+
+def test_a_part_that_fails_as_nobody_has_thought_of_is_a_reason_not_an_error(codec, monkeypatch):
+    def fails(*_unused):
+        raise MemoryError('no room')
+    monkeypatch.setattr(skew.ntp.selectors, 'DefaultSelector', fails)
+    began = time.monotonic()
+    sources = skew.measure({'ntp_servers': ['127.0.0.1:9'], 'timeout': 3}, codec)
+    assert time.monotonic() - began < 0.5
+    assert sources[0]['reason'] == 'it could not be asked (MemoryError: no room)'
