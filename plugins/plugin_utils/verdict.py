@@ -67,6 +67,14 @@ CLOCK_IS_RIGHT_BY_NOW = (
     "if not, look at the validity of the integration's certificate and JWT in AEM's and Adobe's consoles"
 )
 
+# AEM's own words speak of the modules' options; these are the role's.
+OPTIONS_TO_CORRECT = {
+    'unauthorized': 'fix_bp_jwt_aem_user and fix_bp_jwt_aem_password',
+    'unknown_agent': 'fix_bp_jwt_agents',
+    'no_agents': 'fix_bp_jwt_agents',
+    'not_aem': 'fix_bp_jwt_aem_url',
+}
+
 UNREACHABLE = ('unreachable', 'starting')
 
 
@@ -159,7 +167,7 @@ def _summary(
         parts += [f'{source["source"]}: {source["reason"]}' for source in skew['sources'] if source['reason']]
     if state == 'cannot_set_clock' and time_service:
         parts.append(time_service['clock_owner'])
-    if aem['state'] != 'ok':
+    if aem['state'] in UNREACHABLE:
         parts.append(aem['message'])
     if failing:
         parts.append(f'{failing[0]["agent"]}: {failing[0]["evidence"]}')
@@ -174,7 +182,7 @@ def _next_step(state: str, rule: State, failing: list[dict[str, t.Any]], aem: di
         return next((test['advice'] for test in failing if test['clock_related'] == 'no'),
                     failing[0]['advice'] if failing else '')
     if state == 'not_testable':
-        return aem.get('next_step') or aem['message']
+        return f'{aem["message"].rstrip(".")} (in this role: {OPTIONS_TO_CORRECT.get(aem["state"], "fix_bp_jwt_aem_url")})'
     if state == 'no_reference':
         return f'{rule.next_step}; a repair on unverified references needs fix_bp_jwt_accept_unverified=true'
     return rule.next_step
