@@ -431,6 +431,7 @@ ROWS = [
     _fine("ok", "The agent delivers its test."),
     _expired("jwt_expired", "KA-10565: IMS finds the JWT's exp in its past."),
     _refusal("token_expired", "invalid_token", "The token has expired", "likely"),
+    _refusal("jwt_not_yet_valid", "invalid_token", "The JWT is not yet valid", "likely"),
     _failure(
         "certificate_not_yet_valid", "TLS fails: for AEM's clock the certificates are not valid yet.",
         unreachable(_NOT_YET), None, clock="likely",
@@ -463,6 +464,7 @@ ROWS = [
     _refusal("invalid_client", "invalid_client", "invalid client_id parameter"),
     _refusal("invalid_signature", "invalid_signature", "The signature of the JWT is invalid"),
     _refusal("invalid_scope", "invalid_scope", "Invalid metascope."),
+    _refusal("invalid_jti", "invalid_jti", "The jti claim is required and must not have been used before"),
     _refusal("bad_request", "bad_request", "The request could not be understood"),
     _failure(
         "client_not_allowed", "A legacy gateway application that is not allowed any more.",
