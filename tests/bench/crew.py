@@ -1,0 +1,86 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Many rounds at a time, and their figures as tables: what all benches share."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from wan import FORK, Network
+
+
+def rounds(count: int, workers: int, servers: int, work: Callable[[Network, int], list[Any]]) -> list[Any]:
+    """What `work(network, number)` makes of each round, in any order; each worker is a process with its own network.
+
+    Most of a measurement is waiting, so there may be several workers a core; too many and they wait for each other.
+    """
+    numbers, results = FORK.Value('i', 0), FORK.SimpleQueue()
+
+    def run(block: int) -> None:
+        try:
+            with Network(block, servers) as network:
+                while True:
+                    with numbers.get_lock():
+                        number = numbers.value
+                        numbers.value += 1
+                    if number >= count:
+                        break
+                    results.put(work(network, number))
+        except BaseException:  # also what pytest or a reader would never see: the parent tells it
+            results.put(traceback.format_exc())
+    crew = [FORK.Process(target=run, args=(block,)) for block in range(1, workers + 1)]
+    for process in crew:
+        process.start()
+    done: list[Any] = []
+    try:
+        for number in range(count):
+            come = results.get()
+            if isinstance(come, str):
+                raise RuntimeError(come)
+            done += come
+            progress(number + 1, count)
+    finally:
+        for process in crew:
+            process.terminate()
+            process.join()
+    return done
+
+
+def progress(done: int, of: int) -> None:
+    """A line that overwrites itself, for who watches."""
+    if sys.stderr.isatty():
+        print(f'\r{done} of {of}', end='\n' if done == of else '', file=sys.stderr, flush=True)
+
+
+def quantile(values: Iterable[float], share: float) -> float:
+    """The smallest value that is exceeded by no more than the rest: 0.5 is the median. NaN of nothing."""
+    ranked = sorted(values)
+    return ranked[min(len(ranked) - 1, max(0, math.ceil(share * len(ranked)) - 1))] if ranked else math.nan
+
+
+def ms(seconds: float) -> str:
+    """Seconds as milliseconds with three figures."""
+    if math.isnan(seconds):
+        return '-'
+    milliseconds = seconds * 1e3
+    return f'{milliseconds:.0f}' if milliseconds >= 100 else f'{milliseconds:.3g}'
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Markdown."""
+    lines = [head, ['---'] * len(head), *rows]
+    return '\n'.join('| ' + ' | '.join(str(cell) for cell in line) + ' |' for line in lines) + '\n'
+
+
+def heading(text: str) -> None:
+    """What follows, with the load of the machine it was measured on."""
+    load = ' '.join(f'{value:.1f}' for value in os.getloadavg())
+    print(f'\n### {text}\n\n{time.strftime("%Y-%m-%d", time.gmtime())}, Python {sys.version.split()[0]}, '
+          f'{os.cpu_count()} cores, load {load}\n', flush=True)
