@@ -1,0 +1,66 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Choosing agents with JMESPath: what comes out, and what is told of an expression that does not fit."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip('ansible')
+
+from ansible.errors import AnsibleFilterError  # noqa: E402
+
+from ansible_collections.aemops.brand_portal.plugins.filter import agent_query as module  # noqa: E402
+
+
+class TaggedStr(str):
+    """As Ansible's own kinds of str: JMESPath does not know them for strings."""
+
+
+AGENTS = [
+    {'name': TaggedStr('one'), 'title': TaggedStr('acme DAM 1'), 'enabled': True, 'brand_portal': True, 'queue': None},
+    {'name': TaggedStr('two'), 'title': TaggedStr('acme DAM 2'), 'enabled': False, 'brand_portal': True, 'queue': None},
+    {'name': TaggedStr('publish'), 'title': TaggedStr('Publish'), 'enabled': True, 'brand_portal': False, 'queue': None},
+]
+
+
+@pytest.mark.parametrize(('expression', 'names'), [
+    (module.EXAMPLE, ['one']),
+    ('[].name', ['one', 'two', 'publish']),
+    ('reverse([?brand_portal].name)', ['two', 'one']),
+    (TaggedStr("[?starts_with(name, 'pub')].name"), ['publish']),
+])
+def test_what_it_chooses(expression, names):
+    chosen = module.agent_query(AGENTS, expression)
+    assert chosen == names
+    assert all(type(name) is str for name in chosen)
+
+
+@pytest.mark.parametrize(('expression', 'why'), [
+    ('[?enabled', 'is no valid JMESPath'),
+    ('[?frobnicate(title)].name', 'frobnicate'),
+    ("[?contains(enabled, 'x')].name", 'contains()'),
+    ('', 'is no valid JMESPath'),
+    ('length(@)', 'gives no list of names, but 3'),
+    ('[0].name', "gives no list of names, but 'one'"),
+    ('[].enabled', 'gives no list of names'),
+    ('[].{n: name}', 'gives no list of names'),
+    ('nothing', 'gives no list of names, but None'),
+    ("[?title == 'absent'].name", 'chooses none of the agents that AEM has (one, two, publish)'),
+])
+def test_what_it_refuses(expression, why):
+    with pytest.raises(AnsibleFilterError) as error:
+        module.agent_query(AGENTS, expression)
+    said = str(error.value)
+    assert why in said
+    assert 'fix_bp_jwt_agent_query' in said
+    assert f'The expression is: {expression}.' in said
+    assert 'Correct it, as in' in said
+
+
+def test_without_jmespath_it_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(module, 'jmespath', None)
+    with pytest.raises(AnsibleFilterError, match='Python package jmespath on the controller.*pip install'):
+        module.agent_query(AGENTS, '[].name')
