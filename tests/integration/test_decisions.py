@@ -1,0 +1,333 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every row of the decision table, end to end on real machines; `jwt_expired` and a silent network are in test_heal.py.
+
+`well` has a right clock, and nothing that is found there may change it. `ill` is two days behind; first it is shown
+to those who must leave it alone, then it is repaired, and set wrong again for the next row.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+
+from ansible_collections.aemops.brand_portal.plugins.filter.jwt_verdict import jwt_verdict
+from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import causes
+from lab.fingerprint import changes
+from standins import agents, scenarios, testing
+
+from . import playbook
+from .conftest import PASSWORD
+from .patient import Patient
+
+DAYS = 2 * 86400
+NEAR = 0.05  # seconds: what a healed clock may be off
+# A failing test would be tried again and again; the causes here do not go away by waiting.
+ONCE = {'fix_bp_jwt_prove_retries': 1, 'fix_bp_jwt_prove_delay': 0}
+
+
+@pytest.fixture(scope='module')
+def well(lab, newest):
+    return Patient(lab, 'well', None, newest)
+
+
+@pytest.fixture(scope='module')
+def ill(lab, newest):
+    return Patient(lab, 'ill', -DAYS, newest)
+
+
+@pytest.fixture(autouse=True)
+def real_aem(request):
+    """Before each test AEM does what a real one does."""
+    for name in {'well', 'ill'} & set(request.fixturenames):
+        let_aem_be_real(request.getfixturevalue(name))
+
+
+def let_aem_be_real(patient):
+    patient.machine.configure_aem(
+        scenario=scenarios.REAL, scenarios={}, clock_offset=0, agents={}, client_secret='', delay=0)
+
+
+@contextlib.contextmanager
+def unchanged(patient):
+    """What happens herein changes nothing on the machine, but for what AEM is told to play."""
+    before = patient.machine.fingerprint()
+    yield
+    let_aem_be_real(patient)
+    assert changes(before, patient.machine.fingerprint()) == []
+
+
+def make_wrong_again(patient, clock):
+    """As if nobody had ever kept its time: the daemon of an earlier repair is there, but does not run."""
+    patient.machine.ssh('systemctl disable -q --now chrony')
+    patient.machine.set_clock(clock)
+
+
+def row_of(run, patient):
+    """The host's line of the table, with single spaces."""
+    return ' '.join(run.row(patient.machine.name).split())
+
+
+def assert_says(run, patient, state, *words):
+    """The run failed, and its table and its message say the state, the reason and the next step."""
+    assert run.returncode != 0, run.output[-6000:]
+    row = row_of(run, patient)
+    flat = ' '.join(run.output.split())
+    assert f' {state} ' in row, row
+    for word in words:
+        assert word in flat, f'{word!r} is not in\n{run.output[-6000:]}'
+
+
+# A right clock: nothing is changed, whatever the agents say
+
+
+def test_healthy(well):
+    run = well.assert_unchanged_by('-vvv')
+    assert run.returncode == 0, run.output[-6000:]
+    assert run.remote_calls == ['brand_portal_health']
+    assert row_of(run, well).endswith(' 4 of 4 healthy -')
+
+
+def test_other_clock_when_aem_s_clock_is_wrong_and_the_host_s_is_right(well):
+    well.machine.configure_aem(clock_offset=-DAYS)
+    run = well.assert_unchanged_by()
+    assert_says(run, well, 'other_clock', "it is not this host's clock", 'find where AEM really runs', 'JWT has expired')
+
+
+def test_not_the_clock(well):
+    with unchanged(well):
+        for name in ('invalid_client_secret', 'key_not_accepted', 'pkix_path', 'access_denied'):
+            advice = next(cause.advice for cause in causes.ALL if cause.id == name)
+            well.machine.configure_aem(scenario=name)
+            assert_says(well.play(), well, 'not_the_clock', 'for a reason that is not the clock', advice)
+
+
+def test_not_the_clock_when_an_agent_s_test_takes_too_long(well):
+    well.machine.configure_aem(delay=4)
+    run = well.assert_unchanged_by(fix_bp_jwt_test_timeout=1)
+    assert_says(run, well, 'not_the_clock', 'AEM gave no whole answer within 1 s', 'Raise test_timeout')
+
+
+def test_no_cause_there_is_leads_to_a_change_while_the_clock_is_right(well):
+    """Every page of the stand-in in one call: an agent for each, and the verdict on each alone and on all together."""
+    played = {f'plays_{scenario.name}': scenario for scenario in scenarios.SCENARIOS
+              if scenario.where == 'test' and not scenario.name.startswith('huge')}
+    assert {scenario.cause for scenario in played.values()} == {cause.id for cause in causes.ALL} - {'test_timeout'}
+    uri = agents.brand_portal_uri(well.lab.tenant)
+    with unchanged(well):
+        well.machine.configure_aem(
+            agents={name: {'transportUri': uri, 'enabled': True} for name in played},
+            scenarios={name: scenario.name for name, scenario in played.items()})
+        health = playbook.ask(well.environment, well.inventory(), 'well', 'brand_portal_health', {
+            'username': 'admin', 'password': PASSWORD, 'ntp_servers': [well.lab.network.host], 'agents': list(played)})
+    assert (health['skew']['verdict'], health['skew']['verified']) == ('in_sync', True)
+    by_id = {cause.id: cause for cause in causes.ALL}
+    for test in health['tests']:
+        scenario = played[test['agent']]
+        assert (test['cause'], test['clock_related']) == (scenario.cause, scenario.clock_related), test
+        assert (test['succeeded'], test['response_code']) == (scenario.succeeded, scenario.response_code), test
+        verdict = jwt_verdict({**health, 'tests': [test]})
+        assert not verdict['repair'], test
+        if scenario.succeeded:
+            assert verdict['state'] == 'healthy'
+            continue
+        assert verdict['cause'] == scenario.cause
+        assert test['evidence'] or scenario.name == 'empty', test
+        assert test['advice'] and test['meaning'], test
+        assert verdict['next_step'], test
+        if scenario.clock_related == 'no':
+            assert verdict['state'] == 'not_the_clock', test
+            assert verdict['next_step'] == test['advice']
+            # All pages that were cut off are `unknown`, with an advice of their own.
+            assert test['advice'] == by_id[scenario.cause].advice or scenario.cause == 'unknown', test
+    assert not jwt_verdict(health)['repair']
+
+
+def test_aem_unreachable_with_a_right_clock(well):
+    well.machine.ssh('systemctl stop aem')
+    try:
+        run = well.assert_unchanged_by(fix_bp_jwt_https_urls=[f'https://{well.lab.names[0]}/'])
+    finally:
+        well.machine.ssh('systemctl start aem')
+        well.machine.wait_aem()
+    assert_says(run, well, 'aem_unreachable', '200 could not be asserted', 'start AEM or correct fix_bp_jwt_aem_url')
+
+
+def test_no_reference_when_brand_portal_and_ntp_contradict_each_other(well):
+    well.lab.start_brand_portal(clock_offset=300)
+    try:
+        run = well.assert_unchanged_by()
+    finally:
+        well.lab.start_brand_portal()
+    assert_says(run, well, 'no_reference', "Your NTP servers and the service's own clock differ by 5 min",
+                'correct the NTP servers')
+
+
+def test_not_testable_without_an_enabled_agent(well):
+    well.machine.configure_aem(agents={name: {'enabled': False} for name in testing.brand_portal_agents()})
+    run = well.assert_unchanged_by()
+    assert_says(run, well, 'not_testable', 'AEM has no enabled Brand Portal agent', 'Configure Brand Portal in AEM')
+
+
+# Which agents are asked
+
+
+def test_a_query_chooses_the_agents(well):
+    run = well.assert_unchanged_by('-vvv', fix_bp_jwt_agent_query="[?enabled && contains(title, 'Agent1')].name")
+    assert run.returncode == 0, run.output[-6000:]
+    assert run.remote_calls == ['replication_agent_info', 'brand_portal_health']
+    assert row_of(run, well).endswith(' 1 of 1 healthy -')
+
+
+def test_a_query_that_does_not_fit_is_told_and_changes_nothing(ill):
+    named = {'fix_bp_jwt_agents': ['publish']}
+    with unchanged(ill):
+        for query, said, more in (
+            ('[?enabled', 'fix_bp_jwt_agent_query is no valid JMESPath', {}),
+            ("[?title == 'x'].name", 'chooses none of the agents that AEM has (publish, flush,', {}),
+            ('[].name', 'give only one of them', named),
+        ):
+            run = ill.play(fix_bp_jwt_agent_query=query, **more)
+            assert run.returncode != 0
+            flat = ' '.join(run.output.split())
+            assert said in flat, run.output[-6000:]
+            assert 'Nothing was changed' in flat
+
+
+def test_a_query_of_an_aem_that_refuses_is_told_as_ever(ill):
+    run = ill.assert_unchanged_by(password='wrong-one', fix_bp_jwt_agent_query='[].name')
+    assert_says(run, ill, 'not_testable', 'does not accept the user', 'Check the options username and password')
+
+
+# A wrong clock that must not be touched
+
+
+def test_not_testable_comes_before_any_repair(ill):
+    ill.machine.configure_aem(agents={name: {'enabled': False} for name in testing.brand_portal_agents()})
+    run = ill.assert_unchanged_by()
+    assert_says(run, ill, 'not_testable', 'Configure Brand Portal in AEM')
+
+
+def test_other_clock_when_the_host_s_clock_is_wrong_and_aem_s_is_right(ill):
+    """AEM answers from a machine of its own, say behind a proxy: correcting this host would heal nobody."""
+    ill.machine.configure_aem(clock_offset=DAYS)
+    run = ill.assert_unchanged_by()
+    assert_says(run, ill, 'other_clock', "it is not this host's clock", 'find where AEM really runs')
+
+
+def test_no_reference_when_one_plain_ntp_server_is_all_there_is(ill):
+    ill.lab.stop_brand_portal()
+    try:
+        run = ill.assert_unchanged_by()
+    finally:
+        ill.lab.start_brand_portal()
+    assert_says(run, ill, 'no_reference', 'too few references agree', 'fix_bp_jwt_accept_unverified=true')
+
+
+def test_cannot_set_clock_where_the_clock_belongs_to_the_machine_below(ill):
+    """As in a container: root by sudo, and no CAP_SYS_TIME in the bounding set of anything that comes from that sshd."""
+    ill.machine.ssh('systemd-run -q --unit=contained -p CapabilityBoundingSet=~CAP_SYS_TIME /usr/sbin/sshd -D -p 2222')
+    try:
+        run = ill.assert_unchanged_by('-vvv', ansible_port=2222)
+    finally:
+        ill.machine.ssh('systemctl stop contained')
+    assert run.remote_calls == ['brand_portal_health', 'time_service_info']
+    assert_says(run, ill, 'cannot_set_clock', "This host's clock belongs to the machine that runs it",
+                'CAP_SYS_TIME is not in this host', 'correct the clock of the machine that this host runs on')
+
+
+# A wrong clock that is repaired
+
+
+def test_not_only_the_clock_is_repaired_and_then_fails_with_what_is_left(ill):
+    ill.machine.configure_aem(client_secret='lost-by-an-upgrade')
+    run = ill.play(**ONCE)
+    assert abs(ill.machine.clock()) < NEAR
+    assert_says(run, ill, 'not_only_the_clock -> not_the_clock', 'invalid client_secret parameter',
+                "Restore AEM's crypto keys")
+    assert 'behind -> ' in run.row('ill')
+
+
+def test_at_risk_is_left_alone_where_that_is_wanted_and_repaired_otherwise(ill):
+    make_wrong_again(ill, -120)
+    run = ill.assert_unchanged_by(fix_bp_jwt_fix_at_risk=False)
+    assert_says(run, ill, 'at_risk', 'will break them', 'run with fix_bp_jwt_fix_at_risk=true')
+    assert ' 4 of 4 ' in row_of(run, ill)
+    run = ill.play()
+    assert run.returncode == 0, run.output[-6000:]
+    assert abs(ill.machine.clock()) < NEAR
+    assert row_of(run, ill).endswith(' 4 of 4 -> 4 of 4 at_risk -> healthy -')
+
+
+def test_aem_unreachable_with_a_wrong_clock_is_repaired_and_fails(ill):
+    make_wrong_again(ill, -DAYS)
+    ill.machine.ssh('systemctl stop aem')
+    try:
+        run = ill.play(fix_bp_jwt_https_urls=[f'https://{ill.lab.names[0]}/'], **ONCE)
+    finally:
+        ill.machine.ssh('systemctl start aem')
+        ill.machine.wait_aem()
+    assert abs(ill.machine.clock()) < NEAR
+    assert_says(run, ill, 'aem_unreachable -> aem_unreachable', 'start AEM or correct fix_bp_jwt_aem_url')
+
+
+# The machine that runs the tests: its clock cannot be set from here, and must not be
+
+ALONE = ['unshare', '--net', '--mount', 'setpriv', '--bounding-set=-sys_time', '--inh-caps=-sys_time']
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which('unshare') or not shutil.which('setpriv'),
+                    reason='not run: it needs root, unshare and setpriv')
+def test_cannot_set_clock_on_this_very_machine(newest, tmp_path):
+    """Everything a repair would need is there but the right: a verified reference says this clock is two days behind."""
+    program = tmp_path / 'run.py'
+    program.write_text(LOCAL)
+    drift = time.time() - time.monotonic()
+    done = subprocess.run([*ALONE, sys.executable, program, tmp_path, newest.bin, playbook.ROOT], check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
+    assert abs(time.time() - time.monotonic() - drift) < 1
+    run = playbook.Run(done.returncode, done.stdout)
+    assert run.remote_calls == ['brand_portal_health', 'time_service_info'], run.output[-6000:]
+    assert run.recap['localhost']['changed'] == 0
+    assert run.returncode == 2
+    assert '  cannot_set_clock  correct the clock of the machine that this host runs on' in run.row('localhost')
+    assert 'localhost  2 d ' in run.row('localhost')
+    assert "This host's clock belongs to the machine that runs it" in run.output
+
+
+LOCAL = '''
+"""In a network of its own, without CAP_SYS_TIME: AEM here, a Brand Portal two days ahead, and the playbook."""
+import json, os, subprocess, sys
+from pathlib import Path
+
+folder, bin, root = map(Path, sys.argv[1:])
+sys.path.insert(0, str(root / 'tests'))
+from standins import testing
+
+capabilities = dict(line.split(':') for line in open('/proc/self/status') if ':' in line)['CapBnd']
+assert not int(capabilities, 16) >> 25 & 1, 'this must never run where the clock could be set'
+subprocess.run(['ip', 'link', 'set', 'lo', 'up'], check=True)
+testing.make_ca(folder)
+with testing.running_portal(folder, clock_offset=2 * 86400 + 3600) as portal, \\
+     testing.running_aem(folder, portal, transport_uri=portal.url + '/bin/receive?sling:authRequestLogin=1') as aem:
+    variables = {
+        'ansible_connection': 'local', 'ansible_python_interpreter': sys.executable,
+        'fix_bp_jwt_aem_url': aem.url, 'fix_bp_jwt_agents': testing.brand_portal_agents(),
+        'fix_bp_jwt_ca_path': str(folder / 'ca.pem'), 'fix_bp_jwt_ntp_servers': ['127.0.0.1:9'],
+    }
+    inventory = folder / 'inventory.json'
+    inventory.write_text(json.dumps({'aem_authors': {'hosts': {'localhost': variables}}}))
+    done = subprocess.run(
+        [bin / 'ansible-playbook', root / 'fix-bp-jwt.yml', '-i', inventory, '-vvv'],
+        cwd=root, env={**os.environ, 'AEM_USER': aem.user, 'AEM_PASSWORD': aem.password, 'ANSIBLE_NOCOLOR': '1',
+                       'ANSIBLE_LOCALHOST_WARNING': 'False'}, check=False)
+sys.exit(done.returncode)
+'''
