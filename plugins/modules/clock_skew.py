@@ -67,7 +67,8 @@ skew:
     reference_time: '2026-11-30T18:39:52.126Z'
     message: >-
       This host's clock is 3562 d 23 h behind, give or take 0.022 s, which is more than the max_skew of 5 s;
-      5 sources agree. Correct it: run the role time_sync or the module clock_step.
+      5 sources agree.
+    advice: 'Correct it: run the role time_sync or the module clock_step.'
     sources: []
   contains:
     verdict:
@@ -106,7 +107,10 @@ skew:
       description: The true time at that moment, as far as it is known; RV(skew.host_time) + RV(skew.offset).
       type: str
     message:
-      description: All this in a sentence or two for people, with the next step.
+      description: All this in a sentence or two for people.
+      type: str
+    advice:
+      description: What to do next; empty when nothing is left to do, or when RV(skew.message) says it.
       type: str
     sources:
       description: Everybody who was asked.

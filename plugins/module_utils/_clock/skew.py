@@ -226,6 +226,7 @@ def _judge(sources: List[Source], max_skew: float, bounds: Interval, estimate: f
         verdict = 'undecided'
     skew = _skew(sources, max_skew, verdict, bounds, estimate, '')
     skew['message'] = _message(skew)
+    skew['advice'] = _advice(skew)
     return skew
 
 
@@ -256,6 +257,7 @@ def _skew(sources: List[Source], max_skew: float, verdict: str, bounds: Optional
         'host_time': iso_utc(host_time),
         'reference_time': None if host_time is None or estimate is None else iso_utc(host_time + estimate),
         'message': message,
+        'advice': '',
         'sources': [_public(source) for source in sources],
     }
 
@@ -315,14 +317,20 @@ def _message(skew: Dict[str, Any]) -> str:
     by = count(len(accepted), 'source') + (' says so' if len(accepted) == 1 else ' agree')
     if dissenting:
         by += f', {len(dissenting)} not believed'
-    trust = '' if skew['verified'] else (
-        ' This is not verified: ask an https service (option https_urls) or at least three NTP servers '
-        '(option ntp_servers).')
     if skew['verdict'] == 'in_sync':
-        return f"This host's clock is right: {where}, within the {limit}; {by}.{trust}"
+        return f"This host's clock is right: {where}, within the {limit}; {by}."
     if skew['verdict'] == 'skewed':
         radius = duration((skew['high'] - skew['low']) / 2)
         return (f"This host's clock is {duration(skew['offset'])} {skew['direction']}, give or take {radius}, which is "
-                f'more than the {limit}; {by}. Correct it: run the role time_sync or the module clock_step.{trust}')
-    return (f"This host's clock is {where}: the {limit} lies in between, so nothing can be decided; {by}. "
-            f'Raise the option timeout, change max_skew, or name nearer or more sources.{trust}')
+                f'more than the {limit}; {by}.')
+    return f"This host's clock is {where}: the {limit} lies in between, so nothing can be decided; {by}."
+
+
+def _advice(skew: Dict[str, Any]) -> str:
+    """What to do next about a verdict that the bounds gave; '' when nothing is left to do."""
+    if skew['verdict'] == 'undecided':
+        return 'Raise the option timeout, change max_skew, or name nearer or more sources.'
+    if not skew['verified']:
+        return ('This is not verified: ask an https service (option https_urls) or at least three NTP servers '
+                '(option ntp_servers).')
+    return 'Correct it: run the role time_sync or the module clock_step.' if skew['verdict'] == 'skewed' else ''

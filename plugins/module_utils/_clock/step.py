@@ -52,7 +52,7 @@ def refusal(measured: Mapping[str, Any], max_step: float, accept_unverified: boo
     if measured['verdict'] != 'skewed':
         return f"The clock was not set, because nothing proves how wrong it is. {measured['message']}"
     if not (measured['verified'] or accept_unverified):
-        return f"The clock was not set (or allow it with the option accept_unverified). {measured['message']}"
+        return f"The clock was not set (or allow it with the option accept_unverified). {measured['message']} {measured['advice']}"
     farthest = max(abs(measured['low']), abs(measured['high']))
     if max_step and farthest > max_step:
         return (f"The clock was not set: it is {duration(measured['offset'])} {measured['direction']}, more than the "

@@ -250,7 +250,7 @@ def test_certificates_need_not_be_verified_but_then_nothing_is(authority, certif
     assert result['verdict'] == 'in_sync'
     assert result['verified'] is False
     assert source['tls_verified'] is False
-    assert 'not verified' in result['message']
+    assert 'not verified' in result['advice']
 
 
 @pytest.mark.parametrize('name, since, until, offset', [

@@ -92,7 +92,7 @@ def test_conclusions(sources, verdict, direction, verified, who, message):
     assert json.dumps(sources, sort_keys=True) == before, 'it is pure'
     assert (result['verdict'], result['direction'], result['verified']) == (verdict, direction, verified)
     assert accepted(result) == [bool(yes) for yes in who]
-    assert message in result['message']
+    assert message in f"{result['message']} {result['advice']}"
     for source in result['sources']:
         assert (source['reason'] == '') == source['accepted'], 'whoever is not accepted is told why'
         assert not [key for key in source if key.startswith('_')]
