@@ -36,6 +36,7 @@ sanity: ## ansible-test sanity on the collection as a stranger would install it
 	@bin=$$($(environment) dev); tests/tools/sanity $$bin
 
 units: ## Unit tests on the newest controller; what runs on hosts also on the oldest Python they may have
+	@tests/tools/packages libfaketime
 	@bin=$$($(environment) dev); $(pytest) tests/unit
 	@if bin=$$($(environment) target-3.6); then $(pytest) -q tests/unit/plugins/module_utils; \
 	  else echo "not run: the unit tests on Python 3.6, which is not here"; fi

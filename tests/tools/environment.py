@@ -9,7 +9,7 @@
 
 `dev` has the newest ansible-core that this machine's interpreters allow, with linters and test tools;
 `core-2.16`, `core-2.19`, `core-newest` have that ansible-core and what a run of the playbook needs;
-`target-3.6` … are the interpreters modules run under, bare but for pytest.
+`target-3.6` … are the interpreters that modules run under, with what their unit tests need.
 """
 
 from __future__ import annotations
@@ -40,6 +40,9 @@ CORES = {
 # The newest ansible-core that the newest tools are tried with; 3.12 before 3.13, as most controllers have it.
 NEWEST = (('2.21', '3.12'), ('2.21', '3.13'), ('2.19', '3.11'), ('2.17', '3.10'))
 TARGETS = ('3.6', '3.7', '3.8', '3.9', '3.10', '3.11', '3.12', '3.13')
+TARGET_REQUIREMENTS = ('pytest>=7.0', 'hypothesis', 'ntplib>=0.4.0,<0.5', 'cryptography')
+# The pip that Python 3.6 brings takes packages that do not run on it; this one is the last for it and knows better.
+LAST_PIP_FOR_3_6 = 'pip==21.3.1'
 RUN_REQUIREMENTS = ('ntplib>=0.4.0,<0.5', 'jmespath>=1.0,<2', 'pytest>=7.0', 'pyjwt>=2.6', 'cryptography>=41')
 
 
@@ -96,7 +99,7 @@ def environment(name: str) -> Environment:
         version = name[len('target-'):]
         if version not in here:
             raise CannotMake(f'{name}: there is no Python {version} on this machine')
-        return Environment(name, here[version], ('pytest>=7.0', 'hypothesis'))
+        return Environment(name, here[version], TARGET_REQUIREMENTS)
     if name in ('dev', 'core-newest'):
         for core, version in NEWEST:
             if version in here:
@@ -129,8 +132,11 @@ def make(recipe: Environment) -> Path:
         print(f'making the environment {recipe.name} with {recipe.python}: '
               f'{", ".join(recipe.requirements)}', file=sys.stderr, flush=True)
         _make_venv(recipe)
+        pip = [str(recipe.bin / 'python'), '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check']
+        if recipe.name == 'target-3.6':
+            _run(pip + [LAST_PIP_FOR_3_6])
         arguments = [word for requirement in recipe.requirements for word in requirement.split(' ', 1)]
-        _run([str(recipe.bin / 'python'), '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check'] + arguments)
+        _run(pip + arguments)
         (recipe.folder / 'complete').touch()
     return recipe.bin
 
