@@ -35,12 +35,15 @@ class Patient:
 
     def test_page(self, agent):
         """The test page of an agent as a browser gets it."""
-        agent_name = f'mp_replication_agent{agent}_default_{self.lab.tenant}'
+        return self.read_aem(f'/mp_replication_agent{agent}_default_{self.lab.tenant}.test.html')
+
+    def read_aem(self, path):
+        """What AEM answers below its agents' folder, as a browser gets it."""
         program = ('import base64, sys, urllib.request as u; '
                    'q = u.Request(sys.argv[1]); '
                    'q.add_header("Authorization", "Basic " + base64.b64encode(sys.stdin.buffer.read()).decode()); '
                    'print(u.urlopen(q).read().decode())')
-        url = f'http://localhost:4502/etc/replication/agents.author/{agent_name}.test.html'
+        url = f'http://localhost:4502/etc/replication/agents.author{path}'
         return self.machine.ssh(f"python3 -c '{program}' {url}", input=f'admin:{PASSWORD}').stdout
 
     def assert_unchanged_by(self, *options, **settings):
