@@ -16,7 +16,7 @@ import ssl
 import threading
 import time
 import zlib
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -30,13 +30,14 @@ LOGIN = '/libs/granite/core/content/login.html'
 LARGEST = 32 * 1024 * 1024  # bytes of an answer
 QUICK = 30.0  # seconds for everything but a test
 
-Answer = NamedTuple('Answer', [
-    ('status', int),
-    ('headers', Any),
-    ('body', bytes),
-    ('elapsed', float),  # seconds from before the connection to the end of the body, by this host's monotonic clock
-    ('complete', bool),  # False when the connection broke within the body
-])
+
+class Answer(NamedTuple):
+    """An HTTP answer, whatever its status."""
+
+    status: int
+    headers: Any
+    body: bytes
+    elapsed: float  # seconds from before the connection to the end of the body, by this host's monotonic clock
 
 
 class AemError(Exception):
@@ -52,7 +53,7 @@ class TimedOut(AemError):
     """AEM accepted the request, or did not even do that, but did not answer in time."""
 
 
-class Aem(object):
+class Aem:
     """One AEM author. Safe to use from several threads."""
 
     def __init__(
@@ -168,9 +169,7 @@ class Aem(object):
                 results.put(error)
 
         # A thread, for name resolution and a dripping answer know no deadline. It dies with the process.
-        thread = threading.Thread(target=work)
-        thread.daemon = True
-        thread.start()
+        threading.Thread(target=work, daemon=True).start()
         try:
             result = results.get(timeout=timeout + 0.5)
         except queue.Empty:
@@ -202,12 +201,13 @@ class Aem(object):
             )
         except HTTPError as error:
             response = error
-        body, complete = self._read(url, response, deadline)
+        body = self._read(url, response, deadline)
         if 'gzip' in (response.headers.get('Content-Encoding') or '').lower():
             body = self._unzip(url, body)
-        return Answer(response.getcode(), response.headers, body, time.monotonic() - began, complete)
+        return Answer(response.getcode(), response.headers, body, time.monotonic() - began)
 
-    def _read(self, url: str, response: Any, deadline: float) -> Tuple[bytes, bool]:
+    def _read(self, url: str, response: Any, deadline: float) -> bytes:
+        """The body, or what came of it before the connection broke. Raises TimeoutError, AemError."""
         chunks: List[bytes] = []
         size = 0
         # read1 gives what is there; read would wait for a whole block however slowly it drips.
@@ -216,9 +216,9 @@ class Aem(object):
             try:
                 chunk = read(65536)
             except (http.client.IncompleteRead, ConnectionError, ssl.SSLError):
-                return b''.join(chunks), False
+                chunk = b''
             if not chunk:
-                return b''.join(chunks), True
+                return b''.join(chunks)
             chunks.append(chunk)
             size += len(chunk)
             if size > LARGEST:
@@ -364,10 +364,10 @@ def from_params(params: Dict[str, Any]) -> Aem:
     return Aem(params['aem_url'], params['username'], params['password'], params['ca_path'], params['validate_certs'])
 
 
-def wait_if_asked(aem: Aem, params: Dict[str, Any], wait: Optional[Callable[[float], Any]] = None) -> None:
+def wait_if_asked(aem: Aem, params: Dict[str, Any]) -> None:
     """Wait for AEM only when O(ready_timeout) asks for it."""
     if params['ready_timeout'] > 0:
-        (wait or aem.wait_ready)(params['ready_timeout'])
+        aem.wait_ready(params['ready_timeout'])
 
 
 def _is_loopback(host: str) -> bool:

@@ -14,15 +14,17 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import 
 
 BRAND_PORTAL = '.brand-portal.adobe.com'
 
-Agent = NamedTuple('Agent', [
-    ('name', str),
-    ('title', str),
-    ('enabled', bool),
-    ('transport_uri', str),   # without user and password
-    ('tenant', str),          # '' when the agent does not lead to Brand Portal
-    ('origin', str),          # https://host/ of the transport URI, '' when it is no HTTPS
-    ('untestable', str),      # why a test is never run; '' when it may be
-])
+
+class Agent(NamedTuple):
+    """What this collection needs to know of an agent; nothing else leaves AEM's JSON."""
+
+    name: str
+    title: str
+    enabled: bool
+    transport_uri: str  # without user and password
+    tenant: str         # '' when the agent does not lead to Brand Portal
+    origin: str         # https://host/ of the transport URI, '' when it is no HTTPS
+    untestable: str     # why a test is never run; '' when it may be
 
 
 class AgentsError(Exception):

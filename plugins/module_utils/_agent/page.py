@@ -32,25 +32,29 @@ REQUEST = 'request'
 HEADER = 'header'
 BODY = 'body'
 
-Line = NamedTuple('Line', [
-    ('kind', str),     # AGENT, REQUEST, HEADER or BODY
-    ('stamp', str),    # as written, in AEM's own zone; '' when there is none
-    ('level', str),    # the log page's level; '' on a test page
-    ('message', str),  # unescaped; a wire line without its mark
-    ('text', str),     # the whole line, unescaped
-])
 
-Page = NamedTuple('Page', [
-    ('kind', str),                       # 'test', 'log' or 'other' (no replication agent wrote this)
-    ('transport_uri', str),              # from the test page's heading
-    ('lines', List[Line]),               # of the last run on the page (a test page has one run)
-    ('response_code', Optional[int]),    # Brand Portal's answer, never AEM's own HTTP status
-    ('response_reason', str),
-    ('remote_date', Optional[int]),      # the answer's Date, seconds since the epoch
-    ('verdict', str),                    # the agent's own: 'succeeded', 'failed', or '' on a page without one
-    ('succeeded', bool),                 # the verdict says so and the answer was 200
-    ('last_stamp', Optional[int]),       # newest log stamp, seconds as if its unknown zone were UTC
-])
+class Line(NamedTuple):
+    """One line, and what it is part of."""
+
+    kind: str     # AGENT, REQUEST, HEADER or BODY
+    stamp: str    # as written, in AEM's own zone; '' when there is none
+    level: str    # the log page's level; '' on a test page
+    message: str  # unescaped; a wire line without its mark
+    text: str     # the whole line, unescaped
+
+
+class Page(NamedTuple):
+    """What a page says."""
+
+    kind: str                     # 'test', 'log' or 'other' (no replication agent wrote this)
+    transport_uri: str            # from the test page's heading
+    lines: List[Line]             # of the last run on the page (a test page has one run)
+    response_code: Optional[int]  # Brand Portal's answer, never AEM's own HTTP status
+    response_reason: str
+    remote_date: Optional[int]    # the answer's Date, seconds since the epoch
+    verdict: str                  # the agent's own: 'succeeded', 'failed', or '' on a page without one
+    succeeded: bool               # the verdict says so and the answer was 200
+    last_stamp: Optional[int]     # newest log stamp, seconds as if its unknown zone were UTC
 
 _TOO_MUCH = 200  # characters looked at in a tag or around a mark
 

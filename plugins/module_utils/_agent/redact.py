@@ -33,7 +33,7 @@ _KEY_BEGIN = re.compile(r'-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----')
 _KEY_END = re.compile(r'-----END [A-Z ]{0,30}PRIVATE KEY-----')
 
 
-class Redactor(object):
+class Redactor:
     """Knows the secrets given by name (this collection's own password) besides those recognised by their form."""
 
     def __init__(self, secrets: Sequence[str] = (), username: str = '') -> None:

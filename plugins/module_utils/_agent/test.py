@@ -5,8 +5,7 @@
 """Running the agents' own tests and telling what came of them, as RV(tests) shows it."""
 
 import math
-import queue
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import aem as aem_http
@@ -23,32 +22,9 @@ def run(
 
     Raises the first AemError only when all are done, for a test that was begun should not be left without a reader.
     """
-    waiting: queue.Queue = queue.Queue()
-    results: List[Any] = [None] * len(agents)
-    for item in enumerate(agents):
-        waiting.put(item)
-
-    def work() -> None:
-        while True:
-            try:
-                index, agent = waiting.get_nowait()
-            except queue.Empty:
-                return
-            try:
-                results[index] = test(aem, agent, timeout)
-            except Exception as error:  # handed over to the thread that waits for all
-                results[index] = error
-
-    threads = [threading.Thread(target=work) for _number in range(max(1, min(parallel, len(agents))))]
-    for thread in threads:
-        thread.daemon = True
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for result in results:
-        if isinstance(result, Exception):
-            raise result
-    return results
+    with ThreadPoolExecutor(parallel) as pool:
+        tests = [pool.submit(test, aem, agent, timeout) for agent in agents]
+    return [done.result() for done in tests]
 
 
 def test(aem: aem_http.Aem, agent: agents_of_aem.Agent, timeout: float) -> Dict[str, Any]:

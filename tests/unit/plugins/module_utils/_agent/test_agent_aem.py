@@ -550,8 +550,9 @@ def test_aem_that_starts_is_waited_for_only_when_asked(directory, portal):
         assert 0 < aem.wait_ready(20, pause=0.1) < 10
         assert aem.list_agents()
         waited = []
-        aem_http.wait_if_asked(aem, {'ready_timeout': 0}, waited.append)
-        aem_http.wait_if_asked(aem, {'ready_timeout': 5}, waited.append)
+        aem.wait_ready = waited.append
+        aem_http.wait_if_asked(aem, {'ready_timeout': 0})
+        aem_http.wait_if_asked(aem, {'ready_timeout': 5})
         assert waited == [5]
 
 
