@@ -213,7 +213,7 @@ def _furnish(root, keys):
         (units / unit).unlink(missing_ok=True)
         (units / unit).symlink_to('/dev/null')
     put('etc/systemd/system/lab-ready.service', (GUEST / 'lab-ready.service').read_text())
-    run('systemctl', f'--root={root}', 'enable', 'lab-ready.service', 'ssh.service')
+    run('chroot', root, 'systemctl', 'enable', 'lab-ready.service', 'ssh.service')
     run('systemctl', f'--root={root}', 'set-default', 'multi-user.target')
     for path in ('var/lib/apt/lists', 'var/cache/apt', 'var/cache/debconf', 'usr/share/man', 'usr/share/doc'):
         shutil.rmtree(root / path, ignore_errors=True)
