@@ -214,7 +214,7 @@ def _furnish(root, keys):
         (units / unit).symlink_to('/dev/null')
     put('etc/systemd/system/lab-ready.service', (GUEST / 'lab-ready.service').read_text())
     run('chroot', root, 'systemctl', 'enable', 'lab-ready.service', 'ssh.service')
-    run('systemctl', f'--root={root}', 'set-default', 'multi-user.target')
+    run('chroot', root, 'systemctl', 'set-default', 'multi-user.target')
     for path in ('var/lib/apt/lists', 'var/cache/apt', 'var/cache/debconf', 'usr/share/man', 'usr/share/doc'):
         shutil.rmtree(root / path, ignore_errors=True)
         (root / path).mkdir(parents=True, exist_ok=True)
