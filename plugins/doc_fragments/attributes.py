@@ -17,7 +17,6 @@ attributes:
     description: The operating systems that can be operated against.
     platforms: posix
     support: full
-    support: full
 """
 
     # For modules that change nothing whatever the mode.

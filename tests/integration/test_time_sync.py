@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from lab.fingerprint import changes
 
 from . import playbook
