@@ -56,6 +56,7 @@ class Page(NamedTuple):
     succeeded: bool               # the verdict says so and the answer was 200
     last_stamp: Optional[int]     # newest log stamp, seconds as if its unknown zone were UTC
 
+
 _TOO_MUCH = 200  # characters looked at in a tag or around a mark
 
 _COMMENT = re.compile(r'<!--'), re.compile(r'-->')

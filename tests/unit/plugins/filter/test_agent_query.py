@@ -35,7 +35,7 @@ AGENTS = [
 def test_what_it_chooses(expression, names):
     chosen = module.agent_query(AGENTS, expression)
     assert chosen == names
-    assert all(type(name) is str for name in chosen)
+    assert {type(name) for name in chosen} == {str}
 
 
 @pytest.mark.parametrize(('expression', 'why'), [

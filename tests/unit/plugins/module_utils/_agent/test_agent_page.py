@@ -296,7 +296,7 @@ def test_a_log_tells_of_success_only_when_nothing_is_cut_off():
     healed = ARTICLE.replace('401 Unauthorized', '200 OK').replace('not successful', 'successful')
     shown = '<code>{0}</code></body></html>'.format(''.join(html.escape(line) + '<br>' for line in healed.splitlines()))
     assert page.read(shown).succeeded
-    assert not page.read(shown.split('</code>')[0]).succeeded
+    assert not page.read(shown.split('</code>', 1)[0]).succeeded
     assert not page.read(shown.replace('(TEST)', '(ACTIVATE)')).succeeded
 
 
