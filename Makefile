@@ -43,6 +43,7 @@ units: ## Unit tests on the newest controller; what runs on hosts also on the ol
 
 integration: ## Real playbook runs: against the stand-ins here, and on lab machines with wrong clocks
 	@$(environment) --list
+	@command -v java >/dev/null || tests/tools/packages default-jre-headless
 	@bin=$$($(environment) dev); $(pytest) tests/integration
 
 lab-test: ## The lab's own test

@@ -8,7 +8,8 @@
     environment.py --list       name every environment, its interpreter, or why it cannot be made here
 
 `dev` has the newest ansible-core that this machine's interpreters allow, with linters and test tools;
-`core-2.16`, `core-2.19`, `core-newest` have that ansible-core and what a run of the playbook needs;
+`core-2.16`, `core-2.19`, `core-newest` have that ansible-core and what a run of the playbook needs; `rulebook` has
+ansible-rulebook beside the newest;
 `target-3.6` … are the interpreters that modules run under, with what their unit tests need.
 """
 
@@ -44,6 +45,12 @@ TARGET_REQUIREMENTS = ('pytest>=7.0', 'hypothesis', 'ntplib>=0.4.0,<0.5', 'crypt
 # The pip that Python 3.6 brings takes packages that do not run on it; this one is the last for it and knows better.
 LAST_PIP_FOR_3_6 = 'pip==21.3.1'
 RUN_REQUIREMENTS = ('ntplib>=0.4.0,<0.5', 'jmespath>=1.0,<2', 'pytest>=7.0', 'pyjwt>=2.6', 'cryptography>=41')
+# Beside the newest ansible-core.
+NEWEST_WITH: dict[str, tuple[str, ...]] = {
+    'dev': ('-r tests/requirements.txt',),
+    'core-newest': RUN_REQUIREMENTS,
+    'rulebook': (*RUN_REQUIREMENTS, 'ansible-rulebook>=1.1,<2', 'ansible-runner>=2.4'),
+}
 
 
 class CannotMake(Exception):
@@ -100,11 +107,10 @@ def environment(name: str) -> Environment:
         if version not in here:
             raise CannotMake(f'{name}: there is no Python {version} on this machine')
         return Environment(name, here[version], TARGET_REQUIREMENTS)
-    if name in ('dev', 'core-newest'):
+    if name in NEWEST_WITH:
         for core, version in NEWEST:
             if version in here:
-                more = ('-r tests/requirements.txt',) if name == 'dev' else RUN_REQUIREMENTS
-                return Environment(name, here[version], (f'ansible-core~={core}.0',) + more)
+                return Environment(name, here[version], (f'ansible-core~={core}.0',) + NEWEST_WITH[name])
         raise CannotMake(f'{name}: needs Python 3.10 to 3.13, found only {", ".join(sorted(here)) or "none"}')
     core = name[len('core-'):]
     if core not in CORES:
@@ -116,7 +122,7 @@ def environment(name: str) -> Environment:
 
 
 def names() -> list[str]:
-    return ['dev', 'core-newest'] + [f'core-{core}' for core in CORES] + [f'target-{each}' for each in TARGETS]
+    return [*NEWEST_WITH] + [f'core-{core}' for core in CORES] + [f'target-{each}' for each in TARGETS]
 
 
 def make(recipe: Environment) -> Path:

@@ -9,7 +9,7 @@ agent's own lines wins, so what merely follows from another failure (a 401 after
 """
 
 import re
-from typing import List, NamedTuple, Optional, Tuple
+from typing import List, NamedTuple, Optional, Pattern, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import dates
 from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import page as pages
@@ -327,7 +327,7 @@ def explain(page: pages.Page) -> Finding:
     body = _messages(page, pages.BODY)
     for cause, pattern, context in _COMPILED:
         for message in own + body if cause.in_body else own:
-            if pattern.search(message) and (context is None or context.search(message)):
+            if _shows(message, pattern, context):
                 return _finding(cause, message)
     if not any(_TOKEN_FAILED.search(message) for message in own):
         for cause in CAUSES:
@@ -336,6 +336,18 @@ def explain(page: pages.Page) -> Finding:
     if not page.verdict and page.kind != 'log' and (page.response_code in (None, 200) or not own):
         return _finding(INCOMPLETE, _telling(page, own))
     return _finding(UNKNOWN, _telling(page, own))
+
+
+def of_clock(message: str) -> Optional[Cause]:
+    """The first cause in one message of an agent that a clock may be the reason of; None when there is none."""
+    for cause, pattern, context in _COMPILED:
+        if cause.clock_related != 'no' and _shows(message[:_LONGEST], pattern, context):
+            return cause
+    return None
+
+
+def _shows(message: str, pattern: Pattern[str], context: Optional[Pattern[str]]) -> bool:
+    return bool(pattern.search(message) and (context is None or context.search(message)))
 
 
 def _messages(page: pages.Page, kind: str) -> List[str]:
