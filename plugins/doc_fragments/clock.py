@@ -22,8 +22,6 @@ options:
     description:
       - HTTPS services whose C(Date) header is asked for. One that is verified by TLS is never outvoted by NTP servers.
       - Redirects are not followed, and any status counts that comes with a C(Date).
-      - The environment's E(HTTPS_PROXY), E(ALL_PROXY) and E(NO_PROXY) are honoured, for C(http://) proxies with or
-        without basic authentication.
     type: list
     elements: str
     default: []
@@ -48,6 +46,13 @@ options:
         the result verified.
     type: bool
     default: true
+  https_proxy:
+    description:
+      - The proxy through which O(https_urls) are asked (C(CONNECT)), as V(http://HOST:PORT) or
+        V(http://USER:PASSWORD@HOST:PORT). It has to be spoken to in plain HTTP; what it carries stays TLS from end to end.
+      - Unless given, the environment's E(HTTPS_PROXY), E(ALL_PROXY) and E(NO_PROXY) are honoured. When given, they are not.
+      - User and password are shown nowhere. A tunnel costs round trips before the C(Date) is asked for, none while it is.
+    type: str
   _ntplib:
     description:
       - Not for users. The action plugin puts the controller's C(ntplib) here, so that none has to be on the host.

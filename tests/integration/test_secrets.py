@@ -222,4 +222,7 @@ def test_the_password_of_a_proxy(patient):
         assert not https['accepted'] and 'refused' in https['reason'], https  # so it was the proxy that was asked
         search(json.dumps(skew), 'the result of clock_skew')
         search(run.output, 'the output with a proxy')
+    run = patient.play('-vvv', fix_bp_jwt_https_proxy=proxy)
+    assert f'the proxy {patient.lab.network.host}:3128 ' in run.output or 'refused' in run.output, run.output
+    search(run.output, "the output with a proxy of the role's option")
     search(patient.machine.ssh('journalctl --no-pager').stdout, "the host's journal")

@@ -4,12 +4,12 @@
 """The options of all modules that measure the clock, and what they mean once checked."""
 
 import math
-from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import http_date, ntp
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.addresses import Endpoint, parse_endpoint
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.tls import Trust, context_for
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.tls import Proxy, Trust, context_for, parse_proxy
 
 # For AnsibleModule(argument_spec=...); documented in the fragment aemops.brand_portal.clock.
 SKEW_OPTIONS: Dict[str, Dict[str, Any]] = {
@@ -19,6 +19,8 @@ SKEW_OPTIONS: Dict[str, Dict[str, Any]] = {
     'timeout': {'type': 'float', 'default': 5.0},
     'ca_path': {'type': 'path'},
     'validate_certs': {'type': 'bool', 'default': True},
+    # It may have a password in it.
+    'https_proxy': {'type': 'str', 'no_log': True},
     # Carried from the controller by the action plugin; no_log keeps 8 KB of text out of logs and -vvv.
     '_ntplib': {'type': 'str', 'no_log': True},
 }
@@ -34,6 +36,7 @@ class Plan(NamedTuple):
     max_skew: float
     timeout: float
     trust: Trust
+    proxy: Optional[Proxy]  # of the option; None leaves it to the environment
 
 
 def plan_for(options: Mapping[str, Any]) -> Plan:
@@ -41,12 +44,13 @@ def plan_for(options: Mapping[str, Any]) -> Plan:
     max_skew = _seconds(options, 'max_skew', 1e9)
     timeout = _seconds(options, 'timeout', _LONGEST)
     trust = Trust(options.get('ca_path') or None, options.get('validate_certs', True))
+    proxy = parse_proxy(options['https_proxy']) if options.get('https_proxy') else None
     targets = [http_date.parse_url(str(url)) for url in _unique(options.get('https_urls'))]
     servers = [(str(text), parse_endpoint(str(text), ntp.PORT, 'ntp_servers'))
                for text in _unique(options.get('ntp_servers'))]
     if targets and trust.ca_path:
         context_for(trust)  # a ca_path that cannot be loaded is found before anything is sent
-    return Plan(servers, targets, max_skew, timeout, trust)
+    return Plan(servers, targets, max_skew, timeout, trust, proxy)
 
 
 def _unique(values: Any) -> List[Any]:

@@ -26,8 +26,9 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.tls imp
     Connection,
     Connector,
     DatesRefused,
+    Proxy,
     Trust,
-    proxy_for,
+    proxy_of_environment,
 )
 
 PORT = 443
@@ -98,10 +99,13 @@ def next_edge(offset: Interval, round_trip: float, now: float) -> float:
 class Question:
     """Asks one URL for the time. run() in a thread; abort() from outside ends it."""
 
-    def __init__(self, target: Target, trust: Trust, anchor: Anchor, deadline: float, max_skew: float,
-                 wanted_width: float) -> None:
-        """deadline: monotonic. It ends when the interval clears max_skew and is no wider than wanted_width (s)."""
-        self._target, self._trust, self._anchor, self._deadline = target, trust, anchor, deadline
+    def __init__(self, target: Target, trust: Trust, proxy: Optional[Proxy], anchor: Anchor, deadline: float,
+                 max_skew: float, wanted_width: float) -> None:
+        """proxy: None for the environment's. deadline: monotonic.
+
+        It ends when the interval clears max_skew and is no wider than wanted_width (s).
+        """
+        self._target, self._trust, self._proxy, self._anchor, self._deadline = target, trust, proxy, anchor, deadline
         self._max_skew, self._wanted_width = max_skew, wanted_width
         self._connector = Connector(deadline, anchor.monotonic)
         self._source = make_source(target.url, 'https')
@@ -125,7 +129,7 @@ class Question:
         return [self._source]
 
     def _connect(self) -> Connection:
-        proxy = proxy_for(self._target.endpoint.host)
+        proxy = self._proxy or proxy_of_environment(self._target.endpoint.host)
         try:
             connection = self._connector.connect(self._target.endpoint, self._trust, proxy, check_dates=True)
         except DatesRefused as refused:

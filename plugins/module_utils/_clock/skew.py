@@ -134,7 +134,7 @@ def _services(plan: Plan, wanted_width: float, anchor: Anchor, deadline: float) 
             first = parts[target.endpoint].absent[0]['source']
             twins.append(make_source(target.url, 'https', reason=f'the same service as {first}: asked once'))
             continue
-        question = http_date.Question(target, plan.trust, anchor, deadline, plan.max_skew, wanted_width)
+        question = http_date.Question(target, plan.trust, plan.proxy, anchor, deadline, plan.max_skew, wanted_width)
         parts[target.endpoint] = _Part(question.run, question.abort,
                                        [make_source(target.url, 'https', reason=_NO_ANSWER, _silent=True)])
     return list(parts.values()) + ([_Part(lambda: twins, lambda: None, twins)] if twins else [])
@@ -306,7 +306,7 @@ def _unreachable(sources: Sequence[Source]) -> str:
         return 'No source was asked. Name some with the options ntp_servers or https_urls.'
     said = '; '.join(sorted({f"{source['source']}: {source['reason']}" for source in sources})[:6])
     return (f'No source could be used: {said}. Name reachable ones with the options ntp_servers or https_urls, '
-            'or let this host reach them (UDP port 123, or TCP port 443 through HTTPS_PROXY).')
+            'or let this host reach them (UDP port 123, TCP port 443, or a proxy: option https_proxy).')
 
 
 def _message(skew: Dict[str, Any]) -> str:

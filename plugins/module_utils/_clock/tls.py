@@ -11,6 +11,7 @@ import base64
 import contextlib
 import http.client
 import os
+import re
 import selectors
 import socket
 import ssl
@@ -86,7 +87,29 @@ def context_for(trust: Trust, check_dates: bool = True) -> ssl.SSLContext:
     return context
 
 
-def proxy_for(host: str) -> Optional[Proxy]:
+def parse_proxy(url: str, named_by: str = 'https_proxy') -> Proxy:
+    """Raises BadOption, whose text repeats nothing of the URL but its scheme: a password may be anywhere in it."""
+    scheme = re.match('([A-Za-z][A-Za-z0-9+.-]*)://', url)
+    if scheme and scheme.group(1).lower() != 'http':
+        raise BadOption(f'{named_by}: a proxy of the kind {scheme.group(1)}:// cannot be used, only http:// ones can. '
+                        'Set the option https_proxy to http://HOST:PORT or http://USER:PASSWORD@HOST:PORT.')
+    try:
+        parts = urllib.parse.urlsplit(url)
+        # A "/", "?" or "#" in a password that is not written as %XX would make what follows the host.
+        if not scheme or re.search(r'[\x00-\x20\x7f?#]', url) or parts.path not in ('', '/') or not parts.hostname:
+            raise ValueError
+        endpoint = parse_endpoint(join(parts.hostname, parts.port or 80), 80, named_by)
+    except (ValueError, BadOption):
+        raise BadOption(f"{named_by}: this is no proxy's URL. Set the option https_proxy to http://HOST:PORT or "
+                        'http://USER:PASSWORD@HOST:PORT, special characters of the password as %XX.') from None
+    authorization = None
+    if parts.username is not None:
+        pair = urllib.parse.unquote(parts.username) + ':' + urllib.parse.unquote(parts.password or '')
+        authorization = 'Basic ' + base64.b64encode(pair.encode('utf-8')).decode('ascii')
+    return Proxy(endpoint, authorization)
+
+
+def proxy_of_environment(host: str) -> Optional[Proxy]:
     """The proxy that the environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY) names for a host.
 
     Raises Unusable when it names one that cannot be used.
@@ -96,18 +119,9 @@ def proxy_for(host: str) -> Optional[Proxy]:
     if not url or urllib.request.proxy_bypass(host):
         return None
     try:
-        parts = urllib.parse.urlsplit(url if '://' in url else 'http://' + url)
-        if parts.scheme != 'http' or not parts.hostname:
-            raise Unusable(f'the proxy that the environment names is of the kind {parts.scheme}://; '
-                           'only http:// proxies can be used')
-        endpoint = parse_endpoint(join(parts.hostname, parts.port or 80), 80, 'HTTPS_PROXY')
-        authorization = None
-        if parts.username is not None:
-            pair = urllib.parse.unquote(parts.username) + ':' + urllib.parse.unquote(parts.password or '')
-            authorization = 'Basic ' + base64.b64encode(pair.encode('utf-8')).decode('ascii')
-    except (ValueError, BadOption):
-        raise Unusable('the proxy that the environment names is no URL that can be read') from None
-    return Proxy(endpoint, authorization)
+        return parse_proxy(url if '://' in url else 'http://' + url, "the environment's proxy")
+    except BadOption as error:
+        raise Unusable(str(error)) from None
 
 
 class Connector:
@@ -214,12 +228,13 @@ class Connector:
             plain.sendall('\r\n'.join(lines + ['', '']).encode('latin-1'))
             response = http.client.HTTPResponse(plain, method='CONNECT')
             response.begin()
-            status, phrase = response.status, response.reason
+            status = response.status
             response.close()
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise Unusable(f'the proxy {proxy.endpoint} did not open a tunnel ({words_for(error)})') from error
         if not 200 <= status <= 299:
-            raise Unusable(f'the proxy {proxy.endpoint} refuses a tunnel: {status} {phrase[:80]}')
+            # In our words: the proxy's own might repeat what it was sent.
+            raise Unusable(f'the proxy {proxy.endpoint} refuses a tunnel: {status} {http.client.responses.get(status, "")}')
 
     def _shake_hands(self, wrapped: ssl.SSLSocket) -> None:
         try:

@@ -6,6 +6,7 @@
 They tell the truth by the same monotonic time line a test's anchor uses, so that a test knows the true offset exactly.
 """
 
+import base64
 import contextlib
 import datetime
 import random
@@ -203,10 +204,13 @@ class HttpsServer:
 
 
 class Proxy:
-    """An HTTP proxy that opens tunnels; refuses with a status line instead when one is given."""
+    """An HTTP proxy that opens tunnels, once it is given its USER:PASSWORD if it has one; or refuses with a status line.
 
-    def __init__(self, refuse=None):
-        self.heads, self._refuse = [], refuse
+    leads_to: the port that every tunnel leads to, wherever it was asked to lead.
+    """
+
+    def __init__(self, refuse=None, password=None, leads_to=None):
+        self.heads, self._refuse, self._password, self._leads_to = [], refuse, password, leads_to
         self._listener = socket.socket()
         self._listener.bind(('127.0.0.1', 0))
         self._listener.listen(5)
@@ -238,11 +242,14 @@ class Proxy:
             while b'\r\n\r\n' not in held:
                 held += client.recv(4096)
             self.heads.append(held.decode('latin-1'))
-            if self._refuse:
-                client.sendall(('HTTP/1.1 %s\r\nContent-Length: 0\r\n\r\n' % self._refuse).encode())
+            refuse = self._refuse
+            if self._password and base64.b64encode(self._password.encode()) not in held.split():
+                refuse = '407 Proxy Authentication Required'
+            if refuse:
+                client.sendall(('HTTP/1.1 %s\r\nContent-Length: 0\r\n\r\n' % refuse).encode())
                 return
             host, _colon, port = held.split()[1].decode().rpartition(':')
-            with contextlib.closing(socket.create_connection((host, int(port)), 5)) as server:
+            with contextlib.closing(socket.create_connection((host, self._leads_to or int(port)), 5)) as server:
                 client.sendall(b'HTTP/1.1 200 Connection established\r\n\r\n')
                 while not self._stop.is_set():
                     for ready in select.select([client, server], [], [], 0.05)[0]:

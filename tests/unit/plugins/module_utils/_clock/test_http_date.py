@@ -310,18 +310,73 @@ def test_a_proxy_from_the_environment(authority, certificate, monkeypatch):
 
 @pytest.mark.parametrize('url, reason', [
     ('http://user:s3cret@127.0.0.1:{port}', 'refuses a tunnel: 407'),
-    ('https://user:s3cret@127.0.0.1:{port}', 'only http:// proxies'),
-    ('socks5://user:s3cret@127.0.0.1:{port}', 'only http:// proxies'),
-    ('http://user:s3cret@127.0.0.1:99999', 'no URL that can be read'),
-    ('http://user:s3cret@[::1', 'no URL that can be read'),
     ('http://user:s3cret@127.0.0.1:9', 'nothing listens'),
 ])
-def test_a_proxy_that_cannot_be_used_is_told_without_its_credentials(authority, monkeypatch, url, reason):
-    with Proxy(refuse='407 Proxy Authentication Required') as proxy:
-        monkeypatch.setenv('HTTPS_PROXY', url.format(port=proxy.port))
-        result, source, _took = ask(['https://localhost:9/'], authority)
+@pytest.mark.parametrize('of_the_environment', [True, False])
+def test_a_proxy_that_refuses_is_told_without_its_credentials(authority, monkeypatch, url, reason, of_the_environment):
+    with Proxy(refuse='407 Not with user:s3cret') as proxy:
+        url = url.format(port=proxy.port)
+        if of_the_environment:
+            monkeypatch.setenv('HTTPS_PROXY', url)
+        result, source, _took = ask(['https://localhost:9/'], authority, https_proxy=None if of_the_environment else url)
     assert reason in source['reason']
     assert 's3cret' not in str(result)
+
+
+@pytest.mark.parametrize('url, reason', [
+    ('https://user:s3cret@127.0.0.1:3128', 'of the kind https://'),
+    ('socks5://user:s3cret@127.0.0.1:3128', 'of the kind socks5://'),
+    ('http://user:s3cret@127.0.0.1:99999', "no proxy's URL"),
+    ('http://user:s3cret@[::1', "no proxy's URL"),
+    ('http://user:s3cret@', "no proxy's URL"),
+    ('http://s3cret:12/34@127.0.0.1:3128', "no proxy's URL"),
+    ('http://s3cret:12#34@127.0.0.1:3128', "no proxy's URL"),
+    ('http://s3cret:12?34@127.0.0.1:3128', "no proxy's URL"),
+    ('http://user:s3 cret@127.0.0.1:3128', "no proxy's URL"),
+    ('http://user:s3cret@127.0.0.1:3128\r\nX: y', "no proxy's URL"),
+])
+def test_what_is_no_proxy_is_told_without_its_credentials(authority, monkeypatch, url, reason):
+    with pytest.raises(BadOption, match='https_proxy: .*' + reason) as refused:
+        ask(['https://localhost:9/'], authority, https_proxy=url)
+    assert 's3' not in str(refused.value)
+    monkeypatch.setenv('HTTPS_PROXY', url)
+    result, source, _took = ask(['https://localhost:9/'], authority)
+    assert source['reason'].startswith("the environment's proxy: ") and reason in source['reason']
+    assert 's3' not in str(result)
+
+
+@pytest.mark.parametrize('url', ['127.0.0.1:3128', 'user:s3cret@127.0.0.1:3128', 'proxy'])
+def test_the_option_wants_a_whole_url_and_the_environment_does_not(authority, monkeypatch, url):
+    with pytest.raises(BadOption, match="https_proxy: this is no proxy's URL"):
+        tls.parse_proxy(url)
+    monkeypatch.setenv('HTTPS_PROXY', url)
+    assert tls.proxy_of_environment('service.test')
+
+
+def test_a_proxy_of_the_option(authority, certificate, monkeypatch):
+    """It is used whatever the environment says, for names that only the proxy can resolve, too."""
+    monkeypatch.setenv('HTTPS_PROXY', 'http://127.0.0.1:9')
+    monkeypatch.setenv('NO_PROXY', '*')
+    with HttpsServer(dated(7), *certificate) as server, Proxy(password='user:p@s/s') as proxy:
+        url = 'http://user:%s@127.0.0.1:' + str(proxy.port)
+        result, source, _took = ask([server], authority, https_proxy=url % 'p%40s%2Fs')
+        assert proxy.heads[0].startswith('CONNECT localhost:%d HTTP/1.1\r\n' % server.port)
+        assert 'roxy' not in server.heads[0]
+        assert (result['verdict'], result['direction'], result['verified']) == ('skewed', 'behind', True)
+        assert result['low'] <= 7 <= result['high']
+        assert (source['address'], source['tls_verified']) == ('127.0.0.1:%d' % proxy.port, True)
+        _result, source, _took = ask([server], authority, https_proxy=url % 'wrong')
+        assert 'refuses a tunnel: 407 Proxy Authentication Required' in source['reason']
+        assert len(server.heads) == 1
+
+
+def test_the_certificate_is_the_services_whatever_the_proxy_is(authority):
+    """A proxy that answers in the service's place is found out."""
+    with HttpsServer(dated(), *authority.issue('impostor', host='impostor.test')) as impostor, \
+            Proxy(leads_to=impostor.port) as proxy:
+        result, source, _took = ask(['https://localhost:9/'], authority, https_proxy='http://127.0.0.1:%d' % proxy.port)
+    assert result['verdict'] == 'unreachable'
+    assert 'certificate' in source['reason'] or "doesn't match" in source['reason']
 
 
 # URLs
@@ -413,4 +468,4 @@ def test_a_slow_address_does_not_hold_up_a_fast_one(authority, certificate, monk
 
 def test_interval_of_nothing_is_no_interval():
     assert http_date.prove(10, None, 10.2, 10.3) == Interval(10 - 10.3, 11 - 10.2)
-    assert tls.proxy_for('localhost') is None
+    assert tls.proxy_of_environment('localhost') is None
