@@ -53,13 +53,11 @@ class Agreement(NamedTuple):
     bounds: holds the truth as long as those who lie are a minority of all who were asked (see agree()).
     estimate: the best single number, within bounds.
     members: indices of the intervals that take part in a majority.
-    support: how many intervals share the best point.
     """
 
     bounds: Interval
     estimate: float
     members: Tuple[int, ...]
-    support: int
 
 
 def agree(intervals: Sequence[Interval], silent: int = 0) -> Optional[Agreement]:
@@ -83,10 +81,8 @@ def agree(intervals: Sequence[Interval], silent: int = 0) -> Optional[Agreement]
     allowed = agreed if needed >= majority else _covered(intervals, needed)
     bounds = Interval(allowed[0].low, allowed[-1].high)
     members = tuple(i for i, interval in enumerate(intervals) if any(interval.overlaps(part) for part in agreed))
-    support = max(sum(interval.holds(part.low) for interval in intervals) for part in agreed)
-    best = _covered(intervals, support)
-    core = Interval(best[0].low, best[-1].high)
-    return Agreement(bounds, core.clip(_weighted_middle([intervals[i] for i in members])), members, support)
+    heard = Interval(agreed[0].low, agreed[-1].high)
+    return Agreement(bounds, _estimate([intervals[i] for i in members], heard), members)
 
 
 def _covered(intervals: Sequence[Interval], times: int) -> List[Interval]:
@@ -109,12 +105,15 @@ def _covered(intervals: Sequence[Interval], times: int) -> List[Interval]:
     return stretches
 
 
-def _weighted_middle(intervals: Sequence[Interval]) -> float:
-    """Mean of the middles, each weighted by the inverse square of its width (a narrow one knows more)."""
-    origin = intervals[0].middle  # differences keep the digits that large offsets would cost
+def _estimate(members: Sequence[Interval], within: Interval) -> float:
+    """Mean of the middles, each brought within what a majority of those who were heard allows.
+
+    A narrow interval counts for more, because it knows more; so does one whose middle many others allow, because a
+    liar that is near enough to be a member can claim any width, but not the others' votes.
+    """
     total = weights = 0.0
-    for interval in intervals:
-        weight = 1.0 / max(interval.width, 1e-6) ** 2
-        total += weight * (interval.middle - origin)
+    for interval in members:
+        weight = sum(other.holds(interval.middle) for other in members) / max(interval.width, 1e-6)
+        total += weight * (within.clip(interval.middle) - within.low)  # differences keep the digits that large offsets cost
         weights += weight
-    return origin + total / weights
+    return within.clip(within.low + total / weights)

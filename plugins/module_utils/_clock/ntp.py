@@ -52,7 +52,7 @@ _LOOPBACK = Pace(samples=8, at_once=True, spacing=0.025, retry=0.1, most=120)
 # While nothing is in doubt, repeats end after this time; and those who agree wait no longer than this for one who
 # is silent, if his answer could not change the verdict.
 _BURST_SECONDS = 0.5
-_PATIENCE_SECONDS = 1.0
+_PATIENCE_SECONDS = 0.5
 
 # A server's clock may wander by so much (seconds) between two answers, while a daemon steers it.
 _MAY_WANDER = 0.005
