@@ -12,7 +12,7 @@ environment = python3 tests/tools/environment.py
 without_clock = $(if $(filter 0,$(shell id -u)),setpriv --bounding-set=-sys_time --inh-caps=-sys_time)
 pytest = $(without_clock) $$bin/python -m pytest
 
-.PHONY: help demo test lint types sanity units integration lab-test clean
+.PHONY: help demo test lint types sanity units integration lab-test bench clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,6 +48,10 @@ integration: ## Real playbook runs: against the stand-ins here, and on lab machi
 
 lab-test: ## The lab's own test
 	@bin=$$($(environment) dev); $(pytest) tests/lab/test_lab.py
+
+bench: ## Accuracy, time and truthfulness of the measurement, beside other NTP clients (25 minutes; docs/measuring.md)
+	@for what in 'accuracy.py truth' 'accuracy.py silent' 'accuracy.py compare' dates.py hostile.py endurance.py; do \
+	  python3 tests/bench/$$what; done
 
 clean: ## Remove environments, the lab's images and results
 	rm -rf .cache tests/output

@@ -163,11 +163,12 @@ def _bad(rng: random.Random) -> tuple[wan.Server, ...]:
     return wan.with_liars(rng, [wan.honest_server(rng, loss=0.1) for _server in range(5)], rng.randint(1, 2))
 
 
+# (title, maker, the kinds of addresses that such servers have and that we treat differently)
 WORLDS = {
-    'loopback': ('Loopback: 5 servers at once, no delay', _loopback),
-    'wan': ('WAN: 5 servers, 2 to 40 ms each way, queues that differ by direction', _queues),
-    'two-ways': ('WAN, replies by another way: 2 to 40 ms there, 2 to 40 ms back', _two_ways),
-    'bad': ('WAN as before, 10 % loss each way, 1 or 2 of the 5 lying', _bad),
+    'loopback': ('Loopback: 5 servers at once, no delay', _loopback, ('loopback',)),
+    'wan': ('WAN: 5 servers, 2 to 40 ms each way, queues that differ by direction', _queues, ('public', 'near')),
+    'two-ways': ('WAN, replies by another way: 2 to 40 ms there, 2 to 40 ms back', _two_ways, ('public', 'near')),
+    'bad': ('WAN as before, 10 % loss each way, 1 or 2 of the 5 lying', _bad, ('public', 'near')),
 }
 
 
@@ -189,13 +190,14 @@ def _ours_as_a_process(addresses: list[str]) -> tuple[dict[str, Any], float]:
 
 def compare(world_name: str, count: int, workers: int, seed: int, missing: dict[str, str]) -> None:
     """Each round is a new world that every tool is asked about, in an order that is new, too."""
-    title, make = WORLDS[world_name]
+    title, make, kinds = WORLDS[world_name]
+    process = f'{OURS[kinds[0]]}, with the start of Python'
     others = [tool for tool in tools.NTP_TOOLS if not set(tool.packages) & set(missing)]
 
-    def ours(network: wan.Network, kind: str, truth_: float, process: bool = False) -> Reading:
+    def ours(network: wan.Network, kind: str, truth_: float, as_process: bool = False) -> Reading:
         addresses = network.addresses(kind, 5)
-        result, seconds = _ours_as_a_process(addresses) if process else measure(addresses, 5.0)
-        name = 'skew, public addresses, with the start of Python' if process else OURS[kind]
+        result, seconds = _ours_as_a_process(addresses) if as_process else measure(addresses, 5.0)
+        name = process if as_process else OURS[kind]
         if result['offset'] is None:
             return Reading(name, None, None, None, seconds, result['verdict'])
         return Reading(name, abs(result['offset'] - truth_), result['high'] - result['low'],
@@ -209,8 +211,8 @@ def compare(world_name: str, count: int, workers: int, seed: int, missing: dict[
     def work(network: wan.Network, number: int) -> list[Reading]:
         rng = random.Random(f'{seed}/{world_name}/{number}')
         world = wan.World(rng.uniform(-0.4, 0.4), make(rng))
-        turns = [lambda kind=kind: ours(network, kind, world.truth) for kind in OURS]
-        turns.append(lambda: ours(network, 'public', world.truth, process=True))
+        turns = [lambda kind=kind: ours(network, kind, world.truth) for kind in kinds]
+        turns.append(lambda: ours(network, kinds[0], world.truth, as_process=True))
         turns += [lambda tool=tool: theirs(network, tool, world.truth) for tool in others]
         if number < 2 and not missing.get('chrony'):
             turns.append(lambda: theirs(network, tools.CHRONYD_WITHOUT_IBURST, world.truth))
@@ -225,7 +227,7 @@ def compare(world_name: str, count: int, workers: int, seed: int, missing: dict[
     crew.heading(f'{title}, {count} rounds')
     readings: list[Reading] = crew.rounds(count, workers, 5, work)
     yardstick = _times(readings, 'chronyd -Q, iburst')
-    names = [*OURS.values(), 'skew, public addresses, with the start of Python', *(tool.title for tool in tools.NTP_TOOLS),
+    names = [*OURS.values(), process, *(tool.title for tool in tools.NTP_TOOLS),
              tools.CHRONYD_WITHOUT_IBURST.title]
     rows = [_compare_row(name, [r for r in readings if r.tool == name], yardstick) for name in names]
     print(crew.table(('tool', 'answers', 'off by > 1 s', 'error median ms', 'p95 ms', 'width median ms', 'truth inside',
@@ -278,8 +280,8 @@ def silent(count: int, seed: int) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('what', nargs='*', choices=['truth', 'compare', 'silent', []], help='default: all three')
-    parser.add_argument('--count', type=int, default=300, help='measurements of "truth" (default 300; 2400 take 5 minutes)')
-    parser.add_argument('--asks', type=int, default=16, help='rounds of "compare" (default 16; 64 take 8 minutes)')
+    parser.add_argument('--count', type=int, default=2400, help='measurements of "truth" (default 2400: 5 minutes)')
+    parser.add_argument('--asks', type=int, default=64, help='rounds of "compare" (default 64: 9 minutes)')
     parser.add_argument('--worlds', nargs='+', choices=list(WORLDS), default=list(WORLDS), help='of "compare"')
     parser.add_argument('--workers', type=int, default=12, help='measurements at a time (default 12)')
     parser.add_argument('--seed', type=int, default=1, help='another one makes other worlds')

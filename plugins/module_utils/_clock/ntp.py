@@ -50,9 +50,9 @@ _NEAR = Pace(samples=4, at_once=False, spacing=0.05, retry=0.5, most=24)
 _LOOPBACK = Pace(samples=8, at_once=True, spacing=0.025, retry=0.1, most=120)
 
 # While nothing is in doubt, repeats end after this time; and those who agree wait no longer than this for one who
-# is silent, if his answer could not change the verdict.
-_BURST_SECONDS = 0.5
-_PATIENCE_SECONDS = 0.5
+# is silent, if his answer could not change the verdict. An answer comes sooner from anywhere on earth.
+_BURST_SECONDS = 0.4
+_PATIENCE_SECONDS = 0.4
 
 # A server's clock may wander by so much (seconds) between two answers, while a daemon steers it.
 _MAY_WANDER = 0.005
@@ -277,9 +277,12 @@ class Query:
             return not doubtful and self._can_do_without_the_silent(now)
         return not asked_again
 
-    def _can_do_without_the_silent(self, now: float) -> bool:
+    def _patience_ends(self) -> float:
         slowest = max([sample.delay for peer in self._peers for sample in peer.samples] or [0.0])
-        if now - self._started < max(_PATIENCE_SECONDS, 4 * slowest):
+        return self._started + max(_PATIENCE_SECONDS, 4 * slowest)
+
+    def _can_do_without_the_silent(self, now: float) -> bool:
+        if now < self._patience_ends():
             return False
         heard = {peer.name for peer in self._peers if peer.usable}
         silent = {peer.name for peer in self._peers if peer.silent} - heard
@@ -311,6 +314,7 @@ class Query:
         """Seconds the loop may sleep."""
         moments = [self._deadline, now + (0.01 if self._unresolved else 0.1)]
         moments += [peer.due for peer in self._peers if peer.due is not None]
+        moments += [moment for moment in (self._started + _BURST_SECONDS, self._patience_ends()) if moment > now]
         return max(0.0, min(moments) - now)
 
     def _tell(self) -> List[Source]:

@@ -124,14 +124,19 @@ def dated(offset=0.0, headers='', status='200 OK', cut=True):
 
 
 class HttpsServer:
-    """TLS with keep-alive. script(number, head) -> bytes to send; None closes; a list is sent in pieces with pauses."""
+    """TLS, or plain HTTP when there is no certificate, with keep-alive.
 
-    def __init__(self, script, certificate, key, host='127.0.0.1', delay=0.0):
+    script(number, head) -> bytes to send; None closes; a list is sent in pieces with pauses.
+    """
+
+    def __init__(self, script, certificate=None, key=None, host='127.0.0.1', delay=0.0):
         self.script, self.delay = script, delay
         self.heads, self.moments = [], []
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if hasattr(ssl, 'PROTOCOL_TLS_SERVER')
-                                       else ssl.PROTOCOL_TLS)
-        self._context.load_cert_chain(certificate, key)
+        self._context = None
+        if certificate:
+            self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if hasattr(ssl, 'PROTOCOL_TLS_SERVER')
+                                           else ssl.PROTOCOL_TLS)
+            self._context.load_cert_chain(certificate, key)
         self._listener = socket.socket()
         self._listener.bind((host, 0))
         self._listener.listen(20)
@@ -174,7 +179,7 @@ class HttpsServer:
         with contextlib.suppress(OSError, ValueError):
             plain.settimeout(10)
             try:
-                connection = self._context.wrap_socket(plain, server_side=True)
+                connection = self._context.wrap_socket(plain, server_side=True) if self._context else plain
             except (OSError, ValueError):
                 plain.close()
                 return
