@@ -99,3 +99,25 @@ def test_neither_zone_nor_locale_matter(codec, authority, zone, locale):
     assert result['verdict'] == 'skewed'
     assert result['offset'] == pytest.approx(7, abs=0.1)
     assert abs(calendar.timegm(time.strptime(result['host_time'][:19], '%Y-%m-%dT%H:%M:%S')) - true_time()) < 10
+
+
+def test_the_list_of_services_does_not_matter(codec, authority):
+    """On a host whose /etc/services is empty: ports are numbers, not names."""
+    alone = ['unshare', '--map-root-user', '--mount', 'sh', '-c', 'mount --bind /dev/null /etc/services && exec "$@"', 'sh']
+    try:
+        tried = subprocess.run(alone + ['cat', '/etc/services'], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    except OSError as error:
+        pytest.skip('not run, there is no unshare: %s' % error)
+    if tried.returncode:
+        pytest.skip('not run, a mount of its own is not allowed here: ' + tried.stdout.decode())
+    assert tried.stdout == b''
+    with NtpServer(honest(7)) as one, HttpsServer(dated(7), *authority.issue('services')) as service:
+        options = {'ntp_servers': [one.name, 'localhost'], 'https_urls': [service.url()], 'ca_path': authority.path, 'timeout': 4}
+        environment = dict(os.environ, PYTHONPATH=os.pathsep.join(path for path in sys.path if path))
+        done = subprocess.run(alone + [sys.executable, '-c', HOST, json.dumps(options)], env=environment, timeout=60,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    result = json.loads(done.stdout.decode())
+    assert result['offset'] == pytest.approx(7, abs=0.1)
+    assert [source['accepted'] for source in result['sources'] if source['source'] != 'localhost'] == [True, True]
+    assert not [source for source in result['sources'] if 'does not resolve' in source['reason']]
