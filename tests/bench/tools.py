@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,10 +51,10 @@ class Tool(NamedTuple):
     ask: Callable[[list[str], str], Asked]
 
 
-def fetch() -> dict[str, str]:
-    """Unpack what is missing. The reason for each package that cannot be had."""
+def fetch(packages: Mapping[str, str] = PACKAGES) -> dict[str, str]:
+    """Unpack what is missing of {package: a file of it}. The reason for each package that cannot be had."""
     missing: dict[str, str] = {}
-    for package, file in PACKAGES.items():
+    for package, file in packages.items():
         if (TREE / file).exists():
             continue
         with tempfile.TemporaryDirectory(prefix='bench-') as folder:

@@ -9,7 +9,8 @@
 
 `dev` has the newest ansible-core that this machine's interpreters allow, with linters and test tools;
 `core-2.16`, `core-2.19`, `core-newest` have that ansible-core and what a run of the playbook needs; `rulebook` has
-ansible-rulebook beside the newest;
+ansible-rulebook beside the newest, `fleet` ansible-runner and Mitogen; `awx` has the collection awx.awx and
+ansible-builder beside the ansible-core of the last Ansible that brings awx.awx;
 `target-3.6` … are the interpreters that modules run under, with what their unit tests need.
 """
 
@@ -50,7 +51,9 @@ NEWEST_WITH: dict[str, tuple[str, ...]] = {
     'dev': ('-r tests/requirements.txt',),
     'core-newest': RUN_REQUIREMENTS,
     'rulebook': (*RUN_REQUIREMENTS, 'ansible-rulebook>=1.1,<2', 'ansible-runner>=2.4'),
+    'fleet': (*RUN_REQUIREMENTS, 'ansible-runner>=2.4', 'mitogen>=0.3.54'),
 }
+AWX = ('2.19', ('ansible>=12,<13', 'ansible-builder>=3.1', 'pytest>=7.0'))
 
 
 class CannotMake(Exception):
@@ -112,17 +115,17 @@ def environment(name: str) -> Environment:
             if version in here:
                 return Environment(name, here[version], (f'ansible-core~={core}.0',) + NEWEST_WITH[name])
         raise CannotMake(f'{name}: needs Python 3.10 to 3.13, found only {", ".join(sorted(here)) or "none"}')
-    core = name[len('core-'):]
+    core, more = AWX if name == 'awx' else (name[len('core-'):], RUN_REQUIREMENTS)
     if core not in CORES:
         raise CannotMake(f'{name}: no such environment; there are {", ".join(names())}')
     fitting = [version for version in CORES[core] if version in here]
     if not fitting:
         raise CannotMake(f'{name}: ansible-core {core} needs Python {" or ".join(CORES[core])}, which is not here')
-    return Environment(name, here[fitting[0]], (f'ansible-core~={core}.0',) + RUN_REQUIREMENTS)
+    return Environment(name, here[fitting[0]], (f'ansible-core~={core}.0',) + more)
 
 
 def names() -> list[str]:
-    return [*NEWEST_WITH] + [f'core-{core}' for core in CORES] + [f'target-{each}' for each in TARGETS]
+    return [*NEWEST_WITH, 'awx'] + [f'core-{core}' for core in CORES] + [f'target-{each}' for each in TARGETS]
 
 
 def make(recipe: Environment) -> Path:
