@@ -12,7 +12,7 @@ environment = python3 tests/tools/environment.py
 without_clock = $(if $(filter 0,$(shell id -u)),setpriv --bounding-set=-sys_time --inh-caps=-sys_time)
 pytest = $(without_clock) $$bin/python -m pytest
 
-.PHONY: help demo test lint types sanity units integration lab-test bench clean
+.PHONY: help demo test lint types sanity units integration lab-test bench test-matrix clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -52,6 +52,10 @@ lab-test: ## The lab's own test
 bench: ## Accuracy, time and truthfulness of the measurement, beside other NTP clients (25 minutes; docs/measuring.md)
 	@for what in 'accuracy.py truth' 'accuracy.py silent' 'accuracy.py compare' dates.py hostile.py endurance.py; do \
 	  python3 tests/bench/$$what; done
+
+test-matrix: ## Each ansible-core on each Python it allows to each Python of a host; writes docs/compatibility.md
+	@tests/tools/packages libfaketime
+	@bin=$$($(environment) dev); $(without_clock) $$bin/python tests/tools/matrix.py
 
 clean: ## Remove environments, the lab's images and results
 	rm -rf .cache tests/output

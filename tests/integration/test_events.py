@@ -15,16 +15,13 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 
 import pytest
 import yaml
 
-from standins import testing
-
-from . import playbook
+from . import loopback, playbook
 from .conftest import PASSWORD
 
 RULEBOOK = 'aemops.brand_portal.heal'
@@ -90,20 +87,11 @@ def rulebook(core):
 def folder(tmp_path_factory):
     """An inventory of two authors, both of them the AEM on loopback, and a log of each."""
     folder = tmp_path_factory.mktemp('events')
-    testing.make_ca(folder, 'acme')
-    for name in ('author1', 'author2'):
-        (folder / f'{name}.log').write_text(REFUSED + '\n')  # of before; nobody starts a run for it
-    (folder / 'logs.yml').write_text(yaml.safe_dump(
-        {'replication_logs': {name: str(folder / f'{name}.log') for name in ('author1', 'author2')}}))
-    with testing.running_portal(folder, 'acme') as portal, \
-         testing.running_aem(folder, portal, password=PASSWORD,
-                             transport_uri=f'{portal.url}/bin/receive?sling:authRequestLogin=1') as aem:
-        (folder / 'inventory.yml').write_text(yaml.safe_dump({'aem_authors': {
-            'hosts': {'author1': {}, 'author2': {}},
-            'vars': {'ansible_connection': 'local', 'ansible_python_interpreter': sys.executable,
-                     'fix_bp_jwt_aem_url': aem.url, 'fix_bp_jwt_ca_path': str(folder / 'ca.pem'),
-                     'fix_bp_jwt_agents': testing.brand_portal_agents('acme'),
-                     'fix_bp_jwt_ntp_servers': ['127.0.0.1:9']}}}))
+    logs = {name: str(folder / f'{name}.log') for name in ('author1', 'author2')}
+    for path in logs.values():
+        append(path, REFUSED + '\n')  # of before; nobody starts a run for it
+    (folder / 'logs.yml').write_text(yaml.safe_dump({'replication_logs': logs}))
+    with loopback.authors(folder, PASSWORD, {name: {} for name in logs}):
         yield folder
 
 

@@ -8,9 +8,9 @@
     environment.py --list       name every environment, its interpreter, or why it cannot be made here
 
 `dev` has the newest ansible-core that this machine's interpreters allow, with linters and test tools;
-`core-2.16`, `core-2.19`, `core-newest` have that ansible-core and what a run of the playbook needs; `rulebook` has
-ansible-rulebook beside the newest, `fleet` ansible-runner and Mitogen; `awx` has the collection awx.awx and
-ansible-builder beside the ansible-core of the last Ansible that brings awx.awx;
+`core-2.16`, `core-2.19`, `core-newest` have that ansible-core and what a run of the playbook needs, on the newest Python
+it allows; `core-2.16-3.10` has it on that one; `rulebook`, `fleet`, `docs` and `release` have their tools beside the newest;
+`awx` has the collection awx.awx and ansible-builder beside the ansible-core of the last Ansible that brings awx.awx;
 `target-3.6` … are the interpreters that modules run under, with what their unit tests need.
 """
 
@@ -50,6 +50,8 @@ RUN_REQUIREMENTS = ('ntplib>=0.4.0,<0.5', 'jmespath>=1.0,<2', 'pytest>=7.0', 'py
 NEWEST_WITH: dict[str, tuple[str, ...]] = {
     'dev': ('-r tests/requirements.txt',),
     'core-newest': RUN_REQUIREMENTS,
+    'release': (*RUN_REQUIREMENTS, 'antsibull-changelog>=0.24', 'galaxy-importer>=0.4.20'),
+    'docs': (*RUN_REQUIREMENTS, 'antsibull-docs>=2.7', 'myst-parser>=4', 'sphinx>=7', 'sphinx-ansible-theme>=0.10'),
     'rulebook': (*RUN_REQUIREMENTS, 'ansible-rulebook>=1.1,<2', 'ansible-runner>=2.4'),
     'fleet': (*RUN_REQUIREMENTS, 'ansible-runner>=2.4', 'mitogen>=0.3.54'),
 }
@@ -116,11 +118,12 @@ def environment(name: str) -> Environment:
                 return Environment(name, here[version], (f'ansible-core~={core}.0',) + NEWEST_WITH[name])
         raise CannotMake(f'{name}: needs Python 3.10 to 3.13, found only {", ".join(sorted(here)) or "none"}')
     core, more = AWX if name == 'awx' else (name[len('core-'):], RUN_REQUIREMENTS)
-    if core not in CORES:
+    core, _dash, wanted = core.partition('-')
+    if core not in CORES or wanted not in ('', *CORES[core]):
         raise CannotMake(f'{name}: no such environment; there are {", ".join(names())}')
-    fitting = [version for version in CORES[core] if version in here]
+    fitting = [version for version in CORES[core] if version in here and wanted in ('', version)]
     if not fitting:
-        raise CannotMake(f'{name}: ansible-core {core} needs Python {" or ".join(CORES[core])}, which is not here')
+        raise CannotMake(f'{name}: ansible-core {core} needs Python {wanted or " or ".join(CORES[core])}, which is not here')
     return Environment(name, here[fitting[0]], (f'ansible-core~={core}.0',) + more)
 
 
