@@ -17,7 +17,6 @@ import pytest
 
 if sys.version_info < (3, 9):  # the stand-ins' servers need it; Python 3.6 is tried with them from outside
     pytest.skip('the stand-ins run on Python 3.9 and later', allow_module_level=True)
-pytest.importorskip('ansible.module_utils.urls')
 pytest.importorskip('jwt')
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import aem as aem_http
