@@ -12,7 +12,7 @@ environment = python3 tests/tools/environment.py
 without_clock = $(if $(filter 0,$(shell id -u)),setpriv --bounding-set=-sys_time --inh-caps=-sys_time)
 pytest = $(without_clock) $$bin/python -m pytest
 
-.PHONY: help demo test lint types sanity units integration lab-test bench test-matrix clean
+.PHONY: help demo test lint types sanity units integration lab-test bench test-matrix docs clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -56,6 +56,9 @@ bench: ## Accuracy, time and truthfulness of the measurement, beside other NTP c
 test-matrix: ## Each ansible-core on each Python it allows to each Python of a host; writes docs/compatibility.md
 	@tests/tools/packages libfaketime
 	@bin=$$($(environment) dev); $(without_clock) $$bin/python tests/tools/matrix.py
+
+docs: ## The documentation's site, in tests/output/docs/html
+	@bin=$$($(environment) docs); tests/tools/build-docs $$bin
 
 clean: ## Remove environments, the lab's images and results
 	rm -rf .cache tests/output

@@ -10,13 +10,14 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import typing as t
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / 'collections'), str(ROOT / 'tests')]
+
+from generated import settle  # noqa: E402
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import causes, page, redact  # noqa: E402
 from standins import scenarios  # noqa: E402
@@ -80,15 +81,5 @@ def _footnotes(cause: causes.Cause, played: t.Sequence[scenarios.Scenario]) -> t
         yield f'The stand-in plays it as {", ".join(f"`{scenario.name}`" for scenario in played)}.'
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--check', action='store_true', help='write nothing')
-    wanted = document()
-    if not parser.parse_args().check:
-        DOCUMENT.write_text(wanted, encoding='utf-8')
-    elif not DOCUMENT.exists() or DOCUMENT.read_text(encoding='utf-8') != wanted:
-        sys.exit(f'{DOCUMENT.relative_to(ROOT)} is stale: run {Path(__file__).relative_to(ROOT)}')
-
-
 if __name__ == '__main__':
-    main()
+    settle(__doc__, {DOCUMENT: document()})

@@ -10,10 +10,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_document_of_causes_is_fresh():
-    done = subprocess.run([sys.executable, ROOT / 'tests/tools/document_causes.py', '--check'],
+@pytest.mark.parametrize('tool', ['document_causes.py', 'document_decision.py'])
+def test_what_is_written_from_the_code_is_fresh(tool):
+    done = subprocess.run([sys.executable, ROOT / 'tests/tools' / tool, '--check'],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     assert done.returncode == 0, done.stdout

@@ -1,0 +1,143 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Writes docs/deciding.md and its picture from the decision table.
+
+    document_decision.py            write the files
+    document_decision.py --check    fail when they are not what would be written
+"""
+
+from __future__ import annotations
+
+import sys
+import typing as t
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / 'collections')]
+
+from generated import settle  # noqa: E402
+
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import verdict  # noqa: E402
+
+AGENTS = {
+    'answered_200': 'are all answered 200',
+    'clock_cause': 'fail because of a clock',
+    'other_cause': 'fail for another reason',
+    'unreachable': 'cannot be asked: AEM is silent',
+    'not_testable': 'cannot be tested as asked',
+}
+CLOCKS = {'in_sync': 'right', 'skewed': 'wrong', 'no_reference': 'nobody knows'}
+# What happens: the words, and the colours of the picture (background, frame).
+NOTHING, REPAIR, REPAIR_AND_FAIL, FAIL = 'nothing to do', 'repair', 'repair, then fail', 'change nothing, fail'
+COLOURS = {NOTHING: ('#e3f4e3', '#2e7d32'), REPAIR: ('#dceafb', '#1565c0'),
+           REPAIR_AND_FAIL: ('#fff1d6', '#b26a00'), FAIL: ('#fbe3e3', '#b3261e')}
+
+TEXT = '''\
+# How it decides
+
+<!-- Written by tests/tools/document_decision.py from plugins/plugin_utils/verdict.py: change that table instead. -->
+
+Two questions are put to one measurement: what do the agents' own tests say, and what does the clock say? Together they make a
+state, and the state says what happens. `aemops.brand_portal.jwt_verdict` is this decision as a filter; the role uses nothing else.
+
+![Measure, decide, repair, prove: the state and what happens for each answer of the agents and of the clock](deciding.svg)
+
+{table}
+
+## What the clock says
+
+*Wrong* and *right* are measured: the whole interval in which the true offset lies is beyond `fix_bp_jwt_max_skew`, or within
+it. [What is believed](trust.md) is decided before. *Nobody knows* covers all else: no reference could be reached, they disagree,
+the interval lies across the threshold, or the clock looks wrong to one or two plain NTP servers only and
+`fix_bp_jwt_accept_unverified` does not allow to act on that.
+
+## What the agents say
+
+Each agent's test is AEM's own, and its log is searched for a [cause](causes.md). One cause that is not the clock among several
+agents makes it *another reason*: then the clock alone will not heal this host, and the run says so.
+
+## Two things the table does not show
+
+- The clock is wrong, and AEM's own `Date` does not agree with the host's clock: AEM runs elsewhere, so nothing is changed
+  (`other_clock`). In the opposite case, where both clocks are right by now and an agent still speaks of a clock, the state is
+  `not_the_clock`.
+- A repair is due on a host that cannot set its clock, as in a container: `cannot_set_clock`. It is found out without trying.
+
+## The states
+
+{states}
+'''
+
+
+def action(agents: str, clock: str) -> str:
+    state = verdict.TABLE[agents][clock]
+    rule = verdict.STATES[state]
+    if rule.healthy:
+        return NOTHING
+    if not rule.repair or clock != 'skewed':
+        return FAIL
+    return REPAIR if state in ('jwt_expired', 'at_risk') else REPAIR_AND_FAIL
+
+
+def document() -> str:
+    table = [_row(['the agents', *(f'clock: {words}' for words in CLOCKS.values())]), _row(['---'] * 4)]
+    table += [_row([words] + [f'`{verdict.TABLE[agents][clock]}`: {action(agents, clock)}' for clock in CLOCKS])
+              for agents, words in AGENTS.items()]
+    states = [_row(['state', 'meaning', 'what people do next']), _row(['---'] * 3)]
+    states += [_row([f'`{name}`', rule.meaning, rule.next_step or _whose_advice(name)])
+               for name, rule in verdict.STATES.items()]
+    return TEXT.format(table='\n'.join(table), states='\n'.join(states))
+
+
+def _whose_advice(state: str) -> str:
+    if verdict.STATES[state].healthy:
+        return 'nothing'
+    return 'what the access to AEM lacks is said' if state == 'not_testable' else 'the advice of the [cause](causes.md)'
+
+
+def _row(cells: t.Iterable[str]) -> str:
+    return f'| {" | ".join(cells)} |'
+
+
+def picture() -> str:
+    """The way of a host, and under "decide" the table, each cell in the colour of what happens."""
+    left, top, width, height = 226, 132, 196, 52
+    parts = [f'<rect width="840" height="{top + 5 * (height + 8) + 34}" fill="#ffffff"/>']
+    for number, (name, what) in enumerate((('measure', 'one call, any user'), ('decide', 'one table'),
+                                           ('repair', 'where blue or yellow'), ('prove', 'all agents 200'))):
+        x = 20 + number * 204
+        parts.append(f'<rect x="{x}" y="16" width="172" height="48" rx="8" fill="#f1f3f4" stroke="#5f6368"/>')
+        parts.append(_words(x + 86, 37, name, weight='bold') + _words(x + 86, 55, what, size=12))
+        if number < 3:
+            parts.append(f'<path d="M{x + 174} 40h24m-7 -5l7 5l-7 5" fill="none" stroke="#5f6368"/>')
+    parts.append(_words(20, 100, 'What the agents say', weight='bold', anchor='start'))
+    parts.append(_words(left, 100, 'What the clock says', weight='bold', anchor='start'))
+    for column, words in enumerate(CLOCKS.values()):
+        parts.append(_words(left + column * (width + 8) + width / 2, top - 8, words))
+    for row, (agents, words) in enumerate(AGENTS.items()):
+        y = top + row * (height + 8)
+        parts.append(_words(20, y + height / 2 + 5, words, anchor='start', size=13))
+        for column, clock in enumerate(CLOCKS):
+            x, what = left + column * (width + 8), action(agents, clock)
+            fill, frame = COLOURS[what]
+            parts.append(f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="6" fill="{fill}" stroke="{frame}"/>')
+            parts.append(_words(x + width / 2, y + 22, verdict.TABLE[agents][clock], weight='bold', size=13))
+            parts.append(_words(x + width / 2, y + 40, what, size=12))
+    height_of_all = top + 5 * (height + 8) + 34
+    parts.append(_words(20, height_of_all - 14, "also: other_clock where AEM does not run on this host's clock, "
+                        'cannot_set_clock where the clock is not this host\'s to set', anchor='start', size=12))
+    head = (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 840 {height_of_all}" role="img" '
+            'font-family="Helvetica, Arial, sans-serif">\n<title>How it decides</title>\n')
+    return head + '\n'.join(parts) + '\n</svg>\n'
+
+
+def _words(x: float, y: float, text: str, weight: str = 'normal', anchor: str = 'middle', size: int = 14) -> str:
+    return (f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}" font-size="{size}" font-weight="{weight}" '
+            f'fill="#202124">{escape(text)}</text>')
+
+
+if __name__ == '__main__':
+    settle(__doc__, {ROOT / 'docs' / 'deciding.md': document(), ROOT / 'docs' / 'deciding.svg': picture()})
