@@ -89,7 +89,7 @@ class Aem(NamedTuple):
 
 
 @contextlib.contextmanager
-def _served(server: web.Server) -> Iterator[web.Server]:
+def served(server: web.Server) -> Iterator[web.Server]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
@@ -119,7 +119,7 @@ def running_portal(
         str(directory / f"{certificate}.key"),
         date,
     )
-    with _served(server):
+    with served(server):
         yield Portal(tenant, server, application)
 
 
@@ -147,7 +147,7 @@ def running_aem(
     path = directory / f"{name}.json"
     path.write_text(json.dumps(given))
     configuration = aem_standin.Configuration(path)
-    with _served(aem_standin.serve(configuration, lease_lost=lambda message: None)) as server:
+    with served(aem_standin.serve(configuration, lease_lost=lambda message: None)) as server:
         yield Aem(server, path, given["user"], given["password"])
 
 

@@ -1,0 +1,163 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A stand-in for AWX's API, as far as the modules of awx.awx use it to make things: it keeps them and runs nothing.
+
+    with testing.served(controller.serve(controller.Controller(TOKEN))) as server: ...
+
+It is strict where AWX is: what a list is filtered by must be a field, what is referred to must be there, secrets are
+never shown again, and names of what a schedule can start share one list.
+"""
+
+import json
+import threading
+import urllib.parse
+from collections.abc import Iterable
+from typing import Any, Optional
+
+from . import web
+
+Item = dict[str, Any]
+
+TYPES = {
+    "organizations": "organization", "credential_types": "credential_type", "credentials": "credential",
+    "execution_environments": "execution_environment", "projects": "project", "inventories": "inventory",
+    "inventory_sources": "inventory_source", "hosts": "host", "groups": "group", "job_templates": "job_template",
+    "workflow_job_templates": "workflow_job_template", "workflow_job_template_nodes": "workflow_job_template_node",
+    "workflow_approval_templates": "workflow_approval_template", "schedules": "schedule",
+    "notification_templates": "notification_template", "instance_groups": "instance_group", "labels": "label",
+}
+STARTABLE = ("projects", "inventory_sources", "job_templates", "workflow_job_templates")
+# A field by what it refers to.
+REFERENCES = {
+    "organization": ("organizations",), "credential_type": ("credential_types",), "inventory": ("inventories",),
+    "project": ("projects",), "source_project": ("projects",), "execution_environment": ("execution_environments",),
+    "default_environment": ("execution_environments",), "unified_job_template": (*STARTABLE, "workflow_approval_templates"),
+    "workflow_job_template": ("workflow_job_templates",),
+}
+FILTERS = {"name", "type", "identifier", *REFERENCES}
+ENCRYPTED = "$encrypted$"
+
+
+class Refused(Exception):
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Controller:
+    """`items[endpoint][id]` is everything there is; `links[endpoint, id, kind]` the ids that are associated."""
+
+    def __init__(self, token: str, machine_credential: str = "deploy") -> None:
+        self.token = token
+        self.items: dict[str, dict[int, Item]] = {endpoint: {} for endpoint in TYPES}
+        self.links: dict[tuple[str, int, str], list[int]] = {}
+        self.surveys: dict[tuple[str, int], Item] = {}
+        self._last = 0
+        self._lock = threading.Lock()
+        organization = self.make("organizations", {"name": "Default"})
+        machine = self.make("credential_types", {"name": "Machine", "kind": "ssh", "inputs": {}})
+        self.make("credentials", {
+            "name": machine_credential, "organization": organization["id"], "credential_type": machine["id"], "inputs": {}})
+        self.make("instance_groups", {"name": "default"})
+
+    def named(self, endpoint: str, name: str) -> Item:
+        return next(item for item in self.items[endpoint].values() if item.get("name", item.get("identifier")) == name)
+
+    def linked(self, endpoint: str, name: str, kind: str) -> list[str]:
+        """The names of what is associated with the item of this name."""
+        ids = self.links.get((endpoint, self.named(endpoint, name)["id"], kind), [])
+        found = {item["id"]: item for items in self.items.values() for item in items.values()}
+        return [found[number].get("name", found[number].get("identifier")) for number in ids]
+
+    def make(self, endpoint: str, fields: Item) -> Item:
+        for field, endpoints in REFERENCES.items():
+            if fields.get(field) and not any(int(fields[field]) in self.items[each] for each in endpoints):
+                raise Refused(400, f"{field}: there is no {fields[field]}")
+        self._last += 1
+        url = f"/api/v2/{endpoint}/{self._last}/"
+        self.items[endpoint][self._last] = {
+            **fields, "id": self._last, "type": TYPES[endpoint], "url": url, "scm_revision": "",
+            "related": {kind: f"{url}{kind}/" for kind in ("survey_spec", "hosts", "children")}, "summary_fields": {}}
+        return self.items[endpoint][self._last]
+
+    # HTTP
+
+    def __call__(self, request: web.Request) -> None:
+        url = urllib.parse.urlsplit(request.path)
+        try:
+            with self._lock:
+                if request.headers.get("Authorization") != f"Bearer {self.token}":
+                    raise Refused(401, "who are you?")
+                body = json.loads(request.body() or b"{}") if request.command in ("POST", "PATCH") else {}
+                path = url.path.removeprefix("/api/v2").strip("/").split("/")
+                status, answer = self._answer(request.command, path, dict(urllib.parse.parse_qsl(url.query)), body)
+        except Refused as refused:
+            status, answer = refused.status, {"detail": str(refused)}
+        request.answer(status, b"" if answer is None else json.dumps(answer).encode(), [("Content-Type", "application/json")])
+
+    def _answer(self, method: str, path: list[str], query: dict[str, str], body: Item) -> tuple[int, Optional[Item]]:
+        endpoint, rest = path[0], path[1:]
+        if endpoint not in (*TYPES, "unified_job_templates"):
+            raise Refused(404, f"no such endpoint: {endpoint}")
+        if not rest:
+            if method == "GET":
+                return 200, self._list(endpoint, query)
+            return 201, self._shown(self.make(endpoint, body))
+        item = self.items[endpoint].get(int(rest[0]))
+        if item is None:
+            raise Refused(404, "there is none")
+        if len(rest) == 1:
+            if method == "PATCH":
+                item.update(body)
+            return 200, self._shown(item)
+        return self._below(method, endpoint, item, rest[1], body)
+
+    def _below(self, method: str, endpoint: str, item: Item, kind: str, body: Item) -> tuple[int, Optional[Item]]:
+        if kind == "survey_spec":
+            if method == "POST":
+                self.surveys[endpoint, item["id"]] = body
+            return 200, self.surveys.get((endpoint, item["id"]), {})
+        if kind == "create_approval_template":
+            approval = self.make("workflow_approval_templates", {
+                field: body[field] for field in ("name", "description", "timeout") if field in body})
+            item["unified_job_template"] = approval["id"]
+            item["related"]["unified_job_template"] = approval["url"]
+            return 201, approval
+        if endpoint == "workflow_approval_templates":
+            raise Refused(404, "what comes after an approval is told to its node")
+        linked = self.links.setdefault((endpoint, item["id"], kind), [])
+        if method == "GET":
+            return 200, _page({"id": number} for number in linked)
+        if not any(body["id"] in items for items in self.items.values()):
+            raise Refused(400, f"there is no {body['id']}")
+        if body.get("disassociate"):
+            linked.remove(body["id"])
+        else:
+            linked.append(body["id"])
+        return 204, None
+
+    def _list(self, endpoint: str, query: dict[str, str]) -> Item:
+        unknown = {field for field in query if field not in FILTERS}
+        if unknown:
+            raise Refused(400, f"no such field: {unknown}")
+        endpoints = STARTABLE if endpoint == "unified_job_templates" else (endpoint,)
+        found = [item for each in endpoints for item in self.items[each].values()
+                 if all(str(item.get(field)) == value for field, value in query.items())]
+        return _page(self._shown(item) for item in found)
+
+    def _shown(self, item: Item) -> Item:
+        if item["type"] != "credential":
+            return item
+        fields = self.items["credential_types"][item["credential_type"]]["inputs"].get("fields", [])
+        secret = {field["id"] for field in fields if field.get("secret")}
+        return {**item, "inputs": {name: ENCRYPTED if name in secret else value for name, value in item["inputs"].items()}}
+
+
+def _page(results: Iterable[Item]) -> Item:
+    results = list(results)
+    return {"count": len(results), "next": None, "previous": None, "results": results}
+
+
+def serve(controller: Controller) -> web.Server:
+    return web.Server(("127.0.0.1", 0), controller)
