@@ -136,6 +136,12 @@ def try_target(name: str) -> dict[str, str] | None:
     return {'version': version, 'units': units(folder, ON_TARGETS)}
 
 
+def keep(outcomes: dict[str, t.Any], name: str, outcome: t.Any) -> None:
+    outcomes.pop(name, None)
+    if outcome is not None:
+        outcomes[name] = outcome
+
+
 def document(outcomes: Outcomes, day: str) -> str:
     pythons = environments.TARGETS
     head = ['ansible-core', 'on Python', 'units', *pythons]
@@ -171,6 +177,8 @@ def main() -> int:
     parser.add_argument('names', nargs='*', metavar='NAME', help='beginnings of names: core-2.16, core-2.16-3.10, target-3.6')
     options = parser.parse_args()
     wanted = [name for name in names() if not options.names or name.startswith(tuple(options.names))]
+    if not wanted:
+        parser.error(f'nothing of that name; there are {", ".join(names())}')
     outcomes: Outcomes = {'controllers': {}, 'targets': {}}
     if options.names and OUTCOMES.exists():
         outcomes = json.loads(OUTCOMES.read_text(encoding='utf-8'))
@@ -179,13 +187,9 @@ def main() -> int:
         print(f'{name} …', flush=True)
         kind, _dash, rest = name.partition('-')
         if kind == 'core':
-            controller = try_controller(name)
-            if controller:
-                outcomes['controllers'][rest] = controller
+            keep(outcomes['controllers'], rest, try_controller(name))
         else:
-            target = try_target(name)
-            if target:
-                outcomes['targets'][rest] = target
+            keep(outcomes['targets'], rest, try_target(name))
         OUTCOMES.write_text(json.dumps(outcomes, indent=1), encoding='utf-8')
     text = document(outcomes, datetime.date.today().isoformat())
     DOCUMENT.write_text(text, encoding='utf-8')
