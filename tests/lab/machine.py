@@ -82,7 +82,6 @@ class Machine:
                    f'lab.clock={self.clock_at_boot}']
         environment = dict(os.environ, TMPDIR=str(memory_folder(self.folder)), HOME=str(self.folder))
         self.process.start(command, network.namespace, self.console, environment)
-        self._boots_seen = 0
         return self
 
     def wait_ready(self, timeout=180, boots=1):

@@ -85,7 +85,6 @@ class Aem:
                 'ca_path names no file on this host: {0}. Put the CA certificate there.'.format(ca_path),
             )
         self.url = '{0}://{1}{2}'.format(parts.scheme, parts.netloc, parts.path.rstrip('/'))
-        self._context_path = parts.path.rstrip('/')
         self._username = username
         self._credentials = 'Basic ' + base64.b64encode('{0}:{1}'.format(username, password).encode('utf-8')).decode('ascii')
         self._ca_path = ca_path

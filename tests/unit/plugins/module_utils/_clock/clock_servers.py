@@ -115,7 +115,7 @@ class NtpServer:
             self.socket.sendto(datagram, client)
 
 
-def dated(offset=0.0, headers='', status='200 OK', cut=True):
+def dated(offset=0.0, headers='', status='200 OK'):
     """A script for HttpsServer: an answer with the true Date plus an offset."""
     def script(_number, _head):
         date = format_http_date(int((true_time() + offset) // 1))
@@ -123,7 +123,42 @@ def dated(offset=0.0, headers='', status='200 OK', cut=True):
     return script
 
 
-class HttpsServer:
+class Listener:
+    """Accepts connections on a port of its own and serves each in a thread, until it is left."""
+
+    def __init__(self, host='127.0.0.1'):
+        self._listener = socket.socket()
+        self._listener.bind((host, 0))
+        self._listener.listen(20)
+        self._listener.settimeout(0.05)
+        self.port = self._listener.getsockname()[1]
+        self.connections = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_unused):
+        self._stop.set()
+        self._thread.join()
+        self._listener.close()
+
+    def _run(self):
+        while not self._stop.is_set():
+            try:
+                client, _address = self._listener.accept()
+            except OSError:
+                continue
+            self.connections += 1
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client):
+        raise NotImplementedError
+
+
+class HttpsServer(Listener):
     """TLS, or plain HTTP when there is no certificate, with keep-alive.
 
     script(number, head) -> bytes to send; None closes; a list is sent in pieces with pauses.
@@ -137,35 +172,11 @@ class HttpsServer:
             self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if hasattr(ssl, 'PROTOCOL_TLS_SERVER')
                                            else ssl.PROTOCOL_TLS)
             self._context.load_cert_chain(certificate, key)
-        self._listener = socket.socket()
-        self._listener.bind((host, 0))
-        self._listener.listen(20)
-        self._listener.settimeout(0.05)
-        self.port = self._listener.getsockname()[1]
-        self.connections = self.open = 0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
+        self.open = 0
+        super().__init__(host)
 
     def url(self, host='localhost', path='/'):
         return 'https://%s:%d%s' % (host, self.port, path)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_unused):
-        self._stop.set()
-        self._thread.join()
-        self._listener.close()
-
-    def _run(self):
-        while not self._stop.is_set():
-            try:
-                plain, _client = self._listener.accept()
-            except OSError:
-                continue
-            self.connections += 1
-            threading.Thread(target=self._serve, args=(plain,), daemon=True).start()
 
     @contextlib.contextmanager
     def _counted(self):
@@ -208,7 +219,7 @@ class HttpsServer:
                             connection.sendall(piece)
 
 
-class Proxy:
+class Proxy(Listener):
     """An HTTP proxy that opens tunnels, once it is given its USER:PASSWORD if it has one; or refuses with a status line.
 
     leads_to: the port that every tunnel leads to, wherever it was asked to lead.
@@ -216,30 +227,7 @@ class Proxy:
 
     def __init__(self, refuse=None, password=None, leads_to=None):
         self.heads, self._refuse, self._password, self._leads_to = [], refuse, password, leads_to
-        self._listener = socket.socket()
-        self._listener.bind(('127.0.0.1', 0))
-        self._listener.listen(5)
-        self._listener.settimeout(0.05)
-        self.port = self._listener.getsockname()[1]
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_unused):
-        self._stop.set()
-        self._thread.join()
-        self._listener.close()
-
-    def _run(self):
-        while not self._stop.is_set():
-            try:
-                client, _address = self._listener.accept()
-            except OSError:
-                continue
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+        super().__init__()
 
     def _serve(self, client):
         with contextlib.closing(client), contextlib.suppress(OSError):
