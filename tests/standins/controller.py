@@ -68,7 +68,7 @@ class Controller:
         """The names of what is associated with the item of this name."""
         ids = self.links.get((endpoint, self.named(endpoint, name)["id"], kind), [])
         found = {item["id"]: item for items in self.items.values() for item in items.values()}
-        return [found[number].get("name", found[number].get("identifier")) for number in ids]
+        return [str(found[number].get("name", found[number].get("identifier"))) for number in ids]
 
     def make(self, endpoint: str, fields: Item) -> Item:
         for field, endpoints in REFERENCES.items():
