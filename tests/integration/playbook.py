@@ -74,6 +74,7 @@ def run(environment: Environment, command: list[str], cwd: Path = ROOT, **variab
     done = subprocess.run([str(environment.bin / command[0]), *command[1:]], cwd=cwd, env={**kept, **settings, **variables},
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           errors='replace', timeout=900, check=False)
+    assert '[DEPRECATION WARNING]' not in done.stdout, done.stdout
     return Run(done.returncode, done.stdout)
 
 

@@ -15,7 +15,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 import typing as t
@@ -24,7 +23,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from . import playbook
+from . import checkout, playbook
 from .conftest import PASSWORD
 from .patient import Patient
 
@@ -45,10 +44,8 @@ class Example(t.NamedTuple):
 
 
 def pages():
-    listed = subprocess.run(['git', 'ls-files', '--cached', '--others', '--exclude-standard', '*.md'], cwd=ROOT,
-                            stdout=subprocess.PIPE, text=True, check=True).stdout.split()
     # The links of the checkout show the same files again.
-    return [name for name in listed if not name.startswith(('collections/', 'docs/site/')) and (ROOT / name).exists()]
+    return [name for name in checkout.names('*.md') if not name.startswith(('collections/', 'docs/site/'))]
 
 
 def examples(*languages):
@@ -312,15 +309,9 @@ class Stranger:
     """Someone with a home and a copy of the repository, who types what the README prints."""
 
     def __init__(self, folder, path):
-        self.home, self.copy = folder / 'home', folder / 'brand-portal'
+        self.home, self.copy = folder / 'home', checkout.copy(folder / 'brand-portal')
         self.home.mkdir()
         self.environment = {'HOME': str(self.home), 'PATH': path, 'LANG': 'C.UTF-8', 'ANSIBLE_NOCOLOR': '1', 'TERM': 'dumb'}
-        listed = subprocess.run(['git', 'ls-files', '-z', '--cached', '--others', '--exclude-standard'], cwd=ROOT,
-                                stdout=subprocess.PIPE, text=True, check=True).stdout
-        for name in filter(None, listed.split('\0')):
-            if (ROOT / name).exists():
-                (self.copy / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, self.copy / name, follow_symlinks=False)
 
     def type(self, command, cwd=None):
         done = subprocess.run(['bash', '-c', command], cwd=cwd or self.copy, env=self.environment, text=True, check=False,

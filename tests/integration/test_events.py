@@ -37,9 +37,9 @@ SECRET = 'S3cret-in-a-log-Zq81'
 class Engine:
     """A running ansible-rulebook, and what it has printed so far."""
 
-    def __init__(self, environment, folder, rulebook=RULEBOOK):
+    def __init__(self, environment, folder, rulebook=RULEBOOK, collections=playbook.ROOT / 'collections'):
         self.output = ''
-        variables = {**os.environ, 'ANSIBLE_COLLECTIONS_PATH': str(playbook.ROOT / 'collections'), 'ANSIBLE_NOCOLOR': '1',
+        variables = {**os.environ, 'ANSIBLE_COLLECTIONS_PATH': str(collections), 'ANSIBLE_NOCOLOR': '1',
                      'AEM_USER': 'admin', 'AEM_PASSWORD': PASSWORD, 'PATH': f'{environment.bin}:{os.environ["PATH"]}'}
         self.process = subprocess.Popen(
             [environment.bin / 'ansible-rulebook', '--rulebook', str(rulebook), '--inventory', folder / 'inventory.yml',
@@ -154,11 +154,14 @@ def test_one_storm_starts_one_run_and_a_second_cause_another(engine, folder):
 
 
 def test_after_a_restart_old_lines_count_no_more_and_a_storm_that_goes_on_starts_another_run(rulebook, folder):
+    """With the collection as it is installed, and a rulebook of one's own."""
+    installed = folder / 'installed'
+    subprocess.run([playbook.ROOT / 'tests/tools/install-collection', rulebook.bin / 'ansible-galaxy', installed], check=True)
     shipped = (playbook.ROOT / 'extensions/eda/rulebooks/heal.yml').read_text()
     assert 'once_within: 15 minutes' in shipped
     impatient = folder / 'impatient.yml'
     impatient.write_text(shipped.replace('once_within: 15 minutes', 'once_within: 3 seconds'))
-    engine = Engine(rulebook, folder, impatient)
+    engine = Engine(rulebook, folder, impatient, installed)
     try:
         follow(engine, folder)
         time.sleep(2)

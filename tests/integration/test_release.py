@@ -6,13 +6,11 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import tarfile
 
 import pytest
 
-from . import loopback, playbook
+from . import checkout, loopback, playbook
 from .conftest import PASSWORD
 
 # What work leaves behind in a checkout, and is none of a stranger's business.
@@ -24,14 +22,7 @@ LEFTOVERS = ['.ruff_cache/x', '.venv/bin/python', '.cache/environments/x', '.ans
 @pytest.fixture(scope='module')
 def tree(tmp_path_factory):
     """What git knows, or would, as a working tree with leftovers in it."""
-    tree = tmp_path_factory.mktemp('tree')
-    listed = subprocess.run(['git', 'ls-files', '-z', '--cached', '--others', '--exclude-standard'], cwd=playbook.ROOT,
-                            stdout=subprocess.PIPE, text=True, check=True).stdout
-    for name in filter(None, listed.split('\0')):
-        source, target = playbook.ROOT / name, tree / name
-        if source.exists() or source.is_symlink():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, target, follow_symlinks=False)
+    tree = checkout.copy(tmp_path_factory.mktemp('tree'))
     for name in LEFTOVERS:
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).write_text('left behind')
