@@ -51,10 +51,10 @@ class Tool(NamedTuple):
     ask: Callable[[list[str], str], Asked]
 
 
-def fetch(packages: Mapping[str, str] = PACKAGES) -> dict[str, str]:
-    """Unpack what is missing of {package: a file of it}. The reason for each package that cannot be had."""
+def fetch(packages: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Unpack what is missing of {package: a file of it} (PACKAGES), and give the reason for each that cannot be had."""
     missing: dict[str, str] = {}
-    for package, file in packages.items():
+    for package, file in (PACKAGES if packages is None else packages).items():
         if (TREE / file).exists():
             continue
         with tempfile.TemporaryDirectory(prefix='bench-') as folder:

@@ -42,7 +42,8 @@ class Made:
     def __init__(self, environment, server, awx):
         self.environment, self.server, self.awx = environment, server, awx
 
-    def play(self, *options, settings=SETTINGS):
+    def play(self, *options, settings=None):
+        settings = SETTINGS if settings is None else settings
         run = playbook.run(
             self.environment, ['ansible-playbook', str(playbook.ROOT / 'playbooks/awx.yml'), '-e', json.dumps(settings), *options],
             CONTROLLER_HOST=f'http://127.0.0.1:{self.server.server_port}', CONTROLLER_OAUTH_TOKEN=TOKEN,

@@ -186,13 +186,13 @@ class HttpsServer(Listener):
         finally:
             self.open -= 1
 
-    def _serve(self, plain):
+    def _serve(self, client):
         with contextlib.suppress(OSError, ValueError):
-            plain.settimeout(10)
+            client.settimeout(10)
             try:
-                connection = self._context.wrap_socket(plain, server_side=True) if self._context else plain
+                connection = self._context.wrap_socket(client, server_side=True) if self._context else client
             except (OSError, ValueError):
-                plain.close()
+                client.close()
                 return
             with contextlib.closing(connection), self._counted():
                 number, held = 0, b''
