@@ -1,6 +1,7 @@
 """What the lab needs from the machine it runs on, and how processes are started and ended there."""
 
 import fcntl
+import hashlib
 import json
 import os
 import platform
@@ -15,7 +16,7 @@ from pathlib import Path
 CACHE = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'aemops-brand-portal' / 'lab'
 STATE = Path('/var/lib/aemops-lab')
 
-# command -> Debian package
+# command -> Debian packages
 COMMANDS = {
     'linux.uml': 'user-mode-linux',
     'mmdebstrap': 'mmdebstrap',
@@ -30,6 +31,11 @@ COMMANDS = {
 
 # Nothing the lab starts may touch this machine's clock, whatever it thinks it is.
 WITHOUT_CLOCK = ['setpriv', '--bounding-set=-sys_time', '--inh-caps=-sys_time']
+
+
+# Up to 6.12, User-Mode Linux cannot give a process back a state of more than 2696 bytes; with AMX it has 11008.
+STATE_IS_LARGE = 'amx_tile'
+XSTATE = Path(__file__).with_name('xstate.c')
 
 
 class LabError(Exception):
@@ -77,7 +83,8 @@ def require():
         problems.append('the lab makes network namespaces and a root file system: run it as root')
     if not Path('/dev/net/tun').exists():
         problems.append('/dev/net/tun is missing: load the module tun, or give it to this container')
-    missing = sorted({package for command, package in COMMANDS.items() if not shutil.which(command)})
+    commands = {**COMMANDS, **({'gcc': 'gcc libc6-dev'} if processor_state_is_large() else {})}
+    missing = sorted({word for command, packages in commands.items() if not shutil.which(command) for word in packages.split()})
     if missing and not shutil.which('apt-get'):
         problems.append(f'these commands\' Debian packages are missing and there is no apt-get: {" ".join(missing)}')
     if problems:
@@ -85,8 +92,9 @@ def require():
     if missing:
         with step(f'installing on this machine: {" ".join(missing)}'):
             environment = dict(os.environ, DEBIAN_FRONTEND='noninteractive')
-            run('apt-get', 'update', env=environment)
-            run('apt-get', 'install', '--yes', '--no-install-recommends', *missing, env=environment)
+            patient = ('-o', 'DPkg::Lock::Timeout=300')  # somebody else may be installing at this moment
+            run('apt-get', 'update', *patient, env=environment)
+            run('apt-get', 'install', *patient, '--yes', '--no-install-recommends', *missing, env=environment)
 
 
 def memory_folder(otherwise):
@@ -97,6 +105,25 @@ def memory_folder(otherwise):
         return otherwise
     fits = place.f_bavail * place.f_frsize > 1 << 30 and not place.f_flag & os.ST_NOEXEC
     return Path('/dev/shm') if fits else otherwise
+
+
+def processor_state_is_large():
+    """Whether User-Mode Linux needs xstate.c on this processor."""
+    return STATE_IS_LARGE in Path('/proc/cpuinfo').read_text().split()
+
+
+def preload():
+    """What User-Mode Linux needs in its environment: nothing, or LD_PRELOAD with xstate.c, built when first asked for."""
+    if not processor_state_is_large():
+        return {}
+    source = XSTATE.read_bytes()
+    library = CACHE / f'xstate-{hashlib.sha256(source).hexdigest()[:16]}.so'
+    if not library.exists():
+        with locked(CACHE / 'lock'):
+            unfinished = library.with_suffix('.part')
+            run('gcc', '-O2', '-shared', '-fPIC', '-o', unfinished, XSTATE, '-ldl')
+            unfinished.rename(library)
+    return {'LD_PRELOAD': str(library)}
 
 
 def start_time(pid):

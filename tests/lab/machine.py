@@ -11,7 +11,7 @@ from pathlib import Path
 
 from . import aem
 from .fingerprint import __file__ as FINGERPRINT
-from .host import LabError, Process, memory_folder, run
+from .host import LabError, Process, memory_folder, preload, run
 
 KERNEL = Path(__file__).parent / 'kernel'
 READY = b'LAB-READY'
@@ -80,7 +80,7 @@ class Machine:
                    f'uml_dir={self.folder}', 'init=/usr/lib/lab/init', 'quiet', 'systemd.show_status=0',
                    f'lab.name={self.name}', f'lab.address={self.address}/24', f'lab.host={network.host}',
                    f'lab.clock={self.clock_at_boot}']
-        environment = dict(os.environ, TMPDIR=str(memory_folder(self.folder)), HOME=str(self.folder))
+        environment = dict(os.environ, TMPDIR=str(memory_folder(self.folder)), HOME=str(self.folder), **preload())
         self.process.start(command, network.namespace, self.console, environment)
         return self
 
