@@ -49,9 +49,9 @@ integration: ## Real playbook runs: against the stand-ins here, and on lab machi
 lab-test: ## The lab's own test
 	@bin=$$($(environment) dev); $(pytest) tests/lab/test_lab.py
 
-bench: ## Accuracy, time and truthfulness of the measurement, beside other NTP clients (25 minutes; docs/measuring.md)
+bench: ## Accuracy, time and truthfulness of the measurement, beside other NTP clients; writes docs/measuring.md (25 minutes)
 	@for what in 'accuracy.py truth' 'accuracy.py silent' 'accuracy.py compare' dates.py hostile.py endurance.py; do \
-	  python3 tests/bench/$$what; done
+	  python3 tests/bench/$$what --document docs/measuring.md; done
 
 test-matrix: ## Each ansible-core on each Python it allows to each Python of a host; writes docs/compatibility.md
 	@tests/tools/packages libfaketime

@@ -109,18 +109,18 @@ def truth(count: int, workers: int, seed: int, timeout: float) -> bool:
     slices += [(f'loss {low} to {low + 10} %', [m for m in all_of_them if low <= m.loss * 100 < low + 10]) for low in (0, 10, 20)]
     slices += [('no liar', [m for m in all_of_them if not m.liars]), ('liars', [m for m in all_of_them if m.liars]),
                ('**all**', all_of_them)]
-    print(crew.table(
+    crew.say(crew.table(
         ('measurements', 'n', 'with an interval', 'truth outside', 'wrong verdict', 'error median ms', 'p95 ms',
          'width median ms', 'p95 ms', 'time median s', 'p95 s', 'longest s'),
         [_truth_row(title, part) for title, part in slices]))
     verdicts = {verdict: sum(m.verdict == verdict for m in all_of_them) for verdict in sorted({m.verdict for m in all_of_them})}
-    print('Verdicts: ' + ', '.join(f'{verdict} {number}' for verdict, number in verdicts.items()) + '.\n')
+    crew.say('Verdicts: ' + ', '.join(f'{verdict} {number}' for verdict, number in verdicts.items()) + '.\n')
     false = [m for m in all_of_them if m.low is not None and not m.true or m.wrong]
     for measured in false:
-        print('FALSE:', measured)
+        crew.say(f'FALSE: {measured}')
     late = [m for m in all_of_them if m.seconds > 1.1 * m.timeout]
     if late:
-        print(f'{len(late)} took more than 1.1 times the deadline, up to {max(m.seconds for m in late):.2f} s\n')
+        crew.say(f'{len(late)} took more than 1.1 times the deadline, up to {max(m.seconds for m in late):.2f} s\n')
     return not false
 
 
@@ -230,10 +230,10 @@ def compare(world_name: str, count: int, workers: int, seed: int, missing: dict[
     names = [*OURS.values(), process, *(tool.title for tool in tools.NTP_TOOLS),
              tools.CHRONYD_WITHOUT_IBURST.title]
     rows = [_compare_row(name, [r for r in readings if r.tool == name], yardstick) for name in names]
-    print(crew.table(('tool', 'answers', 'off by > 1 s', 'error median ms', 'p95 ms', 'width median ms', 'truth inside',
+    crew.say(crew.table(('tool', 'answers', 'off by > 1 s', 'error median ms', 'p95 ms', 'width median ms', 'truth inside',
                       'time median s', 'p95 s', 'time / chronyd iburst', 'without an answer'), [row for row in rows if row]))
     for package, reason in missing.items():
-        print(f'Not compared: {package}: {reason}')
+        crew.say(f'Not compared: {package}: {reason}')
 
 
 def _times(readings: list[Reading], tool: str) -> float:
@@ -273,7 +273,7 @@ def silent(count: int, seed: int) -> bool:
                 kept = kept and max(took) <= 1.1 * timeout
                 rows.append([f'{others} that answer and 1 that does not', kind, timeout, f'{statistics.median(took):.3f}',
                              f'{max(took):.3f}', f'{max(took) / timeout:.3f}'])
-    print(crew.table(('servers', 'addresses', 'deadline s', 'time median s', 'longest s', 'longest / deadline'), rows))
+    crew.say(crew.table(('servers', 'addresses', 'deadline s', 'time median s', 'longest s', 'longest / deadline'), rows))
     return kept
 
 
@@ -285,18 +285,22 @@ def main() -> int:
     parser.add_argument('--worlds', nargs='+', choices=list(WORLDS), default=list(WORLDS), help='of "compare"')
     parser.add_argument('--workers', type=int, default=12, help='measurements at a time (default 12)')
     parser.add_argument('--seed', type=int, default=1, help='another one makes other worlds')
+    crew.add_document_option(parser)
     options = parser.parse_args()
     what = options.what or ['truth', 'compare', 'silent']
     missing = room.enter(prepare=tools.fetch if 'compare' in what else None)
     well = True
     if 'truth' in what:
-        well = truth(options.count, options.workers, options.seed, 5.0) and well
+        with crew.part('accuracy truth', options.document):
+            well = truth(options.count, options.workers, options.seed, 5.0) and well
     if 'compare' in what:
-        print('\nCompared with: ' + tools.versions())
-        for world in options.worlds:
-            compare(world, options.asks, min(8, options.workers), options.seed, missing)
+        with crew.part('accuracy compare', options.document):
+            crew.say('Compared with: ' + tools.versions())
+            for world in options.worlds:
+                compare(world, options.asks, min(8, options.workers), options.seed, missing)
     if 'silent' in what:
-        well = silent(max(2, options.count // 200), options.seed) and well
+        with crew.part('accuracy silent', options.document):
+            well = silent(max(2, options.count // 200), options.seed) and well
     return 0 if well else 1
 
 

@@ -1,16 +1,19 @@
 # Copyright: (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Many rounds at a time, and their figures as tables: what all benches share."""
+"""Many rounds at a time, and their figures as tables, in a document if that is wanted: what all benches share."""
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import math
 import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from wan import FORK, Network
@@ -80,7 +83,40 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def heading(text: str) -> None:
-    """What follows, with the load of the machine it was measured on."""
+    """What follows, with the command that made it and the load of the machine it was measured on."""
     load = ' '.join(f'{value:.1f}' for value in os.getloadavg())
-    print(f'\n### {text}\n\n{time.strftime("%Y-%m-%d", time.gmtime())}, Python {sys.version.split()[0]}, '
-          f'{os.cpu_count()} cores, load {load}\n', flush=True)
+    words = [word for word in sys.argv[1:] if word != DOCUMENT and not word.endswith('.md')]
+    command = ' '.join(['python3', f'tests/bench/{Path(sys.argv[0]).name}', *words])
+    say(f'\n### {text}\n\n`{command}` on {time.strftime("%Y-%m-%d", time.gmtime())}, Python {sys.version.split()[0]}, '
+        f'{os.cpu_count()} cores, load {load} at the start.\n')
+
+
+# Documents: the tables stand where the page has marked a part for them, so that nobody copies a figure by hand
+
+DOCUMENT = '--document'
+_said: list[str] = []
+
+
+def say(text: str) -> None:
+    """To whoever watches, and to the document."""
+    print(text, flush=True)
+    _said.append(text)
+
+
+def add_document_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(DOCUMENT, type=Path, metavar='PAGE.md', help='write the tables into the part of this page that is theirs')
+
+
+@contextlib.contextmanager
+def part(name: str, document: Path | None) -> Iterator[None]:
+    """What is said within replaces the part of that name, unless something fails before its end."""
+    page = document.read_text(encoding='utf-8') if document else ''
+    begins, ends = f'<!-- measured: {name} -->\n', f'<!-- end of {name} -->'
+    if document and not 0 <= page.find(begins) < page.find(ends):
+        sys.exit(f'{document} has no part {begins.strip()} … {ends}')
+    _said.clear()
+    yield
+    if document:
+        page = document.read_text(encoding='utf-8')
+        before, after = page[:page.index(begins) + len(begins)], page[page.index(ends):]
+        document.write_text(before + '\n'.join(_said).strip('\n') + '\n\n' + after, encoding='utf-8')

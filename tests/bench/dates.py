@@ -87,23 +87,18 @@ def one_round(authority: Authority, certificate: tuple[str, str], number: int, s
         return [turn() for turn in turns]
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--count', type=int, default=64, help='rounds (default 64)')
-    parser.add_argument('--workers', type=int, default=8, help='rounds at a time (default 8)')
-    parser.add_argument('--seed', type=int, default=1, help='another one makes other services')
-    options = parser.parse_args()
-    missing = room.enter(prepare=tools.fetch)
+def measure(count: int, workers: int, seed: int, missing: dict[str, str]) -> bool:
+    """Say the table; was the truth always inside?"""
     if 'htpdate' in missing:
-        print('Not compared: htpdate: ' + missing['htpdate'])
-    crew.heading(f'The Date of https services, 5 to 40 ms each way and queues, {options.count} rounds')
+        crew.say('Not compared: htpdate: ' + missing['htpdate'])
+    crew.heading(f'The Date of https services, 5 to 40 ms each way and queues, {count} rounds')
     with tempfile.TemporaryDirectory() as folder:
         authority = Authority(folder)
         certificate = authority.issue('service')
 
         def work(_network: wan.Network, number: int) -> list[Any]:
-            return one_round(authority, certificate, number, options.seed)
-        readings: list[Reading] = crew.rounds(options.count, options.workers, 1, work)
+            return one_round(authority, certificate, number, seed)
+        readings: list[Reading] = crew.rounds(count, workers, 1, work)
     rows = []
     for tool in sorted({reading.tool for reading in readings}, key=lambda tool: (tool.startswith('htpdate'), tool)):
         part = [reading for reading in readings if reading.tool == tool]
@@ -113,9 +108,22 @@ def main() -> int:
         rows.append([tool, f'{len(errors)} of {len(part)}', ms(quantile(errors, 0.5)), ms(quantile(errors, 0.95)),
                      ms(quantile(widths, 0.5)), f'{sum(bool(r.true) for r in part)} of {len(widths)}' if widths else 'no interval',
                      *(f'{quantile([r.seconds for r in part], share):.2f}' for share in (0.5, 0.95)), '; '.join(notes)[:120]])
-    print(crew.table(('tool', 'answers', 'error median ms', 'p95 ms', 'width median ms', 'truth inside', 'time median s', 'p95 s',
+    crew.say(crew.table(('tool', 'answers', 'error median ms', 'p95 ms', 'width median ms', 'truth inside', 'time median s', 'p95 s',
                       'without an answer'), rows))
-    return 0 if all(reading.true is not False for reading in readings) else 1
+    return all(reading.true is not False for reading in readings)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--count', type=int, default=64, help='rounds (default 64)')
+    parser.add_argument('--workers', type=int, default=8, help='rounds at a time (default 8)')
+    parser.add_argument('--seed', type=int, default=1, help='another one makes other services')
+    crew.add_document_option(parser)
+    options = parser.parse_args()
+    missing = room.enter(prepare=tools.fetch)
+    with crew.part('dates', options.document):
+        well = measure(options.count, options.workers, options.seed, missing)
+    return 0 if well else 1
 
 
 if __name__ == '__main__':

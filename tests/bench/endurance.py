@@ -52,32 +52,40 @@ def look() -> tuple[int, int, int]:
     return pages * os.sysconf('SC_PAGE_SIZE') // 1024, len(os.listdir('/proc/self/fd')), threading.active_count()
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--count', type=int, default=1000, help='measurements (default 1000: 5 minutes)')
-    options = parser.parse_args()
-    room.enter()
+def measure(count: int) -> bool:
+    """Say the table; did everything stay flat?"""
     pipe, theirs = wan.FORK.Pipe()
     process = wan.FORK.Process(target=serve, args=(theirs,), daemon=True)
     process.start()
     names, url, ca_path = pipe.recv()
     codec = ntplib_loader.load()
-    crew.heading(f'{options.count} measurements in one process, each with a deadline of {DEADLINE} s')
+    crew.heading(f'{count} measurements in one process, each with a deadline of {DEADLINE} s')
     asked = {'ntp_servers': [*names, '127.0.0.1:9', 'nowhere.bench'], 'https_urls': [url], 'ca_path': ca_path, 'timeout': DEADLINE}
     looks, verdicts, took = [], set(), []
-    for number in range(1, options.count + 1):
+    for number in range(1, count + 1):
         began = time.monotonic()
         verdicts.add(skew.conclude(skew.measure(asked, codec), 5.0)['verdict'])
         took.append(time.monotonic() - began)
-        if number % (options.count // 10) == 0:
+        if number % (count // 10) == 0:
             looks.append((number, *look()))
-        crew.progress(number, options.count)
-    print(crew.table(('after', 'resident KiB', 'descriptors', 'threads'), looks))
+        crew.progress(number, count)
+    crew.say(crew.table(('after', 'resident KiB', 'descriptors', 'threads'), looks))
     (_first, memory, *others), (_last, memory_at_end, *others_at_end) = looks[0], looks[-1]
     grown = memory_at_end - memory
-    print(f'Verdicts: {", ".join(sorted(verdicts))}. Memory grew by {grown} KiB. '
+    crew.say(f'Verdicts: {", ".join(sorted(verdicts))}. Memory grew by {grown} KiB. '
           f'Median time {crew.quantile(took, 0.5):.3f} s, longest {max(took):.3f} s.')
-    return 0 if grown <= MAY_GROW and others_at_end == others else 1
+    return grown <= MAY_GROW and others_at_end == others
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--count', type=int, default=1000, help='measurements (default 1000: 5 minutes)')
+    crew.add_document_option(parser)
+    options = parser.parse_args()
+    room.enter()
+    with crew.part('endurance', options.document):
+        well = measure(options.count)
+    return 0 if well else 1
 
 
 if __name__ == '__main__':

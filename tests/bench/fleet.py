@@ -67,6 +67,7 @@ class Fleet:
         self.hosts, self.folder = hosts, folder
         self.inventory = folder / 'inventory.json'
         self.sshd: subprocess.Popen[str] | None = None
+        self.standins: list[int] = []  # processes that play AEM, Brand Portal and the NTP servers
 
     def write_inventory(self, **variables: Any) -> None:
         common = {
@@ -122,6 +123,7 @@ def running(hosts: Sequence[Host], reference_offset: float = 0.0) -> Iterator[Fl
         try:
             with wan.Network(1, NTP_SERVERS) as network:
                 network.become(wan.World(reference_offset, (wan.Server(),) * NTP_SERVERS), 1)
+                fleet.standins = [process.pid for process in (standins, network.process) if process.pid]
                 fleet.start_sshd()
                 if not ready.wait(30):
                     raise RuntimeError('the stand-ins did not start')

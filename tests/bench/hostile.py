@@ -186,25 +186,33 @@ def services(bench: Bench, broken: Mapping[str, tuple[Callable[..., Any], Any]])
     return rows
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--only', default='', help='hostile servers whose name has this in it')
-    options = parser.parse_args()
-    room.enter()
+def try_all(only: str) -> bool:
+    """Say the tables; was everything as wanted? only: hostile servers whose name has this in it, and nothing else."""
     from test_http_date import BROKEN  # the unit tests' own lists; they want pytest, which is inside
     from test_ntp import HOSTILE
     bench = Bench()
     crew.heading(f'Hostile and broken servers; the host is {BEHIND:g} s behind, the deadline {DEADLINE} s')
-    rows = [one_server(bench, name, script, expected) for name, (script, expected) in HOSTILE.items() if options.only in name]
-    print(crew.table(('server', 'beside 3 honest', 'said of it', 's', 'alone', 's'), rows))
-    if not options.only:
-        print(crew.table(('case', 'verdict', 'said', 's'), others(bench)))
-        print(crew.table(('https service', 'verdict', 'said of it', 's'), services(bench, BROKEN)))
-    print(f'{bench.measured} measurements, none raised anything; the longest took {bench.longest:.2f} s of {DEADLINE} s; '
+    rows = [one_server(bench, name, script, expected) for name, (script, expected) in HOSTILE.items() if only in name]
+    crew.say(crew.table(('server', 'beside 3 honest', 'said of it', 's', 'alone', 's'), rows))
+    if not only:
+        crew.say(crew.table(('case', 'verdict', 'said', 's'), others(bench)))
+        crew.say(crew.table(('https service', 'verdict', 'said of it', 's'), services(bench, BROKEN)))
+    crew.say(f'{bench.measured} measurements, none raised anything; the longest took {bench.longest:.2f} s of {DEADLINE} s; '
           f'not as wanted: {len(bench.bad)}')
     for bad in bench.bad:
-        print('NOT AS WANTED:', bad)
-    return 1 if bench.bad else 0
+        crew.say(f'NOT AS WANTED: {bad}')
+    return not bench.bad
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--only', default='', help='hostile servers whose name has this in it')
+    crew.add_document_option(parser)
+    options = parser.parse_args()
+    room.enter()
+    with crew.part('hostile', options.document):
+        well = try_all(options.only)
+    return 0 if well else 1
 
 
 if __name__ == '__main__':

@@ -92,8 +92,8 @@ class Network:
         self._block, self.name = block, self.name_of(block)
         self._pipe, theirs = FORK.Pipe()
         places = [(address, number) for kind in room.BLOCKS for number, address in enumerate(self.addresses(kind, most))]
-        self._process = FORK.Process(target=_serve, args=(theirs, places), daemon=True)
-        self._process.start()
+        self.process = FORK.Process(target=_serve, args=(theirs, places), daemon=True)
+        self.process.start()
         self._pipe.recv()
 
     @staticmethod
@@ -113,8 +113,8 @@ class Network:
         return self
 
     def __exit__(self, *_unused: object) -> None:
-        self._process.terminate()
-        self._process.join()
+        self.process.terminate()
+        self.process.join()
 
 
 def _serve(pipe: Any, places: list[tuple[str, int]]) -> None:

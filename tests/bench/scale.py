@@ -1,0 +1,184 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a fleet of healthy hosts costs the controller, beside the least that Ansible can do with it.
+
+cost     the playbook, and a play that runs ansible.builtin.ping once, by turns on the same hosts over real SSH
+growth   the same with fewer and with more hosts: is the cost of each the same?
+many     a thousand hosts in one job: the controller's memory, and the time its report takes
+
+The hosts are those of fleet.py, in a network of their own. Controller and hosts share this machine's processors, so the
+table tells apart whose processor time it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import itertools
+import json
+import os
+import re
+import statistics
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import crew
+import fleet
+import meter
+import room
+import tools
+
+PING = [{'name': 'Ping', 'hosts': 'aem_authors', 'gather_facts': False, 'tasks': [{'ansible.builtin.ping': {}}]}]
+STAMP = re.compile(r'^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) .*?\| +(PLAY|TASK|RUNNING HANDLER) (?:\[(.*)\]|RECAP)', re.MULTILINE)
+TIMES = '%Y-%m-%d %H:%M:%S,%f'
+RECAP = re.compile(r'^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)', re.MULTILINE)
+
+
+class Run(NamedTuple):
+    """One run of a playbook over the whole fleet. Seconds of processor time; KiB."""
+
+    what: str
+    hosts: int
+    wall: float
+    controller: float
+    on_hosts: float
+    standins: float
+    main_peak: int
+    peak: int
+    tasks: dict[str, float]  # how long each task took, by name
+
+    @property
+    def undisturbed(self) -> float:
+        """Wall time less what the stand-ins for AEM, Brand Portal and the time servers took of this machine meanwhile."""
+        return self.wall - self.standins / (os.cpu_count() or 1)
+
+
+class Fleet:
+    """The hosts of a row, and how a playbook is run over all of them."""
+
+    def __init__(self, hosts: fleet.Fleet, forks: int) -> None:
+        self.fleet, self.forks, self._numbers = hosts, forks, itertools.count(1)
+        self.ping = hosts.folder / 'ping.yml'
+        self.ping.write_text(json.dumps(PING), encoding='utf-8')
+
+    def play(self, what: str, *options: str) -> Run:
+        """what: 'ping' or 'fix-bp-jwt.yml'. Both get the settings of the checkout, and connections of their own."""
+        folder = self.fleet.folder / f'run{next(self._numbers)}'
+        folder.mkdir()
+        book = self.ping if what == 'ping' else room.ROOT / what
+        assert self.fleet.sshd
+        cost = meter.run(
+            [str(Path(sys.executable).parent / 'ansible-playbook'), str(book), '-i', str(self.fleet.inventory),
+             '--forks', str(self.forks), *options],
+            [self.fleet.sshd.pid, *self.fleet.standins], cwd=room.ROOT,
+            env={**os.environ, 'AEM_USER': fleet.USER, 'AEM_PASSWORD': fleet.PASSWORD, 'ANSIBLE_NOCOLOR': '1',
+                 'ANSIBLE_LOG_PATH': str(folder / 'log'), 'ANSIBLE_LOCAL_TEMP': str(folder / 'tmp'),
+                 'ANSIBLE_SSH_CONTROL_PATH_DIR': str(folder / 'cp'), 'ANSIBLE_COLLECTIONS_PATH': '/nonexistent'})
+        well = [host for host, *counts in RECAP.findall(cost.output) if counts[1:] == ['0', '0', '0']]
+        if cost.returncode or len(well) != len(self.fleet.hosts):
+            raise RuntimeError(f'{what} ended with {cost.returncode}, {len(well)} hosts well:\n{cost.output[-4000:]}')
+        return Run(what, len(well), cost.wall, cost.cpu, cost.others_cpu[0], sum(cost.others_cpu[1:]), cost.main_peak,
+                   cost.peak, tasks_of((folder / 'log').read_text(encoding='utf-8')))
+
+
+def tasks_of(log: str) -> dict[str, float]:
+    """Seconds from the beginning of each task to that of the next thing, by the log's own stamps."""
+    stamps = [(datetime.datetime.strptime(stamp, TIMES), kind, name) for stamp, kind, name in STAMP.findall(log)]
+    times: dict[str, float] = {}
+    for (begins, kind, name), (ends, *_next) in itertools.pairwise(stamps):
+        if kind != 'PLAY':
+            times[name] = times.get(name, 0) + (ends - begins).total_seconds()
+    return times
+
+
+def by_turns(count: int, rounds: int, forks: int) -> dict[str, list[Run]]:
+    """Both playbooks over a fleet of `count` hosts, each `rounds` times."""
+    runs: dict[str, list[Run]] = {'ping': [], 'fix-bp-jwt.yml': []}
+    with fleet.running(fleet.healthy(count)) as hosts:
+        bench = Fleet(hosts, forks)
+        for number in range(rounds):
+            for what in runs if number % 2 else reversed(runs):
+                runs[what].append(bench.play(what))
+                crew.progress(sum(map(len, runs.values())), 2 * rounds)
+    return runs
+
+
+def median(runs: Sequence[Run], figure: str) -> float:
+    return statistics.median(getattr(run, figure) for run in runs)
+
+
+FIGURES = {'wall': 'wall s', 'undisturbed': 'wall less the stand-ins s', 'controller': "controller's CPU s",
+           'on_hosts': "hosts' CPU s", 'standins': "stand-ins' CPU s"}
+AT_MOST = 1.3
+
+
+def cost(count: int, rounds: int, forks: int) -> bool:
+    crew.heading(f'{count} healthy hosts over SSH, {forks} forks, median of {rounds} runs each, by turns')
+    runs = by_turns(count, rounds, forks)
+    ping, ours = runs['ping'], runs['fix-bp-jwt.yml']
+    ratios = {figure: median(ours, figure) / median(ping, figure) for figure in FIGURES if median(ping, figure) > 0.05}
+    rows: list[list[str]] = []
+    for what, part in runs.items():
+        rows.append([what, *(f'{median(part, figure):.1f}' for figure in FIGURES)])
+    rows.append(['**ratio**', *(f'{ratios[figure]:.2f}' if figure in ratios else '-' for figure in FIGURES)])
+    rows.append(['per host, ms', *(f'{median(ours, figure) / count * 1e3:.0f}' for figure in FIGURES)])
+    crew.say(crew.table(('playbook', *FIGURES.values()), rows))
+    crew.say(crew.table(('task', 'wall s'), [(name, f'{seconds:.1f}') for name, seconds in ours[-1].tasks.items()]))
+    return ratios['undisturbed'] <= AT_MOST
+
+
+def growth(counts: Sequence[int], rounds: int, forks: int) -> bool:
+    crew.heading(f'Does the cost of a host grow with the fleet? {forks} forks, median of {rounds} runs')
+    rows, each = [], []
+    for count in counts:
+        ours = by_turns(count, rounds, forks)['fix-bp-jwt.yml']
+        each.append(median(ours, 'wall') / count)
+        rows.append([count, f'{median(ours, "wall"):.1f}', f'{each[-1] * 1e3:.0f}', f'{median(ours, "controller") / count * 1e3:.0f}',
+                     f'{median(ours, "main_peak") / 1024:.0f}', f'{median(ours, "peak") / 1024:.0f}'])
+    crew.say(crew.table(('hosts', 'wall s', 'wall a host ms', "controller's CPU a host ms", "ansible-playbook's memory MiB",
+                         'with its forks MiB'), rows))
+    spread = max(each) / min(each) - 1
+    crew.say(f'The dearest costs {spread:.0%} more than the cheapest.\n')
+    return spread <= 0.1
+
+
+def many(count: int, forks: int) -> bool:
+    crew.heading(f'{count} healthy hosts in one job, {forks} forks, connections of the kind local')
+    with fleet.running(fleet.healthy(count)) as hosts:
+        hosts.write_inventory(ansible_connection='local')
+        bench = Fleet(hosts, forks)
+        ping, ours = bench.play('ping'), bench.play('fix-bp-jwt.yml')
+    crew.say(crew.table(
+        ('playbook', 'wall s', "controller's and hosts' CPU s", "ansible-playbook's memory MiB", 'with its forks MiB'),
+        [[run.what, f'{run.wall:.0f}', f'{run.controller:.0f}', f'{run.main_peak / 1024:.0f}', f'{run.peak / 1024:.0f}']
+         for run in (ping, ours)]))
+    crew.say(crew.table(('task', 'wall s'), [(name, f'{seconds:.1f}') for name, seconds in ours.tasks.items()]))
+    return True
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('what', choices=['cost', 'growth', 'many'])
+    parser.add_argument('--hosts', type=int, nargs='+', help='default: 200; 50 100 200 for "growth"; 1000 for "many"')
+    parser.add_argument('--rounds', type=int, default=3, help='runs of each playbook, by turns (default 3)')
+    parser.add_argument('--forks', type=int, default=20, help="as in the checkout's ansible.cfg (default 20)")
+    crew.add_document_option(parser)
+    options = parser.parse_args()
+    missing = room.enter(prepare=lambda: tools.fetch(fleet.SSHD))
+    if missing:
+        sys.exit(f'no SSH server for the fleet: {missing}')
+    with crew.part(f'scale {options.what}', options.document):
+        if options.what == 'growth':
+            well = growth(options.hosts or [50, 100, 200], options.rounds, options.forks)
+        elif options.what == 'cost':
+            well = cost((options.hosts or [200])[0], options.rounds, options.forks)
+        else:
+            well = many((options.hosts or [1000])[0], options.forks)
+    return 0 if well else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())
