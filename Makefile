@@ -12,7 +12,7 @@ environment = python3 tests/tools/environment.py
 without_clock = $(if $(filter 0,$(shell id -u)),setpriv --bounding-set=-sys_time --inh-caps=-sys_time)
 pytest = $(without_clock) $$bin/python -m pytest
 
-.PHONY: help demo test lint types sanity units integration lab-test bench test-matrix docs clean
+.PHONY: help demo test lint types sanity units integration lab-test bench fuzz test-matrix docs clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -52,6 +52,9 @@ lab-test: ## The lab's own test
 bench: ## Accuracy, time and truthfulness of the measurement, beside other NTP clients; writes docs/measuring.md (25 minutes)
 	@for what in 'accuracy.py truth' 'accuracy.py silent' 'accuracy.py compare' dates.py hostile.py endurance.py; do \
 	  python3 tests/bench/$$what --document docs/measuring.md; done
+
+fuzz: ## 100,000 mutated pages of AEM (5 minutes)
+	@bin=$$($(environment) dev); AEMOPS_FUZZ_PAGES=100000 $(pytest) tests/unit/plugins/module_utils/_agent/test_agent_fuzz.py
 
 test-matrix: ## Each ansible-core on each Python it allows to each Python of a host; writes docs/compatibility.md
 	@tests/tools/packages libfaketime

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Mutated pages: read without an exception, without a hang, and never taken for a success that they are not.
 
-A few thousand pages in an ordinary run; C(AEMOPS_FUZZ_PAGES=100000 pytest -k fuzz) for the long one.
+A few thousand pages in an ordinary run; C(make fuzz) reads 100,000.
 """
 
 import os

@@ -74,6 +74,26 @@ def test_every_page_of_the_stand_in(scenario):
         assert secret not in shown
 
 
+ON_A_LOG = [
+    scenario
+    for scenario in scenarios.SCENARIOS
+    # What has no lines has no log, and no log says "Replication test failed" or is read for its size once more.
+    if scenario.where == 'test' and not scenario.text and scenario.name not in ('cut_in_the_verdict', 'huge', 'huge_ok')
+]
+
+
+@pytest.mark.parametrize('scenario', ON_A_LOG, ids=lambda scenario: scenario.name)
+def test_every_cause_and_shape_on_the_log_page(scenario):
+    """The same lines with level and agent before each, and nothing behind the last."""
+    written = scenarios.play(scenario, scenarios.sample_context(), where='log')[0]
+    read = page.read(page.decode(written.body, written.content_type))
+    finding = causes.explain(read)
+    assert read.kind == 'log'
+    assert (finding.cause.id, finding.cause.clock_related) == (scenario.cause, scenario.clock_related)
+    assert (read.succeeded, read.response_code) == (scenario.succeeded, scenario.response_code)
+    assert finding.evidence or scenario.succeeded
+
+
 def test_every_cause_has_a_page_and_every_page_a_cause():
     """A cause added to the table is missed here until the stand-in plays it, and the other way round."""
     played = {scenario.cause for scenario in scenarios.SCENARIOS}
