@@ -49,6 +49,8 @@ def rounds(count: int, workers: int, servers: int, work: Callable[[Network, int]
                 raise RuntimeError(come)
             done += come
             progress(number + 1, count)
+        for process in crew:  # each ends its servers, whose addresses the next ones want
+            process.join(10)
     finally:
         for process in crew:
             process.terminate()
