@@ -94,6 +94,7 @@ class Network:
         places = [(address, number) for kind in room.BLOCKS for number, address in enumerate(self.addresses(kind, most))]
         self.process = FORK.Process(target=_serve, args=(theirs, places), daemon=True)
         self.process.start()
+        theirs.close()  # so that the end of that process is noticed here
         self._pipe.recv()
 
     @staticmethod

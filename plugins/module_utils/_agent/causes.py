@@ -8,6 +8,7 @@ To add a cause, add a row. The order of the rows is the order of causality: the 
 agent's own lines wins, so what merely follows from another failure (a 401 after a refused token) stands further down.
 """
 
+import functools
 import re
 from typing import List, NamedTuple, Optional, Pattern, Tuple
 
@@ -308,15 +309,20 @@ TEST_TIMEOUT = Cause(
 # Everything that RV(tests[].cause) can be.
 ALL = CAUSES + (UNKNOWN, TEST_TIMEOUT, NONE)
 
-_COMPILED = tuple(
-    (cause, re.compile('(?i)' + cause.pattern), re.compile('(?i)' + cause.context) if cause.context else None)
-    for cause in CAUSES if cause.pattern
-)
 _LONGEST = 65536  # of a line; what the agent says of itself is never as long
 _FAILURE = re.compile(r'(?i)error while replicating|transfer failed|failed|exception|\berror\b')
 _PROCEDURE = re.compile(r'(?i)-{5}|replication \(\w{1,40}\) of|replication test|message sent|sending |\* ')
 _NOT_BEFORE = re.compile(r'NotBefore:\s{0,4}(.{10,60})')
 _NOT_AFTER = re.compile(r'NotAfter:\s{0,4}(.{10,60})')
+
+
+@functools.lru_cache(maxsize=None)
+def _compiled() -> Tuple[Tuple[Cause, Pattern[str], Optional[Pattern[str]]], ...]:
+    """The table ready to search with; a host whose tests all succeed never pays for it."""
+    return tuple(
+        (cause, re.compile('(?i)' + cause.pattern), re.compile('(?i)' + cause.context) if cause.context else None)
+        for cause in CAUSES if cause.pattern
+    )
 
 
 def explain(page: pages.Page) -> Finding:
@@ -325,7 +331,7 @@ def explain(page: pages.Page) -> Finding:
         return Finding(NONE, '', None, None)
     own = _messages(page, pages.AGENT)
     body = _messages(page, pages.BODY)
-    for cause, pattern, context in _COMPILED:
+    for cause, pattern, context in _compiled():
         for message in own + body if cause.in_body else own:
             if _shows(message, pattern, context):
                 return _finding(cause, message)
@@ -340,7 +346,7 @@ def explain(page: pages.Page) -> Finding:
 
 def of_clock(message: str) -> Optional[Cause]:
     """The first cause in one message of an agent that a clock may be the reason of; None when there is none."""
-    for cause, pattern, context in _COMPILED:
+    for cause, pattern, context in _compiled():
         if cause.clock_related != 'no' and _shows(message[:_LONGEST], pattern, context):
             return cause
     return None
