@@ -108,8 +108,8 @@ def measure(count: int, workers: int, seed: int, missing: dict[str, str]) -> boo
         rows.append([tool, f'{len(errors)} of {len(part)}', ms(quantile(errors, 0.5)), ms(quantile(errors, 0.95)),
                      ms(quantile(widths, 0.5)), f'{sum(bool(r.true) for r in part)} of {len(widths)}' if widths else 'no interval',
                      *(f'{quantile([r.seconds for r in part], share):.2f}' for share in (0.5, 0.95)), '; '.join(notes)[:120]])
-    crew.say(crew.table(('tool', 'answers', 'error median ms', 'p95 ms', 'width median ms', 'truth inside', 'time median s', 'p95 s',
-                      'without an answer'), rows))
+    crew.say(crew.table(('tool', 'answers', 'error median ms', 'p95 ms', 'width median ms', 'truth inside', 'time median s',
+                         'p95 s', 'without an answer'), rows))
     return all(reading.true is not False for reading in readings)
 
 

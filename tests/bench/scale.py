@@ -150,7 +150,8 @@ def growth(counts: Sequence[int], rounds: int, forks: int) -> bool:
     for count in counts:
         ours = by_turns(count, rounds, forks)[BOOK]
         each.append(median(ours, 'wall') / count)
-        rows.append([count, f'{median(ours, "wall"):.1f}', f'{each[-1] * 1e3:.0f}', f'{median(ours, "controller") / count * 1e3:.0f}',
+        rows.append([count, f'{median(ours, "wall"):.1f}', f'{each[-1] * 1e3:.0f}',
+                     f'{median(ours, "controller") / count * 1e3:.0f}',
                      f'{median(ours, "main_peak") / 1024:.0f}', f'{median(ours, "peak") / 1024:.0f}'])
     crew.say(crew.table(('hosts', 'wall s', 'wall a host ms', "controller's CPU a host ms", "ansible-playbook's memory MiB",
                          'with its forks MiB'), rows))
