@@ -1,0 +1,162 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The picture of the hosts' clocks in the report's page: one axis for all, one strip of it for each host. Pure.
+
+Left of the middle stand clocks that are behind, right of it those that are ahead: a host's own time, seen from the right
+one. (An offset is reference − host, so it has the opposite sign.) The axis is symmetric-logarithmic: linear within a
+millisecond, logarithmic beyond, because one fleet may hold clocks that are milliseconds and clocks that are decades off.
+
+What is told by a colour is told by a shape as well: a circle is right, an arrowhead is wrong and points to its side, a
+diamond is undecided, hatching is unknown, a dashed line was never measured; hollow is before, filled is after.
+"""
+
+from __future__ import annotations
+
+import math
+import typing as t
+
+WIDTH, MARGIN = 320, 12
+HEIGHT, HEIGHT_OF_ONE = 30, 18  # of a strip with before and after, and with one of them
+MIDDLE = WIDTH / 2
+LINEAR = 0.001  # seconds on each side of the middle
+
+_MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86400, 365 * 86400
+# Where the axis may have a tick, in seconds, the most welcome first: one that has no room is left out.
+_TICKS = ((_YEAR, '1 y'), (_HOUR, '1 h'), (_MINUTE, '1 min'), (_DAY, '1 d'), (1, '1 s'), (10 * _YEAR, '10 y'),
+          (30 * _DAY, '30 d'), (0.1, '0.1 s'), (0.01, '10 ms'), (100 * _YEAR, '100 y'), (600, '10 min'), (10, '10 s'))
+_ROOM = 30  # between the middles of two words of the axis
+
+# In place of a clock that has no interval; the verdicts of M(clock_skew), and '' for none at all.
+WITHOUT_CLOCK = {
+    'unreachable': 'no reference answered',
+    'sources_disagree': 'the references disagree',
+    '': 'not measured',
+}
+SHARED = (
+    '<svg class="shared" width="0" height="0" aria-hidden="true" focusable="false"><defs>'
+    '<pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
+    '<path class="hatch" d="M0 0V6"/></pattern>'
+    '<g id="axis">{axis}</g></defs></svg>'
+)
+
+
+def number(value: t.Any) -> float | None:
+    """A finite number of seconds, or None for whatever else stands there."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+class Axis:
+    """From offsets (reference − host, seconds) to places; wide enough for each clock that is given."""
+
+    def __init__(self, max_skew: float | None, clocks: t.Iterable[t.Mapping[str, t.Any]]) -> None:
+        self.max_skew = max_skew
+        known = [abs(value) for clock in clocks for value in map(number, map(clock.get, ('offset', 'low', 'high')))
+                 if value is not None]
+        self._reach = self._size(max([10 * (max_skew or 1.0), *known])) * 1.02
+
+    @staticmethod
+    def _size(seconds: float) -> float:
+        return math.log10(1 + seconds / LINEAR)
+
+    def place(self, offset: float) -> float:
+        """Where an offset stands: 0 to WIDTH, what is behind on the left."""
+        along = math.copysign(self._size(abs(offset)) / self._reach, -offset)
+        return round(MIDDLE + along * (MIDDLE - MARGIN), 1)
+
+    def shared(self) -> str:
+        """What every strip uses: the ticks, the range within the threshold, the hatching. Once in a page."""
+        lines = ''.join(f'M{self.place(sign * seconds):g} 0V{HEIGHT}' for seconds, unused in self._ticks() for sign in (1, -1))
+        axis = self._within_threshold(HEIGHT) + f'<path class="tick" d="{lines}"/><path class="zero" d="M{MIDDLE:g} 0V{HEIGHT}"/>'
+        return SHARED.format(axis=axis)
+
+    def head(self) -> str:
+        """The axis with its words, for the head of the column."""
+        words = [_word(self.place(sign * seconds), name) for seconds, name in self._ticks() for sign in (1, -1)]
+        if self.max_skew:
+            words += [_word(self.place(sign * self.max_skew), f'{self.max_skew:g} s', 'limit') for sign in (1, -1)]
+        return (f'<svg class="strip" viewBox="0 0 {WIDTH} 28" aria-hidden="true">'
+                f'<text class="side" x="2" y="9">← behind</text><text class="side mid" x="{MIDDLE:g}" y="9">right time</text>'
+                f'<text class="side end" x="{WIDTH - 2}" y="9">ahead →</text>{"".join(words)}</svg>')
+
+    def strip(self, before: t.Mapping[str, t.Any] | None, after: t.Mapping[str, t.Any] | None) -> str:
+        """One host's clock before and, below it, after."""
+        if not after:
+            return _strip(self._clock(before, 'before', HEIGHT_OF_ONE // 2), HEIGHT_OF_ONE)
+        content = self._clock(before, 'before', 8)
+        if before:
+            start, end = (number(clock.get('offset')) for clock in (before, after))
+            if start is not None and end is not None and abs(self.place(start) - self.place(end)) > 16:
+                content += f'<path class="way" d="M{self.place(start):g} 8L{self.place(end):g} 22"/>'
+        return _strip(content + self._clock(after, 'after', 22), HEIGHT)
+
+    def _clock(self, clock: t.Mapping[str, t.Any] | None, when: str, y: int) -> str:
+        clock = clock or {}
+        verdict = str(clock.get('verdict') or '')
+        offset, low, high = (number(clock.get(key)) for key in ('offset', 'low', 'high'))
+        if offset is None and low is None and high is None:
+            return _without_clock(verdict, y)
+        if offset is None:
+            offset = sum(ends) / len(ends) if (ends := [end for end in (low, high) if end is not None]) else 0.0
+        verdict = verdict or self._verdict(offset)
+        left, right = (self.place(offset if end is None else end) for end in (high, low))
+        seen = right - left > 2
+        interval = f'<path class="span {_class(verdict)}" d="M{left:g} {y - 4}v8m0-4H{right:g}m0-4v8"/>' if seen else ''
+        # The interval last: it may be narrower than the marker, and is seen in a hollow one.
+        return f'<path class="{when} {_class(verdict)}" d="{_shape(verdict, offset, self.place(offset), y)}"/>' + interval
+
+    def _verdict(self, offset: float) -> str:
+        """For a report that was left without verdicts."""
+        return 'skewed' if self.max_skew and abs(offset) > self.max_skew else 'in_sync'
+
+    def _within_threshold(self, height: int) -> str:
+        if not self.max_skew:
+            return ''
+        left, right = self.place(self.max_skew), self.place(-self.max_skew)
+        return (f'<rect class="within" x="{left:g}" width="{right - left:.1f}" height="{height}"/>'
+                f'<path class="limit" d="M{left:g} 0V{height}M{right:g} 0V{height}"/>')
+
+    def _ticks(self) -> list[tuple[float, str]]:
+        """Those with room for their words: apart from each other, from the threshold, the middle and the ends."""
+        taken = [MIDDLE] + ([self.place(self.max_skew)] if self.max_skew else [])
+        found = []
+        for seconds, name in _TICKS:
+            if self._size(seconds) <= self._reach and all(abs(self.place(seconds) - other) >= _ROOM for other in taken):
+                taken.append(self.place(seconds))
+                found.append((seconds, name))
+        return found
+
+
+def _strip(content: str, height: int) -> str:
+    return f'<svg class="strip" viewBox="0 0 {WIDTH} {height}" aria-hidden="true"><use href="#axis"/>{content}</svg>'
+
+
+def _word(x: float, text: str, kind: str = 'word') -> str:
+    return f'<text class="{kind} mid" x="{x:g}" y="20">{text}</text><path class="tick" d="M{x:g} 23v5"/>'
+
+
+def _class(verdict: str) -> str:
+    return {'in_sync': 'right', 'skewed': 'wrong'}.get(verdict, 'open')
+
+
+def _shape(verdict: str, offset: float, x: float, y: int) -> str:
+    """The marker, middle at x, y: a circle, an arrowhead towards the side that the clock is off to, or a diamond."""
+    if verdict == 'in_sync':
+        return f'M{x - 4.5:g} {y}a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0-9 0z'
+    if verdict == 'skewed':
+        towards = -1 if offset > 0 else 1
+        return f'M{x + towards * 6:g} {y}L{x - towards * 4:g} {y - 5.5:g}V{y + 5.5:g}z'
+    return f'M{x - 5.5:g} {y}l5.5-5.5l5.5 5.5l-5.5 5.5z'
+
+
+def _without_clock(verdict: str, y: int) -> str:
+    """Hatched where it was tried to measure and nothing is known; a dashed line where it was not."""
+    words = WITHOUT_CLOCK.get(verdict, 'unknown')
+    line = (f'<rect class="unknown" x="1" y="{y - 7}" width="{WIDTH - 2}" height="14"/>' if verdict else
+            f'<path class="silent" d="M2 {y}H{WIDTH - 2}"/>')
+    plate = len(words) * 5.6 + 12
+    return (f'{line}<rect class="plate" x="{MIDDLE - plate / 2:g}" y="{y - 7}" width="{plate:g}" height="14"/>'
+            f'<text class="word mid" x="{MIDDLE:g}" y="{y + 3.5:g}">{words}</text>')
