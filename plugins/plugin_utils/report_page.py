@@ -23,7 +23,7 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils.report import in_words
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils.report_picture import Axis, number
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils.report_picture import WIDTH_OF_ALL, Axis, number
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils.verdict import STATES
 
 Data = t.Mapping[str, t.Any]
@@ -65,6 +65,7 @@ WORDS: dict[str, str] = {
 # Of two hosts that need someone, the one whose agents fail comes first.
 _URGENCY = ('jwt_expired', 'not_only_the_clock', 'not_the_clock', 'other_clock', 'cannot_set_clock', 'aem_unreachable',
             'not_testable', 'no_reference', 'at_risk', 'no_result', 'unreachable')
+NOT_BEGUN = 'not begun'  # how an error begins that stands where no repair was begun
 WITHOUT_RESULT = ('unreachable', 'no_result')
 MODES = {
     'fix': 'Repair run',
@@ -77,6 +78,7 @@ CLOCK_VERDICTS = {
     'unreachable': 'no reference answered', 'sources_disagree': 'the references disagree',
 }
 _SHOWN_STATES = 4  # in the headline
+_MANY = 20         # hosts, from which on a picture of all of them says what their rows do not
 # What a terminal or a browser may take for an order: controls, and those that turn the direction of text.
 _UNPRINTABLE = re.compile('[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]')
 
@@ -111,7 +113,7 @@ def page(report: Data) -> str:
         _top(report, mode, hosts, verdict),
     ]
     if hosts:
-        parts += [_tools(len(hosts)), axis.shared(), _legend(axis), _table(hosts, axis)]
+        parts += [_spread(hosts, axis.max_skew), _tools(len(hosts)), axis.shared(), _legend(axis), _table(hosts, axis)]
     parts += [_foot(report), f'<script>{script}</script>\n</body>\n</html>\n']
     return '\n'.join(part for part in parts if part)
 
@@ -194,6 +196,8 @@ def _notes(report: Data, mode: str, hosts: t.Sequence[Host]) -> str:
     elif total > len(hosts):
         notes.append(f'{_hosts(total - len(hosts))} of this run {"is" if total - len(hosts) == 1 else "are"} not listed: '
                      'fix_bp_jwt_report_query left them out.')
+    if not report.get('complete', True):
+        notes.append('The run did not come to its end: this is what was known until then.')
     if any(host.group == 'planned' for host in hosts):
         notes.append('To repair: run without --check.' if mode == 'check' else 'To repair: run with fix_bp_jwt_mode=fix.')
     return ''.join(f'<p class="note">{_text(note)}</p>' for note in notes)
@@ -216,7 +220,7 @@ def _counts(hosts: t.Sequence[Host]) -> str:
     by_state = ''.join(
         f'<li class="chip" data-state="{_text(state)}"><b>{count:,}</b> <code>{_text(state or "not told")}</code></li>'
         for state, count in states.items())
-    return (f'<svg class="bar" viewBox="0 0 1000 12" preserveAspectRatio="none" aria-hidden="true">{shares}</svg>\n'
+    return (f'<svg class="shares" viewBox="0 0 1000 12" preserveAspectRatio="none" aria-hidden="true">{shares}</svg>\n'
             f'<ul class="chips" aria-label="Hosts by what they need">{chips}</ul>\n'
             f'<ul class="chips states" aria-label="Hosts by state"><li class="by">By state</li>{by_state}</ul>\n')
 
@@ -257,6 +261,18 @@ def _tools(count: int) -> str:
             '<button type="button" id="open" aria-pressed="false">Open all evidence</button>'
             '<button type="button" id="clear">Show all</button>'
             f'<output id="shown" for="filter" aria-live="polite">{_hosts(count)}</output></form>')
+
+
+def _spread(hosts: t.Sequence[Host], max_skew: float | None) -> str:
+    """All clocks as the run found them: where most stand, and whether many are off alike."""
+    clocks = [_before_and_after(host.data)[0] for host in hosts]
+    known = [clock for clock in clocks if clock and number(clock.get('offset')) is not None]
+    if len(known) < _MANY:
+        return ''
+    words = f'The clocks of {len(known):,} hosts as they were found'
+    if len(known) < len(hosts):
+        words += f'; of {_hosts(len(hosts) - len(known))} nothing is known'
+    return f'<figure><figcaption>{words}</figcaption>{Axis(max_skew, known, WIDTH_OF_ALL).spread(known)}</figure>'
 
 
 def _legend(axis: Axis) -> str:
@@ -315,9 +331,7 @@ def _order(host: Host) -> tuple[t.Any, ...]:
 
 def _clocks(hosts: t.Iterable[Host]) -> t.Iterator[Data]:
     for host in hosts:
-        for when in ('clock_before', 'clock_after'):
-            if host.data.get(when):
-                yield host.data[when]
+        yield from (clock for clock in _before_and_after(host.data) if clock)
 
 
 def _table(hosts: t.Sequence[Host], axis: Axis) -> str:
@@ -374,9 +388,7 @@ def _mark(group: str) -> str:
 
 
 def _clock(host: Host, axis: Axis) -> str:
-    before, after = host.data.get('clock_before'), host.data.get('clock_after')
-    if not before and not after:
-        before, after = _offset_alone(host.data, 'offset_before'), _offset_alone(host.data, 'offset_after')
+    before, after = _before_and_after(host.data)
     words = _clock_in_words(before)
     if after:
         words += f' <span class="to">→</span> {_clock_in_words(after)}'
@@ -384,9 +396,8 @@ def _clock(host: Host, axis: Axis) -> str:
     return f'{axis.strip(before, after)}<span class="{"unseen" if in_picture else "words"}">{words}</span>'
 
 
-def _offset_alone(data: Data, key: str) -> Data | None:
-    offset = number(data.get(key))
-    return None if offset is None else {'offset': offset}
+def _before_and_after(data: Data) -> tuple[Data | None, Data | None]:
+    return data.get('clock_before') or None, data.get('clock_after') or None
 
 
 def _clock_in_words(clock: Data | None) -> str:
@@ -400,7 +411,7 @@ def _clock_in_words(clock: Data | None) -> str:
 
 
 def _size_of_skew(data: Data) -> str:
-    offset = number((data.get('clock_before') or {}).get('offset'))
+    offset = number((data.get('clock_before') or data.get('clock_after') or {}).get('offset'))
     return '' if offset is None else f'{abs(offset):g}'
 
 
@@ -424,10 +435,12 @@ def _of(agents: Data | None) -> str:
 def _next(host: Host) -> str:
     data = host.data
     parts = []
-    if data.get('error'):
-        parts.append(f'<p class="error">The repair stopped: {_text(data["error"])}</p>')
     if data.get('next_step'):
         parts.append(f'<p class="step">{_text(data["next_step"])}</p>')
+    if data.get('error'):
+        error = str(data['error'])
+        what = '' if host.group == 'silent' else 'The repair was ' if error.startswith(NOT_BEGUN) else 'The repair stopped: '
+        parts.append(f'<p class="error">{what}{_text(error)}</p>')
     if data.get('cause') and data['cause'] != 'none':
         meaning = f': {_text(data["meaning"])}' if data.get('meaning') else ''
         parts.append(f'<p class="cause"><code>{_text(data["cause"])}</code>{meaning}</p>')
@@ -440,6 +453,7 @@ def _evidence(host: Host) -> str:
     data = host.data
     rows = [
         ('In full', _text(data['summary']) if data.get('summary') else _text(data.get('message') or '')),
+        ('Error', f'<pre>{_text(data["error"])}</pre>' if data.get('error') else ''),
         ('Evidence', f'<pre>{_text(data["evidence"])}</pre>' if data.get('evidence') else ''),
         ('Clock before', _measured(data.get('clock_before'))),
         ('Clock after', _measured(data.get('clock_after'))),

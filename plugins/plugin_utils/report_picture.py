@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The picture of the hosts' clocks in the report's page: one axis for all, one strip of it for each host. Pure.
+"""The picture of the hosts' clocks in the report's page: one axis for all, a strip of it for each host. Pure.
 
 Left of the middle stand clocks that are behind, right of it those that are ahead: a host's own time, seen from the right
 one. (An offset is reference − host, so it has the opposite sign.) The axis is symmetric-logarithmic: linear within a
@@ -17,9 +17,9 @@ from __future__ import annotations
 import math
 import typing as t
 
-WIDTH, MARGIN = 320, 12
+WIDTH, WIDTH_OF_ALL, MARGIN = 320, 960, 12
 HEIGHT, HEIGHT_OF_ONE = 30, 18  # of a strip with before and after, and with one of them
-MIDDLE = WIDTH / 2
+HEIGHT_OF_BARS, WIDTH_OF_BAR = 46, 20
 LINEAR = 0.001  # seconds on each side of the middle
 
 _MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86400, 365 * 86400
@@ -49,11 +49,15 @@ def number(value: t.Any) -> float | None:
     return float(value)
 
 
+Clock = t.Mapping[str, t.Any]
+
+
 class Axis:
     """From offsets (reference − host, seconds) to places; wide enough for each clock that is given."""
 
-    def __init__(self, max_skew: float | None, clocks: t.Iterable[t.Mapping[str, t.Any]]) -> None:
+    def __init__(self, max_skew: float | None, clocks: t.Iterable[Clock], width: int = WIDTH) -> None:
         self.max_skew = max_skew
+        self.width, self.middle = width, width / 2
         known = [abs(value) for clock in clocks for value in map(number, map(clock.get, ('offset', 'low', 'high')))
                  if value is not None]
         self._reach = self._size(max([10 * (max_skew or 1.0), *known])) * 1.02
@@ -63,26 +67,33 @@ class Axis:
         return math.log10(1 + seconds / LINEAR)
 
     def place(self, offset: float) -> float:
-        """Where an offset stands: 0 to WIDTH, what is behind on the left."""
+        """Where an offset stands: 0 to the width, what is behind on the left."""
         along = math.copysign(self._size(abs(offset)) / self._reach, -offset)
-        return round(MIDDLE + along * (MIDDLE - MARGIN), 1)
+        return round(self.middle + along * (self.middle - MARGIN), 1)
 
     def shared(self) -> str:
         """What every strip uses: the ticks, the range within the threshold, the hatching. Once in a page."""
-        lines = ''.join(f'M{self.place(sign * seconds):g} 0V{HEIGHT}' for seconds, unused in self._ticks() for sign in (1, -1))
-        axis = self._within_threshold(HEIGHT) + f'<path class="tick" d="{lines}"/><path class="zero" d="M{MIDDLE:g} 0V{HEIGHT}"/>'
-        return SHARED.format(axis=axis)
+        return SHARED.format(axis=self._ground(HEIGHT))
 
     def head(self) -> str:
         """The axis with its words, for the head of the column."""
-        words = [_word(self.place(sign * seconds), name) for seconds, name in self._ticks() for sign in (1, -1)]
-        if self.max_skew:
-            words += [_word(self.place(sign * self.max_skew), f'{self.max_skew:g} s', 'limit') for sign in (1, -1)]
-        return (f'<svg class="strip" viewBox="0 0 {WIDTH} 28" aria-hidden="true">'
-                f'<text class="side" x="2" y="9">← behind</text><text class="side mid" x="{MIDDLE:g}" y="9">right time</text>'
-                f'<text class="side end" x="{WIDTH - 2}" y="9">ahead →</text>{"".join(words)}</svg>')
+        return f'<svg class="strip" viewBox="0 0 {self.width} 28" aria-hidden="true">{self._words(9, 20)}</svg>'
 
-    def strip(self, before: t.Mapping[str, t.Any] | None, after: t.Mapping[str, t.Any] | None) -> str:
+    def spread(self, clocks: t.Sequence[Clock | None]) -> str:
+        """How many clocks stand where: bars with their numbers, their heights logarithmic, so that one host is seen too."""
+        bars: dict[float, dict[str, int]] = {}
+        for clock in clocks:
+            offset = number((clock or {}).get('offset'))
+            if clock and offset is not None:
+                kinds = bars.setdefault((self.place(offset) - self.middle) // WIDTH_OF_BAR, {'right': 0, 'wrong': 0, 'open': 0})
+                kinds[_class(self._verdict(clock, offset))] += 1
+        most = max((sum(kinds.values()) for kinds in bars.values()), default=1)
+        drawn = ''.join(_bar(self.middle + index * WIDTH_OF_BAR, kinds, most) for index, kinds in bars.items())
+        foot = 14 + HEIGHT_OF_BARS
+        return (f'<svg class="spread" viewBox="0 0 {self.width} {foot + 28}" aria-hidden="true">'
+                f'{self._ground(foot)}{drawn}{self._words(foot + 24, foot + 11)}</svg>')
+
+    def strip(self, before: Clock | None, after: Clock | None) -> str:
         """One host's clock before and, below it, after."""
         if not after:
             return _strip(self._clock(before, 'before', HEIGHT_OF_ONE // 2), HEIGHT_OF_ONE)
@@ -93,7 +104,21 @@ class Axis:
                 content += f'<path class="way" d="M{self.place(start):g} 8L{self.place(end):g} 22"/>'
         return _strip(content + self._clock(after, 'after', 22), HEIGHT)
 
-    def _clock(self, clock: t.Mapping[str, t.Any] | None, when: str, y: int) -> str:
+    def _ground(self, height: int) -> str:
+        lines = ''.join(f'M{self.place(sign * seconds):g} 0V{height}' for seconds, unused in self._ticks() for sign in (1, -1))
+        return (self._within_threshold(height)
+                + f'<path class="tick" d="{lines}"/><path class="zero" d="M{self.middle:g} 0V{height}"/>')
+
+    def _words(self, sides: int, ticks: int) -> str:
+        """The words of the axis; where the two lines of them stand."""
+        words = [f'<text x="2" y="{sides}">← behind</text><text class="mid" x="{self.middle:g}" y="{sides}">right time</text>'
+                 f'<text class="end" x="{self.width - 2}" y="{sides}">ahead →</text>']
+        words += [_word(self.place(sign * seconds), ticks, name) for seconds, name in self._ticks() for sign in (1, -1)]
+        if self.max_skew:
+            words += [_word(self.place(sign * self.max_skew), ticks, f'{self.max_skew:g} s', 'limit ') for sign in (1, -1)]
+        return ''.join(words)
+
+    def _clock(self, clock: Clock | None, when: str, y: int) -> str:
         clock = clock or {}
         verdict = str(clock.get('verdict') or '')
         offset, low, high = (number(clock.get(key)) for key in ('offset', 'low', 'high'))
@@ -101,16 +126,16 @@ class Axis:
             return _without_clock(verdict, y)
         if offset is None:
             offset = sum(ends) / len(ends) if (ends := [end for end in (low, high) if end is not None]) else 0.0
-        verdict = verdict or self._verdict(offset)
+        verdict = self._verdict(clock, offset)
         left, right = (self.place(offset if end is None else end) for end in (high, low))
         seen = right - left > 2
         interval = f'<path class="span {_class(verdict)}" d="M{left:g} {y - 4}v8m0-4H{right:g}m0-4v8"/>' if seen else ''
         # The interval last: it may be narrower than the marker, and is seen in a hollow one.
         return f'<path class="{when} {_class(verdict)}" d="{_shape(verdict, offset, self.place(offset), y)}"/>' + interval
 
-    def _verdict(self, offset: float) -> str:
-        """For a report that was left without verdicts."""
-        return 'skewed' if self.max_skew and abs(offset) > self.max_skew else 'in_sync'
+    def _verdict(self, clock: Clock, offset: float) -> str:
+        """The verdict on it; compared here only in a report that was left without verdicts."""
+        return str(clock.get('verdict') or ('skewed' if self.max_skew and abs(offset) > self.max_skew else 'in_sync'))
 
     def _within_threshold(self, height: int) -> str:
         if not self.max_skew:
@@ -121,7 +146,7 @@ class Axis:
 
     def _ticks(self) -> list[tuple[float, str]]:
         """Those with room for their words: apart from each other, from the threshold, the middle and the ends."""
-        taken = [MIDDLE] + ([self.place(self.max_skew)] if self.max_skew else [])
+        taken = [self.middle] + ([self.place(self.max_skew)] if self.max_skew else [])
         found = []
         for seconds, name in _TICKS:
             if self._size(seconds) <= self._reach and all(abs(self.place(seconds) - other) >= _ROOM for other in taken):
@@ -134,8 +159,21 @@ def _strip(content: str, height: int) -> str:
     return f'<svg class="strip" viewBox="0 0 {WIDTH} {height}" aria-hidden="true"><use href="#axis"/>{content}</svg>'
 
 
-def _word(x: float, text: str, kind: str = 'word') -> str:
-    return f'<text class="{kind} mid" x="{x:g}" y="20">{text}</text><path class="tick" d="M{x:g} 23v5"/>'
+def _word(x: float, y: int, text: str, kind: str = '') -> str:
+    return f'<text class="{kind}mid" x="{x:g}" y="{y}">{text}</text>'
+
+
+def _bar(x: float, kinds: dict[str, int], most: int) -> str:
+    count = sum(kinds.values())
+    height = HEIGHT_OF_BARS * math.log2(1 + count) / math.log2(1 + most)
+    top = 14 + HEIGHT_OF_BARS - height
+    drawn = f'<text class="count mid" x="{x + WIDTH_OF_BAR / 2:g}" y="{top - 3:.1f}">{count}</text>'
+    for kind, part in kinds.items():
+        share = height * part / count
+        if part:
+            drawn += f'<rect class="bar {kind}" x="{x + 1:g}" y="{top:.1f}" width="{WIDTH_OF_BAR - 2}" height="{share:.1f}"/>'
+        top += share
+    return drawn
 
 
 def _class(verdict: str) -> str:
@@ -158,5 +196,5 @@ def _without_clock(verdict: str, y: int) -> str:
     line = (f'<rect class="unknown" x="1" y="{y - 7}" width="{WIDTH - 2}" height="14"/>' if verdict else
             f'<path class="silent" d="M2 {y}H{WIDTH - 2}"/>')
     plate = len(words) * 5.6 + 12
-    return (f'{line}<rect class="plate" x="{MIDDLE - plate / 2:g}" y="{y - 7}" width="{plate:g}" height="14"/>'
-            f'<text class="word mid" x="{MIDDLE:g}" y="{y + 3.5:g}">{words}</text>')
+    return (f'{line}<rect class="plate" x="{(WIDTH - plate) / 2:g}" y="{y - 7}" width="{plate:g}" height="14"/>'
+            f'<text class="mid" x="{WIDTH / 2:g}" y="{y + 3.5:g}">{words}</text>')

@@ -135,6 +135,11 @@ class Browser:
     def devtools(self, command: str, **parameters: t.Any) -> t.Any:
         return self._ask('POST', '/goog/cdp/execute', {'cmd': command, 'params': parameters})
 
+    def seconds_of_work(self) -> float:
+        """What the page has cost so far; of the processor after Performance.enable with the time domain threadTicks."""
+        metrics = self.devtools('Performance.getMetrics')['metrics']
+        return next(metric['value'] for metric in metrics if metric['name'] == 'TaskDuration')
+
     def complaints(self) -> list[str]:
         """What the console said since the last time: errors of scripts, and what the page's policy refused."""
         return [entry['message'] for entry in self._ask('POST', '/se/log', {'type': 'browser'})]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import runpy
-import time
 
 import pytest
 
@@ -205,20 +204,20 @@ def test_on_paper_it_is_light_and_shows_the_evidence_of_who_needs_someone(show):
 
 
 def test_a_thousand_hosts_open_at_once_and_the_sick_ones_are_seen(show):
+    """Seconds of a processor, not of a clock: what else runs on this machine is not the page's doing."""
     report = sample(1000, 100)
     sick = {host['host'] for host in report['hosts'] if not host['passed']}
-    spent = []
-    for _attempt in range(2):  # the first on a machine that is busy may say more of the machine
-        began = time.monotonic()
-        browser = show(report)
-        assert set(browser.run(HOSTS)[:len(sick)]) == sick
-        spent.append(time.monotonic() - began)
-    assert min(spent) < 2
-    began = time.monotonic()
+    browser = show(sample(0, 0))
+    browser.devtools('Performance.enable', timeDomain='threadTicks')
+    browser = show(report)
+    assert set(browser.run(HOSTS)[:len(sick)]) == sick
+    opened = browser.seconds_of_work()
     browser.click(head('clock'))
     browser.type('#filter', 'jwt_expired')
     assert len(browser.run(HOSTS)) == 20
-    assert time.monotonic() - began < 3
+    worked = browser.seconds_of_work()
+    browser.devtools('Performance.disable')
+    assert 0.01 < opened < 2 and worked - opened < 3, (opened, worked)
 
 
 def test_without_its_script_it_is_complete(show):

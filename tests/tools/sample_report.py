@@ -81,9 +81,9 @@ def _host(name: str, sick: Sick | None, mode: str, chance: random.Random) -> Doc
     if sick.before == 'unreachable':
         return {'host': name, 'passed': False, 'state_before': 'unreachable', 'state_after': 'unreachable', 'repaired': False,
                 'clock_before': None, 'clock_after': None, 'agents_before': None, 'agents_after': None, 'agents': [], 'cause': '',
-                'meaning': '', 'evidence': '', 'error': '', 'summary': '',
-                'next_step': 'this host was unreachable or failed before it was measured: see its own message above',
-                'message': 'Failed to connect to the host via ssh: connect to host port 22: Connection timed out'}
+                'meaning': '', 'evidence': '', 'error': f'Failed to connect to the host via ssh: connect to host {name} port 22: '
+                'Connection timed out', 'summary': 'the host could not be reached',
+                'next_step': 'see that Ansible can log in to this host, then run again', 'message': ''}
     repaired = mode == 'fix' and sick.after == 'healthy'
     passed = sick.before == 'healthy' or sick.after == 'healthy' and mode != 'diagnose'
     cause, rule = CAUSES.get(sick.cause), verdict.STATES[sick.before]

@@ -16,11 +16,14 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import report_page, verdict
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils.report_picture import MIDDLE, WIDTH, Axis
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils.report_picture import WIDTH, Axis
 
 ROOT = Path(__file__).resolve().parents[4]
 sample = runpy.run_path(str(ROOT / 'tests/tools/sample_report.py'))['document']
 MARKUP = '</script><script>alert(1)</script>"\'><img src=x onerror=alert(1)>&amp;<!--'
+
+
+MIDDLE = WIDTH / 2
 
 
 class Page(HTMLParser):
@@ -131,7 +134,7 @@ def test_every_state_has_words_of_its_own_and_a_place_in_the_order():
     (sample(5, 1), 'All 5 hosts are healthy, 1 of them repaired in this run'),
     (sample(5, 1, 'check'), '1 of 5 hosts would be repaired, no other needs anything'),
     (sample(5, 1, 'diagnose'), '1 of 5 hosts needs you: JWT refused, the clock is wrong'),
-    (sample(2000, 10), '8 of 2,000 hosts need you: agents fail though the clock is right (2), '
+    (sample(1000, 10), '8 of 1,000 hosts need you: agents fail though the clock is right (2), '
                        "clock is not the host's to set (2), no reference is believed (2), host unreachable (2)"),
     (document(*[{'host': name, 'state_before': 'unreachable'} for name in 'abc']),
      'All 3 hosts could not be reached: nothing is known of their clocks'),
@@ -183,6 +186,7 @@ def test_what_is_no_number_is_no_clock():
     (dict(sample(1, 0), finished_at=None), 'began 2026-11-25 02:00:04 UTC, not finished'),
     (dict(sample(1, 0), finished_at='2026-11-26T02:00:04Z'), '2026-11-25 02:00:04 to 2026-11-26 02:00:04 UTC (24 h)'),
     (dict(sample(1, 0), started_at='yesterday', finished_at='now'), 'yesterday to now'),
+    (dict(sample(1, 0), complete=False), 'The run did not come to its end'),
     (dict(sample(1, 0), stopped='The canary failed.'), 'No more repairs were begun. The canary failed.'),
 ])
 def test_when_how_and_why_stopped_are_said(report, words):
@@ -196,10 +200,16 @@ def test_a_repaired_host_shows_before_and_after():
     assert 'JWT has expired' in text and '401 jwt_expired → ✓ answered 200' in text
 
 
-def test_a_repair_that_stopped_says_where():
+@pytest.mark.parametrize(('state', 'error', 'words'), [
+    ('jwt_expired', 'the package chrony cannot be had', 'The repair stopped: the package chrony cannot be had'),
+    ('jwt_expired', 'not begun: a canary failed', 'The repair was not begun: a canary failed'),
+    ('unreachable', 'No route to host', 'No route to host'),
+])
+def test_what_went_wrong_is_said(state, error, words):
     [host] = sample(1, 1)['hosts']
-    host.update(error='the package chrony cannot be had', passed=False, repaired=False, state_after='jwt_expired')
-    assert 'The repair stopped: the package chrony cannot be had' in page(document(host)).text
+    host.update(error=error, passed=False, repaired=False, state_after=state)
+    [cell] = re.findall(r'<p class="error">(.*?)</p>', report_page.page(document(host)))
+    assert cell == words
 
 
 # The picture
@@ -245,6 +255,21 @@ def test_the_arrowhead_points_to_the_side_the_clock_is_off_to():
         return x - side
 
     assert tip(30.0) < 0 < tip(-30.0)  # behind: to the left
+
+
+def test_the_picture_of_all_counts_each_known_clock_once_and_where_it_stands():
+    clocks = [{'verdict': 'in_sync', 'offset': 0.01}] * 30 + [{'verdict': 'skewed', 'offset': 312.0}] * 12 + [{'offset': None}]
+    text = Axis(5.0, clocks, 960).spread([*clocks, None])
+    assert sorted(map(int, re.findall(r'>(\d+)<', text))) == [12, 30]
+    read = Page(text)
+    places = {there['class']: float(there['x']) for there in read.all('rect') if there['class'].startswith('bar ')}
+    assert places['bar wrong'] < places['bar right'] < 480
+
+
+def test_all_clocks_are_pictured_of_a_fleet_and_not_of_a_few():
+    assert len(page(sample(10, 5)).all('figure')) == 0
+    read = page(sample(50, 5))
+    assert len(read.all('figure')) == 1 and 'The clocks of 49 hosts as they were found; of 1 host nothing is known' in read.text
 
 
 def test_a_thousand_hosts_are_a_page_that_opens_quickly():
