@@ -2,11 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The role time_sync alone, on a machine whose clock timesyncd was to keep: replaced by chrony, or put back."""
+"""The role time_sync alone on a real machine: what it keeps, what it changes, what it puts back.
+
+One machine, in the order of the tests: timesyncd is kept, then replaced by chrony, whose configuration gets a user's edits,
+is broken, is like Red Hat's. The whole matrix has a command of its own.
+"""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import time
 
 import pytest
 
@@ -16,23 +22,53 @@ from . import playbook
 
 PLAY = [{'hosts': 'all', 'gather_facts': False, 'roles': ['aemops.brand_portal.time_sync']}]
 NEAR = 0.05
+SOURCES = '/etc/chrony/sources.d/aemops-brand-portal.sources'
+JOURNAL = '/var/lib/aemops-brand-portal/time_service/journal.json'
 
 
 class Host:
-    """A machine with timesyncd that was told of a server which does not answer, so that its clock is wrong."""
+    """A machine with timesyncd as Debian ships it, whose clock is wrong."""
 
     def __init__(self, lab, environment, folder):
         self.lab, self.environment = lab, environment
         self.play_file = folder / 'play.json'
         self.play_file.write_text(json.dumps(PLAY))
         self.machine = lab.machine('timesyncd').wait_ready()
+        self.machine.put(lab.certificates() / 'ca.pem', '/etc/lab-ca.pem', mode=0o644)
         self.machine.ssh('apt-get -q update && apt-get -qy install systemd-timesyncd && systemctl is-active systemd-timesyncd')
-        self.machine.set_clock('-90s')
+
+    def command(self, *options, **variables):
+        inventory = self.lab.inventory(common={'time_sync_accept_unverified': True, 'time_sync_wait': 20,
+                                               'time_sync_servers': [self.lab.network.host], **variables})
+        return ['ansible-playbook', str(self.play_file), '-i', str(inventory), '--limit', self.machine.name, *options]
 
     def play(self, *options, **variables):
-        inventory = self.lab.inventory(common={'time_sync_accept_unverified': True, 'time_sync_wait': 10, **variables})
-        return playbook.run(self.environment, ['ansible-playbook', str(self.play_file), '-i', str(inventory),
-                                               '--limit', self.machine.name, *options])
+        return playbook.run(self.environment, self.command(*options, **variables))
+
+    def heals(self, *options, **variables):
+        """A run that succeeds and changes something; then one that changes nothing. Returns the first."""
+        run = self.play(*options, **variables)
+        assert run.returncode == 0, run.output
+        assert run.recap[self.machine.name]['changed'] > 0
+        assert abs(self.machine.clock()) < NEAR
+        before = self.machine.fingerprint()
+        again = self.play('-vvv', **variables)
+        assert again.returncode == 0, again.output
+        assert again.recap[self.machine.name]['changed'] == 0
+        assert again.remote_calls == ['time_service', 'clock_step']
+        assert changes(before, self.machine.fingerprint()) == []
+        return run
+
+    def fails(self, *options, **variables):
+        """A run that fails and leaves everything but the clock as it was. Returns what it said, in one line."""
+        before = self.machine.fingerprint()
+        run = self.play(*options, **variables)
+        assert run.returncode != 0, run.output
+        assert [change for change in changes(before, self.machine.fingerprint()) if not change.startswith('clock: moved')] == []
+        return ' '.join(run.output.split())
+
+    def states(self, *units):
+        return self.machine.ssh(f'systemctl is-active {" ".join(units)}', check=False).stdout.split()
 
 
 @pytest.fixture(scope='module')
@@ -41,54 +77,121 @@ def host(lab, newest, tmp_path_factory):
 
 
 def test_a_server_that_does_not_answer_leaves_everything_as_it_was(host):
-    before = host.machine.fingerprint()
-    unanswered = str(host.machine.address)
-    run = host.play(time_sync_servers=[unanswered], time_sync_pools=[], time_sync_https_urls=[])
-    assert run.returncode != 0
-    assert changes(before, host.machine.fingerprint()) == []
-    assert 'unreachable' in run.output
+    host.machine.set_clock('-90s')
+    assert 'unreachable' in host.fails(time_sync_servers=[str(host.machine.address)])
 
 
-def test_a_daemon_that_never_synchronises_is_taken_back(host):
-    """A clock that only HTTPS could set, and an NTP server that is silent: chrony waits in vain and goes again."""
-    before = host.machine.fingerprint()
+@pytest.mark.parametrize(('variables', 'reason'), [
+    ({'time_sync_cloud': 'aws'}, 'cloud=aws cannot be combined with'),
+    ({'time_sync_servers': ['no host']}, '"no host" is no name or address of a server'),
+    ({'time_sync_keys': [{'server': 'elsewhere', 'id': 7, 'key': 'HEX:S3cret'}]}, 'which is not one of servers'),
+], ids=['smear', 'name', 'key'])
+def test_what_cannot_work_is_refused_before_the_clock_is_touched(host, variables, reason):
+    behind = host.machine.clock()
+    said = host.fails(**variables)
+    assert reason in said
+    assert 'S3cret' not in said
+    assert host.machine.clock() == pytest.approx(behind, abs=NEAR)
+
+
+def test_a_working_timesyncd_is_kept(host):
+    host.heals()
+    assert host.states('systemd-timesyncd', 'chrony') == ['active', 'inactive']
+
+
+def test_with_ntp_blocked_a_verified_service_sets_the_clock_and_the_truth_is_told(host):
+    # Set and stopped together, else timesyncd asks at once.
     host.lab.stop_ntp()
+    host.machine.set_clock('-90s')
     try:
-        run = host.play(time_sync_servers=[host.lab.network.host], time_sync_validate_certs=False,
-                        time_sync_https_urls=[f'https://{host.lab.network.host}/'])
+        run = host.play(time_sync_https_urls=[f'https://{host.lab.network.host}/'], time_sync_ca_path='/etc/lab-ca.pem')
     finally:
         host.lab.start_ntp()
-    assert run.returncode != 0
+    assert run.returncode == 0, run.output
     said = ' '.join(run.output.split())
+    assert 'The clock is right now, but nothing keeps it right' in said
+    assert f'Open UDP 123 to {host.lab.network.host}' in said
+    assert abs(host.machine.clock()) < 1
+    assert host.states('systemd-timesyncd') == ['active']
+
+
+def test_a_daemon_that_never_synchronises_is_taken_back_with_its_package(host):
+    """An unverified service sets the clock, the NTP server is silent: chrony comes, waits in vain, and goes."""
+    host.lab.stop_ntp()
+    try:
+        said = host.fails(time_sync_provider='chrony', time_sync_validate_certs=False, time_sync_wait=3,
+                          time_sync_https_urls=[f'https://{host.lab.network.host}/'])
+    finally:
+        host.lab.start_ntp()
     assert '"Wait until the daemon has corrected the clock" failed' in said.replace('\\"', '"')
     assert 'put back as they were' in said
-    states = host.machine.ssh('systemctl is-active systemd-timesyncd chrony', check=False).stdout.split()
-    assert states == ['active', 'inactive']
-    left = changes(before, host.machine.fingerprint())
-    assert not [change for change in left if 'aemops-brand-portal' in change], left
+    assert 'chronyd' in said.split('Journal:')[1]
+    assert host.states('systemd-timesyncd', 'chrony') == ['active', 'inactive']
 
 
-def test_chrony_takes_over_and_a_second_run_changes_nothing(host):
-    host.machine.set_clock('-90s')
-    run = host.play(time_sync_servers=[host.lab.network.host])
-    assert run.returncode == 0, run.output
-    assert abs(host.machine.clock()) < NEAR
-    assert host.machine.ssh('systemctl is-active systemd-timesyncd', check=False).stdout.strip() != 'active'
+def test_what_chrony_will_be_is_foretold_and_a_killed_run_is_finished_by_the_next(host):
+    foretold = host.play('--check', '--diff', time_sync_provider='chrony')
+    assert foretold.returncode == 0, foretold.output
+    assert 'would install the package chrony, which replaces systemd-timesyncd' in foretold.output
+
+    with subprocess.Popen(host.command(time_sync_provider='chrony'), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                          env={'PATH': f'{host.environment.bin}:/usr/bin:/bin', 'HOME': '/root',
+                               'ANSIBLE_COLLECTIONS_PATH': str(playbook.ROOT / 'collections')}) as run:
+        deadline = time.monotonic() + 60
+        while host.machine.ssh(f'grep -q "doing.: .package" {JOURNAL}', check=False).returncode:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        time.sleep(5)
+        host.machine.ssh('pkill -9 -f AnsiballZ; pkill -9 apt-get; pkill -9 dpkg', check=False)
+        run.wait(60)
+    assert host.machine.ssh(f'test -f {JOURNAL}', check=False).returncode == 0, 'the run was over before it could be killed'
+
+    run = host.heals('--diff', time_sync_provider='chrony')
+    assert 'This one has finished what it had begun' in ' '.join(run.output.split())
+    assert host.states('systemd-timesyncd', 'chrony') == ['inactive', 'active']
     assert host.machine.ssh('systemctl is-enabled chrony').stdout.strip() == 'enabled'
-    before = host.machine.fingerprint()
-    again = host.play(time_sync_servers=[host.lab.network.host])
-    assert again.returncode == 0, again.output
-    assert again.recap[host.machine.name]['changed'] == 0
-    assert changes(before, host.machine.fingerprint()) == []
+    assert host.machine.ssh('ls -d /var/lib/aemops*', check=False).stdout == ''
+
+
+def test_a_users_edits_stay_and_a_running_chrony_is_not_restarted(host):
+    host.machine.ssh('echo "# our own: maxupdateskew is on purpose" >>/etc/chrony/chrony.conf; '
+                     'printf "server 192.0.2.9 iburst" >/etc/chrony/sources.d/ours.sources')
+    look = 'md5sum /etc/chrony/chrony.conf /etc/chrony/sources.d/ours.sources; systemctl show -p MainPID chrony'
+    before = host.machine.ssh(look).stdout
+    host.machine.set_clock('+7s')
+    host.heals(time_sync_servers=[host.lab.network.host, '192.0.2.10'], time_sync_timeout=2)
+    assert host.machine.ssh(look).stdout == before
+    assert '192.0.2.10' in host.machine.ssh('chronyc -n sources').stdout
 
 
 def test_new_sources_are_taken_back_from_a_running_chrony(host):
     """The daemon is asked for more than it can do; the sources file is the former one again, byte for byte."""
-    file = '/etc/chrony/sources.d/aemops-brand-portal.sources'
-    former = host.machine.ssh(f'cat {file}').stdout
-    run = host.play(time_sync_servers=[host.lab.network.host, host.machine.address], time_sync_max_correction='0.000000001')
-    assert run.returncode != 0
-    assert 'put back as they were' in ' '.join(run.output.split())
-    assert host.machine.ssh(f'cat {file}').stdout == former
-    assert host.machine.ssh('systemctl is-active chrony').stdout.strip() == 'active'
+    said = host.fails(time_sync_servers=[host.lab.network.host, host.machine.address], time_sync_max_correction='0.000000001',
+                      time_sync_wait=3)
+    assert 'put back as they were' in said
     assert host.machine.address not in host.machine.ssh('chronyc -n sources').stdout
+
+
+def test_a_line_that_the_daemon_rejects_is_named(host):
+    host.machine.ssh('cp -p /etc/chrony/chrony.conf /root/; echo "frobnicate 7" >>/etc/chrony/chrony.conf')
+    host.machine.set_clock('-90s')
+    said = host.fails()
+    assert 'Invalid directive at line' in said
+    assert 'in file /etc/chrony/chrony.conf: \\"frobnicate 7\\"' in said
+    assert host.machine.clock() < -80
+    host.machine.ssh('cp -p /root/chrony.conf /etc/chrony/chrony.conf')
+
+
+def test_without_folders_a_marked_block_is_added_and_a_masked_unit_comes_back(host):
+    """chrony.conf as Red Hat has it: no folder but one below /run. And without an end of its last line."""
+    host.machine.ssh('systemctl disable -q --now chrony; systemctl mask -q chrony; rm /etc/chrony/sources.d/*.sources; '
+                     'printf "pool 2.example.pool.ntp.org iburst\nsourcedir /run/chrony-dhcp\ndriftfile /var/lib/chrony/drift\n'
+                     'makestep 1 3\nrtcsync" >/etc/chrony/chrony.conf; chmod 640 /etc/chrony/chrony.conf')
+    before = host.machine.ssh('cat /etc/chrony/chrony.conf').stdout
+    host.machine.set_clock('-7s')
+    host.heals(time_sync_keys=[{'server': host.lab.network.host, 'id': 7, 'key': 'HEX:0123456789ABCDEF'}][:0])
+    after = host.machine.ssh('cat /etc/chrony/chrony.conf').stdout
+    assert after.startswith(before)
+    assert f'server {host.lab.network.host} iburst' in after[len(before):]
+    assert host.machine.ssh('cat /etc/chrony/chrony.conf.before-aemops-brand-portal').stdout == before
+    assert host.machine.ssh('stat -c %a /etc/chrony/chrony.conf').stdout.strip() == '640'

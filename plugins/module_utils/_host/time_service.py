@@ -5,80 +5,22 @@
 """What keeps time on a host: which daemons are there, in which state, configured where.
 
 Reads files and asks systemd once; starts, stops and writes nothing. No root is needed.
-The tables at the top are the whole knowledge of daemons, units and paths: a new layout is a new row.
+What is known of daemons, units and paths beforehand stands in layouts.
 """
 
 import glob
 import os
 import re
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import layouts
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.layouts import Daemon, Layout
 
-class Layout(NamedTuple):
-    """Where one daemon lives on one kind of system. Paths are absolute; '' where the system has no such place."""
+# What this collection writes is marked, so that it is found again and told from what others wrote.
+OWN_NAME = 'aemops-brand-portal'
+BLOCK_BEGIN = '# BEGIN aemops.brand_portal.time_sync (managed by Ansible)'
+BLOCK_END = '# END aemops.brand_portal.time_sync'
 
-    package: str
-    unit: str
-    config: str
-    sources_dir: str    # files *.sources, read again without a restart (chrony)
-    config_dir: str     # files *.conf, read at start
-
-
-class Daemon(NamedTuple):
-    """One time daemon: its binaries, and its layouts by family of systems, the first being the most usual one."""
-
-    name: str
-    binaries: Tuple[str, ...]
-    layouts: Dict[str, Layout]
-
-
-DAEMONS = (
-    Daemon('chrony', ('/usr/sbin/chronyd',), {
-        'debian': Layout('chrony', 'chrony.service', '/etc/chrony/chrony.conf',
-                         '/etc/chrony/sources.d', '/etc/chrony/conf.d'),
-        'redhat': Layout('chrony', 'chronyd.service', '/etc/chrony.conf', '', ''),
-        'suse': Layout('chrony', 'chronyd.service', '/etc/chrony.conf', '', '/etc/chrony.d'),
-    }),
-    Daemon('ntpsec', ('/usr/sbin/ntpd',), {
-        'debian': Layout('ntpsec', 'ntpsec.service', '/etc/ntpsec/ntp.conf', '', '/etc/ntpsec/ntp.d'),
-    }),
-    Daemon('ntpd', ('/usr/sbin/ntpd',), {
-        'debian': Layout('ntp', 'ntp.service', '/etc/ntp.conf', '', ''),
-        'redhat': Layout('ntp', 'ntpd.service', '/etc/ntp.conf', '', ''),
-        'suse': Layout('ntp', 'ntpd.service', '/etc/ntp.conf', '', ''),
-    }),
-    Daemon('timesyncd', ('/lib/systemd/systemd-timesyncd', '/usr/lib/systemd/systemd-timesyncd'), {
-        'debian': Layout('systemd-timesyncd', 'systemd-timesyncd.service', '/etc/systemd/timesyncd.conf',
-                         '', '/etc/systemd/timesyncd.conf.d'),
-        'suse': Layout('systemd', 'systemd-timesyncd.service', '/etc/systemd/timesyncd.conf',
-                       '', '/etc/systemd/timesyncd.conf.d'),
-    }),
-    Daemon('openntpd', ('/usr/sbin/ntpd', '/usr/sbin/openntpd'), {
-        'debian': Layout('openntpd', 'openntpd.service', '/etc/openntpd/ntpd.conf', '', ''),
-    }),
-)
-
-# os-release ID or ID_LIKE words to the family whose layouts apply, and the vendor's own NTP pool.
-FAMILIES = {
-    'debian': 'debian', 'ubuntu': 'debian',
-    'rhel': 'redhat', 'fedora': 'redhat', 'centos': 'redhat', 'amzn': 'redhat',
-    'suse': 'suse', 'sles': 'suse', 'opensuse': 'suse',
-}
-PACKAGE_MANAGERS = {'debian': ('apt',), 'redhat': ('dnf', 'yum'), 'suse': ('zypper',)}
-VENDOR_POOLS = {
-    'debian': '2.debian.pool.ntp.org', 'ubuntu': 'ntp.ubuntu.com', 'rhel': '2.rhel.pool.ntp.org',
-    'centos': '2.centos.pool.ntp.org', 'fedora': '2.fedora.pool.ntp.org', 'amzn': '169.254.169.123',
-    'almalinux': '2.almalinux.pool.ntp.org', 'rocky': '2.rocky.pool.ntp.org',
-    'sles': '2.suse.pool.ntp.org', 'opensuse': '2.opensuse.pool.ntp.org',
-}
-ANY_POOL = 'pool.ntp.org'
-
-# Devices and files by which a hypervisor or a cloud offers its own time, and what to call them.
-TIME_PUSHERS = (
-    ('/dev/ptp_hyperv', 'Hyper-V / Azure PTP clock'),
-    ('/dev/ptp_kvm', 'KVM PTP clock'),
-    ('/usr/bin/vmware-toolbox-cmd', 'VMware tools (check: vmware-toolbox-cmd timesync status)'),
-)
 
 UNIT_PROPERTIES = ('Id', 'LoadState', 'ActiveState', 'UnitFileState')
 
@@ -113,11 +55,32 @@ class Host:
         pairs = (line.split('=', 1) for line in text.splitlines() if '=' in line)
         return {key.strip(): value.strip().strip('"\'') for key, value in pairs}
 
-    def family(self) -> str:
-        """debian, redhat or suse; debian where os-release names nothing known."""
+    def systems(self) -> List[str]:
+        """The words by which layouts know this system, the most exact first."""
         release = self.os_release()
-        words = [release.get('ID', '')] + release.get('ID_LIKE', '').split()
-        return next((FAMILIES[word] for word in words if word in FAMILIES), 'debian')
+        words = [word for word in [release.get('ID', '')] + release.get('ID_LIKE', '').split() if word]
+        words += [layouts.SAME_AS[word] for word in words if word in layouts.SAME_AS]
+        return list(dict.fromkeys(words))
+
+    def version(self) -> Tuple[int, ...]:
+        """VERSION_ID as numbers; where there is none, as on a rolling release, newer than all."""
+        numbers = re.findall(r'[0-9]+', self.os_release().get('VERSION_ID', ''))
+        return tuple(int(number) for number in numbers) or (9999998,)
+
+
+def layout_for(host: Host, daemon: str) -> Optional[Layout]:
+    """The layout that the daemon's package has on this system; None where the system has no such package."""
+    known = {row.system for row in layouts.LAYOUTS}
+    systems = [word for word in host.systems() if word in known] or [layouts.ANY_SYSTEM]
+    version = host.version()
+    for system in systems:
+        rows = [row for row in layouts.LAYOUTS if row.daemon == daemon and row.system == system]
+        for row in rows:
+            if row.since <= version < row.below:
+                return row.layout
+        if rows or any(row.system == system and row.daemon == 'chrony' for row in layouts.LAYOUTS):
+            return None     # this system is known, and has it not (any more)
+    return None
 
 
 def unit_states(host: Host, units: List[str]) -> Dict[str, Dict[str, str]]:
@@ -131,31 +94,38 @@ def unit_states(host: Host, units: List[str]) -> Dict[str, Dict[str, str]]:
     return dict(zip(units, parsed)) if len(parsed) == len(units) else {}
 
 
+def all_layouts(daemon: str) -> List[Layout]:
+    """Every layout known of a daemon, those that differ only in a folder included."""
+    return list(dict.fromkeys(row.layout for row in layouts.LAYOUTS if row.daemon == daemon))
+
+
 def find_daemons(host: Host) -> List[Dict[str, Any]]:
     """Every daemon of the table: installed, unit, enabled, active, masked, where its configuration is.
 
-    The unit that the host really has wins over the family's usual one: a layout is knowledge, the host is the fact.
+    The unit that the host really has wins over the system's usual one: a layout is knowledge, the host is the fact.
     """
-    family = host.family()
-    units = sorted({layout.unit for daemon in DAEMONS for layout in daemon.layouts.values()})
-    states = unit_states(host, units)
-    return [_describe(host, daemon, family, states) for daemon in DAEMONS]
+    units = {row.layout.unit for row in layouts.LAYOUTS} | set(layouts.OTHER_UNITS.values())
+    states = unit_states(host, sorted(units))
+    return [_describe(host, daemon, states) for daemon in layouts.DAEMONS]
 
 
-def _describe(host: Host, daemon: Daemon, family: str, states: Dict[str, Dict[str, str]]) -> Dict[str, Any]:
-    usual = daemon.layouts.get(family)
-    candidates = ([usual] if usual else []) + [each for each in daemon.layouts.values() if each is not usual]
-    loaded = [each for each in candidates if states.get(each.unit, {}).get('LoadState') in ('loaded', 'masked')]
+def _describe(host: Host, daemon: Daemon, states: Dict[str, Dict[str, str]]) -> Dict[str, Any]:
+    usual = layout_for(host, daemon.name)
+    candidates = ([usual] if usual else []) + [each for each in all_layouts(daemon.name) if each != usual]
+    there = [each for each in candidates if _has_unit(host, each.unit, states.get(each.unit, {}))]
     configured = [each for each in candidates if host.exists(each.config)]
-    layout = (loaded or configured or candidates)[0]
-    state = states.get(layout.unit, {})
+    layout = (there or configured or candidates)[0]
+    unit = _unit_in_use(layout.unit, states)
+    state = states.get(unit, {})
+    if state.get('Id', unit) != unit:
+        state = {}      # the name is another daemon's alias
     file_state = state.get('UnitFileState', '')
     return {
         'name': daemon.name,
-        'installed': bool(loaded) and any(host.exists(binary) for binary in daemon.binaries),
+        'installed': bool(there) and any(host.exists(binary) for binary in daemon.binaries),
         # The package this system would install it from; '' where the system does not have it.
         'package': usual.package if usual else '',
-        'unit': layout.unit,
+        'unit': unit,
         'active': state.get('ActiveState') in ('active', 'activating', 'reloading'),
         'enabled': file_state in ('enabled', 'enabled-runtime', 'alias', 'generated', 'static'),
         'masked': file_state.startswith('masked') or state.get('LoadState') == 'masked',
@@ -165,27 +135,47 @@ def _describe(host: Host, daemon: Daemon, family: str, states: Dict[str, Dict[st
     }
 
 
+def _has_unit(host: Host, unit: str, state: Dict[str, str]) -> bool:
+    """Whether the unit is this daemon's own: not an alias of another one's, nor only a mask over nothing."""
+    if state.get('LoadState') == 'masked':
+        folders = ('/lib/systemd/system/', '/usr/lib/systemd/system/')
+        return any(host.exists(folder + unit) for folder in folders) or \
+            host.exists('/etc/init.d/' + unit.rpartition('.')[0])
+    return state.get('LoadState') == 'loaded' and state.get('Id', unit) == unit
+
+
+def _unit_in_use(unit: str, states: Dict[str, Dict[str, str]]) -> str:
+    other = layouts.OTHER_UNITS.get(unit, '')
+    state = states.get(other, {})
+    in_use = state.get('ActiveState') == 'active' or state.get('UnitFileState') == 'enabled'
+    return other if in_use and state.get('Id', other) == other else unit
+
+
 def _read_by_daemon(host: Host, config: str, directive: str, usual: str) -> str:
     """The drop-in folder: the last one the configuration in place names; the layout's where there is no file yet.
 
-    Only chrony announces its folders (sourcedir, confdir); the other daemons' folders are built in.
+    Only chrony announces its folders (sourcedir, confdir, or include with a pattern); those of the others are built
+    in. A folder below /run is empty after the next boot: not one to keep anything in.
     """
     text = host.read(config)
     if 'chrony' not in config or not text:
         return usual
-    named = re.findall(r'^\s*{}\s+(.+?)\s*$'.format(directive), text, re.MULTILINE)
-    return named[-1].split()[-1] if named else ''
+    named = [folder for line in re.findall(r'(?im)^\s*{}\s+(.+?)\s*$'.format(directive), text) for folder in line.split()]
+    if directive == 'confdir':
+        named += re.findall(r'(?im)^\s*include\s+(/\S+)/\*\.conf\s*$', text)
+    lasting = [folder.rstrip('/') for folder in named if not folder.startswith(('/run/', '/var/run/', '/tmp/'))]
+    return lasting[-1] if lasting else ''
 
 
 def package_manager(host: Host) -> str:
     """The name of the Ansible module that installs packages here: apt, dnf, yum or zypper."""
-    names = PACKAGE_MANAGERS[host.family()]
+    names = next((layouts.PACKAGE_MANAGERS[word] for word in host.systems() if word in layouts.PACKAGE_MANAGERS), ('apt',))
     return next((name for name in names if host.exists('/usr/bin/' + name)), names[0])
 
 
 def time_pushers(host: Host) -> List[str]:
     """Sources by which a hypervisor or a cloud may set this host's clock, in words."""
-    return [words for path, words in TIME_PUSHERS if host.exists(path)]
+    return [words for path, words in layouts.TIME_PUSHERS if host.exists(path)]
 
 
 def default_ntp_servers(host: Optional[Host] = None) -> List[str]:
@@ -194,36 +184,54 @@ def default_ntp_servers(host: Optional[Host] = None) -> List[str]:
     Entries are `host` or `host:port`, in the order of the configuration, each once.
     """
     host = host or Host()
-    for daemon in DAEMONS:
+    for daemon in layouts.DAEMONS:
         if not any(host.exists(binary) for binary in daemon.binaries):
             continue
-        for layout in daemon.layouts.values():
-            servers = configured_servers(host, layout.config)
+        for config in dict.fromkeys(layout.config for layout in all_layouts(daemon.name)):
+            servers = configured_servers(host, config)
             if servers:
                 return servers
-    release = host.os_release()
-    words = [release.get('ID', '')] + release.get('ID_LIKE', '').split()
-    return [next((VENDOR_POOLS[word] for word in words if word in VENDOR_POOLS), ANY_POOL)]
+    words = host.systems()
+    return [next((layouts.VENDOR_POOLS[word] for word in words if word in layouts.VENDOR_POOLS), layouts.ANY_POOL)]
 
 
-def configured_servers(host: Host, config: str) -> List[str]:
-    """The servers and pools that a configuration and its drop-ins name; [] where there is none."""
-    lines = _lines(host, config, depth=0)
+class Line(NamedTuple):
+    """One line of a configuration that is no comment."""
+
+    path: str
+    number: int
+    text: str
+
+
+def configured_servers(host: Host, config: str, without_own: bool = False) -> List[str]:
+    """The servers and pools that a configuration and its drop-ins name; [] where there is none.
+
+    without_own leaves out what this collection has written there.
+    """
     found = []  # type: List[str]
-    for line in lines:
-        found += _servers_of(line)
+    for line in configured_lines(host, config, without_own):
+        found += servers_of(line.text)
     return list(dict.fromkeys(found))
 
 
-def _lines(host: Host, config: str, depth: int) -> List[str]:
-    """The configuration's lines with the files it includes (chrony, ntpd) or that lie in its folder (timesyncd)."""
-    lines = []  # type: List[str]
-    patterns = ['/etc/systemd/timesyncd.conf.d/*.conf'] if config.endswith('/timesyncd.conf') else []
-    for line in host.read(config).splitlines():
+def configured_lines(host: Host, config: str, without_own: bool = False) -> List[Line]:
+    """The lines of a configuration and of all that it includes, in the order they are read."""
+    return _lines(host, config, without_own, depth=0)
+
+
+def _lines(host: Host, config: str, without_own: bool, depth: int) -> List[Line]:
+    """With the files that chrony and ntpd include, and those in the built-in folders of timesyncd and ntpsec."""
+    if without_own and OWN_NAME in os.path.basename(config):
+        return []
+    lines = []  # type: List[Line]
+    patterns = list(_built_in_folders(config))
+    own = False
+    for number, line in enumerate(host.read(config).splitlines(), 1):
+        own = (own or line == BLOCK_BEGIN) and line != BLOCK_END
         words = line.split()
-        if not words or words[0][0] in '#!;%':
+        if not words or words[0][0] in '#!;%' or (own and without_own):
             continue
-        lines.append(line.strip())
+        lines.append(Line(config, number, line.strip()))
         directive = words[0].lower()
         if len(words) > 1 and directive in ('sourcedir', 'confdir', 'include', 'includefile'):
             suffix = {'sourcedir': '/*.sources', 'confdir': '/*.conf'}.get(directive, '')
@@ -231,11 +239,17 @@ def _lines(host: Host, config: str, depth: int) -> List[str]:
     if depth < 3:
         for pattern in patterns:
             for name in sorted(glob.glob(host.path(pattern))):
-                lines += _lines(host, '/' + os.path.relpath(name, host.root), depth + 1)
+                lines += _lines(host, '/' + os.path.relpath(name, host.root), without_own, depth + 1)
     return lines
 
 
-def _servers_of(line: str) -> List[str]:
+def _built_in_folders(config: str) -> Sequence[str]:
+    if config.endswith('/timesyncd.conf'):
+        return ['/etc/systemd/timesyncd.conf.d/*.conf']
+    return ['/etc/ntpsec/ntp.d/*.conf'] if config == '/etc/ntpsec/ntp.conf' else []
+
+
+def servers_of(line: str) -> List[str]:
     """The servers one configuration line names: `server HOST …`, `pool HOST …`, `servers HOST`, `NTP=A B`."""
     assigned = re.match(r'(?:NTP|FallbackNTP)\s*=\s*(.*)', line)
     if assigned:

@@ -79,7 +79,8 @@ def test_the_layout_of_the_red_hat_family(make_host):
 
 def test_a_masked_unit_is_said_to_be_masked(make_host):
     timesyncd = daemons(make_host(
-        {'/etc/os-release': DEBIAN, '/lib/systemd/systemd-timesyncd': ''},
+        {'/etc/os-release': DEBIAN, '/lib/systemd/systemd-timesyncd': '',
+         '/lib/systemd/system/systemd-timesyncd.service': ''},
         Systemd(systemd_timesyncd=('masked', 'inactive', 'masked'))))['timesyncd']
     assert (timesyncd['masked'], timesyncd['enabled'], timesyncd['installed']) == (True, False, True)
 

@@ -1,0 +1,147 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The tables: which time daemons there are, and where each lives on which system. Data only.
+
+A layout is knowledge of a vendor's package, needed where it is not installed yet. Where it is, the host is the fact:
+the unit that systemd knows and the folders that the configuration names win over what stands here.
+"""
+
+from typing import Dict, NamedTuple, Tuple
+
+
+class Layout(NamedTuple):
+    """Where one daemon lives on one kind of system. Paths are absolute; '' where the system has no such place."""
+
+    package: str
+    unit: str
+    config: str
+    sources_dir: str = ''   # files *.sources, read again without a restart (chrony 4)
+    config_dir: str = ''    # files *.conf, read at start
+    keys: str = ''          # keys for authentication, where the configuration names no other file
+
+
+class Daemon(NamedTuple):
+    """One time daemon, and what can be configured with it."""
+
+    name: str
+    provider: str               # what users call it: chrony, ntpd, timesyncd; '' for one that is only ever stopped
+    binaries: Tuple[str, ...]
+    can: Tuple[str, ...]        # of FEATURES
+
+
+# What a user may ask for that not every daemon can do.
+FEATURES = {
+    'ports': 'a server with a port other than 123',
+    'keys': 'symmetric keys',
+    'nts': 'NTS',
+    'refclock': 'a PTP device as a reference clock',
+}
+
+DAEMONS = (
+    Daemon('chrony', 'chrony', ('/usr/sbin/chronyd',), ('ports', 'keys', 'nts', 'refclock')),
+    Daemon('ntpsec', 'ntpd', ('/usr/sbin/ntpd',), ('keys', 'nts')),
+    Daemon('ntpd', 'ntpd', ('/usr/sbin/ntpd',), ('keys',)),
+    Daemon('timesyncd', 'timesyncd', ('/lib/systemd/systemd-timesyncd', '/usr/lib/systemd/systemd-timesyncd'), ()),
+    Daemon('openntpd', '', ('/usr/sbin/ntpd', '/usr/sbin/openntpd'), ()),
+)
+
+
+class Row(NamedTuple):
+    """A layout with the systems it is for: a word of os-release's ID or ID_LIKE, and versions from (to below)."""
+
+    daemon: str
+    system: str
+    since: Tuple[int, ...]
+    below: Tuple[int, ...]
+    layout: Layout
+
+
+_ANY: Tuple[int, ...] = ()
+_END: Tuple[int, ...] = (9999999,)
+
+_CHRONY_DEBIAN = Layout('chrony', 'chrony.service', '/etc/chrony/chrony.conf',
+                        '/etc/chrony/sources.d', '/etc/chrony/conf.d', '/etc/chrony/chrony.keys')
+_CHRONY_DEBIAN_3 = _CHRONY_DEBIAN._replace(sources_dir='', config_dir='')
+_CHRONY_REDHAT = Layout('chrony', 'chronyd.service', '/etc/chrony.conf', keys='/etc/chrony.keys')
+_NTPSEC = Layout('ntpsec', 'ntpsec.service', '/etc/ntpsec/ntp.conf', config_dir='/etc/ntpsec/ntp.d',
+                 keys='/etc/ntpsec/ntp.keys')
+_NTP_DEBIAN = Layout('ntp', 'ntp.service', '/etc/ntp.conf', keys='/etc/ntp.keys')
+_NTP_REDHAT = Layout('ntp', 'ntpd.service', '/etc/ntp.conf', keys='/etc/ntp/keys')
+_TIMESYNCD = Layout('systemd-timesyncd', 'systemd-timesyncd.service', '/etc/systemd/timesyncd.conf',
+                    config_dir='/etc/systemd/timesyncd.conf.d')
+_OPENNTPD = Layout('openntpd', 'openntpd.service', '/etc/openntpd/ntpd.conf')
+
+# The first row that fits counts. chrony.conf names its folders from chrony 4 on: Debian 11, Ubuntu 22.04. The only
+# one that Red Hat's names is /run/chrony-dhcp, which is gone after a reboot. SLES 15's includes /etc/chrony.d/*.conf.
+LAYOUTS = (
+    Row('chrony', 'ubuntu', _ANY, (22, 4), _CHRONY_DEBIAN_3),
+    Row('chrony', 'ubuntu', (22, 4), _END, _CHRONY_DEBIAN),
+    Row('chrony', 'debian', _ANY, (11,), _CHRONY_DEBIAN_3),
+    Row('chrony', 'debian', (11,), _END, _CHRONY_DEBIAN),
+    Row('chrony', 'sles', _ANY, (15,), _CHRONY_REDHAT),
+    Row('chrony', 'suse', _ANY, _END, _CHRONY_REDHAT._replace(config_dir='/etc/chrony.d')),
+    Row('chrony', 'amzn', _ANY, _END, _CHRONY_REDHAT),
+    Row('chrony', 'rhel', _ANY, _END, _CHRONY_REDHAT),
+    Row('chrony', 'fedora', _ANY, _END, _CHRONY_REDHAT),
+    # The classic ntpd ends with Debian 11, Ubuntu 22.04, RHEL 7, Amazon Linux 2 and SLES 12.
+    Row('ntpd', 'ubuntu', _ANY, (23,), _NTP_DEBIAN),
+    Row('ntpd', 'debian', _ANY, (12,), _NTP_DEBIAN),
+    Row('ntpd', 'sles', _ANY, (15,), _NTP_REDHAT._replace(keys='/etc/ntp.keys')),
+    Row('ntpd', 'amzn', _ANY, (3,), _NTP_REDHAT),
+    Row('ntpd', 'rhel', _ANY, (8,), _NTP_REDHAT),
+    Row('ntpsec', 'ubuntu', (22,), _END, _NTPSEC),
+    Row('ntpsec', 'debian', (11,), _END, _NTPSEC),
+    # A part of systemd itself before it got a package of its own.
+    Row('timesyncd', 'ubuntu', _ANY, (20, 4), _TIMESYNCD._replace(package='systemd')),
+    Row('timesyncd', 'debian', _ANY, (11,), _TIMESYNCD._replace(package='systemd')),
+    Row('timesyncd', 'ubuntu', _ANY, _END, _TIMESYNCD),
+    Row('timesyncd', 'debian', _ANY, _END, _TIMESYNCD),
+    Row('timesyncd', 'suse', _ANY, _END, _TIMESYNCD._replace(package='systemd')),
+    Row('openntpd', 'ubuntu', _ANY, _END, _OPENNTPD),
+    Row('openntpd', 'debian', _ANY, _END, _OPENNTPD),
+)
+
+# Units that run the same daemon otherwise (Fedora, RHEL 9 and newer): where one is in use, it is the daemon's unit.
+OTHER_UNITS = {'chronyd.service': 'chronyd-restricted.service'}
+
+# What is installed on a system that os-release does not make known.
+ANY_SYSTEM = 'debian'
+
+PACKAGE_MANAGERS = {'debian': ('apt',), 'ubuntu': ('apt',), 'rhel': ('dnf', 'yum'), 'fedora': ('dnf', 'yum'),
+                    'amzn': ('dnf', 'yum'), 'suse': ('zypper',), 'sles': ('zypper',)}
+
+# Derivatives that call themselves otherwise than their ID_LIKE says.
+SAME_AS = {'centos': 'rhel', 'opensuse': 'suse'}
+
+VENDOR_POOLS = {
+    'debian': '2.debian.pool.ntp.org', 'ubuntu': 'ntp.ubuntu.com', 'rhel': '2.rhel.pool.ntp.org',
+    'centos': '2.centos.pool.ntp.org', 'fedora': '2.fedora.pool.ntp.org', 'amzn': '169.254.169.123',
+    'almalinux': '2.almalinux.pool.ntp.org', 'rocky': '2.rocky.pool.ntp.org',
+    'sles': '2.suse.pool.ntp.org', 'opensuse': '2.opensuse.pool.ntp.org',
+}
+ANY_POOL = 'pool.ntp.org'
+
+# Devices and files by which a hypervisor or a cloud offers its own time, and what to call them.
+TIME_PUSHERS = (
+    ('/dev/ptp_hyperv', 'Hyper-V / Azure PTP clock'),
+    ('/dev/ptp_kvm', 'KVM PTP clock'),
+    ('/usr/bin/vmware-toolbox-cmd', 'VMware tools (check: vmware-toolbox-cmd timesync status)'),
+)
+
+
+class Cloud(NamedTuple):
+    """A cloud's own source of time."""
+
+    server: str         # '' where it is a device
+    options: str        # of chrony's server line
+    device: str
+    smears: bool        # a leap second is spread over a day: never mixed with servers that do not
+
+
+CLOUDS: Dict[str, Cloud] = {
+    'aws': Cloud('169.254.169.123', 'prefer iburst minpoll 4 maxpoll 4', '', True),
+    'gcp': Cloud('metadata.google.internal', 'prefer iburst', '', True),
+    'azure': Cloud('', '', '/dev/ptp_hyperv', False),
+}
