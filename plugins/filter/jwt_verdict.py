@@ -25,8 +25,9 @@ def jwt_verdict(health: t.Any, **options: t.Any) -> dict[str, t.Any]:
 
 def brand_portal_table(hostvars: t.Any, hosts: t.Iterable[str]) -> list[str]:
     """See brand_portal_table.yml."""
-    found = (hostvars[host].get('fix_bp_jwt_result') for host in hosts)
-    return report.table([result for result in found if result], hosts)
+    found = {host: hostvars[host].get('fix_bp_jwt_result') or {} for host in hosts}
+    results = [result if 'state_before' in result else report.without_result(host, result) for host, result in found.items()]
+    return report.table(report.document(results, results))
 
 
 class FilterModule:

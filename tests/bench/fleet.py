@@ -207,7 +207,9 @@ def main() -> int:
         sys.exit(f'no SSH server for the fleet: {missing}')
     with running(hosts, options.reference_offset) as fleet:
         command = [word.format(inventory=fleet.inventory, folder=fleet.folder) for word in options.command]
-        return subprocess.run(command, env={'AEM_USER': USER, 'AEM_PASSWORD': PASSWORD, **os.environ}, check=False).returncode
+        # SSH sessions that outlive a fleet would lead the next one, which has the same addresses, to hosts that are gone.
+        environment = {'AEM_USER': USER, 'AEM_PASSWORD': PASSWORD, 'ANSIBLE_SSH_CONTROL_PATH_DIR': str(fleet.folder / 'cp')}
+        return subprocess.run(command, env={**environment, **os.environ}, check=False).returncode
 
 
 if __name__ == '__main__':

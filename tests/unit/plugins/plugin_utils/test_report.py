@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils.report import in_words, sum_up, table
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils.report import (
+    count,
+    document,
+    in_words,
+    sum_up,
+    table,
+    without_result,
+)
 
 
 def health(offset, answered, tested=4):
-    return {'skew': {'offset': offset},
-            'tests': [{'succeeded': number < answered} for number in range(tested)]}
+    return {'skew': {'offset': offset, 'low': offset, 'high': offset, 'max_skew': 5.0},
+            'tests': [{'agent': f'agent{number}', 'succeeded': number < answered} for number in range(tested)]}
 
 
 def verdict(state, repair=False, healthy=False, next_step='do this'):
@@ -41,7 +48,7 @@ def test_offsets_in_words(offset, words):
 def test_a_healed_host_passes_and_shows_before_and_after():
     result = sum_up('aem1', health(90.0, 0), health(0.002, 4), EXPIRED, HEALTHY)
     assert (result['passed'], result['repaired'], result['next_step']) == (True, True, '')
-    row = table([result], ['aem1'])[1]
+    row = table_of([result])[1]
     assert '1 min 30 s behind -> 0.002 s behind' in row
     assert '0 of 4 -> 4 of 4' in row
     assert 'jwt_expired -> healthy' in row
@@ -64,11 +71,22 @@ def test_check_mode_passes_what_a_run_would_repair_and_fails_the_rest():
     assert not sum_up('aem1', health(90.0, 0), {}, EXPIRED, EXPIRED)['passed']
 
 
+def table_of(results, **about):
+    return table(document(results, results, **about))
+
+
 def test_a_host_without_a_result_is_not_forgotten():
-    lines = table([sum_up('aem2', health(0.0, 4), {}, HEALTHY, HEALTHY)], ['aem1', 'aem2'])
-    assert lines[1].startswith('aem1') and 'no result' in lines[1]
-    assert lines[2].startswith('aem2') and 'healthy' in lines[2]
+    results = [without_result('aem1', {'unreachable': True, 'msg': 'no\nroute'}), without_result('aem2', {}),
+               sum_up('aem3', health(0.0, 4), {}, HEALTHY, HEALTHY)]
+    lines = table_of(results)
+    assert lines[1].startswith('aem1') and 'unreachable' in lines[1]
+    assert lines[2].startswith('aem2') and 'no result' in lines[2]
+    assert lines[3].startswith('aem3') and 'healthy' in lines[3]
+    assert 'no route' in results[0]['message']
+    counts = count(results)
+    assert counts == {'hosts': 3, 'passed': 1, 'failed': 0, 'repaired': 0, 'unreachable': 1, 'no_result': 1,
+                      'states': {'healthy': 1, 'no_result': 1, 'unreachable': 1}}
 
 
-def test_no_hosts_give_the_headings_alone():
-    assert len(table([], [])) == 1
+def test_no_hosts():
+    assert table_of([]) == ['No host was in this run.']

@@ -1,0 +1,291 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the role fix_bp_jwt does on the controller: glue around plugin_utils.
+
+It is an action so that a healthy host costs one task: checking the options, the one call to the host, the verdict and
+the host's result. As tasks of their own they would cost more than the call (docs/scale.md). What looks at all hosts
+(plan, begin, report) runs once and reads each host's result once.
+"""
+
+from __future__ import annotations
+
+import datetime
+import importlib
+import json
+import os
+import tempfile
+import typing as t
+from pathlib import Path
+
+import yaml
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.aemops.brand_portal.plugins.action.clock_skew import packed_ntplib
+from ansible_collections.aemops.brand_portal.plugins.filter.agent_query import agent_query
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import fleet, options, query, report, verdict
+
+try:
+    report_page = importlib.import_module('ansible_collections.aemops.brand_portal.plugins.plugin_utils.report_page')
+except ImportError:
+    report_page = None  # type: ignore[assignment]
+
+display = Display()
+
+# The strategies that let all hosts finish a task before the next one begins.
+IN_STEP = ('linear', 'debug', 'mitogen_linear', 'mitogen')
+OUT_OF_STEP = (
+    'The strategy {strategy} of this play lets a host run ahead of the others, so nobody could look at them together or stop '
+    'after the first that fails, and no clock is changed. Run the playbook aemops.brand_portal.fix_bp_jwt, which keeps '
+    'them in step, or give the play "strategy: linear"'
+)
+NOT_OVER = 'This was written before the run was over; it may have died'
+
+Options = dict[str, t.Any]
+Result = dict[str, t.Any]
+
+
+class ActionModule(ActionBase):
+    """See modules/fix_bp_jwt_step.py."""
+
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
+        result = super().run(tmp, task_vars)
+        self.vars = task_vars or {}
+        steps = {'measure': self.measure, 'plan': self.plan, 'begin': self.begin, 'not_begun': self.not_begun,
+                 'report': self.report, 'conclude': self.conclude}
+        result.update({'changed': False, **steps[self._task.args['step']]()})
+        return result
+
+    # On each host
+
+    def measure(self) -> Result:
+        chosen = self.options()
+        agents, aem = chosen['fix_bp_jwt_agents'], _aem(chosen)
+        if chosen['fix_bp_jwt_agent_query']:
+            listed = self.call('replication_agent_info', {**aem, 'queue': False})
+            # What keeps AEM from answering here, the measurement meets as well, and makes it a result.
+            if 'agents' in listed:
+                agents = agent_query(listed['agents'], chosen['fix_bp_jwt_agent_query'])
+            elif 'kind' not in listed:
+                return listed
+        began = _now()
+        health = self.call('brand_portal_health', {
+            **aem, 'agents': agents, 'test_timeout': chosen['fix_bp_jwt_test_timeout'],
+            'ntp_servers': chosen['fix_bp_jwt_ntp_servers'], 'https_urls': chosen['fix_bp_jwt_https_urls'],
+            'https_proxy': chosen['fix_bp_jwt_https_proxy'] or None,
+            'max_skew': chosen['fix_bp_jwt_max_skew'], 'timeout': chosen['fix_bp_jwt_timeout'],
+            '_ntplib': packed_ntplib(),
+        })
+        if 'skew' not in health:
+            return health
+        decided = verdict.decide(health, fix_at_risk=chosen['fix_bp_jwt_fix_at_risk'],
+                                 accept_unverified=chosen['fix_bp_jwt_accept_unverified'])
+        mode = self.mode(chosen)
+        found = report.sum_up(self.vars['inventory_hostname'], health, {}, decided, decided,
+                              foretold=mode == 'check', diagnosed=mode == 'diagnose')
+        kept = {} if decided['healthy'] else {'health': {name: health[name] for name in ('skew', 'tests', 'aem')}}
+        return {**found, **kept, 'agents_chosen': agents, 'began': began}
+
+    def not_begun(self) -> Result:
+        return report.conclude(_plain(self.vars[options.RESULT]), self.stopped())
+
+    def conclude(self) -> Result:
+        """The end of a host: failed, or unreachable as it was, unless it passed."""
+        name = self.vars['inventory_hostname']
+        if name not in self.hosts():
+            return {}
+        last = self.last_word(name, self.vars.get(options.RESULT) or {})
+        if last['passed']:
+            return {}
+        return {'unreachable' if last['state_after'] == report.UNREACHABLE else 'failed': True, 'msg': last['message']}
+
+    # Once, for all hosts
+
+    def plan(self) -> Result:
+        """Which hosts need a repair, in which batches, and whether there may be any at all."""
+        chosen, results = self.options(), self.results(self.hosts())
+        here = set(self.vars['ansible_play_batch'])
+        known = {name: result for name, result in results.items() if 'state_before' in result}
+        begun, stopped = self.batch().get('begun', []), self.batch().get('stopped', '')
+        due = [name for name, result in known.items()
+               if name in here and result['repair_due'] and not result['concluded'] and name not in begun]
+        if not begun:
+            self.check_outputs(chosen, known)
+            if not chosen['fix_bp_jwt_accept_common_skew']:
+                stopped = fleet.suspicion(list(known.values()), chosen['fix_bp_jwt_common_skew_percentage'],
+                                          chosen['fix_bp_jwt_common_skew_hosts'], report.in_words)
+            stopped = stopped or (self.out_of_step() if due and self.mode(chosen) != 'diagnose' else '')
+        may_repair = not stopped and self.mode(chosen) != 'diagnose'
+        batches = fleet.batches(due if may_repair else [], chosen['fix_bp_jwt_serial'])
+        if batches:
+            self.write(chosen, self.document(chosen, complete=False))
+        unwell = [name for name, result in results.items()
+                  if name in here and (not result.get('passed') or result['repair_due'])]
+        return {'hosts': self.hosts(), 'unwell': unwell, 'due': due, 'batches': batches, 'stopped': stopped,
+                'wanted': bool(batches or (due and stopped))}
+
+    def begin(self) -> Result:
+        """The hosts of the next batch; none when too many before them failed, or none of those could even be tried."""
+        chosen, turn = self.options(), int(self._task.args['turn'])
+        begun = self.batch().get('begun', [])
+        outcomes = {name: result if result['concluded'] else None for name, result in self.results(begun).items()}
+        stopped = fleet.may_go_on(outcomes, chosen['fix_bp_jwt_max_fail_percentage'])
+        untried = turn > 0 and all(fleet.went_wrong(result) is None for result in outcomes.values())
+        hosts = [] if stopped or untried else self.vars['__fix_bp_jwt_plan']['batches'][turn]
+        if hosts and begun:
+            self.write(chosen, self.document(chosen, complete=False))
+        return {'hosts': hosts, 'begun': [*begun, *hosts], 'stopped': stopped}
+
+    def report(self) -> Result:
+        """The files and the statistics; the lines of the table are for a task of its own."""
+        if self.is_early():
+            return {'lines': []}
+        chosen = self.options()
+        document = self.document(chosen, complete=True)
+        lines = report.table(document, chosen['fix_bp_jwt_table_hosts'])
+        statistics = report.statistics(document, chosen['fix_bp_jwt_stats_hosts'])
+        done: Result = {'lines': lines, 'ansible_stats': {
+            'data': {'brand_portal_report': statistics}, 'per_host': False, 'aggregate': False}}
+        try:
+            self.write(chosen, document)
+        except OSError as error:
+            done.update(failed=True, msg='\n'.join([f'The report could not be written: {error}', *lines]))
+        return done
+
+    # What the steps share
+
+    def options(self) -> Options:
+        raw = {name: self.vars[name] for name in options.SPECIFICATION if name in self.vars}
+        chosen, complaints = options.check(_plain(self._templar.template(raw)))
+        complaints = options.complaints_about_names(self.vars) + complaints
+        if complaints:
+            raise AnsibleActionFail(' '.join([*complaints, 'Nothing was changed.']))
+        return chosen
+
+    def mode(self, chosen: Options) -> str:
+        return 'check' if self._task.check_mode else chosen['fix_bp_jwt_mode']
+
+    def call(self, module: str, arguments: dict[str, t.Any]) -> Result:
+        given = {name: value for name, value in arguments.items() if value is not None}
+        result = self._execute_module(module_name=f'aemops.brand_portal.{module}', module_args=given, task_vars=self.vars)
+        result.pop('invocation', None)
+        return result
+
+    def batch(self) -> Result:
+        """What the step begin said last."""
+        return self.vars.get('__fix_bp_jwt_batch') or {}
+
+    def stopped(self) -> str:
+        return self.vars.get('__fix_bp_jwt_plan', {}).get('stopped') or self.batch().get('stopped') or ''
+
+    def out_of_step(self) -> str:
+        strategy = self._task.play.strategy
+        if strategy.rpartition('.')[2] in IN_STEP or len(self.vars['ansible_play_hosts_all']) == 1:
+            return ''
+        return OUT_OF_STEP.format(strategy=strategy)
+
+    def is_early(self) -> bool:
+        """Out of step, where "once" is once for each host: whether one of the others is not measured yet."""
+        others = reversed(self.vars['ansible_play_hosts'])
+        return bool(self.out_of_step()) and not all(self.results([name])[name] for name in others)
+
+    def hosts(self) -> list[str]:
+        """Those the run is for, also the ones that Ansible has given up."""
+        if '__fix_bp_jwt_plan' in self.vars:
+            return self.vars['__fix_bp_jwt_plan']['hosts']
+        return self.vars.get('ansible_play_hosts_all', []) if self._task.args['step'] == 'plan' else []
+
+    def results(self, hosts: t.Iterable[str]) -> dict[str, Result]:
+        """What each host's measurement and repair registered; {} for a host without."""
+        return {name: _plain(self.vars['hostvars'].raw_get(name).get(options.RESULT) or {}) for name in hosts}
+
+    def last_word(self, name: str, result: Result) -> Result:
+        if 'state_before' not in result:
+            return report.without_result(name, result)
+        lost = name in self.batch().get('begun', []) and not result['concluded']
+        return report.conclude(result, self.stopped(), lost)
+
+    def document(self, chosen: Options, complete: bool) -> Result:
+        found = [(name, result) for name, result in self.results(self.hosts()).items()]
+        last = [self.last_word(name, result) for name, result in found]
+        began = [result['began'] for _name, result in found if 'began' in result]
+        listed = [report.listed(result) for result in last]
+        try:
+            listed = query.shape(listed, chosen['fix_bp_jwt_report_query'])
+        except query.Problem as error:  # it could be used before the repairs, so this is rare, and no reason to be silent
+            display.warning(f'{error}. The report lists all hosts instead.')
+        return report.document(
+            last, listed, collection_version=_version(), started_at=min(began, default=None), finished_at=_now(),
+            complete=complete, mode=self.mode(chosen), max_skew=chosen['fix_bp_jwt_max_skew'],
+            stopped=self.stopped() or ('' if complete else NOT_OVER))
+
+    def check_outputs(self, chosen: Options, known: dict[str, Result]) -> None:
+        """Nothing is repaired whose report could not be written."""
+        listed = [report.listed(result) for result in known.values()]
+        try:
+            query.shape(listed, chosen['fix_bp_jwt_report_query'])
+            for folder in filter(None, (chosen['fix_bp_jwt_report_dir'], os.path.dirname(chosen['fix_bp_jwt_prometheus_file']))):
+                os.makedirs(folder, exist_ok=True)
+                tempfile.TemporaryFile(dir=folder).close()
+        except query.Problem as error:
+            raise AnsibleActionFail(f'{error}. Nothing was changed.') from error
+        except OSError as error:
+            raise AnsibleActionFail(f'The report cannot be written on the controller: {error}. Correct fix_bp_jwt_report_dir or '
+                                    'fix_bp_jwt_prometheus_file. Nothing was changed.') from error
+
+    def write(self, chosen: Options, document: Result) -> None:
+        folder, metrics = chosen['fix_bp_jwt_report_dir'], chosen['fix_bp_jwt_prometheus_file']
+        if folder:
+            _replace(os.path.join(folder, 'brand-portal.json'), json.dumps(document, indent=1, ensure_ascii=False) + '\n')
+            if report_page:
+                _replace(os.path.join(folder, 'brand-portal.html'), report_page.page(document))
+        if metrics and document['complete']:
+            _replace(metrics, report.metrics(document))
+
+
+def _aem(chosen: Options) -> dict[str, t.Any]:
+    return {
+        'aem_url': chosen['fix_bp_jwt_aem_url'], 'username': chosen['fix_bp_jwt_aem_user'],
+        'password': chosen['fix_bp_jwt_aem_password'], 'ca_path': chosen['fix_bp_jwt_ca_path'] or None,
+        'validate_certs': chosen['fix_bp_jwt_validate_certs'],
+    }
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
+
+
+def _plain(value: t.Any) -> t.Any:
+    """Without Ansible's own kinds of text: JMESPath knows types by their very names."""
+    if isinstance(value, t.Mapping):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    return str(value) if isinstance(value, str) else value
+
+
+def _version() -> str:
+    """Of this collection: installed it has a manifest, a checkout has galaxy.yml."""
+    root = Path(__file__).parents[2]
+    manifest = root / 'MANIFEST.json'
+    if manifest.exists():
+        return json.loads(manifest.read_text(encoding='utf-8'))['collection_info']['version']
+    return yaml.safe_load((root / 'galaxy.yml').read_text(encoding='utf-8'))['version']
+
+
+def _replace(path: str, text: str) -> None:
+    """Write a file of the controller so that its readers see the old one or the new one."""
+    with tempfile.NamedTemporaryFile('w', encoding='utf-8', dir=os.path.dirname(path) or '.', delete=False) as file:
+        try:
+            file.write(text)
+            os.fchmod(file.fileno(), 0o644)
+            file.close()
+            os.replace(file.name, path)
+        except BaseException:
+            os.unlink(file.name)
+            raise

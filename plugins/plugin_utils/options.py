@@ -1,0 +1,74 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options of the role fix_bp_jwt, read and checked on the controller; meta/argument_specs.yml of the role says what they are.
+
+Ansible can check them too, but that takes a task on every host.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import fleet, query
+
+PREFIX = 'fix_bp_jwt_'
+RESULT = 'fix_bp_jwt_result'
+
+
+def _read_specification() -> dict[str, t.Any]:
+    path = Path(__file__).parents[2] / 'roles' / 'fix_bp_jwt' / 'meta' / 'argument_specs.yml'
+    specification = yaml.load(path.read_bytes(), Loader=getattr(yaml, 'CSafeLoader', yaml.SafeLoader))
+    return specification['argument_specs']['main']['options']
+
+
+# Read when Ansible loads the plugin, before it forks a worker for each host.
+SPECIFICATION = _read_specification()
+
+
+def complaints_about_names(names: t.Iterable[str]) -> list[str]:
+    """What is to be said of these variables' names."""
+    unknown = sorted(name for name in names if name.startswith(PREFIX) and name not in SPECIFICATION and name != RESULT)
+    if not unknown:
+        return []
+    return [f'Unknown option {", ".join(unknown)}: it would have been ignored. Correct the name in the inventory or on the '
+            'command line; "ansible-doc -t role aemops.brand_portal.fix_bp_jwt" lists the options there are.']
+
+
+def check(values: t.Mapping[str, t.Any]) -> tuple[dict[str, t.Any], list[str]]:
+    """The options with the types they should have, and what is wrong with them."""
+    values, complaints = dict(values), []
+    try:
+        values['fix_bp_jwt_serial'] = fleet.read_serial(values.get('fix_bp_jwt_serial', '100%'))
+    except fleet.Serial as error:
+        complaints.append(f'{error}.')
+        del values['fix_bp_jwt_serial']
+    validated = ArgumentSpecValidator(SPECIFICATION).validate(values, validate_role_argument_spec=True)
+    complaints += [f'{message.rstrip(".")}.' for message in validated.error_messages]
+    options = validated.validated_parameters
+    if not complaints:
+        complaints = list(_check_together(options))
+    return options, complaints
+
+
+def _check_together(options: dict[str, t.Any]) -> t.Iterator[str]:
+    if not options['fix_bp_jwt_aem_user'] or not options['fix_bp_jwt_aem_password']:
+        yield ('AEM cannot be asked without an account: set the environment variables AEM_USER and AEM_PASSWORD on the '
+               'controller, or fix_bp_jwt_aem_user and fix_bp_jwt_aem_password from a vault.')
+    if options['fix_bp_jwt_agents'] and options['fix_bp_jwt_agent_query']:
+        yield 'The agents are named by fix_bp_jwt_agents and chosen by fix_bp_jwt_agent_query: give only one of them.'
+    try:
+        query.understand(options['fix_bp_jwt_report_query'])
+    except query.Problem as error:
+        yield f'{error}.'
+    if options['fix_bp_jwt_prometheus_file'] and not options['fix_bp_jwt_prometheus_file'].endswith('.prom'):
+        yield ('fix_bp_jwt_prometheus_file: node_exporter reads only files whose name ends with .prom, not '
+               f'{options["fix_bp_jwt_prometheus_file"]}.')
+    for name in ('fix_bp_jwt_max_fail_percentage', 'fix_bp_jwt_common_skew_percentage'):
+        if not 0 <= options[name] <= 100:
+            yield f'{name} is a percentage from 0 to 100, not {options[name]:g}.'
