@@ -12,7 +12,7 @@ environment = python3 tests/tools/environment.py
 without_clock = $(if $(filter 0,$(shell id -u)),setpriv --bounding-set=-sys_time --inh-caps=-sys_time)
 pytest = $(without_clock) $$bin/python -m pytest
 
-.PHONY: help demo test lint types sanity units integration lab-test bench fuzz test-matrix docs clean
+.PHONY: help demo test lint types sanity units integration lab-test repair-matrix repair-faults repair-cost bench fuzz test-matrix docs clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,6 +48,15 @@ integration: ## Real playbook runs: against the stand-ins here, and on lab machi
 
 lab-test: ## The lab's own test
 	@bin=$$($(environment) dev); $(pytest) tests/lab/test_lab.py
+
+repair-matrix: ## The repair on every kind of host with every wrong clock; writes docs/repair-matrix.md (an hour)
+	@bin=$$($(environment) dev); $(without_clock) $$bin/python tests/repair/matrix.py
+
+repair-faults: ## The repair disturbed in every way that has a name; writes docs/repair-faults.md (an hour)
+	@bin=$$($(environment) dev); $(without_clock) $$bin/python tests/repair/faults.py
+
+repair-cost: ## How long a repair takes beside the same one typed by hand; writes docs/repair-cost.md (10 minutes)
+	@bin=$$($(environment) dev); $(without_clock) $$bin/python tests/bench/repair.py
 
 bench: ## Accuracy, time and truthfulness of the measurement, beside other NTP clients; writes docs/measuring.md (25 minutes)
 	@for what in 'accuracy.py truth' 'accuracy.py silent' 'accuracy.py compare' dates.py hostile.py endurance.py; do \

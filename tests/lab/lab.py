@@ -144,8 +144,8 @@ class Lab:
 
     # for the controller
 
-    def inventory(self, user='deploy', group='aem_authors', common=None, **of_machine):
-        """Write an inventory of all machines and return its path.
+    def inventory(self, user='deploy', group='aem_authors', common=None, path=None, **of_machine):
+        """Write an inventory of all machines and return its path (`path`, or one that the next call writes again).
 
         `common` are variables of the group; `NAME={...}` are those of one machine.
         """
@@ -157,7 +157,7 @@ class Lab:
             'ansible_ssh_common_args': ' '.join(self.ssh_args),
             'ansible_python_interpreter': '/usr/bin/python3',
         }
-        path = self.folder / 'inventory.json'
+        path = path or self.folder / 'inventory.json'
         path.write_text(json.dumps({group: {'hosts': hosts, 'vars': {**access, **(common or {})}}}, indent=2) + '\n')
         return path
 

@@ -1,0 +1,29 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Some of `make repair-faults`: those that are quick and hurt most where they are not met."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.host import LabError
+from repair import faults
+from repair.trial import Hosts
+
+
+@pytest.fixture(scope='module')
+def hosts(newest):
+    with Hosts(newest) as hosts:
+        try:
+            hosts.lab()
+        except LabError as reason:
+            pytest.skip(f'not run, the lab needs what this machine lacks: {reason}')
+        yield hosts
+
+
+@pytest.mark.parametrize('name', ['unreachable', 'no-packages', 'controller-killed', 'rejected'])
+def test_nothing_is_lost_and_the_next_run_heals(hosts, name):
+    outcome = faults.try_fault(hosts, name, faults.FAULTS[name])
+    assert outcome['outcome'] == faults.PASSED, outcome['printed']

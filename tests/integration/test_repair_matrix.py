@@ -1,0 +1,43 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A part of `make repair-matrix` that touches each kind of host and each wrong clock, two machines at a time."""
+
+from __future__ import annotations
+
+import concurrent.futures
+
+import pytest
+
+from lab.host import LabError
+from repair import matrix
+from repair.trial import Hosts, heal
+
+
+@pytest.fixture(scope='module')
+def trials(newest):
+    """The trials of all cells, begun at once: each test waits for its own."""
+    with Hosts(newest) as hosts, concurrent.futures.ThreadPoolExecutor(matrix.AT_ONCE) as pool:
+        try:
+            hosts.lab()
+        except LabError as reason:
+            pytest.skip(f'not run, the lab needs what this machine lacks: {reason}')
+
+        def trial(kind, clock):
+            patient = hosts.patient(kind, matrix.KINDS[kind], matrix.CLOCKS[clock], matrix.label(kind, clock))
+            try:
+                return heal(patient)
+            finally:
+                patient.machine.kill()
+
+        begun = {cell: pool.submit(trial, *cell) for cell in matrix.diagonal()}
+        yield begun
+        for future in begun.values():
+            future.cancel()
+
+
+@pytest.mark.parametrize('cell', matrix.diagonal(), ids=' '.join)
+def test_heals_and_a_second_run_changes_nothing(trials, cell):
+    trial = trials[cell].result()
+    assert trial.complaints == [], trial.output

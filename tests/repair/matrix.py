@@ -1,0 +1,195 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Heals every kind of host with every kind of wrong clock, on lab machines, and writes down what came of it.
+
+    matrix.py                                        all; writes docs/repair-matrix.md
+    matrix.py --rows stock redhat --columns '-7 s'   only these; the others keep their last outcome
+    matrix.py --list                                 what there is
+
+A cell that fails keeps what was printed in tests/output/repair/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import datetime
+import json
+import re
+import sys
+import time
+import traceback
+import typing as t
+from pathlib import Path
+
+if not __package__:  # run as a command
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    from repair import matrix
+    sys.exit(matrix.main())
+
+from integration import playbook
+
+from lab.host import LabError
+
+from .hosts import CLOCKS, KINDS, ONCE
+from .trial import NEAR, Hosts, heal
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENT = ROOT / 'docs' / 'repair-matrix.md'
+OUTPUT = ROOT / 'tests' / 'output' / 'repair'
+OUTCOMES = OUTPUT / 'matrix.json'
+AT_ONCE = 2
+PASSED = 'passed'
+FIRST = next(iter(CLOCKS))
+INTRODUCTION = f'''\
+# The repair on every kind of host
+
+<!-- Written by tests/repair/matrix.py from a run: `make repair-matrix`. -->
+
+Each cell is a machine of its own ([how](../tests/lab/README.md)): Debian with systemd, a real time daemon, a clock that is
+wrong since it booted, and stand-ins for AEM (on a document store, whose lease a jump of the clock would break) and Brand
+Portal. The playbook runs as users run it, with one NTP server to configure and AEM's service named.
+
+**✓** healed: all agents answered 200, the clock within {NEAR * 1000:.0f} ms, the daemon of the last column and no other one running
+and enabled, the files of the host's owners there byte for byte, AEM running, and a second run `changed=0`. The number is the
+seconds of the first run. **✗** one of these was not so; it is said below. **–** not tried. **rebooted**: after the first column's
+two runs the machine, which has no hardware clock, boots with the wrong clock again, and so many seconds after it was ready the
+daemon alone has brought it right and the agents are answered 200.
+'''
+
+
+def label(kind: str, clock: str) -> str:
+    """A host name for a cell."""
+    return f'{kind}-{list(CLOCKS).index(clock)}'
+
+
+def cells(kinds: t.Sequence[str], clocks: t.Sequence[str]) -> list[tuple[str, str]]:
+    return [(kind, clock) for kind in kinds for clock in clocks if kind not in ONCE or clock == FIRST]
+
+
+def diagonal() -> list[tuple[str, str]]:
+    """Cells that touch each row and each column, each row once."""
+    clocks = list(CLOCKS)
+    whole = [kind for kind in KINDS if kind not in ONCE]
+    return [(kind, clocks[number % len(clocks)]) for number, kind in enumerate(whole)]
+
+
+def try_cell(hosts: Hosts, kind: str, clock: str) -> dict[str, t.Any]:
+    """How one cell went; what was printed is kept when it failed."""
+    began = time.monotonic()
+    kept = OUTPUT / f'{label(kind, clock)}.txt'
+    kept.unlink(missing_ok=True)
+    outcome: dict[str, t.Any] = {'day': datetime.date.today().isoformat()}
+    try:
+        patient = hosts.patient(kind, KINDS[kind], CLOCKS[clock], label(kind, clock))
+        try:
+            trial = heal(patient, then_reboot=clock == FIRST)
+        finally:
+            patient.machine.kill()
+        outcome.update(seconds=trial.seconds, again=trial.again, rebooted=trial.rebooted)
+        complaints, printed = trial.complaints, trial.output
+    except Exception as problem:
+        complaints, printed = [f'could not be tried: {type(problem).__name__}'], traceback.format_exc()
+    if complaints:
+        kept.write_text(f'{complaints}\n\n{printed}', encoding='utf-8')
+    return {**outcome, 'outcome': '; '.join(complaints) or PASSED, 'whole': time.monotonic() - began}
+
+
+def run(wanted: t.Sequence[tuple[str, str]], environment: playbook.Environment, outcomes: dict[str, t.Any]) -> None:
+    """Try the cells, some at a time, and keep each outcome as soon as it is there."""
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    with Hosts(environment) as hosts, concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(lambda kind: hosts.base(kind, KINDS[kind]), dict(wanted)))
+        running = {pool.submit(try_cell, hosts, *cell): cell for cell in wanted}
+        for done in concurrent.futures.as_completed(running):
+            name = label(*running[done])
+            outcomes[name] = done.result()
+            OUTCOMES.write_text(json.dumps(outcomes, indent=1), encoding='utf-8')
+            print(f'{name}: {outcomes[name]["outcome"]} ({outcomes[name]["whole"]:.0f} s)', flush=True)
+
+
+def document(outcomes: dict[str, t.Any], command: str) -> str:
+    lines = [INTRODUCTION, _row(['host', *CLOCKS, 'rebooted', 'keeps the time afterwards']),
+             _row([':--'] + [':-:'] * (len(CLOCKS) + 1) + [':--'])]
+    failures, refusals = [], []
+    for kind, each in KINDS.items():
+        marks = []
+        for clock in CLOCKS:
+            found = outcomes.get(label(kind, clock))
+            marks.append(_mark(found, bool(each.refused)))
+            if found and found['outcome'] != PASSED:
+                failures.append(f'- {each.title}, {clock}: {found["outcome"]}')
+        keeps = '(refused)' if each.refused else f'`{each.daemon.replace(".service", "")}`'
+        lines.append(_row([each.title, *marks, _rebooted(outcomes.get(label(kind, FIRST))), keeps]))
+        if each.refused:
+            refusals.append(each.title)
+    found = [each for name, each in outcomes.items()]
+    again = sorted(each['again'] for each in found if 'again' in each)
+    if refusals:
+        lines += ['', f'**refused** ({", ".join(refusals)}): only its owners know what was meant. The run fails, names the file '
+                  'and the line, and everything but the clock is as it was.']
+    if again:
+        middle = again[len(again) // 2]
+        lines += ['', f'A second run takes {again[0]:.0f} to {again[-1]:.0f} s, half of them {middle:.0f} s or less.']
+    days = sorted({each['day'] for each in found})
+    lines += ['', f'Run on {" to ".join(days[:1] + days[1:][-1:])} by `{command}`, two machines at a time on two cores.', '']
+    lines += ['What the hosts are like before:', '', *[f'- {each.title}: {each.before}.' for each in KINDS.values()], '']
+    lines += [*NOT_HAD]
+    return '\n'.join(lines + (['What failed:', '', *failures, ''] if failures else []))
+
+
+NOT_HAD = '''\
+What could not be had: packages of RHEL, Amazon Linux, SUSE and Ubuntu. "RHEL's layout" is Debian's chrony, systemd and Python with
+RHEL 9's paths, names and `os-release`, and no package manager; it shows that nothing of ours expects Debian's places, and nothing
+about RHEL's packages, SELinux or crypto policies. Debian 13's systemd puts a clock from before its own build date forward to it,
+so there the clock is set wrong after the boot.
+'''.splitlines()
+
+
+def _row(words: t.Iterable[str]) -> str:
+    return f'| {" | ".join(words)} |'
+
+
+def _rebooted(found: dict[str, t.Any] | None) -> str:
+    seconds = (found or {}).get('rebooted')
+    return '' if seconds is None else f'{seconds:.0f}'
+
+
+def _mark(found: dict[str, t.Any] | None, refused: bool) -> str:
+    if not found:
+        return '–'
+    if found['outcome'] != PASSED:
+        return '✗'
+    return f'{"refused" if refused else "✓"} {found["seconds"]:.0f}'
+
+
+def clock_arguments(arguments: list[str]) -> list[str]:
+    """`-7 s` is a column, not an option: let argparse see it as a word."""
+    return [f' {word}' if re.match(r'-\d', word) else word for word in arguments]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--rows', nargs='+', choices=list(KINDS), metavar='KIND', help=f'of {", ".join(KINDS)}')
+    parser.add_argument('--columns', nargs='+', choices=list(CLOCKS), type=str.strip, metavar='CLOCK',
+                        help=f'of {", ".join(CLOCKS)}')
+    parser.add_argument('--diagonal', action='store_true', help='the cells that make test tries')
+    parser.add_argument('--list', action='store_true', help='say what would be tried')
+    options = parser.parse_args(clock_arguments(sys.argv[1:]))
+    wanted = diagonal() if options.diagonal else cells(options.rows or list(KINDS), options.columns or list(CLOCKS))
+    if options.list:
+        print('\n'.join(f'{label(*cell)}: {KINDS[cell[0]].title}, {cell[1]}' for cell in wanted))
+        return 0
+    whole = not (options.rows or options.columns or options.diagonal)
+    outcomes: dict[str, t.Any] = {}
+    if not whole and OUTCOMES.exists():
+        outcomes = json.loads(OUTCOMES.read_text(encoding='utf-8'))
+    try:
+        run(wanted, playbook.environment('core-newest'), outcomes)
+    except (LabError, playbook.CannotRun) as reason:
+        sys.exit(f'The matrix cannot be run here: {reason}')
+    DOCUMENT.write_text(document(outcomes, 'make repair-matrix'), encoding='utf-8')
+    print(f'written: {DOCUMENT.relative_to(ROOT)}')
+    return 0 if all(outcomes[label(*cell)]['outcome'] == PASSED for cell in wanted) else 1

@@ -1,0 +1,275 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A machine of some kind with a wrong clock, the playbook run on it, and what the machine is like then."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import sys
+import threading
+import time
+import typing as t
+from pathlib import Path
+
+from integration import playbook
+
+from lab import Lab
+from lab.fingerprint import changes
+from lab.machine import Machine
+
+from .hosts import TIME_UNITS, Kind
+
+PASSWORD = 'repair-password'
+NEAR = 0.05  # seconds that a healed clock may be off
+RIGHT_AGAIN = 120  # seconds that a daemon may take after a boot
+AGENTS = 4
+AEM = 'aem.service'
+
+# What the role has marked as its own in a file of somebody else, with the line end that it brings along.
+MARKED = re.compile(rb'\n# BEGIN aemops\.brand_portal[^\n]*\n.*?\n# END aemops\.brand_portal[^\n]*\n', re.DOTALL)
+
+# The program that looks at a machine, in the machine: units, files, and how the agents' own tests end (when AEM runs).
+LOOK = r'''
+import base64, json, re, subprocess, sys, urllib.request
+asked = json.load(sys.stdin)
+shown = subprocess.run(['systemctl', 'show', '--property', 'Id,LoadState,ActiveState,UnitFileState'] + asked['units'],
+                       stdout=subprocess.PIPE, universal_newlines=True).stdout
+units = [dict(line.split('=', 1) for line in block.splitlines() if line) for block in shown.split('\n\n')]
+files = {}
+for path in asked['files']:
+    try:
+        with open(path, 'rb') as content:
+            files[path] = base64.b64encode(content.read()).decode()
+    except OSError:
+        files[path] = None
+codes = []
+running = any(unit['Id'] == asked['aem'] and unit['ActiveState'] == 'active' for unit in units)
+for name in asked['agents'] if running else []:
+    page = urllib.request.Request('http://localhost:4502/etc/replication/agents.author/%s.test.html' % name)
+    page.add_header('Authorization', 'Basic ' + base64.b64encode(('admin:' + asked['password']).encode()).decode())
+    try:
+        said = urllib.request.urlopen(page, timeout=60).read().decode()
+        codes += [int(code) for code in re.findall(r'sent\. Response: (\d+)', said)[-1:]] or [0]
+    except OSError:
+        codes.append(0)
+print(json.dumps({'units': {unit['Id']: unit for unit in units}, 'files': files, 'agents': codes}))
+'''
+
+
+class Seen(t.NamedTuple):
+    """What a machine is like: its clock (seconds from right), its units, files (bytes, None: not there), agents' answers."""
+
+    clock: float
+    units: dict[str, dict[str, str]]
+    files: dict[str, bytes | None]
+    agents: list[int]
+
+    @property
+    def active(self) -> list[str]:
+        """The time daemons that run."""
+        return sorted(name for name, unit in self.units.items() if name != AEM and unit['ActiveState'] in ('active', 'activating'))
+
+    @property
+    def enabled(self) -> list[str]:
+        """The time daemons that will run after the next boot."""
+        return sorted(name for name, unit in self.units.items() if name != AEM and unit['UnitFileState'] in ('enabled', 'alias'))
+
+    @property
+    def aem(self) -> str:
+        return self.units[AEM]['ActiveState']
+
+
+class Patient:
+    """A machine of a kind, with AEM on it whose repository a jump of the clock would break (a document store's lease)."""
+
+    def __init__(self, machine: Machine, kind: Kind, environment: playbook.Environment) -> None:
+        self.machine = machine
+        self.kind = kind
+        self.environment = environment
+        # connections of its own: another lab may have had this address a moment ago
+        self.control = machine.folder / 'cp'
+
+    def inventory(self, **variables: t.Any) -> Path:
+        common = {'fix_bp_jwt_ntp_servers': [self.machine.lab.network.host], 'fix_bp_jwt_aem_service': AEM, **variables}
+        return self.machine.lab.inventory(common=common, path=self.machine.folder / 'inventory.json')
+
+    def play(self, *options: str, variables: t.Mapping[str, t.Any] | None = None, **settings: str) -> playbook.Run:
+        """Run the playbook; `variables` are the inventory's, `settings` Ansible's (its environment)."""
+        run = playbook.play(self.environment, self.inventory(**variables or {}), '--limit', self.machine.name, *options,
+                            AEM_USER='admin', AEM_PASSWORD=PASSWORD, ANSIBLE_SSH_CONTROL_PATH_DIR=str(self.control), **settings)
+        assert PASSWORD not in run.output
+        return run
+
+    def look(self) -> Seen:
+        tenant = self.machine.lab.tenant
+        asked = {'units': [*TIME_UNITS, AEM], 'files': self.kind.kept, 'aem': AEM, 'password': PASSWORD,
+                 'agents': [f'mp_replication_agent{number}_default_{tenant}' for number in range(AGENTS)]}
+        self.machine.write('/run/look.py', LOOK)
+        seen = json.loads(self.machine.ssh('python3 -S /run/look.py', input=json.dumps(asked)).stdout)
+        files = {path: None if content is None else base64.b64decode(content) for path, content in seen['files'].items()}
+        return Seen(self.machine.clock(), seen['units'], files, seen['agents'])
+
+
+class Hosts:
+    """Labs, one for each Debian suite, with a stopped machine of each kind to make others from; made when first asked for."""
+
+    def __init__(self, environment: playbook.Environment) -> None:
+        self.environment = environment
+        self._labs: dict[str, Lab] = {}
+        self._bases: dict[str, Machine] = {}
+        self._locks: dict[str, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def lab(self, suite: str = 'bookworm') -> Lab:
+        with self._once(suite):
+            if suite not in self._labs:
+                lab = self._labs[suite] = Lab.create(suite=suite, python=sys.executable)
+                lab.start_brand_portal(cert='long')
+        return self._labs[suite]
+
+    def base(self, name: str, kind: Kind) -> Machine:
+        """The machine of this kind that others are copies of."""
+        author = self._prepared(f'author-{kind.suite}', kind.suite, None,
+                                lambda machine: machine.deploy_aem(password=PASSWORD, lease=True))
+        return self._prepared(f'base-{name}', kind.suite, author, kind.make) if kind.made_by else author
+
+    def _prepared(self, name: str, suite: str, base: Machine | None, make: t.Callable[[Machine], None]) -> Machine:
+        lab = self.lab(suite)
+        with self._once(name):
+            if name not in self._bases:
+                machine = lab.machine(name, base=base).wait_ready()
+                make(machine)
+                machine.stop()
+                self._bases[name] = machine
+        return self._bases[name]
+
+    def patient(self, name: str, kind: Kind, clock: int, label: str) -> Patient:
+        """A machine of this kind, booted with its clock so many seconds from right, AEM ready; `label` names it."""
+        base = self.base(name, kind)
+        machine = self.lab(kind.suite).machine(label, clock, base=base).wait_ready()
+        if abs(machine.clock() - clock) > 1:  # Debian 13's systemd knows that it is not as late as that
+            machine.set_clock(clock)
+        machine.wait_aem()
+        return Patient(machine, kind, self.environment)
+
+    def _once(self, name: str) -> threading.Lock:
+        with self._lock:
+            return self._locks.setdefault(name, threading.Lock())
+
+    def __enter__(self) -> Hosts:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        for lab in self._labs.values():
+            lab.down()
+
+
+def without_ours(content: bytes | None) -> bytes | None:
+    """A file without the block that the role has marked as its own."""
+    return None if content is None else MARKED.sub(b'', content)
+
+
+def common_complaints(before: Seen, after: Seen, aem: str) -> list[str]:
+    """What must hold however a run ended: no two daemons, nobody's file altered, AEM as it has to be ('' says nothing)."""
+    found = []
+    if len(after.active) > 1:
+        found.append(f'{" and ".join(after.active)} fight one another')
+    found += [f'{path} was altered' for path, content in before.files.items() if without_ours(after.files[path]) != content]
+    if aem and after.aem != aem:
+        found.append(f'AEM is {after.aem}, not {aem}')
+    return found
+
+
+def not_healed(kind: Kind, run: playbook.Run, before: Seen, after: Seen) -> list[str]:
+    """Why a machine is not what a repair has to make of it; empty: it is."""
+    found = common_complaints(before, after, 'active')
+    if run.returncode:
+        found.append(f'the run ended with {run.returncode}')
+    if abs(after.clock) > NEAR:
+        found.append(f'the clock is {after.clock:+.3f} s off')
+    if after.agents != [200] * AGENTS:
+        found.append(f'the agents are answered {after.agents}')
+    for what, units in (('runs', after.active), ('is enabled', after.enabled)):
+        if units != [kind.daemon]:
+            found.append(f'{" and ".join(units) or "no daemon"} {what}, not {kind.daemon}')
+    return found
+
+
+def not_repeatable(name: str, again: playbook.Run) -> list[str]:
+    """What is wrong with a second run, which has nothing to do."""
+    changed = again.recap.get(name, {}).get('changed')
+    return [] if (again.returncode, changed) == (0, 0) else [f'the second run ended with {again.returncode}, changed={changed}']
+
+
+def not_refused(kind: Kind, run: playbook.Run, before: Seen, after: Seen, changed: list[str]) -> list[str]:
+    """Why a run that could not heal was not as good as none; `changed` is what differs on the machine."""
+    found = common_complaints(before, after, 'active')
+    if not run.returncode:
+        found.append('the run ended well')
+    said = ' '.join(run.output.split())
+    found += [f'the run does not say "{words}"' for words in kind.refused if words not in said]
+    return found + [f'changed: {change}' for change in changed if not change.startswith('clock: ')]
+
+
+class Trial(t.NamedTuple):
+    """How one trial went: complaints (none: well), and seconds that the two runs took and the clock after a reboot."""
+
+    complaints: list[str]
+    seconds: float
+    again: float
+    output: str
+    rebooted: float | None = None
+
+
+def reboot(patient: Patient) -> tuple[list[str], float]:
+    """Boot with the wrong clock again, as the machine has no hardware clock, and let the daemon alone bring it right.
+
+    Returns complaints, and the seconds from the machine being ready until the clock was right. AEM's repository is one that
+    survives a jump: without a hardware clock there is one at each boot, whoever keeps the time.
+    """
+    machine = patient.machine
+    machine.configure_aem(lease=False)
+    machine.reboot()
+    wrong, began = machine.clock(), time.monotonic()
+    while abs(machine.clock()) > NEAR and time.monotonic() < began + RIGHT_AGAIN:
+        time.sleep(1)
+    seconds = time.monotonic() - began
+    machine.wait_aem()
+    seen = patient.look()
+    found = common_complaints(seen, seen, 'active')
+    if abs(seen.clock) > NEAR:
+        found.append(f'the clock, {wrong:+.1f} s off at the boot, is {seen.clock:+.3f} s off after {seconds:.0f} s')
+    if seen.active != [patient.kind.daemon]:
+        found.append(f'{" and ".join(seen.active) or "no daemon"} runs, not {patient.kind.daemon}')
+    if seen.agents != [200] * AGENTS:
+        found.append(f'the agents are answered {seen.agents}')
+    return [f'after a reboot: {complaint}' for complaint in found], seconds
+
+
+def heal(patient: Patient, then_reboot: bool = False) -> Trial:
+    """Run the playbook twice on a machine, and judge by its kind."""
+    kind, machine = patient.kind, patient.machine
+    before, as_it_was = patient.look(), machine.fingerprint() if patient.kind.refused else {}
+    began = time.monotonic()
+    run = patient.play()
+    seconds = time.monotonic() - began
+    after = patient.look()
+    if kind.refused:
+        found = not_refused(kind, run, before, after, changes(as_it_was, machine.fingerprint()))
+    else:
+        found = not_healed(kind, run, before, after)
+    began = time.monotonic()
+    again = patient.play()
+    spent = time.monotonic() - began
+    if not kind.refused:
+        found += not_repeatable(machine.name, again)
+    rebooted = None
+    if then_reboot and not kind.refused and not found:
+        found, rebooted = reboot(patient)
+    journal = '' if not found else machine.ssh('journalctl --no-pager --boot --lines 80', check=False).stdout
+    output = f'{run.output}\n===== again =====\n{again.output}\n===== journal =====\n{journal}\n===== seen =====\n{after}'
+    return Trial(found, seconds, spent, output, rebooted)
