@@ -179,8 +179,11 @@ def _top(report: Data, mode: str, hosts: t.Sequence[Host], verdict: str) -> str:
     if max_skew:
         facts.append(f'a clock is right within ±{max_skew:g} s')
     said = ''.join(f'<li>{_text(fact)}</li>' for fact in facts if fact)
-    stopped = ('<p class="stopped"><strong>No more repairs were begun.</strong> ' + _text(report['stopped']) + '</p>'
-               if report.get('stopped') else '')
+    complete = report.get('complete', True)
+    stopped = ''
+    if report.get('stopped') or not complete:
+        what = 'No more repairs were begun.' if complete else 'The run had not come to its end.'
+        stopped = f'<p class="stopped"><strong>{what}</strong> {_text(report.get("stopped"))}</p>'
     mood = 'bad' if needy else 'good' if hosts else 'none'
     return (f'<header>\n<p class="what">Brand Portal replication and the hosts\' clocks</p>\n'
             f'<h1 class="{mood}">{_in_two_weights(verdict)}</h1>\n<ul class="facts">{said}</ul>\n'
@@ -196,8 +199,6 @@ def _notes(report: Data, mode: str, hosts: t.Sequence[Host]) -> str:
     elif total > len(hosts):
         notes.append(f'{_hosts(total - len(hosts))} of this run {"is" if total - len(hosts) == 1 else "are"} not listed: '
                      'fix_bp_jwt_report_query left them out.')
-    if not report.get('complete', True):
-        notes.append('The run did not come to its end: this is what was known until then.')
     if any(host.group == 'planned' for host in hosts):
         notes.append('To repair: run without --check.' if mode == 'check' else 'To repair: run with fix_bp_jwt_mode=fix.')
     return ''.join(f'<p class="note">{_text(note)}</p>' for note in notes)
@@ -429,7 +430,7 @@ def _agents(data: Data) -> str:
 def _of(agents: Data | None) -> str:
     if not agents or 'tested' not in agents:
         return '–'
-    return f'{_text(agents.get("answered", 0))} of {_text(agents["tested"])}'
+    return f'{_text(agents.get("answered", 0))} of {_text(agents["tested"])}' if agents['tested'] else 'none tested'
 
 
 def _next(host: Host) -> str:

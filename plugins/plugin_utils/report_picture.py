@@ -27,6 +27,7 @@ _MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86400, 365 * 86400
 _TICKS = ((_YEAR, '1 y'), (_HOUR, '1 h'), (_MINUTE, '1 min'), (_DAY, '1 d'), (1, '1 s'), (10 * _YEAR, '10 y'),
           (30 * _DAY, '30 d'), (0.1, '0.1 s'), (0.01, '10 ms'), (100 * _YEAR, '100 y'), (600, '10 min'), (10, '10 s'))
 _ROOM = 30  # between the middles of two words of the axis
+_LEAST = 100  # times the threshold: so far the axis reaches at least, for a right clock to look right
 
 # In place of a clock that has no interval; the verdicts of M(clock_skew), and '' for none at all.
 WITHOUT_CLOCK = {
@@ -60,7 +61,7 @@ class Axis:
         self.width, self.middle = width, width / 2
         known = [abs(value) for clock in clocks for value in map(number, map(clock.get, ('offset', 'low', 'high')))
                  if value is not None]
-        self._reach = self._size(max([10 * (max_skew or 1.0), *known])) * 1.02
+        self._reach = self._size(max([_LEAST * (max_skew or 1.0), *known])) * 1.02
 
     @staticmethod
     def _size(seconds: float) -> float:
@@ -146,7 +147,8 @@ class Axis:
 
     def _ticks(self) -> list[tuple[float, str]]:
         """Those with room for their words: apart from each other, from the threshold, the middle and the ends."""
-        taken = [self.middle] + ([self.place(self.max_skew)] if self.max_skew else [])
+        beyond = -MARGIN  # as if a word stood there: half of the one at the end needs its room
+        taken = [self.middle, beyond] + ([self.place(self.max_skew)] if self.max_skew else [])
         found = []
         for seconds, name in _TICKS:
             if self._size(seconds) <= self._reach and all(abs(self.place(seconds) - other) >= _ROOM for other in taken):

@@ -186,7 +186,8 @@ def test_what_is_no_number_is_no_clock():
     (dict(sample(1, 0), finished_at=None), 'began 2026-11-25 02:00:04 UTC, not finished'),
     (dict(sample(1, 0), finished_at='2026-11-26T02:00:04Z'), '2026-11-25 02:00:04 to 2026-11-26 02:00:04 UTC (24 h)'),
     (dict(sample(1, 0), started_at='yesterday', finished_at='now'), 'yesterday to now'),
-    (dict(sample(1, 0), complete=False), 'The run did not come to its end'),
+    (dict(sample(1, 0), complete=False, stopped='It may have died'), 'The run had not come to its end. It may have died'),
+    (sample(1, 0), '4 of 4'), (document({'host': 'a', 'agents_before': {'answered': 0, 'tested': 0}}), 'none tested'),
     (dict(sample(1, 0), stopped='The canary failed.'), 'No more repairs were begun. The canary failed.'),
 ])
 def test_when_how_and_why_stopped_are_said(report, words):
@@ -223,6 +224,15 @@ def test_places_are_symmetric_ordered_and_within_the_picture(seconds):
     assert behind + ahead == pytest.approx(WIDTH, abs=0.11)
     assert axis.place(seconds * 2) <= behind
     assert (axis.place(5.0) <= behind) == (seconds <= 5)
+
+
+@pytest.mark.parametrize('longest', [0, 1, 40, 3000, 90000, 4e7, 3.2e8, 2e9])
+@pytest.mark.parametrize('max_skew', [0.5, 5.0, 60.0])
+def test_the_words_of_the_axis_stand_apart_and_within_the_picture(longest, max_skew):
+    words = re.findall(r'class="(?:limit )?mid" x="([\d.]+)" y="20">([^<]+)<', Axis(max_skew, [{'offset': longest}]).head())
+    spans = sorted((float(x) - 3 * len(text), float(x) + 3 * len(text)) for x, text in words)  # at 10 px and a bit less each
+    assert len(spans) >= 4 and spans[0][0] > -4 and spans[-1][1] < WIDTH + 4
+    assert [pair for pair in zip(spans, spans[1:]) if pair[0][1] > pair[1][0]] == []
 
 
 def test_milliseconds_and_decades_are_apart_on_one_axis():
