@@ -240,6 +240,7 @@ class Keeper:
         except OSError as error:
             raise Refused('What there is could not be written down, so nothing was changed: {0}'.format(error)) from error
         finishing = self.journal.found
+        self.before = self.journal.state['daemons']
         first = plan
         try:
             self._take_up(plan)
@@ -354,17 +355,18 @@ class Keeper:
         if 'restart' in self.effects:
             self._order('restart', unit)
             return True
-        if 'reload' in self.effects:
+        new_sources = 'reload' in self.effects
+        if new_sources:
             self.actions.append('let {0} read its sources again'.format(unit[0]))
             if not control.reload():
                 self._order('restart', unit)
                 return True
-        if self.options['stepped'] or not control.status().synchronised:
-            # What the daemon measured on a clock that was set meanwhile would mislead it; what does not answer is asked soon.
+        if self.options['stepped'] or not (new_sources or control.status().synchronised):
+            # What was measured on a clock that was set meanwhile would mislead it; what does not answer is asked soon.
             if not control.freshen():
                 self._order('restart', unit)
             return True
-        return False
+        return new_sources
 
     def _order(self, verb: str, units: List[str]) -> None:
         self.actions.append('{0} {1}'.format(verb, units[0]))
@@ -443,12 +445,12 @@ class Keeper:
         unit = plan.daemon['unit']
         if not (was and was['active']):
             self.units.verb('stop', [unit])
-        problems = []
+        # The files first: a folder with a file of ours in it would outlast its package.
+        problems = self.journal.put_files_back()
         if self.journal.state['packages'] is not None:
             if self.journal.state['doing'] == 'package':
                 self.packages.mend()
             problems += self.packages.put_back(self.journal.state['packages'])
-        problems += self.journal.put_files_back()
         problems += self._states_back(before)
         if was and was['active'] and self.effects and ('restart' in self.effects or not control.reload()):
             problems += self._try('restart', [unit])

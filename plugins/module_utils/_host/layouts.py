@@ -41,8 +41,8 @@ FEATURES = {
 
 DAEMONS = (
     Daemon('chrony', 'chrony', ('/usr/sbin/chronyd',), ('ports', 'keys', 'nts', 'refclock')),
-    Daemon('ntpsec', 'ntpd', ('/usr/sbin/ntpd',), ('keys', 'nts')),
     Daemon('ntpd', 'ntpd', ('/usr/sbin/ntpd',), ('keys',)),
+    Daemon('ntpsec', 'ntpd', ('/usr/sbin/ntpd',), ('keys', 'nts')),
     Daemon('timesyncd', 'timesyncd', ('/lib/systemd/systemd-timesyncd', '/usr/lib/systemd/systemd-timesyncd'), ()),
     Daemon('openntpd', '', ('/usr/sbin/ntpd', '/usr/sbin/openntpd'), ()),
 )

@@ -73,14 +73,9 @@ def layout_for(host: Host, daemon: str) -> Optional[Layout]:
     known = {row.system for row in layouts.LAYOUTS}
     systems = [word for word in host.systems() if word in known] or [layouts.ANY_SYSTEM]
     version = host.version()
-    for system in systems:
-        rows = [row for row in layouts.LAYOUTS if row.daemon == daemon and row.system == system]
-        for row in rows:
-            if row.since <= version < row.below:
-                return row.layout
-        if rows or any(row.system == system and row.daemon == 'chrony' for row in layouts.LAYOUTS):
-            return None     # this system is known, and has it not (any more)
-    return None
+    fitting = [row for system in systems for row in layouts.LAYOUTS
+               if row.daemon == daemon and row.system == system and row.since <= version < row.below]
+    return fitting[0].layout if fitting else None
 
 
 def unit_states(host: Host, units: List[str]) -> Dict[str, Dict[str, str]]:

@@ -1,0 +1,216 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Hosts that are folders: their files are real, their systemd, packages and daemons are played from tables."""
+
+import os
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import Done, System
+
+# What the vendors' files are like, in short: Debian 12; RHEL 9; SLES 15.
+CHRONY_DEBIAN = ('confdir /etc/chrony/conf.d\npool 2.debian.pool.ntp.org iburst\nsourcedir /run/chrony-dhcp\n'
+                 'sourcedir /etc/chrony/sources.d\nkeyfile /etc/chrony/chrony.keys\nmakestep 1 3\nleapsectz right/UTC\n')
+CHRONY_REDHAT = ('pool 2.rhel.pool.ntp.org iburst\nsourcedir /run/chrony-dhcp\nmakestep 1.0 3\nrtcsync\n'
+                 'keyfile /etc/chrony.keys\nleapsectz right/UTC\n')
+CHRONY_SUSE = '! pool pool.ntp.org iburst\nmakestep 1.0 3\ninclude /etc/chrony.d/*.conf\n'
+NTPSEC = 'tos minclock 4 minsane 3\npool 0.debian.pool.ntp.org iburst\n'
+
+RELEASES = {
+    'debian-11': 'ID=debian\nVERSION_ID="11"\n',
+    'debian-12': 'ID=debian\nVERSION_ID="12"\n',
+    'debian-13': 'ID=debian\nVERSION_ID="13"\n',
+    'ubuntu-20.04': 'ID=ubuntu\nID_LIKE=debian\nVERSION_ID="20.04"\n',
+    'ubuntu-22.04': 'ID=ubuntu\nID_LIKE=debian\nVERSION_ID="22.04"\n',
+    'ubuntu-24.04': 'ID=ubuntu\nID_LIKE=debian\nVERSION_ID="24.04"\n',
+    'ubuntu-26.04': 'ID=ubuntu\nID_LIKE=debian\nVERSION_ID="26.04"\n',
+    'rhel-7': 'ID="rhel"\nID_LIKE="fedora"\nVERSION_ID="7.9"\n',
+    'centos-7': 'ID="centos"\nID_LIKE="rhel fedora"\nVERSION_ID="7"\n',
+    'rhel-8': 'ID="rhel"\nID_LIKE="fedora"\nVERSION_ID="8.10"\n',
+    'alma-9': 'ID="almalinux"\nID_LIKE="rhel centos fedora"\nVERSION_ID="9.4"\n',
+    'rocky-10': 'ID="rocky"\nID_LIKE="rhel centos fedora"\nVERSION_ID="10.0"\n',
+    'amazon-2': 'ID="amzn"\nID_LIKE="centos rhel fedora"\nVERSION_ID="2"\n',
+    'amazon-2023': 'ID="amzn"\nID_LIKE="fedora"\nVERSION_ID="2023"\n',
+    'sles-12': 'ID="sles"\nID_LIKE="suse"\nVERSION_ID="12.5"\n',
+    'sles-15': 'ID="sles"\nID_LIKE="suse"\nVERSION_ID="15.6"\n',
+}
+
+BINARIES = {'chrony': '/usr/sbin/chronyd', 'chronyd': '/usr/sbin/chronyd', 'ntpsec': '/usr/sbin/ntpd', 'ntp': '/usr/sbin/ntpd',
+            'ntpd': '/usr/sbin/ntpd', 'openntpd': '/usr/sbin/openntpd',
+            'systemd-timesyncd': '/usr/lib/systemd/systemd-timesyncd'}
+
+
+class FakeHost(System):
+    """A host below `root`. `units` are those systemd knows: {name: [active, file state]}; `packages` installed ones."""
+
+    def __init__(self, root, release='debian-12', files=None):
+        super().__init__(str(root))
+        self.units, self.packages = {}, set()
+        self.time = 0.0
+        self.commands = []      # all that were run, but for questions
+        self.synchronised_after = 4.0   # seconds after a daemon's start or new sources; None: never
+        self.correction = 0.001
+        self.began = 0.0
+        self.failing = {}       # {first words of a command: what it says}
+        self.rejects = ''       # a word that chronyd does not know
+        self.available = {'chrony': {'/etc/chrony/chrony.conf': CHRONY_DEBIAN, '/etc/chrony/chrony.keys': ''}}
+        self.put('/etc/os-release', RELEASES[release])
+        self.put('/etc/systemd/system/default.target', '')
+        self.put('/etc/group', 'root:x:0:\n')
+        os.makedirs(self.path('/var/lib'))
+        if release.startswith(('debian', 'ubuntu')):
+            self.put('/usr/bin/apt', '')
+        for path, text in (files or {}).items():
+            self.put(path, text)
+
+    def put(self, path, text):
+        os.makedirs(os.path.dirname(self.path(path)), exist_ok=True)
+        with open(self.path(path), 'w', encoding='utf-8', newline='') as stream:
+            stream.write(text)
+
+    def has(self, unit, active='active', state='enabled', package=None):
+        """Give it a daemon."""
+        self.units[unit + '.service'] = [active, state]
+        self.put(BINARIES[unit], '')
+        self.put('/usr/lib/systemd/system/{}.service'.format(unit), '')
+        self.packages.add(package or unit)
+        return self
+
+    def tree(self):
+        """{path: text} of all that could have been changed."""
+        found = {}
+        for top in ('/etc', '/var'):
+            for folder, folders, names in os.walk(self.path(top)):
+                for name in names + folders:
+                    path = os.path.join(folder, name)
+                    found['/' + os.path.relpath(path, self.root)] = self.text('/' + os.path.relpath(path, self.root)) \
+                        if os.path.isfile(path) else ''
+        return found
+
+    def now(self):
+        return self.time
+
+    def sleep(self, seconds):
+        self.time += seconds
+
+    # commands
+
+    def execute(self, command, timeout=100.0, environment=None):
+        self.time += 0.01
+        words = ' '.join(command)
+        for failing, said in self.failing.items():
+            if words.startswith(failing):
+                self.commands.append(words)
+                return Done(1, '', said)
+        answer = getattr(self, '_' + os.path.basename(command[0]).replace('-', '_'))(command[1:])
+        return answer if isinstance(answer, Done) else Done(0, answer, '')
+
+    def _systemctl(self, words):
+        if words[0] == 'show':
+            blocks = []
+            for unit in words[words.index('--property') + 2:]:
+                active, state = self.units.get(unit, ('inactive', ''))
+                load = 'masked' if state == 'masked' else 'loaded' if unit in self.units else 'not-found'
+                blocks.append('Id={}\nLoadState={}\nActiveState={}\nUnitFileState={}\n'.format(unit, load, active, state))
+            return '\n'.join(blocks)
+        self.commands.append('systemctl ' + ' '.join(word for word in words if word != '--quiet'))
+        verb, units = words[0], [word for word in words[1:] if not word.startswith('--')]
+        for unit in units:
+            if unit not in self.units:
+                return Done(1, '', 'Unit {} not found.'.format(unit))
+            known = self.units[unit]
+            if verb in ('start', 'restart') and known[1] == 'masked':
+                return Done(1, '', 'Unit {} is masked.'.format(unit))
+            if verb in ('start', 'restart') or verb == 'enable' and '--now' in words:
+                known[0] = 'active'
+                self.began = self.time
+            if verb == 'stop' or '--now' in words and verb == 'disable':
+                known[0] = 'inactive'
+            known[1] = {'enable': 'enabled', 'disable': 'disabled', 'mask': 'masked', 'unmask': 'disabled'}.get(verb, known[1])
+        return ''
+
+    def _journalctl(self, words):
+        return 'chronyd[1]: Could not resolve no.example\nchronyd[1]: key 0123456789ABCDEF\n'
+
+    def _chronyd(self, words):
+        config = words[words.index('-f') + 1]
+        for number, line in enumerate(self.read(config).splitlines(), 1):
+            if self.rejects and self.rejects in line:
+                return Done(1, 'driftfile /var\n', '2026-11-25T12:00:00Z Fatal error : Invalid directive at line {} in file {}\n'.format(
+                    number, config))
+        return ''
+
+    def _synchronised(self):
+        return self.synchronised_after is not None and self.time - self.began >= self.synchronised_after
+
+    def _chronyc(self, words):
+        if not any(self.units.get(unit, [''])[0] == 'active' for unit in ('chrony.service', 'chronyd.service')):
+            return Done(1, '506 Cannot talk to daemon\n', '')
+        if words[-1] == 'tracking':
+            return 'C0000201,192.0.2.1,2,0,{0},0,0,0,0,0,0,0,64,Normal\n'.format(self.correction) if self._synchronised() else \
+                '00000000,,0,0,0,0,0,0,0,0,1,1,0,Not synchronised\n'
+        if words[-1] == 'sources':
+            if 'reload' not in words and 'reset' not in words:
+                return '^,?,192.0.2.1,0,6,0,4294967295,0,0,0\n'
+        self.commands.append('chronyc ' + ' '.join(words[1:]))
+        if 'makestep' in words:
+            self.correction = 0.0
+        if words[1] in ('reload', 'reset'):
+            self.began = self.time
+        return '200 OK\n'
+
+    def _ntpq(self, words):
+        if words[-1].startswith('rv'):
+            return 'leap=00, stratum=2, refid=192.0.2.1, offset=0.5\n' if self._synchronised() else 'leap=11, stratum=16, offset=0.0\n'
+        return 'head\n====\n 192.0.2.1 .INIT. 16 u - 64 0 0 0 0\n'
+
+    def _timedatectl(self, words):
+        if self._synchronised():
+            self.put('/run/systemd/timesync/synchronized', '')
+            return '       Server: 192.0.2.1\n       Offset: -1.5ms\n'
+        return '       Server: n/a\n'
+
+    # packages
+
+    def _dpkg_query(self, words):
+        return ''.join('{} ii \n'.format(name) for name in sorted(self.packages))
+
+    def _rpm(self, words):
+        return self._dpkg_query(words)
+
+    def _apt_get(self, words):
+        self.commands.append('apt-get ' + ' '.join(word for word in words if word[0] != '-' and '::' not in word))
+        names = words[words.index('install') + 1:] if 'install' in words else []
+        if '--download-only' in words:
+            return ''
+        for name in names:
+            if name not in self.available:
+                return Done(100, '', 'E: Unable to locate package {}'.format(name))
+            for other in [other for other in self.packages if other + '.service' in self.units]:
+                self._lose(other)
+            for path, text in self.available[name].items():
+                self.put(path, text)
+            self.has(name)
+            self.began = self.time
+        for verb in ('purge', 'remove'):
+            for name in words[words.index(verb) + 1:] if verb in words else []:
+                for path in self.available.get(name, {}):
+                    self.remove(path)
+                    self.remove(os.path.dirname(path))
+                self._lose(name)
+        return ''
+
+    def _lose(self, name):
+        self.packages.discard(name)
+        self.units.pop(name + '.service', None)
+        self.remove(BINARIES.get(name, '/nothing'))
+
+    def _dpkg(self, words):
+        self.commands.append('dpkg ' + ' '.join(words[:2]))
+        return ''
+
+    def _dnf(self, words):
+        self.commands.append('dnf ' + ' '.join(word for word in words if word[0] != '-'))
+        self.put('/etc/chrony.conf', CHRONY_REDHAT)
+        self.has('chronyd', 'inactive', 'enabled', 'chrony')
+        return ''

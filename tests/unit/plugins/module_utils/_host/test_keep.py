@@ -1,0 +1,505 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The repair on hosts that are folders: all of it, or nothing, and what is said."""
+
+import json
+import os
+
+import pytest
+from hosts import CHRONY_DEBIAN, CHRONY_REDHAT, CHRONY_SUSE, NTPSEC, RELEASES, FakeHost
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import journal, keep, settings
+
+OPTIONS = {'provider': 'auto', 'servers': ['192.0.2.1'], 'pools': [], 'nts_servers': [], 'keys': [], 'cloud': 'none',
+           'max_distance': 0.0, 'stepped': False, 'step_above': 5.0, 'max_step': 0.0, 'max_correction': 0.02, 'wait': 60,
+           'unsynchronised': 'fail'}
+SOURCES = '/etc/chrony/sources.d/aemops-brand-portal.sources'
+HEADER = '# Managed by Ansible (aemops.brand_portal.time_sync). Remove this file to undo it.\n'
+SECRET = '0123456789ABCDEF'
+
+
+def run(host, check_mode=False, owner='', written=None, **options):
+    return keeper(host, check_mode, owner, written, **options).run()
+
+
+def keeper(host, check_mode=False, owner='', written=None, **options):
+    def write_rtc():
+        if written is not None:
+            written.append(host.now())
+        return {'device': '/dev/rtc', 'written': True, 'reason': ''}
+    clock = keep.Clock(lambda: owner, write_rtc)
+    return keep.Keeper(dict(OPTIONS, **options), host, clock, check_mode)
+
+
+def debian(tmp_path, *units, **files):
+    host = FakeHost(tmp_path, 'debian-12', {path.replace('__', '/'): text for path, text in files.items()})
+    for unit in units:
+        host.has(unit)
+    if 'chrony' in units:
+        host.put('/etc/chrony/chrony.conf', CHRONY_DEBIAN)
+        host.put('/etc/chrony/chrony.keys', '1 MD5 old\n')
+    if 'ntpsec' in units:
+        host.put('/etc/ntpsec/ntp.conf', NTPSEC)
+    return host
+
+
+def nothing_left(host):
+    return not os.path.exists(host.path('/var/lib/aemops-brand-portal')) and not [
+        path for path in host.tree() if '.aemops-' in path]
+
+
+# As it shall be
+
+
+def test_a_host_that_is_right_is_left_alone(tmp_path):
+    host = debian(tmp_path, 'chrony')
+    host.time = 100.0
+    before = host.tree()
+    result = run(host, servers=[])
+    assert (result['changed'], result['keeps'], result['actions']) == (False, True, [])
+    assert 'chrony.service: synchronised to 192.0.2.1' in result['message']
+    assert host.tree() == before
+    assert host.commands == []
+
+
+def test_new_sources_are_read_without_a_restart_and_a_second_run_changes_nothing(tmp_path):
+    host = debian(tmp_path, 'chrony')
+    first = run(host)
+    assert first['actions'] == ['write ' + SOURCES, 'let chrony.service read its sources again']
+    assert host.text(SOURCES) == HEADER + 'server 192.0.2.1 iburst\n'
+    assert host.commands == ['chronyc reload sources']
+    again = run(host)
+    assert (again['changed'], again['actions'], again['diff']) == (False, [], [])
+    assert nothing_left(host)
+
+
+def test_the_daemon_comes_with_its_package(tmp_path):
+    host = debian(tmp_path)
+    written = []
+    result = run(host, written=written)
+    assert result['actions'][:2] == ['install the package chrony', 'write ' + SOURCES]
+    assert host.units['chrony.service'] == ['active', 'enabled']
+    assert (result['changed'], result['keeps'], result['rtc']['written'], len(written)) == (True, True, True, 1)
+    assert nothing_left(host)
+
+
+def test_package_lists_are_only_fetched_when_they_do_not_do(tmp_path):
+    host = debian(tmp_path)
+    run(host)
+    assert 'apt-get update' not in host.commands
+    host = debian(tmp_path / 'other')
+    available, host.available = host.available, {}
+    asked = host.execute
+    def execute(command, timeout=100.0, environment=None):
+        host.available = available if 'update' in command else host.available
+        return asked(command, timeout, environment)
+    host.execute = execute
+    assert run(host)['keeps']
+    assert [command for command in host.commands if 'apt-get' in command] == [
+        'apt-get install chrony', 'apt-get update', 'apt-get install chrony']
+
+
+def test_a_masked_unit_is_unmasked_and_competitors_are_stopped(tmp_path):
+    host = debian(tmp_path, 'chrony', 'openntpd', 'systemd-timesyncd')
+    host.units['chrony.service'] = ['inactive', 'masked']
+    host.units['systemd-timesyncd.service'] = ['inactive', 'enabled']
+    result = run(host, provider='chrony')
+    assert result['unmasked']
+    assert result['stopped'] == ['systemd-timesyncd.service', 'openntpd.service']
+    assert host.units == {'chrony.service': ['active', 'enabled'], 'openntpd.service': ['inactive', 'disabled'],
+                          'systemd-timesyncd.service': ['inactive', 'disabled']}
+
+
+@pytest.mark.parametrize(('units', 'provider', 'options', 'chosen'), [
+    ({}, 'auto', {}, 'chrony'),
+    ({'systemd-timesyncd': ('active', 'enabled')}, 'auto', {}, 'timesyncd'),
+    ({'systemd-timesyncd': ('active', 'enabled')}, 'auto', {'nts_servers': ['nts.example']}, 'chrony'),
+    ({'systemd-timesyncd': ('inactive', 'enabled'), 'chrony': ('active', 'enabled')}, 'auto', {}, 'chrony'),
+    ({'systemd-timesyncd': ('active', 'enabled'), 'chrony': ('inactive', 'disabled')}, 'auto', {}, 'timesyncd'),
+    ({'ntpsec': ('active', 'disabled')}, 'auto', {}, 'ntpsec'),
+    ({'ntpsec': ('active', 'enabled'), 'chrony': ('active', 'enabled')}, 'auto', {}, 'chrony'),
+    ({'openntpd': ('active', 'enabled')}, 'auto', {}, 'chrony'),
+    ({'chrony': ('inactive', 'masked')}, 'auto', {}, 'chrony'),
+    ({'systemd-timesyncd': ('inactive', 'masked')}, 'auto', {}, 'chrony'),
+    ({'systemd-timesyncd': ('inactive', 'disabled')}, 'auto', {}, 'timesyncd'),
+    ({'systemd-timesyncd': ('active', 'enabled')}, 'ntpd', {}, 'ntpsec'),
+    ({'chrony': ('active', 'enabled')}, 'timesyncd', {}, 'timesyncd'),
+])
+def test_which_daemon_is_chosen(tmp_path, units, provider, options, chosen):
+    host = FakeHost(tmp_path)
+    for unit, (active, state) in units.items():
+        host.has(unit, active, state)
+    assert run(host, check_mode=True, provider=provider, **options)['provider'] == chosen
+
+
+def test_a_daemon_that_was_stepped_behind_its_back_measures_anew(tmp_path):
+    host = debian(tmp_path, 'chrony')
+    host.time = 100.0
+    result = run(host, servers=[], stepped=True)
+    assert host.commands == ['chronyc reset sources', 'chronyc burst 4/4']
+    assert not result['changed']
+
+
+def test_what_is_left_is_stepped_only_above_the_limits(tmp_path):
+    host = debian(tmp_path, 'chrony')
+    host.time, host.correction = 100.0, 7.0
+    written = []
+    result = run(host, servers=[], written=written)
+    assert result['actions'] == ['step the clock by +7.000 s']
+    assert (result['changed'], len(written)) == (True, 1)
+    host.correction = 3.0
+    with pytest.raises(keep.KeepFailed, match='after 5 s it is synchronised to 192.0.2.1, .3.0'):
+        run(host, servers=[], wait=5)
+    host.correction = 700.0
+    with pytest.raises(keep.KeepFailed, match='max_step allows .60 s'):
+        run(host, servers=[], max_step=60.0)
+
+
+# Layouts
+
+
+@pytest.mark.parametrize('config', [CHRONY_REDHAT, CHRONY_REDHAT.rstrip('\n'), 'pool p iburst\r\nbad \udce4 byte\r\n'],
+                         ids=['usual', 'no end of line', 'odd bytes'])
+def test_without_a_folder_a_block_is_added_and_nothing_else_touched(tmp_path, config):
+    host = FakeHost(tmp_path, 'alma-9').has('chronyd', package='chrony')
+    with open(host.path('/etc/chrony.conf'), 'wb') as stream:
+        stream.write(config.encode('utf-8', 'surrogateescape'))
+    os.chmod(host.path('/etc/chrony.conf'), 0o640)
+    result = run(host, max_distance=1.5)
+    text = host.text('/etc/chrony.conf')
+    assert text.startswith(config)
+    assert text[len(config):] == ('\n# BEGIN aemops.brand_portal.time_sync (managed by Ansible)\nserver 192.0.2.1 iburst\nmaxdistance 1.5\n'
+                                  '# END aemops.brand_portal.time_sync\n')
+    assert os.stat(host.path('/etc/chrony.conf')).st_mode & 0o777 == 0o640
+    assert host.text(result['backups']['/etc/chrony.conf']) == config
+    assert settings.without_block(text) == config
+    assert 'systemctl restart chronyd.service' in host.commands
+    assert not run(host, max_distance=1.5)['changed']
+    changed = run(host, servers=['192.0.2.2'])
+    assert changed['actions'][0] == 'change the block of this role in /etc/chrony.conf'
+    assert host.text('/etc/chrony.conf.before-aemops-brand-portal') == config
+    assert settings.without_block(host.text('/etc/chrony.conf')) == config
+
+
+def test_a_folder_that_suse_includes_is_used(tmp_path):
+    host = FakeHost(tmp_path, 'sles-15', {'/etc/chrony.conf': CHRONY_SUSE}).has('chronyd', package='chrony')
+    run(host)
+    assert host.text('/etc/chrony.d/aemops-brand-portal.conf') == HEADER + 'server 192.0.2.1 iburst\n'
+    assert host.text('/etc/chrony.conf') == CHRONY_SUSE
+
+
+def test_ntpsec_gets_a_file_beside_and_is_content_with_few_servers(tmp_path):
+    host = debian(tmp_path, 'ntpsec')
+    result = run(host)
+    assert result['provider'] == 'ntpsec'
+    assert host.text('/etc/ntpsec/ntp.d/aemops-brand-portal.conf') == HEADER + 'server 192.0.2.1 iburst\ntos minclock 1 minsane 1\n'
+    assert host.commands == ['systemctl restart ntpsec.service']
+
+
+def test_the_classic_ntpd_gets_a_block(tmp_path):
+    host = FakeHost(tmp_path, 'rhel-7', {'/etc/ntp.conf': 'server 0.rhel.pool.ntp.org iburst\n'}).has('ntpd', package='ntp')
+    run(host, servers=['a.example', 'b.example', 'c.example'])
+    assert host.text('/etc/ntp.conf').splitlines()[-4:-1] == ['server {}.example iburst'.format(each) for each in 'abc']
+
+
+def test_timesyncd_gets_a_file_beside(tmp_path):
+    host = debian(tmp_path, 'systemd-timesyncd')
+    run(host, pools=['pool.example'], max_distance=2.0)
+    assert host.text('/etc/systemd/timesyncd.conf.d/aemops-brand-portal.conf') == \
+        HEADER + '[Time]\nNTP=192.0.2.1 pool.example\nRootDistanceMaxSec=2\n'
+
+
+def test_red_hat_installs_with_dnf_and_starts(tmp_path):
+    host = FakeHost(tmp_path, 'alma-9', {'/usr/bin/dnf': ''})
+    result = run(host)
+    assert 'dnf install chrony' in host.commands
+    assert host.units['chronyd.service'] == ['active', 'enabled']
+    assert result['keeps']
+
+
+# Check mode
+
+
+@pytest.mark.parametrize('units', [(), ('chrony',), ('systemd-timesyncd',), ('chrony', 'openntpd'), ('ntpsec',)])
+@pytest.mark.parametrize('provider', ['chrony', 'auto'])
+def test_check_mode_foretells_exactly_and_changes_nothing(tmp_path, units, provider):
+    host = debian(tmp_path, *units)
+    before, states = host.tree(), json.dumps(host.units)
+    foretold = run(host, check_mode=True, provider=provider)
+    assert (host.tree(), json.dumps(host.units), host.commands) == (before, states, [])
+    done = run(host, provider=provider)
+    assert (foretold['changed'], foretold['diff']) == (done['changed'], done['diff'])
+    assert not foretold['keeps']
+    assert all(action.startswith('would ') for action in foretold['actions'])
+
+
+# Refused while nothing is changed
+
+
+@pytest.mark.parametrize(('options', 'said'), [
+    ({'servers': ['a b']}, 'no name or address'),
+    ({'servers': ['a.example iburst\nallow all']}, 'no name or address'),
+    ({'servers': ['a.example:70000']}, 'no name or address'),
+    ({'servers': ['-x']}, 'no name or address'),
+    ({'cloud': 'aws'}, 'cloud=aws cannot be combined with 192.0.2.1'),
+    ({'cloud': 'aws', 'servers': []}, r'"pool 2.debian.pool.ntp.org iburst" \(/etc/chrony/chrony.conf line 2\).*leapsectz'),
+    ({'cloud': 'azure', 'servers': []}, 'this host has no /dev/ptp_hyperv'),
+    ({'provider': 'timesyncd', 'nts_servers': ['n.example']}, 'cannot do NTS'),
+    ({'provider': 'ntpd', 'servers': ['a.example:124']}, 'cannot do a server with a port other'),
+    ({'keys': [{'server': 'b.example', 'id': 1, 'key': SECRET}]}, 'not one of servers'),
+    ({'keys': [{'server': '192.0.2.1', 'id': 1, 'key': SECRET}]}, 'another key with the id 1'),
+    ({'keys': [{'server': '192.0.2.1', 'id': 0, 'key': SECRET}]}, 'not a number from 1'),
+    ({'keys': [{'server': '192.0.2.1', 'id': 2, 'key': 'with space'}]}, 'has a space'),
+    ({'wait': -1}, 'wait: -1 is not a number of seconds'),
+    ({'max_distance': -1}, 'max_distance: -1 is not'),
+])
+def test_what_cannot_be_is_refused(tmp_path, options, said):
+    host = debian(tmp_path, 'chrony')
+    before = host.tree()
+    with pytest.raises(settings.Refused, match=said) as refused:
+        run(host, **options)
+    assert SECRET not in str(refused.value)
+    assert (host.tree(), host.commands) == (before, [])
+
+
+def test_a_clock_of_another_machine_is_refused(tmp_path):
+    host = debian(tmp_path)
+    with pytest.raises(settings.Refused, match='belongs to the container host.*Nothing was changed'):
+        run(host, owner='It belongs to the container host.')
+    assert host.commands == []
+
+
+def test_a_line_that_the_daemon_rejects_is_named(tmp_path):
+    host = debian(tmp_path, 'chrony')
+    host.put('/etc/chrony/chrony.conf', CHRONY_DEBIAN + 'frobnicate 7\n')
+    host.rejects = 'frobnicate'
+    with pytest.raises(settings.Refused, match=r'line 8 in file /etc/chrony/chrony.conf: "frobnicate 7"'):
+        run(host)
+    assert host.commands == []
+
+
+def test_ntpd_is_refused_where_the_system_has_none(tmp_path):
+    with pytest.raises(settings.Refused, match='provider=ntpd: this system has no package'):
+        run(FakeHost(tmp_path, 'rhel-8'), provider='ntpd')
+
+
+# Secrets
+
+
+def test_keys_go_into_the_key_file_and_nowhere_else(tmp_path):
+    host = debian(tmp_path, 'chrony')
+    os.chmod(host.path('/etc/chrony/chrony.keys'), 0o640)
+    keys = [{'server': '192.0.2.1', 'id': 7, 'type': 'SHA256', 'key': SECRET}]
+    result = run(host, keys=keys)
+    assert host.text(SOURCES).endswith('server 192.0.2.1 iburst key 7\n')
+    text = host.text('/etc/chrony/chrony.keys')
+    assert text.startswith('1 MD5 old\n')
+    assert '7 SHA256 ' + SECRET in text
+    assert os.stat(host.path('/etc/chrony/chrony.keys')).st_mode & 0o777 == 0o640
+    assert SECRET not in json.dumps(result)
+    assert not run(host, keys=keys)['changed']
+    host.synchronised_after = None
+    with pytest.raises(keep.KeepFailed) as failed:
+        run(host, keys=keys, servers=['192.0.2.1', '192.0.2.2'])
+    assert SECRET not in str(failed.value) + json.dumps(failed.value.details)
+    assert keep.HIDDEN in str(failed.value)
+
+
+def test_a_new_key_file_is_for_the_daemon_only(tmp_path):
+    host = FakeHost(tmp_path, 'alma-9', {'/etc/chrony.conf': 'pool p iburst\n'}).has('chronyd', package='chrony')
+    run(host, keys=[{'server': '192.0.2.1', 'id': 7, 'key': SECRET}])
+    assert os.stat(host.path('/etc/chrony.keys')).st_mode & 0o777 == 0o640
+    assert 'keyfile /etc/chrony.keys\n' in host.text('/etc/chrony.conf')
+
+
+# All or nothing
+
+
+@pytest.mark.parametrize('failing', ['systemctl start', 'systemctl enable', 'systemctl disable', 'systemctl unmask', 'synchronise'])
+@pytest.mark.parametrize('release', ['debian-12', 'alma-9'])
+def test_whatever_fails_everything_is_put_back(tmp_path, failing, release):
+    host = FakeHost(tmp_path, release)
+    if release == 'debian-12':
+        host.has('chrony', 'inactive', 'masked')
+        host.put('/etc/chrony/chrony.conf', CHRONY_DEBIAN)
+    else:
+        host.has('chronyd', 'inactive', 'masked', 'chrony')
+        host.put('/etc/chrony.conf', CHRONY_REDHAT)
+    host.has('openntpd')
+    before, states = host.tree(), json.dumps(host.units, sort_keys=True)
+    if failing == 'synchronise':
+        host.synchronised_after = None
+    elif failing == 'systemctl disable':
+        host.failing[failing + ' --quiet --now openntpd'] = 'no way'
+    else:
+        host.failing[failing + ' --quiet chrony'] = 'no way'
+    with pytest.raises(keep.KeepFailed, match='put back as they were') as failed:
+        run(host, provider='chrony')
+    assert (host.tree(), json.dumps(host.units, sort_keys=True)) == (before, states)
+    assert failed.value.details['restored']
+    assert 'Journal: chronyd[1]: Could not resolve' in str(failed.value)
+    assert nothing_left(host)
+
+
+def test_a_full_disk_changes_nothing_or_is_undone(tmp_path):
+    for path in (journal.FILE, SOURCES):
+        host = debian(tmp_path / os.path.basename(path), 'chrony')
+        before, write = host.tree(), host.write
+        def full(target, *rest, **more):
+            if target == path:
+                raise OSError(28, 'No space left on device')
+            return write(target, *rest, **more)
+        host.write = full
+        with pytest.raises((settings.Refused, keep.KeepFailed), match='No space left'):
+            run(host)
+        after = {name: text for name, text in host.tree().items() if not name.startswith(journal.STATE)}
+        assert after == before
+
+
+def test_a_package_that_cannot_be_had_leaves_the_host_alone(tmp_path):
+    host = debian(tmp_path, 'systemd-timesyncd')
+    before, host.available = host.tree(), {}
+    with pytest.raises(keep.KeepFailed, match='"Install the package of the daemon" failed: chrony: E: Unable to locate'):
+        run(host, provider='chrony')
+    assert host.tree() == before
+    assert host.units == {'systemd-timesyncd.service': ['active', 'enabled']}
+
+
+def test_the_package_that_was_replaced_comes_back(tmp_path):
+    host = debian(tmp_path, 'systemd-timesyncd')
+    host.available['systemd-timesyncd'] = {}
+    before, host.synchronised_after = host.tree(), None
+    with pytest.raises(keep.KeepFailed, match='put back as they were'):
+        run(host, provider='chrony')
+    assert host.packages == {'systemd-timesyncd'}
+    assert host.units == {'systemd-timesyncd.service': ['active', 'enabled']}
+    assert host.tree() == before
+
+
+def test_when_it_cannot_come_back_the_new_one_stays_and_that_is_said(tmp_path):
+    host = debian(tmp_path, 'systemd-timesyncd')
+    host.synchronised_after = None
+    host.failing['apt-get -y -q --no-install-recommends -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confdef '
+                 '-o Dpkg::Options::=--force-confold purge'] = 'locked'
+    with pytest.raises(keep.KeepFailed, match='Not everything could be put back: the package systemd-timesyncd') as failed:
+        run(host, provider='chrony')
+    assert 'chrony.service was left running' in str(failed.value)
+    assert not failed.value.details['restored']
+    assert host.units['chrony.service'] == ['active', 'enabled']
+    assert journal.unfinished(host)
+
+
+# Cut off
+
+
+class PowerCut(BaseException):
+    """Nothing of the program runs any more."""
+
+
+def test_a_run_that_was_killed_anywhere_is_finished_by_the_next(tmp_path):
+    """At each command and each write in turn; then the next run, which also can be taken back to before the first."""
+    for moment in range(200):
+        host = debian(tmp_path / str(moment), 'systemd-timesyncd')
+        host.available['systemd-timesyncd'] = {}
+        before = host.tree()
+        left = [moment]
+        execute, write = host.execute, host.write
+
+        def cut(do):
+            def act(*arguments, **more):
+                if not left[0]:
+                    raise PowerCut
+                left[0] -= 1
+                return do(*arguments, **more)
+            return act
+        host.execute, host.write = cut(execute), cut(write)
+        first = keeper(host, provider='chrony', nts_servers=['nts.example'], max_distance=2.0)
+        try:
+            result = first.run()
+        except PowerCut:
+            first.journal.unlock()      # as the end of a process does
+        else:
+            assert moment > 15, 'the run was not cut off even once'
+            assert result['keeps']
+            break
+        host.execute, host.write = execute, write
+        begun = journal.Journal(host)
+        begun.read()
+        if moment % 2 and begun.found:
+            host.synchronised_after = None
+            with pytest.raises(keep.KeepFailed, match='put back as they were'):
+                run(host, provider='chrony', nts_servers=['nts.example'], max_distance=2.0)
+            assert (host.tree(), sorted(host.packages)) == (before, ['systemd-timesyncd'])
+            assert host.units == {'systemd-timesyncd.service': ['active', 'enabled']}
+        else:
+            result = run(host, provider='chrony', nts_servers=['nts.example'], max_distance=2.0)
+            assert ('was cut off half-way' in result['recovered']) == begun.found
+            assert host.units == {'chrony.service': ['active', 'enabled']}
+            assert host.text(SOURCES).endswith('server 192.0.2.1 iburst\nserver nts.example iburst nts\n')
+        assert nothing_left(host)
+
+
+def test_what_is_not_asked_for_any_more_is_undone_first(tmp_path):
+    host = debian(tmp_path, 'chrony')
+    begun = journal.Journal(host)
+    begun.open(daemons=[])
+    begun.keep_file(SOURCES)
+    host.write(SOURCES, 'server 198.51.100.1\n', 0o644)
+    begun.unlock()
+    result = run(host, servers=[])
+    assert host.text(SOURCES) is None
+    assert result['recovered']
+    assert result['changed']
+
+
+def test_two_runs_at_once_do_not_meet(tmp_path):
+    host = debian(tmp_path, 'chrony')
+    other = journal.Journal(host)
+    other.open(daemons=[])
+    with pytest.raises(journal.Busy, match='Another run'):
+        run(host)
+    other.unlock()
+
+
+# The truth
+
+
+def test_an_unsynchronised_daemon_is_tolerated_when_asked_and_the_truth_is_told(tmp_path):
+    host = debian(tmp_path, 'chrony')
+    host.synchronised_after = None
+    result = run(host, unsynchronised='tolerate')
+    assert (result['keeps'], result['changed'], result['correction']) == (False, True, None)
+    assert 'right now, but nothing keeps it right' in result['message']
+    assert 'Open UDP 123 to 2.debian.pool.ntp.org, 192.0.2.1' in result['message']
+    assert host.time < 30, 'it waited although nothing ever answered'
+    assert host.text(SOURCES)
+    with pytest.raises(keep.KeepFailed, match='UDP 123'):
+        run(host, servers=['192.0.2.7'])
+
+
+def test_a_daemon_that_dies_is_told_from_one_that_waits(tmp_path):
+    host = debian(tmp_path, 'chrony')
+    host.units['chrony.service'] = ['inactive', 'enabled']
+    started = host._systemctl
+
+    def dies(words):
+        answer = started(words)
+        if words[0] == 'start':
+            host.units['chrony.service'][0] = 'failed'
+        return answer
+    host._systemctl = dies
+    with pytest.raises(keep.KeepFailed, match='chrony.service does not run any more'):
+        run(host)
+    assert host.time < 10
+
+
+@pytest.mark.parametrize('release', sorted(RELEASES))
+def test_check_mode_knows_every_layout_beforehand(tmp_path, release):
+    result = run(FakeHost(tmp_path, release), check_mode=True)
+    debian_like = release.startswith(('debian', 'ubuntu'))
+    assert result['unit'] == ('chrony.service' if debian_like else 'chronyd.service')
+    place = {'debian': SOURCES, 'ubuntu': SOURCES if release > 'ubuntu-21' else '/etc/chrony/chrony.conf'}.get(
+        release.split('-')[0], '/etc/chrony.d/aemops-brand-portal.conf' if release == 'sles-15' else '/etc/chrony.conf')
+    assert result['diff'][0]['after_header'] == place
