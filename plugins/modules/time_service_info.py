@@ -12,7 +12,7 @@ description:
   - Tells which time daemons a host has, in which state they are and where they are configured,
     and whether the host may set its clock at all.
   - Reads files and asks systemd once. Changes nothing and never tries to set the clock to find out.
-  - It is the one fact-finding call of the role P(aemops.brand_portal.time_sync#role) before a repair.
+  - It is the fact-finding call of the role P(aemops.brand_portal.fix_bp_jwt#role) before a repair.
 extends_documentation_fragment:
   - aemops.brand_portal.attributes
   - aemops.brand_portal.attributes.info_module
@@ -24,6 +24,7 @@ notes:
     not that of the account which asks.
 seealso:
   - module: aemops.brand_portal.clock_skew
+  - module: aemops.brand_portal.time_service
 """
 
 EXAMPLES = r"""
@@ -69,6 +70,12 @@ ntp_servers:
   type: list
   elements: str
   sample: ['2.debian.pool.ntp.org']
+unfinished:
+  description: >-
+    Whether a run of M(aemops.brand_portal.time_service) was cut off on this host. The next run of it finishes what was begun.
+  returned: always
+  type: bool
+  sample: false
 daemons:
   description: Every time daemon that is known, whether the host has it or not.
   returned: always
@@ -110,7 +117,7 @@ daemons:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import system_clock
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host import time_service
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import journal, time_service
 
 
 def main():
@@ -129,6 +136,7 @@ def main():
         pushed_by=time_service.time_pushers(host),
         package_manager=time_service.package_manager(host),
         ntp_servers=time_service.default_ntp_servers(host),
+        unfinished=journal.unfinished(host),
         daemons=time_service.find_daemons(host),
     )
 

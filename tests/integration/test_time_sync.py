@@ -23,6 +23,12 @@ from . import playbook
 PLAY = [{'hosts': 'all', 'gather_facts': False, 'roles': ['aemops.brand_portal.time_sync']}]
 NEAR = 0.05
 SOURCES = '/etc/chrony/sources.d/aemops-brand-portal.sources'
+# What a package that came and went leaves: the account files' own backups, and a daemon that was started again.
+HARMLESS = ('clock: moved', 'etc: /etc/passwd-:', 'etc: /etc/shadow-:', 'etc: /etc/group-:', 'etc: /etc/gshadow-:',
+            'units: systemd-timesyncd.service: LoadState=loaded ActiveState=active UnitFileState=enabled MainPID=')
+# The module is known by the folder it holds; the package manager dies with it, as in a power cut.
+KILL = ('for fd in /proc/[0-9]*/fd/*; do [ "$(readlink $fd)" = /var/lib/aemops-brand-portal/time_service ] && echo $fd; done '
+        '| cut -d/ -f3 | xargs -r kill -9; pkill -9 apt-get; pkill -9 dpkg')
 JOURNAL = '/var/lib/aemops-brand-portal/time_service/journal.json'
 
 
@@ -120,7 +126,7 @@ def test_a_daemon_that_never_synchronises_is_taken_back_with_its_package(host):
     """An unverified service sets the clock, the NTP server is silent: chrony comes, waits in vain, and goes."""
     host.lab.stop_ntp()
     try:
-        said = host.fails(time_sync_provider='chrony', time_sync_validate_certs=False, time_sync_wait=3,
+        said = host.fails(harmless=HARMLESS, time_sync_provider='chrony', time_sync_validate_certs=False, time_sync_wait=3,
                           time_sync_https_urls=[f'https://{host.lab.network.host}/'])
     finally:
         host.lab.start_ntp()
@@ -143,7 +149,7 @@ def test_what_chrony_will_be_is_foretold_and_a_killed_run_is_finished_by_the_nex
             assert time.monotonic() < deadline
             time.sleep(0.2)
         time.sleep(5)
-        host.machine.ssh('pkill -9 -f AnsiballZ; pkill -9 apt-get; pkill -9 dpkg', check=False)
+        host.machine.ssh(KILL, check=False)
         run.wait(60)
     assert host.machine.ssh(f'test -f {JOURNAL}', check=False).returncode == 0, 'the run was over before it could be killed'
 
@@ -190,7 +196,7 @@ def test_without_folders_a_marked_block_is_added_and_a_masked_unit_comes_back(ho
                      'makestep 1 3\nrtcsync" >/etc/chrony/chrony.conf; chmod 640 /etc/chrony/chrony.conf')
     before = host.machine.ssh('cat /etc/chrony/chrony.conf').stdout
     host.machine.set_clock('-7s')
-    host.heals(time_sync_keys=[{'server': host.lab.network.host, 'id': 7, 'key': 'HEX:0123456789ABCDEF'}][:0])
+    host.heals()
     after = host.machine.ssh('cat /etc/chrony/chrony.conf').stdout
     assert after.startswith(before)
     assert f'server {host.lab.network.host} iburst' in after[len(before):]

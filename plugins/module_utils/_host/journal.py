@@ -60,6 +60,14 @@ class Journal:
             os.close(self._lock)
             self._lock = None
             raise Busy('Another run is changing the time service of this host. Wait until it has ended, then run again.') from None
+        try:
+            self._begin(before)
+        except OSError:
+            if not self.found:
+                self.close({})
+            raise
+
+    def _begin(self, before: Dict[str, Any]) -> None:
         fresh = dict(before, begun=time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), files={}, folders=[], packages=None,
                      links=self._system.links(UNIT_LINKS), doing='')
         self.state = dict(fresh, **self.state)

@@ -136,8 +136,8 @@ class FakeHost(System):
         config = words[words.index('-f') + 1]
         for number, line in enumerate(self.read(config).splitlines(), 1):
             if self.rejects and self.rejects in line:
-                return Done(1, 'driftfile /var\n', '2026-11-25T12:00:00Z Fatal error : Invalid directive at line {} in file {}\n'.format(
-                    number, config))
+                said = '2026-11-25T12:00:00Z Fatal error : Invalid directive at line {} in file {}\n'.format(number, config)
+                return Done(1, 'driftfile /var\n', said)
         return ''
 
     def _synchronised(self):
@@ -149,9 +149,8 @@ class FakeHost(System):
         if words[-1] == 'tracking':
             return 'C0000201,192.0.2.1,2,0,{0},0,0,0,0,0,0,0,64,Normal\n'.format(self.correction) if self._synchronised() else \
                 '00000000,,0,0,0,0,0,0,0,0,1,1,0,Not synchronised\n'
-        if words[-1] == 'sources':
-            if 'reload' not in words and 'reset' not in words:
-                return '^,?,192.0.2.1,0,6,0,4294967295,0,0,0\n'
+        if words[-1] == 'sources' and 'reload' not in words and 'reset' not in words:
+            return '^,?,192.0.2.1,0,6,0,4294967295,0,0,0\n'
         self.commands.append('chronyc ' + ' '.join(words[1:]))
         if 'makestep' in words:
             self.correction = 0.0
@@ -161,7 +160,8 @@ class FakeHost(System):
 
     def _ntpq(self, words):
         if words[-1].startswith('rv'):
-            return 'leap=00, stratum=2, refid=192.0.2.1, offset=0.5\n' if self._synchronised() else 'leap=11, stratum=16, offset=0.0\n'
+            return 'leap=00, stratum=2, refid=192.0.2.1, offset=0.5\n' if self._synchronised() else \
+                'leap=11, stratum=16, offset=0.0\n'
         return 'head\n====\n 192.0.2.1 .INIT. 16 u - 64 0 0 0 0\n'
 
     def _timedatectl(self, words):
