@@ -34,11 +34,10 @@ if not __package__:  # run as a command
 
 from integration import playbook
 
-from lab.fingerprint import changes
 from lab.host import LabError
 
 from .hosts import KINDS
-from .trial import AGENTS, NEAR, Hosts, Patient, Seen, common_complaints, not_healed, not_repeatable
+from .trial import AGENTS, NEAR, Hosts, Patient, Seen, common_complaints, differences, not_healed, not_repeatable
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / 'docs' / 'repair-faults.md'
@@ -351,7 +350,7 @@ def disturb(scene: Scene, fault: Fault) -> dict[str, t.Any]:
     seconds = time.monotonic() - began
     fault.reach(scene)
     after, back = wait_for_aem(patient, before if fault.end.aem else None)
-    left = [change for change in changes(was, scene.machine.fingerprint()) if not change.startswith('clock: ')]
+    left = differences(was, scene.machine.fingerprint())
     found = not_as_it_has_to_end(fault, run, before, after, left)
     fault.lift(scene)
     scene.at = []
