@@ -66,7 +66,7 @@ def label(kind: str, clock: str) -> str:
 
 
 def cells(kinds: t.Sequence[str], clocks: t.Sequence[str]) -> list[tuple[str, str]]:
-    return [(kind, clock) for kind in kinds for clock in clocks if kind not in ONCE or clock == FIRST]
+    return [(kind, clock) for clock in clocks for kind in kinds if kind not in ONCE or clock == FIRST]
 
 
 def diagonal() -> list[tuple[str, str]]:
@@ -101,7 +101,6 @@ def run(wanted: t.Sequence[tuple[str, str]], environment: playbook.Environment, 
     """Try the cells, some at a time, and keep each outcome as soon as it is there."""
     OUTPUT.mkdir(parents=True, exist_ok=True)
     with Hosts(environment) as hosts, concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(lambda kind: hosts.base(kind, KINDS[kind]), dict(wanted)))
         running = {pool.submit(try_cell, hosts, *cell): cell for cell in wanted}
         for done in concurrent.futures.as_completed(running):
             name = label(*running[done])
