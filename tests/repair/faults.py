@@ -513,6 +513,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('names', nargs='*', metavar='FAULT', help=f'of {", ".join([*FAULTS, CUT])}')
     parser.add_argument('--list', action='store_true', help='say what there is')
+    parser.add_argument('--at-once', type=int, default=AT_ONCE, metavar='N', help=f'so many trials at a time ({AT_ONCE})')
     options = parser.parse_args()
     unknown = set(options.names) - {*FAULTS, CUT}
     if unknown:
@@ -525,7 +526,7 @@ def main() -> int:
     if options.names and OUTCOMES.exists():
         outcomes = json.loads(OUTCOMES.read_text(encoding='utf-8'))
     try:
-        run(options.names or [*FAULTS, CUT], playbook.environment('core-newest'), outcomes)
+        run(options.names or [*FAULTS, CUT], playbook.environment('core-newest'), outcomes, options.at_once)
     except (LabError, playbook.CannotRun) as reason:
         sys.exit(f'The faults cannot be tried here: {reason}')
     DOCUMENT.write_text(document(outcomes), encoding='utf-8')
