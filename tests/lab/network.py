@@ -40,7 +40,9 @@ class Network:
     def up(self):
         run('ip', 'netns', 'add', self.namespace)
         self.inside('link', 'set', 'lo', 'up')
-        self.inside('link', 'add', 'br0', 'type', 'bridge', 'forward_delay', '0')
+        # An address of its own: by itself a bridge takes the lowest of its ports', so each new machine could change it, and
+        # the others would not reach it for as long as they believe the old one, half a minute.
+        self.inside('link', 'add', 'br0', 'address', f'02:ae:{self.number:02x}:00:01:00', 'type', 'bridge', 'forward_delay', '0')
         self.inside('address', 'add', f'{self.host}/24', 'dev', 'br0')
         self.inside('link', 'set', 'br0', 'up')
         run('ip', 'link', 'add', self.uplink, 'type', 'veth', 'peer', 'name', 'uplink', 'netns', self.namespace)
