@@ -1,5 +1,6 @@
 """The lab itself, for real: two labs with wrong clocks at once. Runs only by its path: pytest tests/lab/test_lab.py"""
 
+import json
 import os
 import subprocess
 import sys
@@ -83,6 +84,19 @@ def test_labs_do_not_see_each_other(labs):
     past, ahead = labs
     assert past.address != ahead.address
     assert past.ssh(f'python3 -c "import socket; socket.create_connection((\'{ahead.address}\', 22), 3)"', check=False).returncode
+
+
+def test_a_new_machine_does_not_cut_off_the_others(labs):
+    """They know the bridge by its address; one that moved would be silent to them for half a minute."""
+    network = labs[0].lab.network
+
+    def address():
+        return json.loads(network.inside('-json', 'link', 'show', 'br0'))[0]['address']
+
+    before = address()
+    for index in range(100, 110):
+        network.add_machine(index)
+    assert address() == before
 
 
 def test_apt_refuses_a_release_file_of_its_future(labs):
