@@ -21,11 +21,12 @@ description:
     that was killed, or cut off by a reboot, is finished by the next one, which says so.
   - A host that is as it shall be is left alone; nothing is restarted. A running daemon reads new sources without a restart
     where it can.
-  - The clock itself is set by M(aemops.brand_portal.clock_step), which comes before this module; the daemon corrects what is
-    left.
+  - With O(set_clock) the clock is measured and set first, in the same call, exactly as M(aemops.brand_portal.clock_step) does
+    it; with a wrong clock package managers and TLS refuse to work. What is left the daemon corrects.
   - Needs root.
 extends_documentation_fragment:
   - aemops.brand_portal.attributes
+  - aemops.brand_portal.clock
 attributes:
   check_mode:
     support: full
@@ -104,21 +105,31 @@ options:
         C(RootDistanceMaxSec) of timesyncd. V(0) leaves the daemon's own limit.
     type: float
     default: 0
+  set_clock:
+    description:
+      - Measure the clock first, and set it when it is off by more than O(max_skew).
+      - Then O(ntp_servers), when empty, are O(servers), O(nts_servers), O(pools) and O(cloud).
+    type: bool
+    default: false
+  accept_unverified:
+    description:
+      - With O(set_clock), also act on a result that is not verified, from one or two NTP servers for instance.
+    type: bool
+    default: false
+  max_step:
+    description:
+      - The farthest the clock may be set, by O(set_clock) or by a daemon that is told to, in seconds either way. V(0) is no limit.
+    type: float
+    default: 0.0
+  max_skew:
+    description:
+      - Seconds of skew from which the clock is set with O(set_clock), and from which a synchronised daemon is told to step it
+        instead of slewing.
   stepped:
     description:
       - The clock was set a moment ago, so that what a running daemon has measured before is to be forgotten.
     type: bool
     default: false
-  step_above:
-    description:
-      - Seconds left to correct from which a synchronised daemon is told to step the clock instead of slewing it.
-    type: float
-    default: 5
-  max_step:
-    description:
-      - Seconds beyond which the daemon is not told to. V(0) is no limit.
-    type: float
-    default: 0
   max_correction:
     description:
       - Seconds that the daemon may still have to correct when the clock is called right. timesyncd slews up to 0.4 s by itself.
@@ -134,9 +145,10 @@ options:
       - What a daemon is that runs, but reaches no source in that time.
       - V(fail) puts everything back. V(tolerate) leaves it configured and enabled, and says in RV(keeps) and RV(message)
         that nothing keeps the clock right yet; it does not wait on when no source answers at all.
+      - V(auto) tolerates it when O(set_clock) found or set the clock right by one of O(https_urls) that TLS has verified.
     type: str
-    choices: [fail, tolerate]
-    default: fail
+    choices: [auto, fail, tolerate]
+    default: auto
 seealso:
   - module: aemops.brand_portal.time_service_info
   - module: aemops.brand_portal.clock_step
@@ -146,6 +158,12 @@ EXAMPLES = r"""
 - name: Let the daemon that is there, or else chrony, keep the time by our servers
   aemops.brand_portal.time_service:
     servers: [ntp1.example.com, ntp2.example.com, ntp3.example.com]
+  become: true
+
+- name: Set the clock by the service that judges our tokens, and let the daemon keep it
+  aemops.brand_portal.time_service:
+    set_clock: true
+    https_urls: ['https://example.brand-portal.adobe.com/']
   become: true
 
 - name: Keep the time by the cloud's own source
@@ -191,7 +209,7 @@ actions:
   returned: always
   type: list
   elements: str
-  sample: ['write /etc/chrony/sources.d/aemops-brand-portal.sources', 'let chrony.service read its sources again']
+  sample: ['write /etc/chrony/sources.d/aemops-brand-portal.sources', 'let chrony.service know its new sources']
 stopped:
   description: Units of other daemons that were stopped and disabled, or replaced.
   returned: success
@@ -210,6 +228,16 @@ recovered:
   description: What was made of a former run that had been cut off; empty where there was none.
   returned: success
   type: str
+clock:
+  description:
+    - With O(set_clock), what was measured and done, with the keys C(changed), C(before), C(after) and C(rtc) of
+      M(aemops.brand_portal.clock_step).
+  returned: success, with set_clock
+  type: dict
+before:
+  description: The skew as it was measured, as RV(aemops.brand_portal.clock_skew#module:skew).
+  returned: when the clock was measured, and not set
+  type: dict
 rtc:
   description: What became of the hardware clock, as RV(aemops.brand_portal.clock_step#module:rtc).
   returned: success
@@ -234,11 +262,14 @@ import signal
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import system_clock
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import ntplib_loader, system_clock
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import ClockError
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import STEP_OPTIONS, StepRefused, step
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.journal import Busy
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.keep import Clock, Keeper, KeepFailed
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.settings import KEY_TYPES, Refused
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import default_ntp_servers
 
 ARGUMENTS = {
     'provider': {'type': 'str', 'choices': ['auto', 'chrony', 'ntpd', 'timesyncd'], 'default': 'auto'},
@@ -253,12 +284,11 @@ ARGUMENTS = {
     }},
     'cloud': {'type': 'str', 'choices': ['none', 'aws', 'gcp', 'azure'], 'default': 'none'},
     'max_distance': {'type': 'float', 'default': 0},
+    'set_clock': {'type': 'bool', 'default': False},
     'stepped': {'type': 'bool', 'default': False},
-    'step_above': {'type': 'float', 'default': 5},
-    'max_step': {'type': 'float', 'default': 0},
     'max_correction': {'type': 'float', 'default': 0.02},
     'wait': {'type': 'int', 'default': 60},
-    'unsynchronised': {'type': 'str', 'choices': ['fail', 'tolerate'], 'default': 'fail'},
+    'unsynchronised': {'type': 'str', 'choices': ['auto', 'fail', 'tolerate'], 'default': 'auto'},
 }
 
 
@@ -272,12 +302,21 @@ def end(number, _frame):
 
 
 def main():
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=dict(STEP_OPTIONS, **ARGUMENTS), supports_check_mode=True)
+    options = dict(module.params)
+    codec = options.pop('_ntplib')
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, end)
     clock = Clock(owner=lambda: system_clock.clock_owner() or '', write_rtc=system_clock.write_rtc)
     try:
-        module.exit_json(**Keeper(module.params, System(), clock, module.check_mode).run())
+        keeper = Keeper(options, System(), clock, module.check_mode)
+        options['ntp_servers'] = options['ntp_servers'] or keeper.want.references or default_ntp_servers()
+        set_clock = (lambda: step(options, ntplib_loader.load(codec), module.check_mode)) if options['set_clock'] else None
+        module.exit_json(**keeper.run(set_clock))
+    except StepRefused as refused:
+        module.fail_json(msg=str(refused), keeps=False, actions=[], **refused.details)
+    except ClockError as error:
+        module.fail_json(msg=str(error), keeps=False, actions=[])
     except KeepFailed as failed:
         module.fail_json(msg=str(failed), **failed.details)
     except (Refused, Busy) as refused:

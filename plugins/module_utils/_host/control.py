@@ -48,6 +48,14 @@ class Control:
         """Read changed sources again; False where only a restart does."""
         return False
 
+    def take(self, sources: List[str]) -> bool:
+        """Use these lines of the configuration, which name sources, from now on; False where only a restart makes it."""
+        return not sources
+
+    def drop(self, sources: List[str]) -> bool:
+        """Use them no more."""
+        return not sources
+
     def freshen(self) -> bool:
         """Forget what was measured on a clock that was set meanwhile, and measure soon; False where only a restart does."""
         return False
@@ -92,6 +100,14 @@ class Chrony(Control):
 
     def reload(self) -> bool:
         return '200' in self._chronyc('reload', 'sources')
+
+    def take(self, sources: List[str]) -> bool:
+        return all('200' in self._chronyc('add', *source.split()) for source in sources)
+
+    def drop(self, sources: List[str]) -> bool:
+        """One that was never resolved is not known by its name: then it has to be a restart."""
+        return all('200' in self._chronyc('delete', source.split()[1]) for source in sources if source.startswith('server ')) \
+            and not any(source.startswith('pool ') for source in sources)
 
     def freshen(self) -> bool:
         return '200' in self._chronyc('reset', 'sources') and '200' in self._chronyc('burst', '4/4')

@@ -97,6 +97,12 @@ class Plan(NamedTuple):
         return result
 
 
+def _vouched_for(measured: Mapping[str, Any]) -> bool:
+    """Whether a service that TLS has verified has taken part in the agreement on the clock."""
+    return bool(measured['verified']) and any(
+        source['kind'] == 'https' and source['accepted'] and source['tls_verified'] for source in measured['sources'])
+
+
 def _listed(words: List[str]) -> str:
     return ' and '.join([', '.join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
@@ -155,7 +161,7 @@ class Keeper:
         self.clock = clock
         self.check_mode = check_mode
         self.want = settings.wanted(options)
-        for name, most in (('wait', 3600), ('max_correction', 1000), ('step_above', 1e9), ('max_step', 1e12)):
+        for name, most in (('wait', 3600), ('max_correction', 1000), ('max_skew', 1e9), ('max_step', 1e12)):
             if not 0 <= float(options[name]) <= most:
                 raise Refused('{0}: {1:g} is not a number of seconds from 0 to {2:g}.'.format(
                     name, float(options[name]), most))
@@ -164,11 +170,18 @@ class Keeper:
         self.journal = Journal(system)
         self.before: List[Facts] = []   # the daemons as they were; before a run that was cut off, if there was one
         self.actions: List[str] = []
-        self.effects: List[str] = []    # what makes the daemon read what was changed: reload, restart
+        self.effects: List[str] = []    # what makes the daemon read what was changed: reload, take, restart
+        self.taken: List[str] = []      # sources that a running daemon was told of
+        self.stepped = bool(options['stepped'])
+        self.tolerant = options['unsynchronised'] == 'tolerate'
         self.moved = False              # the daemon was made to correct the clock
 
-    def run(self) -> Dict[str, Any]:
-        """The module's result. Raises Refused, Busy, KeepFailed."""
+    def run(self, set_clock: Optional[Callable[[], Dict[str, Any]]] = None) -> Dict[str, Any]:
+        """The module's result. Raises Refused, Busy, KeepFailed, and what set_clock does.
+
+        set_clock measures and sets the clock, or foretells it; its result is that of clock_step. It is called when all has been
+        looked at and nothing been changed.
+        """
         self.journal.read()
         found = time_service.find_daemons(self.system)
         self.before = self._as_before(found)
@@ -177,9 +190,21 @@ class Keeper:
         control = CONTROLS[name](self.system, chosen)
         self._refuse(chosen, control)
         plan = self._plan(found, chosen)
-        if self.check_mode:
-            return self._foretell(plan, control)
-        if not (plan.changes or self.journal.found or self.options['stepped']):
+        clock = set_clock() if set_clock else None
+        if clock:
+            self.stepped = self.stepped or clock['changed']
+            self.tolerant = self.tolerant or (self.options['unsynchronised'] == 'auto' and _vouched_for(clock['before']))
+        result = self._foretell(plan, control) if self.check_mode else self._keep(plan, control)
+        if clock:
+            result['changed'] = result['changed'] or clock['changed']
+            result['clock'] = {key: clock[key] for key in ('changed', 'before', 'after', 'rtc')}
+            if clock['changed']:
+                result['rtc'] = clock['rtc']
+                result['diff'].insert(0, dict(clock['diff'], before_header='clock', after_header='clock'))
+        return result
+
+    def _keep(self, plan: Plan, control: Control) -> Dict[str, Any]:
+        if not (plan.changes or self.journal.found or self.stepped):
             status = control.status()
             if self._good(control, status):
                 return self._result(plan, control, status)
@@ -243,7 +268,7 @@ class Keeper:
         self.before = self.journal.state['daemons']
         first = plan
         try:
-            self._take_up(plan)
+            plan = self._take_up(plan)
             if plan.package:
                 plan, control = self._install(plan)
             self._write(plan, control)
@@ -253,7 +278,7 @@ class Keeper:
         except Exception as error:      # whatever it is, the host comes first
             raise self._put_back(plan, control, error) from error
         good = self._good(control, status)
-        if good and not self.options['stepped'] and (fresh or self.moved):
+        if good and not self.stepped and (fresh or self.moved):
             self.rtc = self.clock.write_rtc()
         backups = {file.path: file.path + '.before-' + time_service.OWN_NAME for file, before, _after in plan.files
                    if file.block and before is not None and settings.BLOCK_BEGIN not in before}
@@ -270,19 +295,23 @@ class Keeper:
     rtc: Mapping[str, Any] = {'device': '', 'written': False, 'reason': 'The daemon has not set the clock.'}
     begun = ''
 
-    def _take_up(self, plan: Plan) -> None:
+    def _take_up(self, plan: Plan) -> Plan:
         """Of a run that was cut off, undo what is not asked for any more, and mend what it left broken."""
         self.begun = self.journal.state['begun']
         if not self.journal.found:
-            return
+            return plan
         self.actions.append('finish what a run of {0} had begun'.format(self.begun))
         if self.journal.state['doing'] == 'package':
             self.packages.mend()
+            name = plan.daemon['package']
+            if name and not self.packages.states().get(name, '').startswith('ii'):
+                plan = plan._replace(package=name)      # its files may be there, but not all of them
         asked = [file.path for file in settings.files(self.system, plan.daemon, self.want)]
         for path in self.journal.state['files']:
             if path not in asked:
                 self.journal.put_file_back(path)
         self.effects.append('restart')
+        return plan
 
     def _install(self, plan: Plan) -> Tuple[Plan, Control]:
         """The daemon's package; then the host is looked at again, for a package brings units and configuration."""
@@ -314,8 +343,10 @@ class Keeper:
                     self.system.write(file.path, after, 0o640 if file.secret else 0o644, self._group() if file.secret else '')
             except OSError as error:
                 raise Failure('Write {0}'.format(file.path), str(error)) from error
-            self.effects.append(file.effect)
-        if plan.start or 'restart' in self.effects:
+            sources = settings.new_sources(before, after) if file.effect == 'restart' else None
+            self.taken += sources or []
+            self.effects.append(file.effect if sources is None else 'take')
+        if plan.start or {'restart', 'take'} & set(self.effects):
             complaint = control.complaint()
             if complaint:
                 raise Failure('Let {0} check its configuration'.format(plan.daemon['unit']), complaint)
@@ -355,13 +386,14 @@ class Keeper:
         if 'restart' in self.effects:
             self._order('restart', unit)
             return True
-        new_sources = 'reload' in self.effects
+        new_sources = bool(self.effects)
         if new_sources:
-            self.actions.append('let {0} read its sources again'.format(unit[0]))
-            if not control.reload():
+            self.actions.append('let {0} know its new sources'.format(unit[0]))
+            if not (control.take(self.taken) and ('reload' not in self.effects or control.reload())):
+                self.effects.append('restart')
                 self._order('restart', unit)
                 return True
-        if self.options['stepped'] or not (new_sources or control.status().synchronised):
+        if self.stepped or not (new_sources or control.status().synchronised):
             # What was measured on a clock that was set meanwhile would mislead it; what does not answer is asked soon.
             if not control.freshen():
                 self._order('restart', unit)
@@ -378,7 +410,6 @@ class Keeper:
         """Until the daemon is synchronised and has hardly anything left to correct. Unsynchronised may be tolerated."""
         doing = 'Wait until the daemon has corrected the clock'
         unit = plan.daemon['unit']
-        tolerant = self.options['unsynchronised'] == 'tolerate'
         began = self.system.now()
         again = False       # what a daemon is told once
         while True:
@@ -388,17 +419,17 @@ class Keeper:
             waited = self.system.now() - began
             if status == UNKNOWN and waited > 2 and not self.units.active(unit):
                 raise Failure(doing, '{0} does not run any more'.format(unit))
-            if status.synchronised and abs(status.correction) > float(self.options['step_above']) and not again:
+            if status.synchronised and abs(status.correction) > float(self.options['max_skew']) and not again:
                 self._step(control, status)
                 again = True
             elif status.stepped and not again:
                 # ntpd asks again only after a minute once it has stepped.
                 self._order('restart', [unit])
                 self.moved = again = True
-            if tolerant and not status.synchronised and not status.answered and waited > control.patience:
+            if self.tolerant and not status.synchronised and not status.answered and waited > control.patience:
                 return status
             if waited > float(self.options['wait']):
-                if tolerant and not status.synchronised:
+                if self.tolerant and not status.synchronised:
                     return status
                 raise Failure(doing, 'after {0:g} s it is {1}'.format(float(self.options['wait']), status.said),
                               'see that this host reaches {0} on UDP 123'.format(self._sources(plan.daemon)))
@@ -452,8 +483,10 @@ class Keeper:
                 self.packages.mend()
             problems += self.packages.put_back(self.journal.state['packages'])
         problems += self._states_back(before)
-        if was and was['active'] and self.effects and ('restart' in self.effects or not control.reload()):
-            problems += self._try('restart', [unit])
+        if was and was['active'] and self.effects:
+            forgotten = 'restart' not in self.effects and control.drop(self.taken) \
+                and ('reload' not in self.effects or control.reload())
+            problems += [] if forgotten else self._try('restart', [unit])
         ran = [each['unit'] for each in before if each['active']]
         # Better a daemon that was not asked for than none, where the host had one.
         if problems and ran and not any(self.units.active(each) for each in ran) and not self.units.verb('enable', [unit], '--now'):

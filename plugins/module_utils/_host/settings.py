@@ -67,6 +67,14 @@ class Wanted(NamedTuple):
             [cloud.server or cloud.device] if cloud else [])
 
     @property
+    def references(self) -> List[str]:
+        """The sources as they are measured against."""
+        cloud = layouts.CLOUDS[self.cloud].server if self.cloud else ''
+        named = ['[{0}]:{1}'.format(server.host, server.port or 123) if ':' in server.host else with_port(server)
+                 for server in self.servers + self.nts_servers + self.pools]
+        return named + [cloud] if cloud else named
+
+    @property
     def secrets(self) -> List[str]:
         return [key.secret for key in self.keys]
 
@@ -172,10 +180,10 @@ def files(host: Host, daemon: Mapping[str, Any], want: Wanted) -> List[File]:
 def _missing(host: Host, daemon: Mapping[str, Any], servers: List[Server]) -> List[Server]:
     """Those that nobody else has configured already: a source that stands twice is refused or counted twice."""
     there = time_service.configured_servers(host, daemon['config'], without_own=True)
-    return [server for server in servers if server.host not in there and _with_port(server) not in there]
+    return [server for server in servers if server.host not in there and with_port(server) not in there]
 
 
-def _with_port(server: Server) -> str:
+def with_port(server: Server) -> str:
     return '{0}:{1}'.format(server.host, server.port) if server.port else server.host
 
 
@@ -298,6 +306,14 @@ def without_block(text: str) -> str:
 def current(file: File, text: Optional[str]) -> Optional[str]:
     """What the file shall contain, given what it contains (None: it is not there)."""
     return with_block(text or '', file.text or '') if file.block else file.text
+
+
+def new_sources(before: Optional[str], after: Optional[str]) -> Optional[List[str]]:
+    """The lines of sources that make all the difference between two texts; None where there is another one."""
+    old, new = ([line for line in (text or '').splitlines() if line.strip() and line[0] != '#'] for text in (before, after))
+    added = [line for line in new if line not in old]
+    other = set(old) - set(new) or [line for line in added if not re.match(r'(server|pool) ', line)]
+    return None if other else added
 
 
 def diff_of(file: File, before: Optional[str], after: Optional[str]) -> Dict[str, str]:

@@ -13,7 +13,7 @@ from hosts import CHRONY_DEBIAN, CHRONY_REDHAT, CHRONY_SUSE, NTPSEC, RELEASES, F
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import journal, keep, settings
 
 OPTIONS = {'provider': 'auto', 'servers': ['192.0.2.1'], 'pools': [], 'nts_servers': [], 'keys': [], 'cloud': 'none',
-           'max_distance': 0.0, 'stepped': False, 'step_above': 5.0, 'max_step': 0.0, 'max_correction': 0.02, 'wait': 60,
+           'max_distance': 0.0, 'stepped': False, 'max_skew': 5.0, 'max_step': 0.0, 'max_correction': 0.02, 'wait': 60,
            'unsynchronised': 'fail'}
 SOURCES = '/etc/chrony/sources.d/aemops-brand-portal.sources'
 HEADER = '# Managed by Ansible (aemops.brand_portal.time_sync). Remove this file to undo it.\n'
@@ -67,7 +67,7 @@ def test_a_host_that_is_right_is_left_alone(tmp_path):
 def test_new_sources_are_read_without_a_restart_and_a_second_run_changes_nothing(tmp_path):
     host = debian(tmp_path, 'chrony')
     first = run(host)
-    assert first['actions'] == ['write ' + SOURCES, 'let chrony.service read its sources again']
+    assert first['actions'] == ['write ' + SOURCES, 'let chrony.service know its new sources']
     assert host.text(SOURCES) == HEADER + 'server 192.0.2.1 iburst\n'
     assert host.commands == ['chronyc reload sources']
     again = run(host)
@@ -183,6 +183,20 @@ def test_without_a_folder_a_block_is_added_and_nothing_else_touched(tmp_path, co
     assert settings.without_block(host.text('/etc/chrony.conf')) == config
 
 
+def test_a_running_chrony_is_told_of_a_source_instead_of_restarted(tmp_path):
+    host = FakeHost(tmp_path, 'rhel-7', {'/etc/chrony.conf': 'pool p iburst\n'}).has('chronyd', package='chrony')
+    run(host)
+    assert host.commands == ['chronyc add server 192.0.2.1 iburst']
+    host.synchronised_after = None
+    before = host.text('/etc/chrony.conf')
+    with pytest.raises(keep.KeepFailed, match='put back as they were'):
+        run(host, servers=['192.0.2.1', '192.0.2.2'])
+    assert host.commands[1:] == ['chronyc add server 192.0.2.2 iburst', 'chronyc delete 192.0.2.2']
+    assert host.text('/etc/chrony.conf') == before
+    run(host, servers=['192.0.2.3'], unsynchronised='tolerate')
+    assert host.commands[-1] == 'systemctl restart chronyd.service', 'a source that is taken away'
+
+
 def test_a_folder_that_suse_includes_is_used(tmp_path):
     host = FakeHost(tmp_path, 'sles-15', {'/etc/chrony.conf': CHRONY_SUSE}).has('chronyd', package='chrony')
     run(host)
@@ -194,7 +208,8 @@ def test_ntpsec_gets_a_file_beside_and_is_content_with_few_servers(tmp_path):
     host = debian(tmp_path, 'ntpsec')
     result = run(host)
     assert result['provider'] == 'ntpsec'
-    assert host.text('/etc/ntpsec/ntp.d/aemops-brand-portal.conf') == HEADER + 'server 192.0.2.1 iburst\ntos minclock 1 minsane 1\n'
+    assert host.text('/etc/ntpsec/ntp.d/aemops-brand-portal.conf') == \
+        HEADER + 'server 192.0.2.1 iburst\ntos minclock 1 minsane 1\n'
     assert host.commands == ['systemctl restart ntpsec.service']
 
 
@@ -454,6 +469,17 @@ def test_what_is_not_asked_for_any_more_is_undone_first(tmp_path):
     assert result['changed']
 
 
+def test_a_package_that_is_only_half_there_is_installed_again(tmp_path):
+    host = FakeHost(tmp_path).has('chrony', 'inactive', 'disabled', package='nothing-yet')
+    begun = journal.Journal(host)
+    begun.open(daemons=[])
+    begun.note(doing='package', packages={})
+    begun.unlock()
+    result = run(host)
+    assert host.commands[:2] == ['dpkg --configure -a', 'apt-get install chrony']
+    assert result['keeps']
+
+
 def test_two_runs_at_once_do_not_meet(tmp_path):
     host = debian(tmp_path, 'chrony')
     other = journal.Journal(host)
@@ -503,3 +529,45 @@ def test_check_mode_knows_every_layout_beforehand(tmp_path, release):
     place = {'debian': SOURCES, 'ubuntu': SOURCES if release > 'ubuntu-21' else '/etc/chrony/chrony.conf'}.get(
         release.split('-')[0], '/etc/chrony.d/aemops-brand-portal.conf' if release == 'sles-15' else '/etc/chrony.conf')
     assert result['diff'][0]['after_header'] == place
+
+
+# With the clock set in the same call
+
+
+def clock_step(changed, verified=True, kind='https', after=None):
+    def set_clock():
+        if after is not None:
+            after.append('set')
+        before = {'verified': verified, 'sources': [{'kind': kind, 'accepted': True, 'tls_verified': verified}]}
+        return {'changed': changed, 'before': before, 'after': before, 'rtc': {'device': '/dev/rtc', 'written': changed},
+                'diff': {'before': 'wrong\n', 'after': 'right\n'}}
+    return set_clock
+
+
+def test_the_clock_is_set_after_all_was_looked_at(tmp_path):
+    host, calls = debian(tmp_path, 'chrony'), []
+    with pytest.raises(settings.Refused):
+        keeper(host, cloud='azure').run(clock_step(True, after=calls))
+    assert calls == []
+    host.time = 100.0
+    result = keeper(host, servers=[]).run(clock_step(True, after=calls))
+    assert calls == ['set']
+    assert (result['changed'], result['clock']['changed'], result['rtc']['written']) == (True, True, True)
+    assert result['diff'][0]['before_header'] == 'clock'
+    assert host.commands == ['chronyc reset sources', 'chronyc burst 4/4']
+    host.time = 200.0
+    again = keeper(host, servers=[]).run(clock_step(False))
+    assert (again['changed'], again['diff']) == (False, [])
+
+
+@pytest.mark.parametrize(('clock', 'tolerated'), [
+    (clock_step(True), True), (clock_step(False), True), (clock_step(True, verified=False), False),
+    (clock_step(True, kind='ntp'), False)])
+def test_only_a_verified_service_makes_an_unsynchronised_daemon_tolerable(tmp_path, clock, tolerated):
+    host = debian(tmp_path, 'chrony')
+    host.synchronised_after = None
+    if tolerated:
+        assert not keeper(host, unsynchronised='auto').run(clock)['keeps']
+        return
+    with pytest.raises(keep.KeepFailed):
+        keeper(host, unsynchronised='auto').run(clock)
