@@ -319,6 +319,8 @@ def main():
         module.fail_json(msg=str(error), keeps=False, actions=[])
     except KeepFailed as failed:
         module.fail_json(msg=str(failed), **failed.details)
+    except Ended as ended:
+        module.fail_json(msg='Nothing of the time service was changed: {0}.'.format(ended), changed=False, keeps=False, actions=[])
     except (Refused, Busy) as refused:
         module.fail_json(msg=str(refused), changed=False, keeps=False, actions=[])
 

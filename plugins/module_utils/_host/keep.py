@@ -103,6 +103,10 @@ def _vouched_for(measured: Mapping[str, Any]) -> bool:
         source['kind'] == 'https' and source['accepted'] and source['tls_verified'] for source in measured['sources'])
 
 
+def _of_step(clock: Mapping[str, Any]) -> Dict[str, Any]:
+    return {key: clock[key] for key in ('changed', 'before', 'after', 'rtc')}
+
+
 def _listed(words: List[str]) -> str:
     return ' and '.join([', '.join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
@@ -194,10 +198,15 @@ class Keeper:
         if clock:
             self.stepped = self.stepped or clock['changed']
             self.tolerant = self.tolerant or (self.options['unsynchronised'] == 'auto' and _vouched_for(clock['before']))
-        result = self._foretell(plan, control) if self.check_mode else self._keep(plan, control)
+        try:
+            result = self._foretell(plan, control) if self.check_mode else self._keep(plan, control)
+        except KeepFailed as failed:
+            if clock:   # a clock that was set right stays so
+                failed.details.update(clock=_of_step(clock), changed=failed.details['changed'] or clock['changed'])
+            raise
         if clock:
             result['changed'] = result['changed'] or clock['changed']
-            result['clock'] = {key: clock[key] for key in ('changed', 'before', 'after', 'rtc')}
+            result['clock'] = _of_step(clock)
             if clock['changed']:
                 result['rtc'] = clock['rtc']
                 result['diff'].insert(0, dict(clock['diff'], before_header='clock', after_header='clock'))
@@ -539,6 +548,9 @@ class Keeper:
                        'Open UDP 123 to {2}.'.format(unit, status.said, self._sources(plan.daemon)))
         else:
             message = 'Nothing keeps the clock right: {0} does not run.'.format(unit)
+        pushers = time_service.time_pushers(self.system, only_pushing=True)
+        if pushers:
+            message += ' Beside it this clock is set by {0}.'.format(', '.join(pushers))
         return {
             'changed': False, 'provider': plan.daemon['name'], 'unit': unit, 'keeps': good, 'message': message,
             'correction': round(status.correction, 6) if status and status.synchronised else None,

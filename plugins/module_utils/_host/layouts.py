@@ -123,11 +123,20 @@ VENDOR_POOLS = {
 }
 ANY_POOL = 'pool.ntp.org'
 
-# Devices and files by which a hypervisor or a cloud offers its own time, and what to call them.
+
+class Pusher(NamedTuple):
+    """What a hypervisor or a cloud has for its own time; `asked` tells whether it sets the clock by itself ('Disabled': no)."""
+
+    path: str
+    words: str
+    asked: str = ''
+
+
 TIME_PUSHERS = (
-    ('/dev/ptp_hyperv', 'Hyper-V / Azure PTP clock'),
-    ('/dev/ptp_kvm', 'KVM PTP clock'),
-    ('/usr/bin/vmware-toolbox-cmd', 'VMware tools (check: vmware-toolbox-cmd timesync status)'),
+    Pusher('/dev/ptp_hyperv', 'Hyper-V / Azure PTP clock'),
+    Pusher('/dev/ptp_kvm', 'KVM PTP clock'),
+    Pusher('/usr/bin/vmware-toolbox-cmd', 'VMware tools (turn it off: vmware-toolbox-cmd timesync disable)',
+           'vmware-toolbox-cmd timesync status'),
 )
 
 

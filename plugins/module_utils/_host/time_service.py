@@ -168,9 +168,10 @@ def package_manager(host: Host) -> str:
     return next((name for name in names if host.exists('/usr/bin/' + name)), names[0])
 
 
-def time_pushers(host: Host) -> List[str]:
-    """Sources by which a hypervisor or a cloud may set this host's clock, in words."""
-    return [words for path, words in layouts.TIME_PUSHERS if host.exists(path)]
+def time_pushers(host: Host, only_pushing: bool = False) -> List[str]:
+    """Sources by which a hypervisor or a cloud may set this host's clock, in words; or those that do it unasked."""
+    found = [pusher for pusher in layouts.TIME_PUSHERS if host.exists(pusher.path) and (pusher.asked or not only_pushing)]
+    return [pusher.words for pusher in found if not pusher.asked or 'Disabled' not in host.run(pusher.asked.split())]
 
 
 def default_ntp_servers(host: Optional[Host] = None) -> List[str]:

@@ -123,6 +123,31 @@ def test_the_vendors_pool_where_nothing_is_configured(make_host, release, pool):
     assert time_service.default_ntp_servers(make_host({'/etc/os-release': release})) == [pool]
 
 
+@pytest.mark.parametrize(('status', 'pushes'), [('Enabled\n', True), ('Disabled\n', False)])
+def test_vmware_tools_are_named_while_they_push(make_host, status, pushes):
+    host = make_host({'/etc/os-release': DEBIAN, '/usr/bin/vmware-toolbox-cmd': '', '/dev/ptp_kvm': ''}, lambda command: status)
+    assert (len(time_service.time_pushers(host)) == 2) == pushes
+    assert bool(time_service.time_pushers(host, only_pushing=True)) == pushes
+
+
+def test_ntp_as_an_alias_of_ntpsec_is_no_daemon_of_its_own(make_host):
+    def systemd(command):
+        units = command[command.index('--property') + 2:]
+        return '\n'.join('Id={}\nLoadState={}\nActiveState=active\nUnitFileState=enabled\n'.format(
+            'ntpsec.service' if unit in ('ntp.service', 'ntpd.service') else unit,
+            'loaded' if unit in ('ntp.service', 'ntpd.service', 'ntpsec.service') else 'not-found') for unit in units)
+    found = daemons(make_host({'/etc/os-release': DEBIAN, '/usr/sbin/ntpd': ''}, systemd))
+    assert (found['ntpsec']['installed'], found['ntpsec']['active']) == (True, True)
+    assert (found['ntpd']['installed'], found['ntpd']['active'], found['ntpd']['enabled']) == (False, False, False)
+
+
+def test_a_folder_that_is_empty_after_a_boot_is_not_used(make_host):
+    chrony = daemons(make_host({'/etc/os-release': ALMA, '/usr/sbin/chronyd': '',
+                                '/etc/chrony.conf': 'pool p iburst\nsourcedir /run/chrony-dhcp\n'},
+                               Systemd(chronyd=('loaded', 'active', 'enabled'))))['chrony']
+    assert (chrony['sources_dir'], chrony['config_dir']) == ('', '')
+
+
 def test_configuration_that_includes_itself_ends(make_host):
     host = make_host({'/etc/os-release': DEBIAN, '/usr/sbin/chronyd': '',
                       '/etc/chrony/chrony.conf': 'include /etc/chrony/chrony.conf\nserver a.example\n'})
