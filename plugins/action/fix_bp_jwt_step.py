@@ -12,7 +12,6 @@ the host's result. As tasks of their own they would cost more than the call (doc
 from __future__ import annotations
 
 import datetime
-import importlib
 import json
 import os
 import tempfile
@@ -26,12 +25,14 @@ from ansible.utils.display import Display
 
 from ansible_collections.aemops.brand_portal.plugins.action.clock_skew import packed_ntplib
 from ansible_collections.aemops.brand_portal.plugins.filter.agent_query import agent_query
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils import fleet, options, query, report, verdict
-
-try:
-    report_page = importlib.import_module('ansible_collections.aemops.brand_portal.plugins.plugin_utils.report_page')
-except ImportError:
-    report_page = None  # type: ignore[assignment]
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import (
+    fleet,
+    options,
+    query,
+    report,
+    report_page,
+    verdict,
+)
 
 display = Display()
 
@@ -124,9 +125,10 @@ class ActionModule(ActionBase):
         batches = fleet.batches(due if may_repair else [], chosen['fix_bp_jwt_serial'])
         if batches:
             self.write(chosen, self.document(chosen, complete=False))
-        unwell = [name for name, result in results.items()
-                  if name in here and (not result.get('passed') or result['repair_due'])]
-        return {'hosts': self.hosts(), 'unwell': unwell, 'due': due, 'batches': batches, 'stopped': stopped,
+        well = [name for name, result in results.items() if result.get('passed') and not result['repair_due']]
+        unwell = [name for name in results if name in here and name not in set(well)]
+        # One that is well goes along: it reports also when the others have all been lost.
+        return {'hosts': self.hosts(), 'going_on': [*unwell, *[name for name in well if name in here][:1]], 'due': due, 'batches': batches, 'stopped': stopped,
                 'wanted': bool(batches or (due and stopped))}
 
     def begin(self) -> Result:
@@ -242,8 +244,7 @@ class ActionModule(ActionBase):
         folder, metrics = chosen['fix_bp_jwt_report_dir'], chosen['fix_bp_jwt_prometheus_file']
         if folder:
             _replace(os.path.join(folder, 'brand-portal.json'), json.dumps(document, indent=1, ensure_ascii=False) + '\n')
-            if report_page:
-                _replace(os.path.join(folder, 'brand-portal.html'), report_page.page(document))
+            _replace(os.path.join(folder, 'brand-portal.html'), report_page.page(document))
         if metrics and document['complete']:
             _replace(metrics, report.metrics(document))
 

@@ -1,0 +1,300 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Many hosts in one run: what is counted, when nothing is repaired, in which order, and what is said of it.
+
+The first part is diagnosing on the cheap fleet of tests/bench/fleet.py, where nobody can set a clock. The second
+repairs three lab machines in one run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import report
+from lab.fingerprint import changes
+
+from . import playbook
+from .conftest import PASSWORD
+from .patient import Patient
+
+FIVE_WAYS = [
+    {'name': 'a1'},
+    {'name': 'a2', 'clock': -300},
+    {'name': 'a3', 'up': False},
+    {'name': 'a4', 'aem': {'scenario': 'down'}},
+    {'name': 'a5', 'aem': {'scenario': 'access_denied'}},
+    {'name': 'a6', 'variables': {'fix_bp_jwt_max_skew': 'five'}},
+    {'name': 'a7'},
+]
+ALIKE = [{'name': f'a{number}', 'clock': -3600} for number in range(1, 7)] + [{'name': 'a7'}, {'name': 'a8', 'clock': 400}]
+
+
+class Fleet:
+    """Runs the playbook on the cheap fleet and reads what it wrote."""
+
+    def __init__(self, environment, folder):
+        self.environment, self.folder = environment, folder
+
+    def play(self, spec, *options, book=None, **variables):
+        (self.folder / 'spec.json').write_text(json.dumps(spec))
+        for name in ('brand-portal.json', 'brand-portal.html', 'brand_portal.prom'):
+            (self.folder / name).unlink(missing_ok=True)
+        command = [sys.executable, str(playbook.ROOT / 'tests/bench/fleet.py'), '--spec', str(self.folder / 'spec.json'), '--',
+                   str(self.environment.bin / 'ansible-playbook'), str(book or playbook.ROOT / 'fix-bp-jwt.yml'),
+                   '-i', '{inventory}', '-e', f'fix_bp_jwt_report_dir={self.folder}',
+                   '-e', f'fix_bp_jwt_prometheus_file={self.folder}/brand_portal.prom', '--forks', '10', *options]
+        settings = {'ANSIBLE_NOCOLOR': '1', 'ANSIBLE_INJECT_FACT_VARS': 'False', 'ANSIBLE_LOCALHOST_WARNING': 'False',
+                    'ANSIBLE_COLLECTIONS_PATH': str(playbook.ROOT / 'collections'), 'ANSIBLE_PIPELINING': 'True',
+                    'PATH': f'{self.environment.bin}:{os.environ["PATH"]}'}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith('ANSIBLE_')}
+        done = subprocess.run(command, cwd=self.folder, env={**kept, **settings, **variables}, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, check=False)
+        if 'no SSH server for the fleet' in done.stdout or 'unshare failed' in done.stdout:
+            pytest.skip(f'not run, the fleet needs what this machine lacks: {done.stdout.strip()}')
+        assert 'S3cret-fleet' not in done.stdout
+        return playbook.Run(done.returncode, done.stdout)
+
+    @property
+    def report(self):
+        return json.loads((self.folder / 'brand-portal.json').read_text(encoding='utf-8'))
+
+    def states(self):
+        return {host['host']: host['state_after'] for host in self.report['hosts']}
+
+    def metric(self, name):
+        found = re.findall(rf'^brand_portal_{re.escape(name)} (\S+)$', (self.folder / 'brand_portal.prom').read_text(), re.MULTILINE)
+        assert len(found) == 1, name
+        return float(found[0])
+
+
+@pytest.fixture
+def fleet(core, tmp_path):
+    return Fleet(core('fleet'), tmp_path)
+
+
+def nothing_was_changed(run):
+    assert all(counts['changed'] == 0 for counts in run.recap.values()), run.output
+    assert 'Find out what keeps time' not in run.output
+
+
+@pytest.mark.parametrize('strategy', ['linear', 'free', 'host_pinned', 'mitogen_free'])
+def test_every_host_is_counted_whatever_the_strategy(fleet, strategy):
+    settings = {'ANSIBLE_STRATEGY': strategy, 'ANSIBLE_DEPRECATION_WARNINGS': 'False'}
+    if strategy.startswith('mitogen'):
+        [plugins] = fleet.environment.bin.parent.glob('lib/python*/site-packages/ansible_mitogen/plugins/strategy')
+        # Mitogen overrides ssh's own option, which the fleet's inventory has.
+        settings.update(ANSIBLE_STRATEGY_PLUGINS=str(plugins), ANSIBLE_HOST_KEY_CHECKING='False')
+    run = fleet.play(FIVE_WAYS, '-e', 'fix_bp_jwt_mode=diagnose', **settings)
+    nothing_was_changed(run)
+    assert run.returncode == 4, run.output  # as always when Ansible could not reach a host
+    assert fleet.states() == {'a1': 'healthy', 'a2': 'at_risk', 'a3': 'unreachable', 'a4': 'aem_unreachable',
+                              'a5': 'not_the_clock', 'a6': 'no_result', 'a7': 'healthy'}
+    assert fleet.report['counts'] == {
+        'hosts': 7, 'passed': 2, 'failed': 3, 'repaired': 0, 'unreachable': 1, 'no_result': 1,
+        'states': {'aem_unreachable': 1, 'at_risk': 1, 'healthy': 2, 'no_result': 1, 'not_the_clock': 1, 'unreachable': 1}}
+    assert {host: (counts['unreachable'], counts['failed']) for host, counts in run.recap.items()} == {
+        'a1': (0, 0), 'a2': (0, 1), 'a3': (1, 0), 'a4': (0, 1), 'a5': (0, 1), 'a6': (0, 1), 'a7': (0, 0)}
+    hosts = {host['host']: host for host in fleet.report['hosts']}
+    assert hosts['a2']['clock_before']['offset'] == pytest.approx(300, abs=1.5)  # libfaketime shows whole seconds
+    assert hosts['a5']['cause'] == 'access_denied' and 'Access denied' in hosts['a5']['evidence']
+    assert hosts['a3']['clock_before'] is None and 'Connection refused' in hosts['a3']['error']
+    assert 'fix_bp_jwt_max_skew' in hosts['a6']['error'] and 'float' in hosts['a6']['error']
+    assert run.output.count('"host  clock before') == 1  # one report
+
+
+def test_a_healthy_host_costs_one_task(fleet):
+    run = fleet.play([{'name': f'a{number}'} for number in range(1, 6)], '-vvv')
+    assert run.returncode == 0, run.output[-6000:]
+    assert run.remote_calls == ['brand_portal_health'] * 5
+    tasks = [sum(counts[name] for name in ('ok', 'failed')) for counts in run.recap.values()]
+    assert tasks[1:] == [1] * 4  # the first speaks for all of them
+    assert fleet.metric('hosts{result="passed"}') == 5
+    assert fleet.metric('host_passed{host="a3"}') == 1
+    assert fleet.metric('host_agents_answered{host="a3"}') == 4
+    assert abs(fleet.metric('host_clock_offset_seconds{host="a3"}')) < 1
+    assert fleet.metric('last_run_timestamp_seconds') > 1.7e9
+
+
+@pytest.mark.parametrize('options', [(), ('--check',)], ids=['run', 'check'])
+def test_a_reference_that_makes_the_fleet_look_wrong_changes_nothing(fleet, options):
+    """Six clocks that are an hour behind look just as six clocks that are right to a reference that is an hour ahead."""
+    run = fleet.play(ALIKE, '-vvv', *options, ANSIBLE_STRATEGY='free')
+    nothing_was_changed(run)
+    assert set(run.remote_calls) == {'brand_portal_health'}
+    assert run.returncode == 2
+    assert '6 of 8 measured clocks are behind by the same amount (1 h behind)' in fleet.report['stopped']
+    assert 'STOPPED: 6 of 8 measured clocks' in run.output
+    assert fleet.report['counts']['failed'] == 7
+    assert all('not begun: 6 of 8' in host['error'] for host in fleet.report['hosts'] if host['host'] != 'a7')
+    assert fleet.metric('repairs_stopped') == 1
+
+
+def test_told_otherwise_it_goes_on_and_the_next_host_is_the_canary_of_those_that_cannot_be_tried(fleet):
+    """Nobody in the fleet may set a clock, which is found out before anything is tried: such a host proves nothing."""
+    run = fleet.play(ALIKE[4:], '--check', '-e', 'fix_bp_jwt_accept_common_skew=true', '-e', 'fix_bp_jwt_common_skew_hosts=2')
+    assert run.returncode == 2, run.output
+    assert fleet.states() == {'a5': 'cannot_set_clock', 'a6': 'cannot_set_clock', 'a7': 'healthy', 'a8': 'cannot_set_clock'}
+    assert fleet.report['stopped'] == ''
+    repaired = re.findall(r'included: \S*/repair.yml for (.*)', run.output)
+    assert repaired == ['a5', 'a6', 'a8']  # one after the other
+
+
+def test_when_nobody_can_be_reached_the_report_still_comes(fleet):
+    run = fleet.play([{'name': 'a1', 'up': False}, {'name': 'a2', 'up': False}])
+    assert run.returncode == 4
+    assert fleet.report['counts']['unreachable'] == 2
+    assert 'unreachable' in run.row('a1') and 'unreachable' in run.row('a2')
+
+
+def test_a_limit_and_a_shaped_report(fleet):
+    """The counts are of all hosts of this run; the query says what is listed."""
+    run = fleet.play(FIVE_WAYS, '--limit', 'a1,a2,a5', '-e', 'fix_bp_jwt_mode=diagnose',
+                     '-e', json.dumps({'fix_bp_jwt_report_query': '[?!passed].{host: host, state_after: state_after}'}).replace(
+                         '{', '{{').replace('}', '}}'))
+    assert run.returncode == 2
+    assert fleet.report['hosts'] == [{'host': 'a2', 'state_after': 'at_risk'}, {'host': 'a5', 'state_after': 'not_the_clock'}]
+    assert fleet.report['counts']['hosts'] == 3
+    assert run.row('a2').split() == ['a2', '-', '-', 'at_risk', '-']
+    assert '"3 hosts: 1 passed, 2 failed; at_risk 1, healthy 1, not_the_clock 1"' in run.output
+
+
+def test_no_host_at_all(fleet):
+    run = fleet.play(FIVE_WAYS, '-e', 'fix_bp_jwt_hosts=nobody')
+    assert run.returncode == 0, run.output
+    assert fleet.report['counts']['hosts'] == 0 and fleet.report['hosts'] == []
+    assert 'No host was in this run.' in run.output
+
+
+@pytest.mark.parametrize(('option', 'said'), [
+    ('fix_bp_jwt_report_query=[?', 'fix_bp_jwt_report_query is no valid JMESPath'),
+    ('fix_bp_jwt_report_query=[].host', 'fix_bp_jwt_report_query gives no list of objects'),
+    ('fix_bp_jwt_report_dir=/proc/nowhere', 'The report cannot be written on the controller'),
+    ('fix_bp_jwt_serial=1,some', "fix_bp_jwt_serial: 'some' is neither a number of hosts"),
+    ('fix_bp_jwt_max_fail_percentage=200', 'fix_bp_jwt_max_fail_percentage is a percentage'),
+    ('fix_bp_jwt_mode=repair', 'value of fix_bp_jwt_mode must be one of: fix, diagnose'),
+    ('fix_bp_jwt_prometheus_file=/tmp/brand_portal.txt', 'ends with .prom'),
+])
+def test_bad_input_is_refused_before_anything_is_changed(fleet, option, said):
+    run = fleet.play([{'name': 'a1', 'clock': -300}], '-e', option)
+    nothing_was_changed(run)
+    assert run.returncode == 2
+    assert said in ' '.join(run.output.split())
+
+
+# The role alone
+
+
+def role_alone(folder, **keywords):
+    path = folder / 'alone.yml'
+    path.write_text(json.dumps([{'hosts': 'aem_authors', 'gather_facts': False, **keywords,
+                                 'roles': ['aemops.brand_portal.fix_bp_jwt']}]))
+    return path
+
+
+def test_the_role_alone_does_the_whole_for_its_play(fleet):
+    run = fleet.play(FIVE_WAYS, '-e', 'fix_bp_jwt_mode=diagnose', book=role_alone(fleet.folder))
+    assert run.returncode == 4, run.output
+    assert fleet.report['counts']['states'] == {
+        'aem_unreachable': 1, 'at_risk': 1, 'healthy': 2, 'no_result': 1, 'not_the_clock': 1, 'unreachable': 1}
+    assert run.recap['a3']['unreachable'] == 1 and run.recap['a7']['failed'] == 0
+
+
+def test_the_role_alone_repairs_nothing_where_hosts_run_ahead_of_each_other(fleet):
+    run = fleet.play(ALIKE[5:], book=role_alone(fleet.folder, strategy='free'))
+    nothing_was_changed(run)
+    assert run.returncode == 2
+    assert 'The strategy free of this play lets a host run ahead of the others' in run.output
+    assert fleet.states() == {'a6': 'at_risk', 'a7': 'healthy', 'a8': 'at_risk'}
+
+
+# Three lab machines in one run
+
+
+class Three:
+    """Three machines whose clocks are wrong, each by another amount. `first` may not become root on request."""
+
+    def __init__(self, lab, environment, folder):
+        self.lab, self.environment, self.folder = lab, environment, folder
+        self.patients = {name: Patient(lab, name, clock, environment)
+                         for name, clock in (('first', '-2d'), ('second', '2017-02-28T18:39:51Z'), ('third', '-400d'))}
+
+    def play(self, *options, first='ops', **variables):
+        common = {'fix_bp_jwt_ntp_servers': [self.lab.network.host], 'fix_bp_jwt_report_dir': str(self.folder), **variables}
+        inventory = self.lab.inventory(common=common, first={'ansible_user': first})
+        return playbook.play(self.environment, inventory, *options, AEM_USER='admin', AEM_PASSWORD=PASSWORD)
+
+    def clock(self, name):
+        return abs(self.patients[name].machine.clock())
+
+    @property
+    def hosts(self):
+        return {host['host']: host for host in self.report['hosts']}
+
+    @property
+    def report(self):
+        return json.loads((self.folder / 'brand-portal.json').read_text(encoding='utf-8'))
+
+
+@pytest.fixture(scope='module')
+def three(lab, newest, tmp_path_factory):
+    return Three(lab, newest, tmp_path_factory.mktemp('report'))
+
+
+def begun(run):
+    """The hosts whose repair was begun, in order, those of a batch together."""
+    return re.findall(r'included: \S*/repair.yml for (.*)', run.output)
+
+
+def test_a_canary_that_fails_stops_the_roll_out(three):
+    before = {name: three.patients[name].machine.fingerprint() for name in three.patients}
+    run = three.play()
+    assert run.returncode == 2, run.output[-6000:]
+    assert begun(run) == ['first']
+    for name, fingerprint in before.items():
+        assert changes(fingerprint, three.patients[name].machine.fingerprint()) == []
+    assert '1 of 1 repair failed (first)' in three.report['stopped'] and 'STOPPED: 1 of 1' in run.output
+    assert 'sudo' in three.hosts['first']['error']
+    for name in ('second', 'third'):
+        assert 'see why this run stopped' in run.row(name)
+        assert not three.hosts[name]['passed'] and three.hosts[name]['error'].startswith('not begun: 1 of 1 repair failed')
+    assert {host: counts['failed'] for host, counts in run.recap.items()} == {'first': 1, 'second': 1, 'third': 1}
+    assert three.report['counts'] == {'hosts': 3, 'passed': 0, 'failed': 3, 'repaired': 0, 'unreachable': 0, 'no_result': 0,
+                                      'states': {'jwt_expired': 3}}
+
+
+def test_two_are_healed_beside_one_that_cannot_be(three):
+    run = three.play(fix_bp_jwt_serial='1,100%', fix_bp_jwt_max_fail_percentage=100)
+    assert run.returncode == 2, run.output[-6000:]
+    assert begun(run) == ['first', 'second, third']
+    assert three.clock('first') > 86400
+    for name in ('second', 'third'):
+        assert three.clock(name) < 0.05
+        assert '0 of 4 -> 4 of 4' in run.row(name) and 'jwt_expired -> healthy' in run.row(name)
+    assert ' jwt_expired ' in f"{' '.join(run.row('first').split())} "
+    assert three.report['stopped'] == '' and three.report['complete']
+    assert three.report['counts']['repaired'] == 2 and three.report['counts']['failed'] == 1
+    assert three.hosts['second']['agents'][0]['succeeded_before'] is False and three.hosts['second']['agents'][0]['succeeded_after']
+    assert three.hosts['third']['clock_before']['offset'] == pytest.approx(400 * 86400, abs=120)
+    assert abs(three.hosts['third']['clock_after']['offset']) < 0.05
+    assert {host: counts['failed'] for host, counts in run.recap.items()} == {'first': 1, 'second': 0, 'third': 0}
+
+
+def test_a_host_that_is_lost_in_the_middle_is_reported(three):
+    """As one whose logins do not survive the step of its clock, such as those with certificates that have ended by then."""
+    machine = three.patients['first'].machine
+    year = machine.ssh('date +%s').stdout.strip()
+    machine.ssh(f'systemd-run --quiet sh -c "while [ \\$(date +%s) -lt $(({year} + 3600)) ]; do sleep 0.1; done; '
+                'systemctl stop ssh.socket ssh.service; pkill sshd"')
+    run = three.play('--limit', 'first,second', first='deploy')
+    assert run.returncode == 4, run.output[-6000:]
+    assert run.recap['first']['unreachable'] == 1 and run.recap['second']['failed'] == 0
+    assert three.hosts['first']['error'] == report.LOST and 'look at the host itself' in run.row('first')
+    assert three.report['counts']['passed'] == 1 and three.report['counts']['failed'] == 1
