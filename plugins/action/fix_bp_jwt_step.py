@@ -162,9 +162,13 @@ class ActionModule(ActionBase):
     # What the steps share
 
     def options(self) -> Options:
-        raw = {name: self.vars[name] for name in options.SPECIFICATION if name in self.vars}
-        chosen, complaints = options.check(_plain(self._templar.template(raw)))
-        complaints = options.complaints_about_names(self.vars) + complaints
+        """All of them for a host's own measurement, else those of the run."""
+        whole = self._task.args['step'] == 'measure'
+        names = tuple(options.SPECIFICATION) if whole else options.OF_THE_RUN
+        raw = {name: self.vars[name] for name in names if name in self.vars}
+        chosen, complaints = options.check(_plain(self._templar.template(raw)), names)
+        if whole:
+            complaints = options.complaints_about_names(self.vars) + complaints
         if complaints:
             raise AnsibleActionFail(' '.join([*complaints, 'Nothing was changed.']))
         return chosen
@@ -213,9 +217,10 @@ class ActionModule(ActionBase):
         return report.conclude(result, self.stopped(), lost)
 
     def document(self, chosen: Options, complete: bool) -> Result:
-        found = [(name, result) for name, result in self.results(self.hosts()).items()]
-        last = [self.last_word(name, result) for name, result in found]
-        began = [result['began'] for _name, result in found if 'began' in result]
+        found = self.results(self.hosts())
+        last = [self.last_word(name, result) for name, result in found.items()]
+        began = [result['began'] for result in found.values() if 'began' in result]
+        thresholds = [result['max_skew'] for result in last if result['max_skew'] is not None]
         listed = [report.listed(result) for result in last]
         try:
             listed = query.shape(listed, chosen['fix_bp_jwt_report_query'])
@@ -223,7 +228,7 @@ class ActionModule(ActionBase):
             display.warning(f'{error}. The report lists all hosts instead.')
         return report.document(
             last, listed, collection_version=_version(), started_at=min(began, default=None), finished_at=_now(),
-            complete=complete, mode=self.mode(chosen), max_skew=chosen['fix_bp_jwt_max_skew'],
+            complete=complete, mode=self.mode(chosen), max_skew=max(set(thresholds), key=thresholds.count, default=None),
             stopped=self.stopped() or ('' if complete else NOT_OVER))
 
     def check_outputs(self, chosen: Options, known: dict[str, Result]) -> None:

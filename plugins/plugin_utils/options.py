@@ -40,15 +40,23 @@ def complaints_about_names(names: t.Iterable[str]) -> list[str]:
             'command line; "ansible-doc -t role aemops.brand_portal.fix_bp_jwt" lists the options there are.']
 
 
-def check(values: t.Mapping[str, t.Any]) -> tuple[dict[str, t.Any], list[str]]:
-    """The options with the types they should have, and what is wrong with them."""
-    values, complaints = dict(values), []
+# What one host is asked for all of them: it may be one whose other options are wrong.
+OF_THE_RUN = tuple(f'{PREFIX}{name}' for name in (
+    'mode', 'serial', 'max_fail_percentage', 'common_skew_percentage', 'common_skew_hosts', 'accept_common_skew',
+    'report_dir', 'report_query', 'prometheus_file', 'table_hosts', 'stats_hosts',
+))
+
+
+def check(values: t.Mapping[str, t.Any], names: t.Iterable[str] = SPECIFICATION) -> tuple[dict[str, t.Any], list[str]]:
+    """The options of these names with the types they should have, and what is wrong with them."""
+    specification = {name: SPECIFICATION[name] for name in names}
+    values, complaints = {name: value for name, value in values.items() if name in specification}, []
     try:
         values['fix_bp_jwt_serial'] = fleet.read_serial(values.get('fix_bp_jwt_serial', '100%'))
     except fleet.Serial as error:
         complaints.append(f'{error}.')
         del values['fix_bp_jwt_serial']
-    validated = ArgumentSpecValidator(SPECIFICATION).validate(values, validate_role_argument_spec=True)
+    validated = ArgumentSpecValidator(specification).validate(values, validate_role_argument_spec=True)
     complaints += [f'{message.rstrip(".")}.' for message in validated.error_messages]
     options = validated.validated_parameters
     if not complaints:
@@ -57,10 +65,10 @@ def check(values: t.Mapping[str, t.Any]) -> tuple[dict[str, t.Any], list[str]]:
 
 
 def _check_together(options: dict[str, t.Any]) -> t.Iterator[str]:
-    if not options['fix_bp_jwt_aem_user'] or not options['fix_bp_jwt_aem_password']:
+    if not options.get('fix_bp_jwt_aem_user', True) or not options.get('fix_bp_jwt_aem_password', True):
         yield ('AEM cannot be asked without an account: set the environment variables AEM_USER and AEM_PASSWORD on the '
                'controller, or fix_bp_jwt_aem_user and fix_bp_jwt_aem_password from a vault.')
-    if options['fix_bp_jwt_agents'] and options['fix_bp_jwt_agent_query']:
+    if options.get('fix_bp_jwt_agents') and options.get('fix_bp_jwt_agent_query'):
         yield 'The agents are named by fix_bp_jwt_agents and chosen by fix_bp_jwt_agent_query: give only one of them.'
     try:
         query.understand(options['fix_bp_jwt_report_query'])

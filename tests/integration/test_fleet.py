@@ -26,12 +26,13 @@ from .conftest import PASSWORD
 from .patient import Patient
 
 FIVE_WAYS = [
+    {'name': 'a0', 'variables': {'fix_bp_jwt_max_skew': 'five'}},
     {'name': 'a1'},
     {'name': 'a2', 'clock': -300},
     {'name': 'a3', 'up': False},
     {'name': 'a4', 'aem': {'scenario': 'down'}},
     {'name': 'a5', 'aem': {'scenario': 'access_denied'}},
-    {'name': 'a6', 'variables': {'fix_bp_jwt_max_skew': 'five'}},
+    {'name': 'a6', 'variables': {'fix_bp_jwt_max_skw': 3}},
     {'name': 'a7'},
 ]
 ALIKE = [{'name': f'a{number}', 'clock': -3600} for number in range(1, 7)] + [{'name': 'a7'}, {'name': 'a8', 'clock': 400}]
@@ -95,18 +96,19 @@ def test_every_host_is_counted_whatever_the_strategy(fleet, strategy):
     run = fleet.play(FIVE_WAYS, '-e', 'fix_bp_jwt_mode=diagnose', **settings)
     nothing_was_changed(run)
     assert run.returncode == 4, run.output  # as always when Ansible could not reach a host
-    assert fleet.states() == {'a1': 'healthy', 'a2': 'at_risk', 'a3': 'unreachable', 'a4': 'aem_unreachable',
+    assert fleet.states() == {'a0': 'no_result', 'a1': 'healthy', 'a2': 'at_risk', 'a3': 'unreachable', 'a4': 'aem_unreachable',
                               'a5': 'not_the_clock', 'a6': 'no_result', 'a7': 'healthy'}
     assert fleet.report['counts'] == {
-        'hosts': 7, 'passed': 2, 'failed': 3, 'repaired': 0, 'unreachable': 1, 'no_result': 1,
-        'states': {'aem_unreachable': 1, 'at_risk': 1, 'healthy': 2, 'no_result': 1, 'not_the_clock': 1, 'unreachable': 1}}
+        'hosts': 8, 'passed': 2, 'failed': 3, 'repaired': 0, 'unreachable': 1, 'no_result': 2,
+        'states': {'aem_unreachable': 1, 'at_risk': 1, 'healthy': 2, 'no_result': 2, 'not_the_clock': 1, 'unreachable': 1}}
     assert {host: (counts['unreachable'], counts['failed']) for host, counts in run.recap.items()} == {
-        'a1': (0, 0), 'a2': (0, 1), 'a3': (1, 0), 'a4': (0, 1), 'a5': (0, 1), 'a6': (0, 1), 'a7': (0, 0)}
+        'a0': (0, 1), 'a1': (0, 0), 'a2': (0, 1), 'a3': (1, 0), 'a4': (0, 1), 'a5': (0, 1), 'a6': (0, 1), 'a7': (0, 0)}
     hosts = {host['host']: host for host in fleet.report['hosts']}
     assert hosts['a2']['clock_before']['offset'] == pytest.approx(300, abs=1.5)  # libfaketime shows whole seconds
     assert hosts['a5']['cause'] == 'access_denied' and 'Access denied' in hosts['a5']['evidence']
     assert hosts['a3']['clock_before'] is None and 'Connection refused' in hosts['a3']['error']
-    assert 'fix_bp_jwt_max_skew' in hosts['a6']['error'] and 'float' in hosts['a6']['error']
+    assert 'fix_bp_jwt_max_skew' in hosts['a0']['error'] and 'float' in hosts['a0']['error']
+    assert 'Unknown option fix_bp_jwt_max_skw' in hosts['a6']['error']
     assert run.output.count('"host  clock before') == 1  # one report
 
 
@@ -203,7 +205,7 @@ def test_the_role_alone_does_the_whole_for_its_play(fleet):
     run = fleet.play(FIVE_WAYS, '-e', 'fix_bp_jwt_mode=diagnose', book=role_alone(fleet.folder))
     assert run.returncode == 4, run.output
     assert fleet.report['counts']['states'] == {
-        'aem_unreachable': 1, 'at_risk': 1, 'healthy': 2, 'no_result': 1, 'not_the_clock': 1, 'unreachable': 1}
+        'aem_unreachable': 1, 'at_risk': 1, 'healthy': 2, 'no_result': 2, 'not_the_clock': 1, 'unreachable': 1}
     assert run.recap['a3']['unreachable'] == 1 and run.recap['a7']['failed'] == 0
 
 
