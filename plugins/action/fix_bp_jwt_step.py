@@ -128,7 +128,8 @@ class ActionModule(ActionBase):
         well = [name for name, result in results.items() if result.get('passed') and not result['repair_due']]
         unwell = [name for name in results if name in here and name not in set(well)]
         # One that is well goes along: it reports also when the others have all been lost.
-        return {'hosts': self.hosts(), 'going_on': [*unwell, *[name for name in well if name in here][:1]], 'due': due, 'batches': batches, 'stopped': stopped,
+        going_on = [*unwell, *[name for name in well if name in here][:1]]
+        return {'hosts': self.hosts(), 'going_on': going_on, 'due': due, 'batches': batches, 'stopped': stopped,
                 'wanted': bool(batches or (due and stopped))}
 
     def begin(self) -> Result:

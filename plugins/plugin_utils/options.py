@@ -56,6 +56,10 @@ def check(values: t.Mapping[str, t.Any], names: t.Iterable[str] = SPECIFICATION)
     except fleet.Serial as error:
         complaints.append(f'{error}.')
         del values['fix_bp_jwt_serial']
+    # What a survey of AWX calls "no" arrives as false, and Ansible would make 0 of it.
+    for name in list(values):
+        if isinstance(values[name], bool) and specification[name]['type'] in ('int', 'float'):
+            complaints.append(f'{name} is a number, not {str(values.pop(name)).lower()}.')
     validated = ArgumentSpecValidator(specification).validate(values, validate_role_argument_spec=True)
     complaints += [f'{message.rstrip(".")}.' for message in validated.error_messages]
     options = validated.validated_parameters

@@ -16,6 +16,7 @@ import re
 import subprocess
 import sys
 
+import jsonschema
 import pytest
 
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import report
@@ -71,7 +72,8 @@ class Fleet:
         return {host['host']: host['state_after'] for host in self.report['hosts']}
 
     def metric(self, name):
-        found = re.findall(rf'^brand_portal_{re.escape(name)} (\S+)$', (self.folder / 'brand_portal.prom').read_text(), re.MULTILINE)
+        lines = (self.folder / 'brand_portal.prom').read_text(encoding='utf-8')
+        found = re.findall(rf'^brand_portal_{re.escape(name)} (\S+)$', lines, re.MULTILINE)
         assert len(found) == 1, name
         return float(found[0])
 
@@ -98,6 +100,7 @@ def test_every_host_is_counted_whatever_the_strategy(fleet, strategy):
     assert run.returncode == 4, run.output  # as always when Ansible could not reach a host
     assert fleet.states() == {'a0': 'no_result', 'a1': 'healthy', 'a2': 'at_risk', 'a3': 'unreachable', 'a4': 'aem_unreachable',
                               'a5': 'not_the_clock', 'a6': 'no_result', 'a7': 'healthy'}
+    jsonschema.validate(fleet.report, json.loads((playbook.ROOT / 'docs/report.schema.json').read_text(encoding='utf-8')))
     assert fleet.report['counts'] == {
         'hosts': 8, 'passed': 2, 'failed': 3, 'repaired': 0, 'unreachable': 1, 'no_result': 2,
         'states': {'aem_unreachable': 1, 'at_risk': 1, 'healthy': 2, 'no_result': 2, 'not_the_clock': 1, 'unreachable': 1}}

@@ -22,7 +22,7 @@ import yaml
 
 from standins import testing
 
-from . import checkout, playbook
+from . import checkout
 
 NAMES = [f'author{number}' for number in range(1, 8)]
 PASSWORD = 'S3cret-runner-must-not-be-seen'
@@ -86,8 +86,8 @@ class Awx:
         chosen = {host: hosts[host] for host in sorted(hosts)[number - 1::count]}
         (private / 'inventory' / 'hosts.json').write_text(json.dumps({'aem_authors': {'hosts': chosen}}))
         (private / 'env' / 'envvars').write_text(json.dumps({
-            **credential, 'ANSIBLE_FORCE_COLOR': 'True', 'ANSIBLE_HOST_KEY_CHECKING': 'False', 'ANSIBLE_RETRY_FILES_ENABLED': 'False',
-            'AWX_HOST': 'https://awx.example.com'}))
+            **credential, 'ANSIBLE_FORCE_COLOR': 'True', 'ANSIBLE_HOST_KEY_CHECKING': 'False',
+            'ANSIBLE_RETRY_FILES_ENABLED': 'False', 'AWX_HOST': 'https://awx.example.com'}))
         variables = {name: Unsafe(value) if isinstance(value, str) else value for name, value in (survey or {}).items()}
         (private / 'env' / 'extravars').write_text(yaml.dump({**variables, 'awx_job_id': 7, 'tower_job_id': 7}, Dumper=Dumper))
         runner = self.environment.bin / 'ansible-runner'
@@ -126,8 +126,8 @@ def test_slices_cover_the_fleet_and_each_counts_its_own(awx, tmp_path):
         hosts = {name: dict(variables) for name in NAMES}
         hosts['author3']['fix_bp_jwt_aem_url'] = 'http://127.0.0.1:9'
         hosts['author4'] = {'ansible_connection': 'ssh', 'ansible_host': '127.0.0.1', 'ansible_port': 9}
-        jobs = [awx.job(f'slice{number}', hosts, {'fix_bp_jwt_mode': 'diagnose'}, (number, 3), AEM_USER='watcher', AEM_PASSWORD=PASSWORD)
-                for number in (1, 2, 3)]
+        jobs = [awx.job(f'slice{number}', hosts, {'fix_bp_jwt_mode': 'diagnose'}, (number, 3),
+                        AEM_USER='watcher', AEM_PASSWORD=PASSWORD) for number in (1, 2, 3)]
     statistics = [job.statistics for job in jobs]
     assert [each['counts']['hosts'] for each in statistics] == [3, 2, 2]
     assert [each['counts']['states'] for each in statistics] == [
@@ -135,8 +135,7 @@ def test_slices_cover_the_fleet_and_each_counts_its_own(awx, tmp_path):
     assert [job.rc for job in jobs] == [4, 0, 2]
     assert [host['host'] for each in statistics for host in each['hosts']] == ['author4', 'author3']
     assert jobs[0].recap['dark'] == {'author4': 1} and jobs[2].recap['failures'] == {'author3': 1}
-    # The first slice has author1, author4, author7; of the healthy ones the first goes along to report.
-    assert [len(jobs[0].of(host)) for host in ('author7', 'author1')] == [1, 7]
+    assert len(jobs[0].of('author7')) == 1  # a healthy host's events; author1 goes along to report
     for job in jobs:
         assert len(job.events) > 10
         for text in [*job.texts, job.output, (job.artifacts / 'stdout').read_text()]:

@@ -126,7 +126,10 @@ def test_the_last_size_is_repeated_and_a_share_is_at_least_one():
     assert fleet.batches([], ['1']) == []
 
 
-@given(st.integers(0, 60), st.lists(st.one_of(st.integers(1, 70).map(str), st.integers(1, 100).map('{}%'.format)), min_size=1, max_size=4))
+SIZES = st.one_of(st.integers(1, 70).map(str), st.integers(1, 100).map('{}%'.format))
+
+
+@given(st.integers(0, 60), st.lists(SIZES, min_size=1, max_size=4))
 def test_every_host_has_its_turn_once(number, serial):
     names = [str(each) for each in range(number)]
     assert [name for batch in fleet.batches(names, serial) for name in batch] == names
