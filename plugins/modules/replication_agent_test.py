@@ -161,7 +161,9 @@ tests:
           type: float
           sample: 208156.3
     log:
-      description: The agent's log of this test, without secrets. The middle of a very long one is left out.
+      description:
+        - The agent's log of this test, without secrets. The middle of a very long one is left out.
+        - Empty when the test succeeded.
       returned: success
       type: list
       elements: str

@@ -133,6 +133,8 @@ def running(hosts: Sequence[Host], reference_offset: float = 0.0) -> Iterator[Fl
             fleet.stop_sshd()
             standins.terminate()
             standins.join()
+            for place in ('/etc/passwd', '/run'):
+                subprocess.run(['umount', '--lazy', place], check=True)
 
 
 def _furnish(folder: Path) -> None:

@@ -5,7 +5,7 @@
 
 cost     the playbook, a play that runs ansible.builtin.ping once, and one that makes the playbook's one call and nothing
          else, by turns on the same hosts over real SSH
-growth   the same with fewer and with more hosts: is the cost of each the same?
+growth   the playbook with fewer and with more hosts: is the cost of each the same? And what follows for many more
 many     a thousand hosts in one job: the controller's memory, and the time its report takes
 
 The hosts are those of fleet.py, in a network of their own. Controller and hosts share this machine's processors, so the
@@ -102,9 +102,9 @@ def tasks_of(log: str) -> dict[str, float]:
     return times
 
 
-def by_turns(count: int, rounds: int, forks: int) -> dict[str, list[Run]]:
-    """All three over a fleet of `count` hosts, each `rounds` times."""
-    runs: dict[str, list[Run]] = {PING: [], CALL: [], BOOK: []}
+def by_turns(count: int, rounds: int, forks: int, plays: Sequence[str] = (PING, CALL, BOOK)) -> dict[str, list[Run]]:
+    """The plays over a fleet of `count` hosts, each `rounds` times."""
+    runs: dict[str, list[Run]] = {what: [] for what in plays}
     with fleet.running(fleet.healthy(count)) as hosts:
         bench = Fleet(hosts, forks)
         for number in range(rounds):
@@ -144,20 +144,63 @@ def _ratio(ours: Sequence[Run], theirs: Sequence[Run], figure: str) -> str:
     return f'**{median(ours, figure) / least:.2f}**' if least > 0.5 else '-'
 
 
+class Line(NamedTuple):
+    """A cost that grows with the hosts: start + each * hosts."""
+
+    start: float
+    each: float
+
+    def of(self, hosts: float) -> float:
+        return self.start + self.each * hosts
+
+
+def line_through(points: Sequence[tuple[int, float]]) -> Line:
+    """Least squares."""
+    fit = statistics.linear_regression(*zip(*points))
+    return Line(fit.intercept, fit.slope)
+
+
 def growth(counts: Sequence[int], rounds: int, forks: int) -> bool:
     crew.heading(f'Does the cost of a host grow with the fleet? {forks} forks, median of {rounds} runs')
-    rows, each = [], []
+    rows, walls, cpus, memories = [], [], [], []
     for count in counts:
-        ours = by_turns(count, rounds, forks)[BOOK]
-        each.append(median(ours, 'wall') / count)
-        rows.append([count, f'{median(ours, "wall"):.1f}', f'{each[-1] * 1e3:.0f}',
-                     f'{median(ours, "controller") / count * 1e3:.0f}',
-                     f'{median(ours, "main_peak") / 1024:.0f}', f'{median(ours, "peak") / 1024:.0f}'])
+        ours = by_turns(count, rounds, forks, [BOOK])[BOOK]
+        wall, cpu, memory = (median(ours, figure) for figure in ('wall', 'controller', 'main_peak'))
+        rows.append([count, f'{wall:.1f}', f'{wall / count * 1e3:.0f}', f'{cpu / count * 1e3:.0f}',
+                     f'{memory / 1024:.0f}', f'{median(ours, "peak") / 1024:.0f}'])
+        walls.append((count, wall))
+        cpus.append((count, cpu))
+        memories.append((count, memory / 1024))
     crew.say(crew.table(('hosts', 'wall s', 'wall a host ms', "controller's CPU a host ms", "ansible-playbook's memory MiB",
                          'with its forks MiB'), rows))
+    each = [wall / count for count, wall in walls]
     spread = max(each) / min(each) - 1
-    crew.say(f'The dearest costs {spread:.0%} more than the cheapest.\n')
+    wall, cpu, memory = map(line_through, (walls, cpus, memories))
+    crew.say(f'A host of the dearest row costs {spread:.0%} more than one of the cheapest. The lines through the rows: '
+             f'wall {wall.start:.1f} s + {wall.each * 1e3:.0f} ms a host, controller\'s CPU {cpu.start:.1f} s + '
+             f'{cpu.each * 1e3:.0f} ms a host, memory {memory.start:.0f} MiB + {memory.each * 1e3:.0f} KiB a host.\n')
+    model(cpu, memory)
     return spread <= 0.1
+
+
+# A job of AWX, and how long a host keeps one of its forks: SSH, Python, and the agents' tests beside the measurement.
+JOB_CORES, JOB_FORKS, JOB_HOSTS = 2, 50, 1000
+CALLS = {'an AEM that answers at once': 2.0, 'a slow one': 20.0, 'every test times out': 180.0}
+
+
+def model(cpu: Line, memory: Line) -> None:
+    rows = []
+    for hosts in (1000, 5000, 50000):
+        jobs = max(1, hosts // JOB_HOSTS)
+        part = hosts / jobs
+        computing = cpu.of(part) / JOB_CORES
+        rows.append([f'{hosts:,}', jobs, f'{jobs * cpu.of(part) / 60:.0f}', f'{memory.of(part):.0f}',
+                     *(f'{max(computing, part * seconds / JOB_FORKS) / 60:.1f}' for seconds in CALLS.values())])
+    crew.say(f'What follows for jobs of {JOB_HOSTS:,} hosts, {JOB_FORKS} forks and {JOB_CORES} processors like this machine\'s, '
+             'all at the same time. A host keeps a fork for '
+             + ', '.join(f'{seconds:g} s ({who})' for who, seconds in CALLS.items()) + ':\n')
+    crew.say(crew.table(('hosts', 'jobs', "controllers' CPU min, all jobs", 'memory a job MiB',
+                         *(f'minutes, {who}' for who in CALLS)), rows))
 
 
 def many(count: int, forks: int) -> bool:

@@ -81,7 +81,8 @@ def _result(
         'aem_date': dates.iso(aem_date),
         'remote_date': dates.iso(remote_date),
         'skew': skew,
-        'log': _log(read, redactor) if read else [],
+        # A fleet's every night is kept: by the controller until the report, by AWX for good. Success has little to tell.
+        'log': _log(read, redactor) if read and not read.succeeded else [],
     }
 
 

@@ -226,6 +226,7 @@ def test_every_scenario_over_http(author, scenario):
     for secret in scenarios.SECRETS + (author.password,):
         assert secret not in shown
     assert len(result['log']) <= agent_test.FIRST_LINES + agent_test.LAST_LINES + 1
+    assert bool(result['log']) == (not scenario.succeeded and scenario.name != 'empty')
 
 
 def test_agents_are_told_apart(author):
