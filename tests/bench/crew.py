@@ -89,8 +89,10 @@ def heading(text: str) -> None:
     load = ' '.join(f'{value:.1f}' for value in os.getloadavg())
     words = [word for word in sys.argv[1:] if word != DOCUMENT and not word.endswith('.md')]
     command = ' '.join(['python3', f'tests/bench/{Path(sys.argv[0]).name}', *words])
+    niceness = os.getpriority(os.PRIO_PROCESS, 0)
+    said = f', at a niceness of {niceness}' if niceness else ''
     say(f'\n#### {text}\n\n`{command}` on {time.strftime("%Y-%m-%d", time.gmtime())}, Python {sys.version.split()[0]}, '
-        f'{os.cpu_count()} cores, load {load} at the start.\n')
+        f'{os.cpu_count()} cores, load {load} at the start{said}.\n')
 
 
 # Documents: the tables stand where the page has marked a part for them, so that nobody copies a figure by hand
