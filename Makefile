@@ -12,7 +12,7 @@ environment = python3 tests/tools/environment.py
 without_clock = $(if $(filter 0,$(shell id -u)),setpriv --bounding-set=-sys_time --inh-caps=-sys_time)
 pytest = $(without_clock) $$bin/python -m pytest
 
-.PHONY: help demo test lint types sanity units integration lab-test repair-matrix repair-faults repair-cost bench fuzz test-matrix docs clean
+.PHONY: help demo test lint types sanity units integration lab-test repair-matrix repair-faults repair-cost bench scale fuzz test-matrix docs clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -61,6 +61,9 @@ repair-cost: ## How long a repair takes beside the same one typed by hand; write
 bench: ## Accuracy, time and truthfulness of the measurement, beside other NTP clients; writes docs/measuring.md (25 minutes)
 	@for what in 'accuracy.py truth' 'accuracy.py silent' 'accuracy.py compare' dates.py hostile.py endurance.py; do \
 	  python3 tests/bench/$$what --document docs/measuring.md; done
+
+scale: ## What a fleet of healthy hosts costs beside one ping; writes docs/scale.md (20 minutes)
+	@for what in cost growth many; do python3 tests/bench/scale.py $$what --document docs/scale.md; done
 
 fuzz: ## 100,000 mutated pages of AEM (5 minutes)
 	@bin=$$($(environment) dev); AEMOPS_FUZZ_PAGES=100000 $(pytest) tests/unit/plugins/module_utils/_agent/test_agent_fuzz.py
