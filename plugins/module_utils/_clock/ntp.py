@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import selectors
 import socket
+import struct
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import ntp_packet
@@ -56,6 +57,10 @@ _PATIENCE_SECONDS = 0.4
 
 # A server's clock may wander by so much (seconds) between two answers, while a daemon steers it.
 _MAY_WANDER = 0.005
+
+# Linux stamps datagrams as they come in (SO_TIMESTAMPNS: Python has no name for it); a struct timespec goes along.
+_STAMP = 35
+_TIMESPEC = struct.Struct('@ll')
 
 _TURN = 64  # datagrams taken from one socket before the others' turn: a flood must not starve them
 
@@ -177,6 +182,8 @@ class Query:
         try:
             peer.socket = socket.socket(peer.address.family, socket.SOCK_DGRAM)
             peer.socket.setblocking(False)
+            with contextlib.suppress(OSError):
+                peer.socket.setsockopt(socket.SOL_SOCKET, _STAMP, 1)
             # Connected: the kernel chooses a random port (RFC 9109), drops what others send, and tells of refusals.
             peer.socket.connect(peer.address.sockaddr)
             self._selector.register(peer.socket, selectors.EVENT_READ, peer)
@@ -234,17 +241,18 @@ class Query:
                 if peer.closed:
                     break
                 try:
-                    data = peer.socket.recv(2048)
+                    data, stamp = _read(peer.socket)
                 except (BlockingIOError, InterruptedError):
                     break
                 except OSError as error:
                     self._fail(peer, error)
                     break
-                self._take(peer, data, self._clock())
+                self._take(peer, data, stamp)
 
-    def _take(self, peer: Peer, data: bytes, received: float) -> None:
+    def _take(self, peer: Peer, data: bytes, stamp: Optional[float]) -> None:
         # A reply that carries no nonce of ours proves nothing, not even that the server is bad: it is dropped.
         sent = peer.asked.pop(ntp_packet.originate_of(data), None)
+        received = self._anchor.arrival(stamp, self._started if sent is None else sent)
         if sent is None or received > self._deadline:
             peer.strays += 1
             return
@@ -347,6 +355,16 @@ class Query:
                 source['reason'] = (f'not counted: {peer.name} may be one server with an IPv4 and an IPv6 address, '
                                     'and its other family votes')
         return told + self._told
+
+
+def _read(connected: socket.socket) -> Tuple[bytes, Optional[float]]:
+    """A datagram, and the wall clock's reading (Unix seconds) when it came, where the kernel tells. Raises OSError."""
+    data, more, _flags, _address = connected.recvmsg(2048, 64)
+    for level, kind, content in more:
+        if (level, kind, len(content)) == (socket.SOL_SOCKET, _STAMP, _TIMESPEC.size):
+            seconds, nanoseconds = _TIMESPEC.unpack(content)
+            return data, seconds + nanoseconds / 1e9
+    return data, None
 
 
 def _split(peers: Sequence[Peer]) -> Tuple[List[Peer], List[Peer]]:

@@ -61,6 +61,18 @@ class Anchor:
         """Unix seconds by this anchor: what the wall clock reads, had nobody set it since."""
         return self.at(self.monotonic())
 
+    def arrival(self, stamp: Optional[float], earliest: float) -> float:
+        """The monotonic moment at which the kernel took in a datagram that is in hand now.
+
+        stamp: the wall clock's reading (Unix seconds) then, as the kernel gives it; None when it gave none. A busy host
+        reads a reply long after it came, and what lies between would count as the way back. earliest: monotonic; a
+        stamp that says it came before that, or is yet to come, is none: the clock was set, or is not the kernel's.
+        """
+        wall = self._wall()
+        now = self.monotonic()  # the later reading of the two: an interruption in between makes the answer late, not early
+        moment = now if stamp is None else now - (wall - stamp)
+        return moment if earliest <= moment <= now else now
+
     def moved(self) -> float:
         """Seconds by which the wall clock has been set since; 0.0 when nobody did."""
         wall, moment, blur = self._pair()

@@ -8,7 +8,9 @@ For each hostile server: what is said of it, that it does not sway three honest 
 
 import contextlib
 import os
+import selectors
 import socket
+import sys
 import threading
 import time
 
@@ -322,6 +324,24 @@ def test_a_silent_server_is_waited_for_until_the_deadline_while_it_could_matter(
     assert result['verdict'] == 'skewed'
     assert 1.4 < took < 1.65
     assert len(silent.requests) >= 10
+
+
+@pytest.mark.skipif(not sys.platform.startswith('linux'), reason='only Linux stamps datagrams as they come in')
+def test_a_host_too_busy_to_read_is_none_the_worse(codec, monkeypatch):
+    """Replies that lie in the socket for 40 ms have not been on their way for 40 ms."""
+    class Busy(selectors.DefaultSelector):
+        def select(self, timeout=None):
+            ready = super().select(timeout)
+            if ready:
+                time.sleep(0.04)
+            return ready
+    monkeypatch.setattr(ntp.selectors, 'DefaultSelector', Busy)
+    with three_honest() as servers:
+        sources = skew.measure({'ntp_servers': [server.name for server in servers]}, codec)
+    assert {source['samples'] for source in sources} == {8}
+    for source in sources:
+        assert source['delay'] < 0.02
+        assert abs(source['offset'] - (true_time() - time.time())) < 0.01
 
 
 def test_loss_is_made_good_by_asking_again(codec):

@@ -122,6 +122,21 @@ def test_the_anchor_takes_its_least_interrupted_reading():
     assert anchor.blur == pytest.approx(0.0005)
 
 
+@pytest.mark.parametrize('stamp, moment', [
+    (1007.6, 57.6),  # read 0.4 s late
+    (1008.0, 58.0), (None, 58.0),
+    (1002.9, 58.0),  # before anything was asked: the clock was set meanwhile
+    (1008.1, 58.0),  # yet to come
+    (5e9, 58.0), (0.0, 58.0),
+])
+def test_when_a_datagram_came(stamp, moment):
+    wall, monotonic = [1000.0], [50.0]
+    anchor = Anchor(wall=lambda: wall[0], monotonic=lambda: monotonic[0], raw=lambda: monotonic[0])
+    wall[0] += 8
+    monotonic[0] += 8
+    assert anchor.arrival(stamp, 53.0) == pytest.approx(moment)
+
+
 def script(tmp_path, monkeypatch, text):
     path = tmp_path / 'hwclock'
     path.write_text('#!/bin/sh\n' + text)
