@@ -136,7 +136,8 @@ def healed(patient, tmp_path_factory):
         run = playbook.run(
             patient.environment,
             ['ansible-playbook', str(book), '-i', str(patient.inventory(
-                fix_bp_jwt_agent_query='[?brand_portal && enabled].name', fix_bp_jwt_prove_retries=1, fix_bp_jwt_prove_delay=0)),
+                fix_bp_jwt_agent_query='[?brand_portal && enabled].name', fix_bp_jwt_prove_retries=1, fix_bp_jwt_prove_delay=0,
+                fix_bp_jwt_report_dir=str(folder / 'report'), fix_bp_jwt_prometheus_file=str(folder / 'brand_portal.prom'))),
              '--limit', patient.machine.name, '-vvv', '--diff'],
             cwd=folder, AEM_USER='admin', AEM_PASSWORD=PASSWORD, ANSIBLE_PIPELINING='False',
             # The arguments of each module among the results, as before ansible-core 2.21.
@@ -172,6 +173,10 @@ def test_the_output_and_every_result(healed, patient):
 def test_the_controller_s_files_and_process_list(healed):
     _run, folder, sampler = healed
     assert 'brand_portal_health' in (folder / 'ansible.log').read_text()
+    told = json.loads((folder / 'report/brand-portal.json').read_text())
+    assert 'secretive' in json.dumps(told)
+    for name in ('report/brand-portal.html', 'brand_portal.prom'):
+        assert 'secretive' in (folder / name).read_text()
     for path in folder.rglob('*'):
         if path.is_file():
             search(path.read_text(errors='replace'), str(path))
