@@ -89,10 +89,18 @@ def heading(text: str) -> None:
     load = ' '.join(f'{value:.1f}' for value in os.getloadavg())
     words = [word for word in sys.argv[1:] if word != DOCUMENT and not word.endswith('.md')]
     command = ' '.join(['python3', f'tests/bench/{Path(sys.argv[0]).name}', *words])
-    niceness = os.getpriority(os.PRIO_PROCESS, 0)
+    niceness = min(os.getpriority(os.PRIO_PROCESS, 0), _niceness_of_session())
     said = f', at a niceness of {niceness}' if niceness else ''
     say(f'\n#### {text}\n\n`{command}` on {time.strftime("%Y-%m-%d", time.gmtime())}, Python {sys.version.split()[0]}, '
         f'{os.cpu_count()} cores, load {load} at the start{said}.\n')
+
+
+def _niceness_of_session() -> int:
+    """Where sessions are scheduled as groups, that of a process counts within its own only."""
+    try:
+        return int(Path('/proc/self/autogroup').read_text(encoding='ascii').split()[-1])
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 # Documents: the tables stand where the page has marked a part for them, so that nobody copies a figure by hand
