@@ -51,8 +51,8 @@ AEM_CONFIGURATION = '/etc/aem-standin/config.json'
 PASSED = 'passed'
 
 # The tasks at which a run is disturbed; they are named in the roles.
-AEM_STOPPED = 'Set the clock'
-CLOCK_SET = 'Keep the clock right from now on'
+STEP = 'Set the clock from the references when it is far off'  # with AEM stopped meanwhile
+KEEP = 'Keep the clock right from now on'                      # when the clock has been set
 
 INTRODUCTION = '''\
 # What a disturbed repair leaves behind
@@ -266,7 +266,7 @@ def never_ready(scene: Scene) -> None:
     scene.variables['fix_bp_jwt_aem_ready_timeout'] = 20
     change = f"sed -i 's/\"starting_seconds\": 0/\"starting_seconds\": 3600/' {AEM_CONFIGURATION}"
     scene.machine.configure_aem(starting_seconds=0)
-    scene.at = [(AEM_STOPPED, scene.as_root(change))]
+    scene.at = [(STEP, scene.as_root(change))]
 
 
 def ready_again(scene: Scene) -> None:
@@ -298,14 +298,16 @@ FAULTS: dict[str, Fault] = {
     'slow': Fault('servers answer after 30 s', 'both NTP servers do', slow, End(clock='right'), other_servers),
     'blocked': Fault('NTP blocked', 'nothing listens on UDP 123; HTTPS works', ntp_blocked,
                      End(('UDP 123',), clock='right'), ntp_again),
-    'module-killed': Fault('module killed on the host', 'kill -9 of the module two seconds after it began to install',
-                           kill_module('Keep the clock right from now on'), End()),
-    'controller-killed': Fault('controller killed', 'kill -9 of ansible-playbook when AEM has just been stopped',
-                               kill_controller(AEM_STOPPED), End()),
-    'controller-killed-late': Fault('controller killed, later', 'kill -9 of ansible-playbook 3 s after the daemon\'s part began',
-                                    kill_controller(CLOCK_SET, 3), End()),
+    'step-killed': Fault('module killed while AEM is stopped', 'kill -9 of the module that sets the clock, two seconds after its '
+                         'start', kill_module(STEP), End()),
+    'module-killed': Fault('module killed while it installs', 'kill -9 of the module two seconds after it began with the daemon',
+                           kill_module(KEEP), End()),
+    'controller-killed': Fault('controller killed while AEM is stopped', 'kill -9 of ansible-playbook two seconds after it began '
+                               'to set the clock', kill_controller(STEP, 2), End()),
+    'controller-killed-late': Fault('controller killed while the daemon is installed', 'kill -9 of ansible-playbook three seconds '
+                                    'after the clock was set', kill_controller(KEEP, 3), End()),
     'reboot': Fault('reboot in the middle', 'the machine goes down without a warning when the clock has been set',
-                    reboot(CLOCK_SET, 3), End(), reach=after_reboot),
+                    reboot(KEEP, 3), End(), reach=after_reboot),
     'no-aem': Fault('AEM does not come back', 'its unit cannot be started again', no_start,
                     End(('AEM',), clock='right', aem=False), start_again),
     'never-ready': Fault('AEM comes back and never gets ready', 'it starts and answers 503 for an hour', never_ready,
