@@ -120,7 +120,7 @@ class End(t.NamedTuple):
     """How a disturbed run has to end: what it says, and what the host is like then.
 
     `restored`: everything but the clock is as it was. `clock`: right, or as it was; None: either. `aem` is False where the
-    fault itself keeps AEM down. `healed`: the run got through in spite of it.
+    fault itself keeps AEM down. `healed`: the run gets through in spite of it, and the agents are answered 200.
     """
 
     says: tuple[str, ...] = ()
@@ -295,9 +295,10 @@ FAULTS: dict[str, Fault] = {
     'liars': Fault('servers lie', 'all three NTP servers are a day ahead, the tenant\'s Date is right', liars,
                    End(('no_reference',), restored=True, clock='wrong'), other_servers),
     'one-liar': Fault('one server lies', 'one of three NTP servers is an hour ahead', one_liar, End(healed=True, clock='right')),
-    'slow': Fault('servers answer after 30 s', 'both NTP servers do', slow, End(clock='right'), other_servers),
+    'slow': Fault('servers answer after 30 s', 'both NTP servers do', slow,
+                  End(('UDP 123',), healed=True, clock='right'), other_servers),
     'blocked': Fault('NTP blocked', 'nothing listens on UDP 123; HTTPS works', ntp_blocked,
-                     End(('UDP 123',), clock='right'), ntp_again),
+                     End(('UDP 123',), healed=True, clock='right'), ntp_again),
     'step-killed': Fault('module killed while AEM is stopped', 'kill -9 of the module that sets the clock, two seconds after its '
                          'start', kill_module(STEP), End()),
     'module-killed': Fault('module killed while it installs', 'kill -9 of the module two seconds after it began with the daemon',
@@ -356,9 +357,10 @@ def disturb(scene: Scene, fault: Fault) -> dict[str, t.Any]:
     found = not_as_it_has_to_end(fault, run, before, after, left)
     fault.lift(scene)
     scene.at = []
+    lifted = patient.look()
     again = patient.play(variables=scene.variables)
     healed = patient.look()
-    found += [f'next run: {complaint}' for complaint in not_healed(patient.kind, again, before, healed)]
+    found += [f'next run: {complaint}' for complaint in not_healed(patient.kind, again, lifted, healed)]
     third = patient.play(variables=scene.variables)
     found += not_repeatable(name, third)
     journal = scene.machine.ssh('journalctl --no-pager --lines 120', check=False).stdout if found else ''
