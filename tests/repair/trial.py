@@ -185,7 +185,8 @@ def common_complaints(before: Seen, after: Seen, aem: str) -> list[str]:
     found = []
     if len(after.active) > 1:
         found.append(f'{" and ".join(after.active)} fight one another')
-    found += [f'{path} was altered' for path, content in before.files.items() if without_ours(after.files[path]) != content]
+    found += [f'{path} was altered' for path, content in before.files.items()
+              if without_ours(after.files[path]) != without_ours(content)]
     if aem and after.aem != aem:
         found.append(f'AEM is {after.aem}, not {aem}')
     return found
