@@ -70,6 +70,14 @@ tests:
       succeeded: false
       response_code: 401
       cause: jwt_expired
+unfinished:
+  description:
+    - What repairs have begun on this host and not ended. V(meanwhile) where services were stopped for a step of the clock,
+      V(time_service) where the time service was changed. Empty on a host in order.
+  returned: always
+  type: list
+  elements: str
+  sample: []
 aem:
   description: Whether AEM let its agents be tested.
   returned: always
@@ -99,6 +107,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._agent.argumen
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import ntplib_loader, skew
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.arguments import SKEW_OPTIONS, plan_for
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import ClockError
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.state import unfinished
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import default_ntp_servers
 
 
@@ -161,6 +170,7 @@ def main():
         skew=skew.conclude(sources + agent_tests.sources(), module.params['max_skew']),
         tests=agent_tests.tests,
         aem=agent_tests.aem,
+        unfinished=unfinished(),
     )
 
 

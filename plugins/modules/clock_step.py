@@ -22,6 +22,8 @@ description:
     V(sources_disagree), when the result is not verified, when the step would exceed O(max_step), and when this host
     cannot set its clock. The last is found out without trying; a container's clock belongs to the machine that
     runs it.
+  - The hardware clock is written in the mode of C(/etc/adjtime), but in UTC where that says C(LOCAL) and the clock was off by
+    just the offset of the host's zone.
   - Needs root (or C(CAP_SYS_TIME)) to set the clock.
 extends_documentation_fragment:
   - aemops.brand_portal.attributes
@@ -46,8 +48,31 @@ options:
       - Also act on a result that is not verified, from one or two NTP servers for instance.
     type: bool
     default: false
+  stop_meanwhile:
+    description:
+      - systemd services that are stopped while the clock jumps, and started again afterwards, such as AEM on a document
+        store, which loses its cluster lease when time jumps by 100 seconds.
+      - Nothing is stopped before it is certain that the clock is to be set and may be. A service that does not run is not
+        started. What systemd stops along with a service is started again along with it.
+      - Before a service is stopped, a guard is set up on the host that starts it again at once when this module's process
+        ends in whatever way, and a record is written by which the next run, after a reboot say, finishes what was begun.
+      - When one of them cannot be stopped within O(stop_timeout), the clock is not set.
+    type: list
+    elements: str
+    default: []
+  stop_above:
+    description:
+      - Seconds of correction, either way, from which O(stop_meanwhile) are stopped.
+    type: float
+    default: 60.0
+  stop_timeout:
+    description:
+      - Seconds that stopping O(stop_meanwhile) may take, and each attempt to start them. A minute after that the guard starts
+        them also while this module still hangs.
+    type: float
+    default: 300.0
 notes:
-  - A clock set backwards makes the same seconds come twice. Databases and AEM do not like that; stop them first.
+  - A clock set backwards makes the same seconds come twice. Databases and AEM do not like that; see O(stop_meanwhile).
   - Strangers' NTP servers are asked again no sooner than two seconds after the first time.
 seealso:
   - module: aemops.brand_portal.clock_skew
@@ -67,6 +92,14 @@ EXAMPLES = r"""
     accept_unverified: true
     max_step: 3600
   become: true
+
+- name: Set it with AEM stopped when it jumps by a minute or more
+  aemops.brand_portal.clock_step:
+    https_urls:
+      - https://example.brand-portal.adobe.com/
+    stop_meanwhile:
+      - aem.service
+  become: true
 """
 
 RETURN = r"""
@@ -80,6 +113,28 @@ after:
     - In check mode what is predicted, without sources. When nothing was changed, the same as RV(before).
   returned: unless the step was refused
   type: dict
+message:
+  description: What was done, or would be, in sentences; also what became of O(stop_meanwhile).
+  returned: success
+  type: str
+  sample: The clock was set by +3563.212 s. aem.service was stopped for 4.1 s meanwhile and runs again.
+stopped:
+  description: What was stopped while the clock was set, and runs again.
+  returned: when nothing is wrong with the options
+  type: dict
+  sample:
+    units: [aem.service]
+    seconds: 4.1
+  contains:
+    units:
+      description:
+        - The services that were started again, with those that systemd stops along with them, and those that an earlier run
+          was cut off from starting.
+      type: list
+      elements: str
+    seconds:
+      description: How long.
+      type: float
 rtc:
   description: What became of the hardware clock.
   returned: when the skew could be measured
@@ -104,7 +159,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import ntplib_loader
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import ClockError
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import STEP_OPTIONS, StepRefused, step
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import STEP_OPTIONS, Hands, StepRefused, step
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.clock_hints import remember_repair, rtc_misread
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.meanwhile import Units
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import default_ntp_servers
 
 
@@ -113,7 +170,14 @@ def main() -> None:
     options = dict(module.params)
     options['ntp_servers'] = options['ntp_servers'] or default_ntp_servers()
     try:
-        module.exit_json(**step(options, ntplib_loader.load(options.pop('_ntplib')), module.check_mode))
+        units = Units(options['stop_meanwhile'], options['stop_above'], options['stop_timeout'])
+        codec = ntplib_loader.load(options.pop('_ntplib'))
+        done = step(options, codec, module.check_mode, Hands(rtc_misread=rtc_misread), units)
+        if done['after']['verdict'] == 'in_sync' and done['before']['verdict'] != 'in_sync' and not module.check_mode:
+            problem = remember_repair(done['before']['offset'], done['after']['reference_time'])
+            if problem:
+                module.warn(problem)
+        module.exit_json(**done)
     except StepRefused as refused:
         module.fail_json(msg=str(refused), **refused.details)
     except ClockError as error:

@@ -59,6 +59,32 @@ pushed_by:
   type: list
   elements: str
   sample: ['Hyper-V / Azure PTP clock']
+zone_offsets:
+  description:
+    - Seconds by which this host's local time is ahead of UTC, now and, where that differs, in the other half of the year.
+    - A clock that is off by just that took local time for UTC, or the other way round.
+  returned: always
+  type: list
+  elements: int
+  sample: [3600, 7200]
+rtc_local:
+  description: Whether the real-time clock is taken to hold local time (C(LOCAL) in C(/etc/adjtime)).
+  returned: always
+  type: bool
+last_repair:
+  description: What M(aemops.brand_portal.clock_step) did last on this host; empty where it never did.
+  returned: always
+  type: dict
+  sample:
+    at: '2026-11-25T16:30:00.000Z'
+    offset: 3563.212
+  contains:
+    at:
+      description: When, in UTC by the right time.
+      type: str
+    offset:
+      description: By how many seconds the clock was set.
+      type: float
 package_manager:
   description: The Ansible module that installs packages here.
   returned: always
@@ -117,7 +143,7 @@ daemons:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import system_clock
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host import journal, time_service
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import clock_hints, journal, time_service
 
 
 def main():
@@ -138,6 +164,7 @@ def main():
         ntp_servers=time_service.default_ntp_servers(host),
         unfinished=journal.unfinished(host),
         daemons=time_service.find_daemons(host),
+        **clock_hints.facts()
     )
 
 

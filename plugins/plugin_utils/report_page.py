@@ -58,13 +58,14 @@ WORDS: dict[str, str] = {
     'aem_unreachable': 'AEM does not answer',
     'not_testable': 'agents cannot be tested',
     'no_reference': 'no reference is believed',
+    'unfinished': 'an earlier repair was cut off',
     'cannot_set_clock': "clock is not the host's to set",
     'unreachable': 'host unreachable',
     'no_result': 'failed before it was measured',
 }
 # Of two hosts that need someone, the one whose agents fail comes first.
 _URGENCY = ('jwt_expired', 'not_only_the_clock', 'not_the_clock', 'other_clock', 'cannot_set_clock', 'aem_unreachable',
-            'not_testable', 'no_reference', 'at_risk', 'no_result', 'unreachable')
+            'not_testable', 'no_reference', 'unfinished', 'at_risk', 'no_result', 'unreachable')
 NOT_BEGUN = 'not begun'  # how an error begins that stands where no repair was begun
 WITHOUT_RESULT = ('unreachable', 'no_result')
 MODES = {

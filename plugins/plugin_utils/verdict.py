@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import hints
+
 
 class State(t.NamedTuple):
     """What follows from a state: is the clock repaired, is the host well as it is, and what people do next."""
@@ -46,6 +48,9 @@ STATES: dict[str, State] = {
     'no_reference': State(
         False, False, 'no reference time can be believed, so nothing is changed on a guess',
         'open UDP 123 to an NTP server (fix_bp_jwt_ntp_servers) or HTTPS to the tenant (fix_bp_jwt_https_urls)'),
+    'unfinished': State(
+        True, False, 'the clock is right, but an earlier repair of this host was cut off before its end',
+        'finish it: run this playbook without --check'),
     'cannot_set_clock': State(
         False, False, "the clock is wrong, but it is not this host's to set",
         'correct the clock of the machine that this host runs on'),
@@ -77,33 +82,97 @@ OPTIONS_TO_CORRECT = {
 
 UNREACHABLE = ('unreachable', 'starting')
 
+# What a jump does to an AEM that runs on (Apache Oak: the cluster lease of a document store lasts 120 s of the wall clock).
+JUMP_UNDER_AEM = (
+    'The clock of this host will jump by {by} under a running AEM, because fix_bp_jwt_aem_service names no unit to be stopped '
+    'meanwhile. With its repository in files (TarMK) AEM goes on. With a document store (MongoDB or a database) {harm}. Whether '
+    'it comes through is looked at afterwards. To have AEM stopped meanwhile, give its unit: "systemctl list-units --all '
+    '--type=service" lists the units'
+)
+HARM = {
+    'behind': 'the cluster lease of 120 s counts as lost, and AEM ends itself until somebody starts it',
+    'ahead': 'the cluster lease is not renewed and indexing pauses until time has caught up',
+}
+LOST_BY_THE_JUMP = 'AEM did not come back after the clock was set by {by} while it ran, as with a document store'
+START_IT = ('start AEM on this host (its log then tells of a lost lease), run again, and give its unit as '
+            'fix_bp_jwt_aem_service for the next time')
+STARTED_NOT_READY = '{units} was stopped while the clock was set and started again, but AEM is not ready yet'
+WAIT_LONGER = ('look at "systemctl status {units}" and AEM\'s error.log; where AEM only takes longer, raise '
+               'fix_bp_jwt_aem_ready_timeout; then run again')
+
 
 def decide(
     health: t.Mapping[str, t.Any],
     time_service: dict[str, t.Any] | None = None,
     fix_at_risk: bool = True,
     accept_unverified: bool = False,
+    aem_service: str = '',
+    aem_stop_above: float = 60.0,
+    done: t.Mapping[str, t.Any] | None = None,
 ) -> dict[str, t.Any]:
     """The verdict on one host.
 
     `health` is what brand_portal_health returned (`skew`, `tests`, `aem`); `time_service` what time_service_info did,
-    once that was asked. Returns `state`, `repair` (shall the clock be corrected), `healthy`, `summary` (one sentence
-    of what is the case, with figures), `next_step` ('' where nothing is left to do) and `cause` (the id of the
-    first failing agent's cause, '' when none fails). Offsets are reference − host, in seconds.
+    once that was asked. `aem_service` and `aem_stop_above` (seconds) are the role's options. `done` is what a repair has done
+    by now: `step` and `keep`, the results of clock_step and time_service, each {} where it was not run.
+    Returns `state`, `repair` (shall the clock be corrected), `healthy`, `summary` (one sentence
+    of what is the case, with figures), `next_step` ('' where nothing is left to do), `cause` (the id of the
+    first failing agent's cause, '' when none fails) and `warning` (what a repair may do to AEM, '' where nothing).
+    Offsets are reference − host, in seconds.
     """
     skew, tests, aem = health['skew'], health.get('tests') or [], health.get('aem') or {'state': 'ok', 'message': ''}
     failing = [test for test in tests if not test['succeeded']]
     state = _state(skew, tests, aem['state'], time_service, accept_unverified)
+    if STATES[state].healthy or state == 'aem_unreachable' and skew['verdict'] == 'in_sync':
+        state = 'unfinished' if health.get('unfinished') else state
     rule = STATES[state]
-    repair = rule.repair and skew['verdict'] == 'skewed' and (state != 'at_risk' or fix_at_risk)
+    repair = rule.repair and (skew['verdict'] == 'skewed' or state == 'unfinished') and (state != 'at_risk' or fix_at_risk)
+    facts, steps = _more_to_say(state, skew, time_service or {}, aem_stop_above, done or {})
     return {
         'state': state,
         'repair': repair,
         'healthy': rule.healthy,
         'cause': failing[0]['cause'] if failing else '',
-        'summary': _summary(state, skew, failing, aem, time_service, accept_unverified),
-        'next_step': _next_step(state, rule, failing, aem),
+        'summary': _joined([*_summary(state, skew, failing, aem, time_service, accept_unverified), *facts]),
+        'next_step': _joined([_next_step(state, rule, failing, aem), *steps]) if not (state == 'aem_unreachable' and steps)
+        else _joined(steps),
+        'warning': _warning(skew, aem['state']) if (
+            repair and skew['verdict'] == 'skewed' and not aem_service and abs(skew['offset']) >= aem_stop_above) else '',
     }
+
+
+def _warning(skew: dict[str, t.Any], aem_state: str) -> str:
+    """What the jump may do to an AEM that runs on."""
+    if aem_state == 'unreachable':
+        return ''
+    return JUMP_UNDER_AEM.format(by=hints.in_time(skew['offset']), harm=HARM['behind' if skew['offset'] > 0 else 'ahead']) + '.'
+
+
+def _more_to_say(
+    state: str,
+    skew: dict[str, t.Any],
+    time_service: dict[str, t.Any],
+    aem_stop_above: float,
+    done: t.Mapping[str, t.Any],
+) -> tuple[list[str], list[str]]:
+    """Beside the state: (facts, next steps), of why the clock was wrong and of what a repair has left open."""
+    step, keep = done.get('step') or {}, done.get('keep') or {}
+    facts, steps = [], []
+    stepped = (step.get('before') or {}) if step.get('changed') and step.get('before', {}).get('verdict') == 'skewed' else {}
+    if stepped and state == 'aem_unreachable' and abs(stepped['offset']) >= aem_stop_above:
+        units = ' and '.join(step.get('stopped', {}).get('units') or [])
+        facts.append((STARTED_NOT_READY if units else LOST_BY_THE_JUMP).format(units=units, by=hints.in_time(stepped['offset'])))
+        steps.append(WAIT_LONGER.format(units=units) if units else START_IT)
+    if keep.get('keeps') is False and skew['verdict'] == 'in_sync' and keep.get('message'):
+        said, _next, advice = keep['message'].partition(' Next: ')
+        facts.append(said)
+        steps.append(advice or said)
+    wrong = stepped or (skew if skew['verdict'] == 'skewed' else {})
+    if wrong and time_service:
+        found = hints.hints(wrong['offset'], wrong.get('reference_time'), time_service)
+        facts += [('the clock was wrong by more than chance: ' if stepped else '') + hint.fact for hint in found]
+        steps += [hint.advice for hint in found if hint.advice][:1]
+    return facts, steps
 
 
 def _state(
@@ -159,7 +228,7 @@ def _summary(
     aem: dict[str, t.Any],
     time_service: dict[str, t.Any] | None,
     accept_unverified: bool,
-) -> str:
+) -> list[str]:
     parts = [STATES[state].meaning, skew['message']]
     if state == 'no_reference':
         if skew['verdict'] == 'skewed' and not accept_unverified:
@@ -171,6 +240,10 @@ def _summary(
         parts.append(aem['message'])
     if failing:
         parts.append(f'{failing[0]["agent"]}: {failing[0]["evidence"]}')
+    return parts
+
+
+def _joined(parts: t.Iterable[str]) -> str:
     return '; '.join(part.rstrip('.') for part in parts if part)
 
 

@@ -59,12 +59,14 @@ the interval lies across the threshold, or the clock looks wrong to one or two p
 Each agent's test is AEM's own, and its log is searched for a [cause](causes.md). One cause that is not the clock among several
 agents makes it *another reason*: then the clock alone will not heal this host, and the run says so.
 
-## Two things the table does not show
+## Three things the table does not show
 
 - The clock is wrong, and AEM's own `Date` does not agree with the host's clock: AEM runs elsewhere, so nothing is changed
   (`other_clock`). In the opposite case, where both clocks are right by now and an agent still speaks of a clock, the state is
   `not_the_clock`.
 - A repair is due on a host that cannot set its clock, as in a container: `cannot_set_clock`. It is found out without trying.
+- The clock is right, but an earlier repair was cut off before its end and left its record on the host: `unfinished`. The next
+  run finishes it, and starts AEM if it was left stopped ([how a repair goes](repair.md)).
 
 ## The states
 

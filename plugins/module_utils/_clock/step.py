@@ -4,7 +4,7 @@
 """Set the clock on evidence: measure, decide, step, and measure again."""
 
 import time
-from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, TypeVar
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import skew, system_clock
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.arguments import SKEW_OPTIONS
@@ -16,6 +16,9 @@ STEP_OPTIONS: Dict[str, Dict[str, Any]] = dict(
     SKEW_OPTIONS,
     max_step={'type': 'float', 'default': 0.0},
     accept_unverified={'type': 'bool', 'default': False},
+    stop_meanwhile={'type': 'list', 'elements': 'str', 'default': []},
+    stop_above={'type': 'float', 'default': 60.0},
+    stop_timeout={'type': 'float', 'default': 300.0},
 )
 
 # A step is to be near: https services are asked until their interval is this narrow. Seconds.
@@ -25,15 +28,44 @@ _WANTED_WIDTH = 0.1
 _MANNERS = 2.0
 
 
+Answer = TypeVar('Answer')
+
+
+class Meanwhile:
+    """What else happens on the host while the clock jumps: nothing. _host/meanwhile.py knows what else there can be."""
+
+    def __init__(self) -> None:
+        self.news: List[str] = []           # what was done, in sentences
+        self.changed = False                # beside the clock
+        self.stopped: Dict[str, Any] = {'units': [], 'seconds': 0.0}
+
+    def look(self) -> None:
+        """Find out what there is to do, before anything else. Raises ClockError where it could not be done."""
+
+    def foretell(self, _offset: float) -> str:
+        """What would be done around a step by this offset, in sentences."""
+        return ''
+
+    def around(self, _offset: float, act: Callable[[], Answer]) -> Answer:
+        """Run act, which sets the clock by this offset, with what has to be done before and after it."""
+        return act()
+
+    def finish(self, _check_mode: bool) -> str:
+        """At the end, however it went: finish what an earlier run has left; returns the news. Raises ClockError."""
+        return ''
+
+
 class Hands(NamedTuple):
     """What touches the host; tests put others in its place."""
 
     measure: Callable[..., skew.Measurement] = skew.measure_on_anchor
     may_set_clock: Callable[[], Optional[str]] = system_clock.may_set_clock
     step_clock: Callable[[float, Anchor], None] = system_clock.step_clock
-    write_rtc: Callable[[], Dict[str, object]] = system_clock.write_rtc
+    write_rtc: Callable[..., Dict[str, object]] = system_clock.write_rtc
     rtc_device: Callable[[], Optional[str]] = system_clock.rtc_device
     sleep: Callable[[float], None] = time.sleep
+    # Whether a step by this offset shows that the hardware clock was read in the wrong mode (UTC or LOCAL).
+    rtc_misread: Callable[[float], bool] = lambda _offset: False
 
 
 class StepRefused(ClockError):
@@ -60,34 +92,71 @@ def refusal(measured: Mapping[str, Any], max_step: float, accept_unverified: boo
     return None
 
 
-def step(options: Mapping[str, Any], codec: Any, check_mode: bool, hands: Optional[Hands] = None) -> Dict[str, Any]:
-    """The module's result: changed, before, after, rtc, diff. In check mode all but the setting is done.
+def step(options: Mapping[str, Any], codec: Any, check_mode: bool, hands: Optional[Hands] = None,
+         meanwhile: Optional[Meanwhile] = None) -> Dict[str, Any]:
+    """The module's result: changed, before, after, rtc, stopped, message, diff. In check mode all but the setting is done.
 
-    options: STEP_OPTIONS. Raises BadOption, or StepRefused when the clock is wrong and stays so.
+    options: STEP_OPTIONS. Raises BadOption, or StepRefused when the clock is wrong and stays so, or something else on the
+    host is not as it was.
     """
-    hands = hands or Hands()
+    hands, meanwhile = hands or Hands(), meanwhile or Meanwhile()
     max_step = float(options['max_step'])
     if not 0 <= max_step < float('inf'):
         raise BadOption(f'max_step: {max_step:g} is not a number of seconds, 0 or above (0 is no limit).')
+    meanwhile.look()
+    details: Dict[str, Any] = {'changed': False}
+    try:
+        _step(options, codec, check_mode, hands, meanwhile, details)
+    except ClockError as problem:
+        raise StepRefused(f'{problem} {_finish(meanwhile, check_mode)}'.strip(), **details, stopped=meanwhile.stopped) from problem
+    try:
+        news = meanwhile.finish(check_mode)
+    except ClockError as problem:
+        raise StepRefused(f"{details.pop('message')} {problem}", **details, stopped=meanwhile.stopped) from problem
+    before, after = details['before'], details['after']
+    return dict(
+        details, changed=details['changed'] or meanwhile.changed, stopped=meanwhile.stopped,
+        message=f"{details['message']} {news}".strip(),
+        diff={'before': _line(before), 'after': _line(after if details['changed'] else before)})
+
+
+def _finish(meanwhile: Meanwhile, check_mode: bool) -> str:
+    """The news, or what went wrong with them: the error there was already is the one to be raised."""
+    try:
+        return meanwhile.finish(check_mode)
+    except ClockError as problem:
+        return str(problem)
+
+
+def _step(options: Mapping[str, Any], codec: Any, check_mode: bool, hands: Hands, meanwhile: Meanwhile,
+          details: Dict[str, Any]) -> None:
+    """Measure, decide, set and measure again; what becomes known goes into details, also when this raises."""
     measurement = hands.measure(options, codec, _WANTED_WIDTH)
-    before = skew.conclude(measurement.sources, options['max_skew'])
-    rtc = {'device': hands.rtc_device() or 'none', 'written': False, 'reason': 'The clock was not set.'}
+    before = details['before'] = skew.conclude(measurement.sources, options['max_skew'])
+    details['rtc'] = {'device': hands.rtc_device() or 'none', 'written': False, 'reason': 'The clock was not set.'}
     if before['verdict'] == 'in_sync':
-        return _result(False, before, before, rtc)
-    refused = refusal(before, max_step, options['accept_unverified']) or hands.may_set_clock()
+        details.update(after=before, message='The clock was right and was left alone.')
+        return
+    refused = refusal(before, float(options['max_step']), options['accept_unverified']) or hands.may_set_clock()
     if refused:
-        raise StepRefused(refused, changed=False, before=before, rtc=rtc)
+        raise StepRefused(refused)
     if check_mode:
-        return _result(True, before, _predicted(before), rtc)
-    hands.step_clock(before['offset'], measurement.anchor)
-    rtc = hands.write_rtc()
-    after = _measure_again(options, codec, measurement, hands)
+        foretold = f"The clock would be set by {before['offset']:+.3f} s. {meanwhile.foretell(before['offset'])}"
+        details.update(changed=True, after=_predicted(before), message=foretold.strip())
+        return
+
+    def act() -> None:
+        hands.step_clock(before['offset'], measurement.anchor)
+        details['changed'] = True
+
+    meanwhile.around(before['offset'], act)
+    details['rtc'] = hands.write_rtc(utc=True) if hands.rtc_misread(before['offset']) else hands.write_rtc()
+    after = details['after'] = _measure_again(options, codec, measurement, hands)
     if after['verdict'] != 'in_sync':
         raise StepRefused(
             f"The clock was set by {before['offset']:+.3f} s, but that it is right now could not be shown: "
-            f"{after['message']} If it was set back, find out by whom (a time daemon, the hypervisor).",
-            changed=True, before=before, after=after, rtc=rtc)
-    return _result(True, before, after, rtc)
+            f"{after['message']} If it was set back, find out by whom (a time daemon, the hypervisor).")
+    details['message'] = f"The clock was set by {before['offset']:+.3f} s."
 
 
 def _measure_again(options: Mapping[str, Any], codec: Any, first: skew.Measurement, hands: Hands) -> Dict[str, Any]:
@@ -107,17 +176,6 @@ def _predicted(before: Mapping[str, Any]) -> Dict[str, Any]:
     return dict(before, verdict='in_sync', direction='none', offset=0.0, low=round(before['low'] - shift, 6),
                 high=round(before['high'] - shift, 6), host_time=before['reference_time'],
                 message=f'Check mode: the clock would be set by {shift:+.3f} s.', sources=[])
-
-
-def _result(changed: bool, before: Mapping[str, Any], after: Mapping[str, Any], rtc: Mapping[str, Any]
-            ) -> Dict[str, Any]:
-    return {
-        'changed': changed,
-        'before': before,
-        'after': after,
-        'rtc': rtc,
-        'diff': {'before': _line(before), 'after': _line(after if changed else before)},
-    }
 
 
 def _line(measured: Mapping[str, Any]) -> str:

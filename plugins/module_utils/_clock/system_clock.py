@@ -182,10 +182,10 @@ def rtc_device(root: str = '/') -> Optional[str]:
     return None
 
 
-def write_rtc(device: Optional[str] = None) -> Dict[str, object]:
+def write_rtc(device: Optional[str] = None, utc: bool = False) -> Dict[str, object]:
     """Write the system's time to the hardware clock, else the next boot brings the skew back.
 
-    ``hwclock --systohc`` keeps to the mode (UTC or LOCAL) that /etc/adjtime records.
+    ``hwclock --systohc`` keeps to the mode (UTC or LOCAL) that /etc/adjtime records; utc makes it UTC from now on.
     Returns {device, written, reason}; a failure is reported, not raised: the clock itself is right by then.
     """
     device = rtc_device() if device is None else device
@@ -196,7 +196,7 @@ def write_rtc(device: Optional[str] = None) -> Dict[str, object]:
         return {'device': device, 'written': False, 'reason': 'hwclock is not installed (package util-linux).'}
     try:
         # AnsibleModule.run_command knows no time-out, and a hardware clock may hang.
-        done = subprocess.run([command, '--systohc'],  # pylint: disable=ansible-bad-function
+        done = subprocess.run([command, '--systohc'] + ['--utc'] * utc,  # pylint: disable=ansible-bad-function
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, timeout=20, check=False)
     except (OSError, subprocess.SubprocessError) as error:

@@ -145,6 +145,85 @@ def test_no_clock_is_ever_changed_but_on_believed_skew():
 
 
 def test_the_table_is_complete():
-    named = {state for row in TABLE.values() for state in row.values()} | {'cannot_set_clock'}
+    named = {state for row in TABLE.values() for state in row.values()} | {'cannot_set_clock', 'unfinished'}
     assert named == set(STATES)
     assert all(set(row) == {'in_sync', 'skewed', 'no_reference'} for row in TABLE.values())
+
+
+# What a repair has done, and what it may do to AEM
+
+HOST = {'may_set_clock': True, 'zone_offsets': [7200, 3600], 'rtc_local': False, 'last_repair': {}, 'pushed_by': []}
+
+
+def stepped(offset=7200.0, units=()):
+    return {'changed': True, 'before': skew('skewed', offset=offset), 'stopped': {'units': list(units), 'seconds': 3.0}}
+
+
+@pytest.mark.parametrize(('offset', 'service', 'aem', 'said'), [
+    (120.0, '', 'ok', 'AEM ends itself until somebody starts it'),
+    (-120.0, '', 'ok', 'indexing pauses until time has caught up'),
+    (60.0, '', 'starting', 'lease'),
+    (59.0, '', 'ok', ''),
+    (-59.0, '', 'ok', ''),
+    (120.0, 'aem.service', 'ok', ''),
+    (120.0, '', 'unreachable', ''),
+])
+def test_the_harm_of_a_jump_under_aem_is_told_before(offset, service, aem, said):
+    tests = EXPIRED if aem == 'ok' else []
+    warning = decide(health(tests, aem=aem, verdict='skewed', offset=offset), aem_service=service)['warning']
+    assert (said in warning and 'fix_bp_jwt_aem_service' in warning) if said else warning == ''
+
+
+def test_nothing_is_warned_of_that_will_not_be_done():
+    assert decide(health(EXPIRED, verdict='skewed', verified=False))['warning'] == ''
+    assert decide(health(GOOD, verdict='skewed'), fix_at_risk=False)['warning'] == ''
+    assert decide(health(EXPIRED, verdict='in_sync'))['warning'] == ''
+
+
+@pytest.mark.parametrize(('units', 'fact', 'advice'), [
+    ((), 'did not come back after the clock was set by 2 h', 'start AEM on this host'),
+    (('aem.service',), 'aem.service was stopped while the clock was set and started again', 'systemctl status aem.service'),
+])
+def test_aem_that_does_not_come_back_is_told_with_the_next_step(units, fact, advice):
+    verdict = decide(health([], aem='unreachable', verdict='in_sync'), time_service=HOST, done={'step': stepped(units=units)})
+    assert verdict['state'] == 'aem_unreachable'
+    assert fact in verdict['summary']
+    assert verdict['next_step'].startswith(('start AEM', 'look at')) and advice in verdict['next_step']
+
+
+def test_aem_that_was_silent_before_a_small_step_is_not_blamed_on_it():
+    verdict = decide(health([], aem='unreachable', verdict='in_sync'), done={'step': stepped(offset=7.0)})
+    assert 'did not come back' not in verdict['summary']
+
+
+def test_a_right_clock_that_nothing_keeps_right_is_healthy_and_said():
+    kept = {'keeps': False, 'message': 'The clock is right now, but nothing keeps it right: chrony.service reaches no source. '
+                                       'Next: open UDP 123 to 192.0.2.1.'}
+    verdict = decide(health(GOOD), done={'step': stepped(offset=99.0), 'keep': kept})
+    assert (verdict['state'], verdict['healthy']) == ('healthy', True)
+    assert 'nothing keeps it right' in verdict['summary']
+    assert verdict['next_step'] == 'open UDP 123 to 192.0.2.1'
+    assert decide(health(GOOD), done={'step': stepped(), 'keep': {**kept, 'keeps': True}})['next_step'] == ''
+
+
+def test_hints_are_told_before_and_after_the_repair():
+    before = decide(health(EXPIRED, verdict='skewed', offset=-7200.0), time_service=HOST)
+    after = decide(health(GOOD), time_service=HOST, done={'step': stepped(offset=-7200.0)})
+    for verdict in (before, after):
+        assert 'zone offset (+2 h): local time was taken for UTC' in verdict['summary']
+        assert 'hypervisor' in verdict['next_step']
+    assert decide(health(GOOD), time_service=HOST, done={'step': {}})['next_step'] == ''
+
+
+@pytest.mark.parametrize(('tests', 'aem', 'clock', 'state', 'repair'), [
+    (GOOD, 'ok', 'in_sync', 'unfinished', True),
+    ([], 'unreachable', 'in_sync', 'unfinished', True),
+    (EXPIRED, 'ok', 'skewed', 'jwt_expired', True),
+    (KEYSTORE, 'ok', 'in_sync', 'not_the_clock', False),
+    ([], 'unreachable', 'unreachable', 'no_reference', False),
+    ([], 'unauthorized', 'in_sync', 'not_testable', False),
+])
+def test_a_repair_that_was_cut_off_is_finished(tests, aem, clock, state, repair):
+    verdict = decide({**health(tests, aem=aem, verdict=clock), 'unfinished': ['meanwhile']})
+    assert (verdict['state'], verdict['repair'], verdict['healthy']) == (state, repair, False)
+    assert verdict['warning'] == '' or clock == 'skewed'

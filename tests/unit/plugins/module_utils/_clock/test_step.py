@@ -8,7 +8,7 @@ from clock_servers import NtpServer, honest, true_time
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import skew
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import step as stepping
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption, CannotSetClock
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption, CannotSetClock, ClockError
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import make_source
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import Hands, StepRefused, refusal, step
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.system_clock import Anchor
@@ -39,8 +39,9 @@ class FakeHost:
         if not self.sets_back:
             self.behind = true_time() - (anchor.now() + offset)
 
-    def write_rtc(self):
+    def write_rtc(self, utc=False):
         self.rtc_written += 1
+        self.rtc_utc = utc
         return RTC
 
     @property
@@ -165,9 +166,74 @@ def test_a_kernel_that_refuses_is_told(codec, servers):
     def refuses(_offset, _anchor):
         raise CannotSetClock('The system refused to set its clock')
     host.step_clock = refuses
-    with pytest.raises(CannotSetClock):
+    with pytest.raises(StepRefused, match='refused to set its clock') as caught:
         step(OPTIONS, codec, False, host.hands)
     assert host.rtc_written == 0
+    assert caught.value.details['changed'] is False
+    assert caught.value.details['before']['verdict'] == 'skewed'
+
+
+@pytest.mark.parametrize('misread', [True, False])
+def test_a_hardware_clock_that_was_read_in_the_wrong_mode_is_written_in_utc(codec, servers, misread):
+    host = FakeHost(7200.0, servers)
+    step(OPTIONS, codec, False, host.hands._replace(rtc_misread=lambda offset: misread and abs(offset - 7200) < 1))
+    assert host.rtc_utc is misread
+
+
+class Recorded(stepping.Meanwhile):
+    """What step asks of its companion, in order."""
+
+    def __init__(self, host, fails=''):
+        super().__init__()
+        self.host, self.fails, self.asked = host, fails, []
+
+    def _note(self, name):
+        self.asked.append((name, len(self.host.stepped)))
+        if name == self.fails:
+            raise ClockError('%s went wrong' % name)
+
+    def look(self):
+        self._note('look')
+
+    def foretell(self, _offset):
+        self._note('foretell')
+        return 'X would be stopped.'
+
+    def around(self, offset, act):
+        self._note('before')
+        act()
+        self._note('after')
+
+    def finish(self, _check_mode):
+        self._note('finish')
+        return 'X was stopped.'
+
+
+@pytest.mark.parametrize('behind, check_mode, refuses, asked', [
+    (90.0, False, None, [('look', 0), ('before', 0), ('after', 1), ('finish', 1)]),
+    (90.0, True, None, [('look', 0), ('foretell', 0), ('finish', 0)]),
+    (1.0, False, None, [('look', 0), ('finish', 0)]),
+    (90.0, False, 'It is not ours', [('look', 0), ('finish', 0)]),
+])
+def test_nothing_is_stopped_before_all_is_decided(codec, servers, behind, check_mode, refuses, asked):
+    host = FakeHost(behind, servers, refuses)
+    companion = Recorded(host)
+    try:
+        said = step(OPTIONS, codec, check_mode, host.hands, companion)['message']
+    except StepRefused as refused:
+        said = str(refused)
+    assert companion.asked == asked
+    assert said.endswith('X was stopped.')
+    assert ('X would be stopped.' in said) is check_mode
+
+
+@pytest.mark.parametrize('fails, changed', [('before', False), ('after', True), ('finish', True)])
+def test_what_goes_wrong_around_the_step_is_told_with_what_was_done(codec, servers, fails, changed):
+    host = FakeHost(90.0, servers)
+    with pytest.raises(StepRefused, match='%s went wrong' % fails) as caught:
+        step(OPTIONS, codec, False, host.hands, Recorded(host, fails))
+    assert caught.value.details['changed'] is changed
+    assert caught.value.details['before']['verdict'] == 'skewed'
 
 
 @pytest.mark.parametrize('max_step', [-1, float('nan'), float('inf')])

@@ -148,6 +148,8 @@ def test_the_hardware_clock_is_written(tmp_path, monkeypatch):
     script(tmp_path, monkeypatch, 'echo "$@" > %s/said' % tmp_path)
     assert system_clock.write_rtc('/dev/rtc0') == {'device': '/dev/rtc0', 'written': True, 'reason': ''}
     assert (tmp_path / 'said').read_text() == '--systohc\n', 'the mode (UTC or LOCAL) is that of /etc/adjtime'
+    system_clock.write_rtc('/dev/rtc0', utc=True)
+    assert (tmp_path / 'said').read_text() == '--systohc --utc\n'
 
 
 def test_a_hardware_clock_that_cannot_be_written_is_told(tmp_path, monkeypatch):

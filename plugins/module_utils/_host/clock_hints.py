@@ -1,0 +1,59 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Facts of a host by which an engineer guesses why its clock is wrong, and the record by which drift is noticed."""
+
+import os
+import time
+from typing import Any, Dict, List
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import state
+
+LAST_REPAIR = 'last-repair.json'
+_HALF_A_YEAR = 182 * 86400.0
+_ZONE_WITHIN = 60.0
+
+
+def facts(root: str = '/') -> Dict[str, Any]:
+    """zone_offsets, rtc_local, last_repair: as time_service_info documents them. Reads files; changes nothing."""
+    folder = os.path.join(root, state.STATE.lstrip('/'))
+    return {
+        'zone_offsets': zone_offsets(),
+        'rtc_local': rtc_local(root),
+        'last_repair': state.read(os.path.join(folder, LAST_REPAIR)),
+    }
+
+
+def zone_offsets() -> List[int]:
+    """Seconds by which local time is ahead of UTC: now, then in the year's other half if that differs."""
+    now = time.localtime()
+    other = time.localtime(time.mktime(now) + _HALF_A_YEAR)
+    return list(dict.fromkeys([now.tm_gmtoff, other.tm_gmtoff]))
+
+
+def rtc_local(root: str = '/') -> bool:
+    """Whether the hardware clock is taken to hold local time: the third line of adjtime(5)."""
+    try:
+        with open(os.path.join(root, 'etc/adjtime'), encoding='utf-8', errors='replace') as stream:
+            lines = stream.read().splitlines()
+    except OSError:
+        return False
+    return len(lines) > 2 and lines[2].strip() == 'LOCAL'
+
+
+def rtc_misread(offset: float, root: str = '/') -> bool:
+    """Whether a clock that is off by offset (seconds) is so because the hardware clock is taken to hold local time."""
+    return rtc_local(root) and any(zone and abs(abs(offset) - abs(zone)) <= _ZONE_WITHIN for zone in zone_offsets())
+
+
+def remember_repair(offset: float, at: str, folder: str = state.STATE) -> str:
+    """Record that the clock was corrected by offset (seconds, reference - host) at the right time `at` (ISO 8601, UTC).
+
+    Returns why it could not be, '' when it was: the clock itself is right by then.
+    """
+    try:
+        state.write(os.path.join(folder, LAST_REPAIR), {'offset': round(offset, 3), 'at': at})
+    except OSError as error:
+        return 'The repair could not be recorded, so that drift would not be noticed: {0}'.format(error)
+    return ''

@@ -1,0 +1,124 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What an engineer would guess from how far a clock is off: local time taken for UTC, drift, a hypervisor. Pure.
+
+A hint explains; it never decides. Offsets are reference − host, in seconds: a clock that is ahead has a negative one.
+"""
+
+from __future__ import annotations
+
+import datetime
+import typing as t
+
+HOUR, QUARTER = 3600.0, 900.0
+
+# How near to a zone's offset the skew has to be: this host's own zone is a strong suspicion, any quarter of an hour a weak one.
+OWN_ZONE_WITHIN, ANY_ZONE_WITHIN = 60.0, 5.0
+FARTHEST_ZONE = 14 * HOUR
+
+# Above this no oscillator is to blame, but something that sets, stops or stretches time. Parts per million.
+NO_OSCILLATOR = 500.0
+# A repair soon after another says nothing about drift.
+TOO_SOON = 600.0
+
+
+class Hint(t.NamedTuple):
+    """What is striking, with {places} for figures, and what people do about it ('' where the fact is all)."""
+
+    fact: str
+    advice: str
+
+
+# By what the hardware clock is taken to hold, and on which side the clock is off by the host's own zone.
+ZONE_HINTS: dict[tuple[str, str], Hint] = {
+    ('utc', 'local_as_utc'): Hint(
+        "it is off by just this host's zone offset ({zone}): local time was taken for UTC",
+        'see that the hypervisor hands out its hardware clock in UTC (libvirt: <clock offset="utc"/>), or who typed local time; '
+        'the repair writes the hardware clock in UTC'),
+    ('utc', 'utc_as_local'): Hint(
+        "it is off by just this host's zone offset ({zone}): UTC was taken for local time",
+        'find who set the clock by hand (date --set takes local time); the repair writes the hardware clock in UTC'),
+    ('local', 'local_as_utc'): Hint(
+        "it is off by just this host's zone offset ({zone}), and /etc/adjtime says LOCAL: local time was taken for UTC",
+        'keep the hardware clock in UTC: timedatectl set-local-rtc 0'),
+    ('local', 'utc_as_local'): Hint(
+        "it is off by just this host's zone offset ({zone}), and /etc/adjtime says LOCAL: the hardware clock holds UTC and is "
+        'read as local time at each boot',
+        'keep the hardware clock in UTC: timedatectl set-local-rtc 0'),
+}
+SUMMER_TIME = Hint('it is off by the hour between summer and winter time of this host',
+                   'find who sets the clock by hand when summer time begins or ends: a right clock is left alone then')
+OTHER_ZONE = Hint("it is off by just {zone}, as one zone is from another: somebody may have typed another zone's time", '')
+RAN_AWAY = Hint('since the last repair ({at}) it ran away by {by} in {within}: {ppm} ppm',
+                'see why no time daemon held it: it does not run, or does not reach its servers on UDP 123')
+RAN_AWAY_FAST = Hint('since the last repair ({at}) it ran away by {by} in {within}: {ppm} ppm, more than an oscillator can',
+                     "look at the hypervisor's time (a suspended or migrated machine, tools that push time) and at who else sets "
+                     'this clock')
+PUSHED = Hint('{pushers} may set this clock too', '')
+
+
+def hints(offset: float, reference_time: str | None, host: t.Mapping[str, t.Any]) -> list[Hint]:
+    """What is striking about a clock that is off by `offset`, the strongest first.
+
+    `reference_time` is the right time (ISO 8601, UTC). `host` is what time_service_info returned; what an older one does not
+    tell is not guessed.
+    """
+    found = [zone_hint(offset, host.get('zone_offsets') or [], bool(host.get('rtc_local'))),
+             drift_hint(offset, reference_time, host.get('last_repair') or {})]
+    pushers = host.get('pushed_by') or []
+    if pushers:
+        found.append(_filled(PUSHED, pushers=' and '.join(pushers)))
+    return [hint for hint in found if hint]
+
+
+def zone_hint(offset: float, zones: t.Sequence[int], rtc_local: bool) -> Hint | None:
+    """Is the skew that of a zone: this host's own, its summer time, any other."""
+    for zone in zones:
+        if zone and abs(abs(offset) - abs(zone)) <= OWN_ZONE_WITHIN:
+            # Local time is zone seconds ahead of UTC; a clock that holds it as UTC is ahead by as much.
+            side = 'local_as_utc' if (offset > 0) != (zone > 0) else 'utc_as_local'
+            return _filled(ZONE_HINTS['local' if rtc_local else 'utc', side], zone=in_hours(zone))
+    if len(zones) > 1 and abs(abs(offset) - abs(zones[0] - zones[1])) <= OWN_ZONE_WITHIN:
+        return SUMMER_TIME
+    quarters = round(offset / QUARTER)
+    if quarters and abs(offset) <= FARTHEST_ZONE and abs(offset - quarters * QUARTER) <= ANY_ZONE_WITHIN:
+        return _filled(OTHER_ZONE, zone=in_hours(quarters * QUARTER).lstrip('+-'))
+    return None
+
+
+def drift_hint(offset: float, reference_time: str | None, last_repair: t.Mapping[str, t.Any]) -> Hint | None:
+    """Did the clock run away since it was repaired last."""
+    then, now = _moment(last_repair.get('at')), _moment(reference_time)
+    if then is None or now is None or now - then < TOO_SOON:
+        return None
+    rate = abs(offset) / (now - then) * 1e6
+    return _filled(RAN_AWAY if rate <= NO_OSCILLATOR else RAN_AWAY_FAST, at=str(last_repair['at'])[:10], by=in_time(offset),
+                   within=in_time(now - then), ppm=f'{rate:.3g}' if rate < 1000 else f'{rate:.0f}')
+
+
+def in_hours(zone: float) -> str:
+    """A zone's offset as people write it: +1 h, -3:30 h."""
+    hours, minutes = divmod(round(abs(zone) / 60), 60)
+    return f'{"-" if zone < 0 else "+"}{hours}{f":{minutes:02}" if minutes else ""} h'
+
+
+def in_time(seconds: float) -> str:
+    """12.3 s, 4 min, 3.5 h, 12 d: two figures are enough for a hint."""
+    size = abs(seconds)
+    for name, unit in (('d', 86400), ('h', 3600), ('min', 60)):
+        if size >= 2 * unit:
+            return f'{size / unit:.1f}'.removesuffix('.0') + f' {name}'
+    return f'{size:.1f} s'
+
+
+def _filled(hint: Hint, **figures: str) -> Hint:
+    return Hint(hint.fact.format(**figures), hint.advice)
+
+
+def _moment(text: t.Any) -> float | None:
+    try:
+        return datetime.datetime.fromisoformat(str(text).replace('Z', '+00:00')).timestamp()
+    except ValueError:
+        return None

@@ -1,0 +1,226 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""AEM while the clock jumps, on a real machine: stopped, started, and never left stopped, whatever is killed in between.
+
+The stand-in of AEM plays one on a document store: a jump under it ends it for good.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from lab.fingerprint import changes
+
+from . import playbook
+from .conftest import PASSWORD
+from .patient import Patient
+
+WRONG = '2017-02-28T18:39:51Z'
+NEAR = 0.05  # seconds
+JOURNAL = '/var/lib/aemops-brand-portal/meanwhile/journal.json'
+DROP_IN = '/etc/systemd/system/aem.service.d/test.conf'
+SERVICE = {'fix_bp_jwt_aem_service': 'aem.service'}
+
+
+class Guarded(Patient):
+    """The machine, with what happens to its AEM in view."""
+
+    def aem(self):
+        return self.machine.ssh('systemctl is-active aem', check=False).stdout.strip()
+
+    def until(self, condition, seconds, what):
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f'{what}: not within {seconds} s'
+            time.sleep(0.2)
+
+    def drop_in(self, text=''):
+        """Change the unit of AEM; nothing is put there by default."""
+        if text:
+            self.machine.write(DROP_IN, f'[Service]\n{text}\n')
+        else:
+            self.machine.ssh(f'rm -f {DROP_IN}')
+        self.machine.ssh('systemctl daemon-reload')
+
+    def well(self):
+        """AEM runs on a clock that is wrong, and no run has left anything."""
+        self.drop_in()
+        self.machine.ssh('rm -f /etc/aem-standin/broken; systemctl reset-failed aem; systemctl stop aem', check=False)
+        self.machine.set_clock(WRONG)
+        self.machine.ssh('systemctl enable -q aem; systemctl start aem')
+        self.machine.wait_aem()
+        assert self.left() == ''
+        return self
+
+    def left(self):
+        """What is left of runs that were cut off."""
+        return self.machine.ssh('ls -d /var/lib/aemops-brand-portal/*/ 2>/dev/null; systemctl --no-legend --plain list-units '
+                                "'aemops-brand-portal-*'", check=False).stdout
+
+    def step(self, *options, **arguments):
+        """clock_step alone, through its own command."""
+        arguments = {'ntp_servers': [self.lab.network.host], 'accept_unverified': True, 'stop_meanwhile': ['aem'],
+                     'stop_timeout': 20, **arguments}
+        return playbook.run(self.environment, [
+            'ansible', self.machine.name, '-i', str(self.inventory()), '--become', '-m', 'aemops.brand_portal.clock_step',
+            '-a', json.dumps(arguments), *options])
+
+    def begin(self, **variables):
+        """Begin a run of the playbook and come back while it stops AEM, which a slow unit makes last."""
+        self.drop_in('ExecStopPost=/bin/sleep 4')
+        settings = {'ANSIBLE_COLLECTIONS_PATH': '/nonexistent', 'AEM_USER': 'admin', 'AEM_PASSWORD': PASSWORD,
+                    'ANSIBLE_HOST_KEY_CHECKING': 'False', 'PATH': f'{self.environment.bin}:{os.environ["PATH"]}'}
+        run = subprocess.Popen(
+            [str(self.environment.bin / 'ansible-playbook'), str(playbook.ROOT / 'fix-bp-jwt.yml'),
+             '-i', str(self.inventory(**SERVICE, **variables)), '--limit', self.machine.name],
+            env={**os.environ, **settings}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, start_new_session=True)
+        try:
+            self.until(lambda: self.aem() == 'deactivating', 60, 'AEM is being stopped')
+        except BaseException:
+            os.killpg(run.pid, signal.SIGKILL)
+            raise
+        return run
+
+
+@pytest.fixture(scope='module')
+def sick(lab, newest):
+    patient = Guarded(lab, 'guarded', WRONG, newest, lease=True)
+    patient.machine.ssh('command -v flock systemd-run')
+    return patient
+
+
+def test_an_unknown_unit_is_refused_before_anything_is_changed(sick):
+    run = sick.assert_unchanged_by(fix_bp_jwt_aem_service='aem-author')
+    said = ' '.join(run.output.split())
+    assert run.returncode != 0
+    assert 'systemd knows no unit aem-author.service on this host' in said
+    assert 'fix_bp_jwt_aem_service' in said
+    assert 'Units here that may be meant: aem.service' in said
+    for name in ('aem*', '-x', 'multi-user.target'):
+        assert 'is not the name of a systemd service' in sick.step(stop_meanwhile=[name]).output
+    assert sick.aem() == 'active'
+
+
+def test_check_mode_says_what_would_be_stopped_and_stops_nothing(sick):
+    before = sick.machine.fingerprint()
+    run = sick.step('--check', '--diff')
+    assert 'aem.service would be stopped meanwhile and started again' in run.output
+    assert changes(before, sick.machine.fingerprint()) == []
+    warned = sick.assert_unchanged_by('--check')
+    assert 'counts as lost, and AEM ends itself' in ' '.join(warned.output.split())
+
+
+def test_what_is_refused_stops_nothing(sick):
+    pid = sick.machine.ssh('systemctl show -p MainPID aem').stdout
+    assert 'more than the max_step' in sick.step(max_step=60).output
+    assert 'accept_unverified' in sick.step(accept_unverified=False).output
+    assert sick.machine.ssh('systemctl show -p MainPID aem').stdout == pid
+    assert sick.left() == ''
+
+
+def test_a_stop_that_hangs_sets_nothing(sick):
+    sick.drop_in('ExecStop=/bin/sleep 60')
+    run = sick.step(stop_timeout=3)
+    assert 'The clock was not set, because aem.service could not be stopped within 3 s' in run.output
+    assert sick.machine.clock() < -1e8
+
+
+def test_it_is_stopped_the_clock_set_and_started(sick):
+    sick.well()
+    run = sick.play('-v', **SERVICE)
+    assert run.returncode == 0, run.output[-6000:]
+    assert '0 of 4 -> 4 of 4' in run.row('guarded')
+    assert abs(sick.machine.clock()) < NEAR
+    assert 'aem.service was stopped for' in run.output
+    log = sick.machine.ssh("journalctl -u aem _PID=1 -o short-iso --no-pager | tail -n 12").stdout
+    stopped = [line[:4] for line in log.splitlines() if 'Stopped' in line]
+    started = [line[:4] for line in log.splitlines() if 'Started' in line]
+    assert stopped[-1] == '2017' and started[-1] > '2017', log
+    assert sick.left() == ''
+
+
+def test_one_that_was_stopped_by_hand_stays_stopped(sick):
+    sick.well()
+    sick.machine.ssh('systemctl stop aem')
+    run = sick.step()
+    assert run.returncode == 0, run.output
+    assert abs(sick.machine.clock()) < NEAR
+    assert sick.aem() == 'inactive'
+
+
+def test_a_start_that_fails_is_told_with_the_next_step_and_the_next_run_tries_again(sick):
+    sick.well()
+    # From 2018 on this AEM refuses to start.
+    sick.drop_in("ExecStartPre=/bin/sh -c 'test $(date +%%Y) -lt 2018'")
+    run = sick.play(**SERVICE, fix_bp_jwt_prove_retries=0)
+    said = ' '.join(run.output.split())
+    assert run.returncode != 0
+    assert 'The clock was set. aem.service could not be started again in 3 attempts' in said
+    assert 'systemctl start aem.service' in said
+    assert 'aem_unreachable' in run.row('guarded')
+    assert abs(sick.machine.clock()) < NEAR
+    sick.drop_in()
+    again = sick.play('-v', **SERVICE)
+    assert again.returncode == 0, again.output[-6000:]
+    assert 'unfinished -> healthy' in again.row('guarded')
+    assert 'left it so: it was started now' in ' '.join(again.output.split())
+    assert sick.left() == ''
+
+
+def test_the_controller_is_killed_right_after_aem_was_stopped(sick):
+    sick.well()
+    run = sick.begin()
+    os.killpg(run.pid, signal.SIGKILL)
+    run.communicate()
+    sick.until(lambda: sick.aem() == 'active', 60, 'AEM runs again by itself')
+    sick.drop_in()
+    healed = sick.play(**SERVICE)
+    assert healed.returncode == 0, healed.output[-6000:]
+    assert sick.left() == ''
+
+
+def test_the_module_is_killed_right_after_aem_was_stopped(sick):
+    sick.well()
+    run = sick.begin()
+    try:
+        sick.machine.ssh(f'kill -9 $(python3 -c "import json; print(json.load(open(\'{JOURNAL}\'))[\'pid\'])")')
+        sick.until(lambda: sick.aem() == 'active', 60, 'AEM runs again by itself')
+        assert sick.machine.clock() < -1e8, 'the clock was not set'
+        said, _error = run.communicate(timeout=120)
+    finally:
+        if run.poll() is None:
+            os.killpg(run.pid, signal.SIGKILL)
+    assert run.returncode != 0, said
+    sick.drop_in()
+    sick.machine.wait_aem()
+    healed = sick.play('-v', **SERVICE)
+    assert healed.returncode == 0, healed.output[-6000:]
+    assert 'the guard that it had left on this host has started it again' in ' '.join(healed.output.split())
+    assert sick.left() == ''
+
+
+def test_the_plug_is_pulled_while_aem_is_stopped(sick):
+    """AEM is not started at boot here: only the next run knows that it is to run."""
+    sick.well()
+    sick.machine.ssh('systemctl disable -q aem')
+    run = sick.begin()
+    sick.machine.kill()
+    os.killpg(run.pid, signal.SIGKILL)
+    run.communicate()
+    sick.machine.start().wait_ready()
+    assert sick.aem() == 'inactive'
+    sick.drop_in()
+    healed = sick.play('-v', **SERVICE)
+    assert healed.returncode == 0, healed.output[-6000:]
+    assert 'left it so: it was started now' in ' '.join(healed.output.split())
+    assert sick.aem() == 'active'
+    assert sick.left() == ''
