@@ -89,7 +89,7 @@ class ActionModule(ActionBase):
         mode = self.mode(chosen)
         found = report.sum_up(self.vars['inventory_hostname'], health, {}, decided, decided,
                               foretold=mode == 'check', diagnosed=mode == 'diagnose')
-        kept = {} if decided['healthy'] else {'health': {name: health[name] for name in ('skew', 'tests', 'aem')}}
+        kept = {} if decided['healthy'] else {'health': {name: health[name] for name in ('skew', 'tests', 'aem', 'unfinished')}}
         return {**found, **kept, 'agents_chosen': agents, 'began': began}
 
     def not_begun(self) -> Result:

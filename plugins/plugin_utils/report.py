@@ -50,7 +50,8 @@ def sum_up(
     tried = due is not None and (verdict['repair'] or bool(error))
     would_repair = foretold and verdict['repair'] and not error
     proven = proof['healthy'] and not error
-    next_step = '' if proven else proof['next_step'] or verdict['next_step']
+    # Also a host that is well may have something left open: say, that nothing keeps its clock right.
+    next_step = proof['next_step'] if proven else proof['next_step'] or verdict['next_step']
     if verdict['repair'] and not error and (foretold or diagnosed):
         next_step = 'run without --check' if foretold else 'run with fix_bp_jwt_mode=fix'
     failing = [test for test in before.get('tests') or [] if not test['succeeded']]

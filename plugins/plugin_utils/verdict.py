@@ -123,21 +123,22 @@ def decide(
     skew, tests, aem = health['skew'], health.get('tests') or [], health.get('aem') or {'state': 'ok', 'message': ''}
     failing = [test for test in tests if not test['succeeded']]
     state = _state(skew, tests, aem['state'], time_service, accept_unverified)
-    if STATES[state].healthy or state == 'aem_unreachable' and skew['verdict'] == 'in_sync':
-        state = 'unfinished' if health.get('unfinished') else state
+    if health.get('unfinished') and skew['verdict'] == 'in_sync' and state in ('healthy', 'aem_unreachable'):
+        state = 'unfinished'
     rule = STATES[state]
     repair = rule.repair and (skew['verdict'] == 'skewed' or state == 'unfinished') and (state != 'at_risk' or fix_at_risk)
-    facts, steps = _more_to_say(state, skew, time_service or {}, aem_stop_above, done or {})
+    jumps = repair and skew['verdict'] == 'skewed' and abs(skew['offset']) >= aem_stop_above
+    stepped = _what_was_stepped(done or {})
+    down = _why_aem_is_down(stepped, aem_stop_above) if state == 'aem_unreachable' else None
+    facts, steps = _more_to_say(skew, stepped, time_service or {}, (done or {}).get('keep') or {})
     return {
         'state': state,
         'repair': repair,
         'healthy': rule.healthy,
         'cause': failing[0]['cause'] if failing else '',
-        'summary': _joined([*_summary(state, skew, failing, aem, time_service, accept_unverified), *facts]),
-        'next_step': _joined([_next_step(state, rule, failing, aem), *steps]) if not (state == 'aem_unreachable' and steps)
-        else _joined(steps),
-        'warning': _warning(skew, aem['state']) if (
-            repair and skew['verdict'] == 'skewed' and not aem_service and abs(skew['offset']) >= aem_stop_above) else '',
+        'summary': _joined([*_summary(state, skew, failing, aem, time_service, accept_unverified), down[0] if down else '', *facts]),
+        'next_step': _joined([down[1] if down else _next_step(state, rule, failing, aem), *steps]),
+        'warning': _warning(skew, aem['state']) if jumps and not aem_service else '',
     }
 
 
@@ -148,29 +149,39 @@ def _warning(skew: dict[str, t.Any], aem_state: str) -> str:
     return JUMP_UNDER_AEM.format(by=hints.in_time(skew['offset']), harm=HARM['behind' if skew['offset'] > 0 else 'ahead']) + '.'
 
 
+def _what_was_stepped(done: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The result of a clock_step that has set the clock, {} where none has."""
+    step = done.get('step') or {}
+    return step if step.get('changed') and (step.get('before') or {}).get('verdict') == 'skewed' else {}
+
+
+def _why_aem_is_down(stepped: dict[str, t.Any], aem_stop_above: float) -> tuple[str, str] | None:
+    """(fact, next step) about an AEM that does not answer after a large step of the clock."""
+    if not stepped or abs(stepped['before']['offset']) < aem_stop_above:
+        return None
+    units = ' and '.join((stepped.get('stopped') or {}).get('units') or [])
+    if units:
+        return STARTED_NOT_READY.format(units=units), WAIT_LONGER.format(units=units)
+    return LOST_BY_THE_JUMP.format(by=hints.in_time(stepped['before']['offset'])), START_IT
+
+
 def _more_to_say(
-    state: str,
     skew: dict[str, t.Any],
+    stepped: dict[str, t.Any],
     time_service: dict[str, t.Any],
-    aem_stop_above: float,
-    done: t.Mapping[str, t.Any],
+    keep: dict[str, t.Any],
 ) -> tuple[list[str], list[str]]:
-    """Beside the state: (facts, next steps), of why the clock was wrong and of what a repair has left open."""
-    step, keep = done.get('step') or {}, done.get('keep') or {}
+    """Beside the state: (facts, next steps) of what a repair has left open and of why the clock was wrong."""
     facts, steps = [], []
-    stepped = (step.get('before') or {}) if step.get('changed') and step.get('before', {}).get('verdict') == 'skewed' else {}
-    if stepped and state == 'aem_unreachable' and abs(stepped['offset']) >= aem_stop_above:
-        units = ' and '.join(step.get('stopped', {}).get('units') or [])
-        facts.append((STARTED_NOT_READY if units else LOST_BY_THE_JUMP).format(units=units, by=hints.in_time(stepped['offset'])))
-        steps.append(WAIT_LONGER.format(units=units) if units else START_IT)
     if keep.get('keeps') is False and skew['verdict'] == 'in_sync' and keep.get('message'):
-        said, _next, advice = keep['message'].partition(' Next: ')
-        facts.append(said)
-        steps.append(advice or said)
-    wrong = stepped or (skew if skew['verdict'] == 'skewed' else {})
+        # Its last sentence is what to do.
+        said, _dot, advice = keep['message'].rstrip('.').rpartition('. ')
+        facts.append(said or advice)
+        steps.append(advice)
+    wrong = stepped.get('before') or (skew if skew['verdict'] == 'skewed' else {})
     if wrong and time_service:
         found = hints.hints(wrong['offset'], wrong.get('reference_time'), time_service)
-        facts += [('the clock was wrong by more than chance: ' if stepped else '') + hint.fact for hint in found]
+        facts += [hint.fact for hint in found]
         steps += [hint.advice for hint in found if hint.advice][:1]
     return facts, steps
 

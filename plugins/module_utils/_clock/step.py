@@ -149,8 +149,11 @@ def _step(options: Mapping[str, Any], codec: Any, check_mode: bool, hands: Hands
         hands.step_clock(before['offset'], measurement.anchor)
         details['changed'] = True
 
-    meanwhile.around(before['offset'], act)
-    details['rtc'] = hands.write_rtc(utc=True) if hands.rtc_misread(before['offset']) else hands.write_rtc()
+    try:
+        meanwhile.around(before['offset'], act)
+    finally:
+        if details['changed']:
+            details['rtc'] = hands.write_rtc(utc=hands.rtc_misread(before['offset']))
     after = details['after'] = _measure_again(options, codec, measurement, hands)
     if after['verdict'] != 'in_sync':
         raise StepRefused(

@@ -33,6 +33,7 @@ GUARD = 'aemops-brand-portal-guard.service'
 _GUARD_MARGIN = 60.0
 _ATTEMPTS, _BETWEEN, _SETTLE = 3, 2.0, 1.0
 _COMMAND_TIMEOUT = 30.0
+_TOOK_TOO_LONG = 124
 _PATH = '/usr/sbin:/usr/bin:/sbin:/bin'
 
 _NAME = re.compile(r'[A-Za-z0-9:_\\][A-Za-z0-9:_.\\@-]*\Z')
@@ -64,7 +65,7 @@ class System:
             done = subprocess.run(command, stdin=subprocess.DEVNULL,  # pylint: disable=ansible-bad-function
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout, check=False, env=settings)
         except subprocess.TimeoutExpired:
-            return Done(124, '', 'it did not end within {0:g} s'.format(timeout))
+            return Done(_TOOK_TOO_LONG, '', 'it did not end within {0:g} s'.format(timeout))
         except OSError as error:
             return Done(127, '', '{0}: {1}'.format(command[0], error.strerror))
         out, err = (text.decode('utf-8', 'replace') for text in (done.stdout, done.stderr))
@@ -114,6 +115,7 @@ class Units(Meanwhile):
         self.running: List[str] = []       # to be stopped and started
         self.left: List[str] = []       # stopped by an earlier run that was cut off, and down since
         self._earlier: Dict[str, Any] = {}
+        self._failed = False        # to start one: that is for the next run
 
     # before
 
@@ -169,7 +171,7 @@ class Units(Meanwhile):
             self.news.append('An earlier run was cut off while it had stopped {0}; the guard that it had left on this host '
                              'has started {1} again'.format(_listed(names), 'it' if len(names) == 1 else 'them'))
             return
-        self.left = [unit.name for unit in self._units(names) if unit.active not in _UP]
+        self.left = [unit.name for unit in self._units(names) if unit.active not in _UP and unit.loaded != 'not-found']
         if not self.left:
             self.news.append('An earlier run was cut off while it was to stop {0}, which runs'.format(_listed(names)))
 
@@ -220,7 +222,7 @@ class Units(Meanwhile):
 
     def finish(self, check_mode: bool) -> str:
         """Start what an earlier run has left stopped and forget about it. Returns the news, in sentences. Raises Refused."""
-        if not check_mode and os.path.isdir(self._system.folder):
+        if not check_mode and not self._failed and os.path.isdir(self._system.folder):
             self._take_lock()
             if self.left:
                 problem = self._start(self.left)
@@ -268,6 +270,7 @@ class Units(Meanwhile):
         failed = self._start(wanted)
         if failed:
             # The journal stays, for the next run.
+            self._failed = True
             self._disarm()
             self._release()
             raise Refused('{0}{1}'.format('{0} '.format(_sentence(str(problem))) if problem else 'The clock was set. ', failed))
@@ -289,7 +292,9 @@ class Units(Meanwhile):
                 self._systemctl('reset-failed', names)
             done = self._systemctl('start', names, self.timeout)
             self._system.sleep(_SETTLE)
-            missing = [unit for unit in self._units(names) if unit.active not in _UP]
+            # One whose start has failed may look as if it were starting: systemd tries it again by itself.
+            good = _UP if done.code in (0, _TOOK_TOO_LONG) else ('active',)
+            missing = [unit for unit in self._units(names) if unit.active not in good]
             if not missing:
                 return ''
         name = missing[0].name

@@ -191,18 +191,24 @@ def test_aem_that_does_not_come_back_is_told_with_the_next_step(units, fact, adv
     assert verdict['next_step'].startswith(('start AEM', 'look at')) and advice in verdict['next_step']
 
 
+def test_a_hint_does_not_hide_that_aem_is_to_be_started():
+    verdict = decide(health([], aem='unreachable', verdict='skewed', offset=-7200.0), time_service=HOST)
+    assert verdict['next_step'].startswith('start AEM or correct fix_bp_jwt_aem_url')
+    assert 'hypervisor' in verdict['next_step']
+
+
 def test_aem_that_was_silent_before_a_small_step_is_not_blamed_on_it():
     verdict = decide(health([], aem='unreachable', verdict='in_sync'), done={'step': stepped(offset=7.0)})
     assert 'did not come back' not in verdict['summary']
 
 
 def test_a_right_clock_that_nothing_keeps_right_is_healthy_and_said():
-    kept = {'keeps': False, 'message': 'The clock is right now, but nothing keeps it right: chrony.service reaches no source. '
-                                       'Next: open UDP 123 to 192.0.2.1.'}
+    kept = {'keeps': False, 'message': 'The clock is right now, but nothing keeps it right: chrony.service is configured '
+                                       'and enabled, but it has no source. Open UDP 123 to 192.0.2.1.'}
     verdict = decide(health(GOOD), done={'step': stepped(offset=99.0), 'keep': kept})
     assert (verdict['state'], verdict['healthy']) == ('healthy', True)
     assert 'nothing keeps it right' in verdict['summary']
-    assert verdict['next_step'] == 'open UDP 123 to 192.0.2.1'
+    assert verdict['next_step'] == 'Open UDP 123 to 192.0.2.1'
     assert decide(health(GOOD), done={'step': stepped(), 'keep': {**kept, 'keeps': True}})['next_step'] == ''
 
 

@@ -234,6 +234,7 @@ def test_what_goes_wrong_around_the_step_is_told_with_what_was_done(codec, serve
         step(OPTIONS, codec, False, host.hands, Recorded(host, fails))
     assert caught.value.details['changed'] is changed
     assert caught.value.details['before']['verdict'] == 'skewed'
+    assert host.rtc_written == changed, 'a clock that was set is written to the hardware clock, whatever else went wrong'
 
 
 @pytest.mark.parametrize('max_step', [-1, float('nan'), float('inf')])

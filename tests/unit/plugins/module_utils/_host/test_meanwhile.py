@@ -169,8 +169,10 @@ def test_a_clock_that_cannot_be_set_does_not_keep_it_stopped(tmp_path):
 def test_a_start_that_fails_is_tried_again_then_named_and_left_to_the_next_run(tmp_path):
     host = FakeHost(tmp_path, aem_service='active')
     host.breaks['start'] = [FAILED] * 3
+    made = units(host)
     with pytest.raises(Refused) as caught:
-        units(host).around(100.0, lambda: None)
+        made.around(100.0, lambda: None)
+    assert made.finish(False) == ''
     for words in ('The clock was set. aem.service could not be started again in 3 attempts (Job for aem.service failed) and is '
                   'inactive', 'systemctl start aem.service', 'Main process exited'):
         assert words in str(caught.value)
@@ -191,6 +193,21 @@ def test_a_start_that_succeeds_at_the_second_attempt_is_a_start(tmp_path):
     host.breaks['start'] = [FAILED]
     units(host).around(100.0, lambda: None)
     assert host.log.count('start aem.service') == 2
+
+
+def test_a_unit_that_systemd_keeps_starting_in_vain_is_not_started(tmp_path):
+    host = FakeHost(tmp_path, aem_service='active')
+    host.breaks['start'] = [FAILED] * 3
+    original = host.run
+
+    def run(command, timeout=30.0):
+        done = original(command, timeout)
+        if 'start' in command:
+            host.units['aem.service'].update(ActiveState='activating', SubState='start-pre')
+        return done
+    host.run = run
+    with pytest.raises(Refused, match='could not be started again in 3 attempts'):
+        units(host).around(100.0, lambda: None)
 
 
 def cut_off(host, units_left=('aem.service',), started=False):
