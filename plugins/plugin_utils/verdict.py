@@ -123,7 +123,9 @@ def decide(
     skew, tests, aem = health['skew'], health.get('tests') or [], health.get('aem') or {'state': 'ok', 'message': ''}
     failing = [test for test in tests if not test['succeeded']]
     state = _state(skew, tests, aem['state'], time_service, accept_unverified)
-    if health.get('unfinished') and skew['verdict'] == 'in_sync' and state in ('healthy', 'aem_unreachable'):
+    # What this very run could not finish has a message of its own.
+    earlier = health.get('unfinished') and not (done or {}).get('step')
+    if earlier and skew['verdict'] == 'in_sync' and state in ('healthy', 'aem_unreachable'):
         state = 'unfinished'
     rule = STATES[state]
     repair = rule.repair and (skew['verdict'] == 'skewed' or state == 'unfinished') and (state != 'at_risk' or fix_at_risk)
@@ -131,12 +133,13 @@ def decide(
     stepped = _what_was_stepped(done or {})
     down = _why_aem_is_down(stepped, aem_stop_above) if state == 'aem_unreachable' else None
     facts, steps = _more_to_say(skew, stepped, time_service or {}, (done or {}).get('keep') or {})
+    known = _summary(state, skew, failing, aem, time_service, accept_unverified)
     return {
         'state': state,
         'repair': repair,
         'healthy': rule.healthy,
         'cause': failing[0]['cause'] if failing else '',
-        'summary': _joined([*_summary(state, skew, failing, aem, time_service, accept_unverified), down[0] if down else '', *facts]),
+        'summary': _joined([*known, down[0] if down else '', *facts]),
         'next_step': _joined([down[1] if down else _next_step(state, rule, failing, aem), *steps]),
         'warning': _warning(skew, aem['state']) if jumps and not aem_service else '',
     }
@@ -173,9 +176,11 @@ def _more_to_say(
 ) -> tuple[list[str], list[str]]:
     """Beside the state: (facts, next steps) of what a repair has left open and of why the clock was wrong."""
     facts, steps = [], []
-    if keep.get('keeps') is False and skew['verdict'] == 'in_sync' and keep.get('message'):
+    message = keep.get('message') or ''
+    # time_service may have looked only, before a step that failed.
+    if keep.get('keeps') is False and skew['verdict'] == 'in_sync' and message and not message.startswith('Check mode'):
         # Its last sentence is what to do.
-        said, _dot, advice = keep['message'].rstrip('.').rpartition('. ')
+        said, _dot, advice = message.rstrip('.').rpartition('. ')
         facts.append(said or advice)
         steps.append(advice)
     wrong = stepped.get('before') or (skew if skew['verdict'] == 'skewed' else {})

@@ -233,3 +233,11 @@ def test_a_repair_that_was_cut_off_is_finished(tests, aem, clock, state, repair)
     verdict = decide({**health(tests, aem=aem, verdict=clock), 'unfinished': ['meanwhile']})
     assert (verdict['state'], verdict['repair'], verdict['healthy']) == (state, repair, False)
     assert verdict['warning'] == '' or clock == 'skewed'
+
+
+def test_what_this_run_could_not_finish_is_not_an_earlier_one_s():
+    kept = {'keeps': False, 'message': 'Check mode: a run would install the package chrony.'}
+    verdict = decide({**health([], aem='unreachable', verdict='in_sync'), 'unfinished': ['meanwhile']}, time_service=HOST,
+                     done={'step': stepped(offset=99.0), 'keep': kept})
+    assert verdict['state'] == 'aem_unreachable'
+    assert 'install' not in verdict['summary'] + verdict['next_step']
