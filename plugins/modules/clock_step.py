@@ -28,6 +28,7 @@ description:
 extends_documentation_fragment:
   - aemops.brand_portal.attributes
   - aemops.brand_portal.clock
+  - aemops.brand_portal.meanwhile
 attributes:
   check_mode:
     support: full
@@ -48,29 +49,6 @@ options:
       - Also act on a result that is not verified, from one or two NTP servers for instance.
     type: bool
     default: false
-  stop_meanwhile:
-    description:
-      - systemd services that are stopped while the clock jumps, and started again afterwards, such as AEM on a document
-        store, which loses its cluster lease when time jumps by 100 seconds.
-      - Nothing is stopped before it is certain that the clock is to be set and may be. A service that does not run is not
-        started. What systemd stops along with a service is started again along with it.
-      - Before a service is stopped, a guard is set up on the host that starts it again at once when this module's process
-        ends in whatever way, and a record is written by which the next run, after a reboot say, finishes what was begun.
-      - When one of them cannot be stopped within O(stop_timeout), the clock is not set.
-    type: list
-    elements: str
-    default: []
-  stop_above:
-    description:
-      - Seconds of correction, either way, from which O(stop_meanwhile) are stopped.
-    type: float
-    default: 60.0
-  stop_timeout:
-    description:
-      - Seconds that stopping O(stop_meanwhile) may take, and each attempt to start them. A minute after that the guard starts
-        them also while this module still hangs.
-    type: float
-    default: 300.0
 notes:
   - A clock set backwards makes the same seconds come twice. Databases and AEM do not like that; see O(stop_meanwhile).
   - Strangers' NTP servers are asked again no sooner than two seconds after the first time.
@@ -157,11 +135,9 @@ rtc:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import ntplib_loader
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import ClockError
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import STEP_OPTIONS, Hands, StepRefused, step
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.clock_hints import remember_repair, rtc_misread
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.meanwhile import Units
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import STEP_OPTIONS, StepRefused
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.stepping import step_on_host
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import default_ntp_servers
 
 
@@ -170,14 +146,7 @@ def main() -> None:
     options = dict(module.params)
     options['ntp_servers'] = options['ntp_servers'] or default_ntp_servers()
     try:
-        units = Units(options['stop_meanwhile'], options['stop_above'], options['stop_timeout'])
-        codec = ntplib_loader.load(options.pop('_ntplib'))
-        done = step(options, codec, module.check_mode, Hands(rtc_misread=rtc_misread), units)
-        if done['after']['verdict'] == 'in_sync' and done['before']['verdict'] != 'in_sync' and not module.check_mode:
-            problem = remember_repair(done['before']['offset'], done['after']['reference_time'])
-            if problem:
-                module.warn(problem)
-        module.exit_json(**done)
+        module.exit_json(**step_on_host(options, options.pop('_ntplib'), module.check_mode, module.warn))
     except StepRefused as refused:
         module.fail_json(msg=str(refused), **refused.details)
     except ClockError as error:

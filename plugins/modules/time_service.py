@@ -27,6 +27,7 @@ description:
 extends_documentation_fragment:
   - aemops.brand_portal.attributes
   - aemops.brand_portal.clock
+  - aemops.brand_portal.meanwhile
 attributes:
   check_mode:
     support: full
@@ -230,13 +231,10 @@ recovered:
   type: str
 clock:
   description:
-    - With O(set_clock), what was measured and done, with the keys C(changed), C(before), C(after) and C(rtc) of
-      M(aemops.brand_portal.clock_step).
-  returned: success, with set_clock
-  type: dict
-before:
-  description: The skew as it was measured, as RV(aemops.brand_portal.clock_skew#module:skew).
-  returned: when the clock was measured, and not set
+    - With O(set_clock), what was measured and done, with the keys of M(aemops.brand_portal.clock_step), C(changed), C(before),
+      C(after), C(rtc), C(stopped) and C(message).
+    - Of a clock that was not set, or not shown to be right afterwards, the keys that are known.
+  returned: with set_clock, when the clock was measured
   type: dict
 rtc:
   description: What became of the hardware clock, as RV(aemops.brand_portal.clock_step#module:rtc).
@@ -262,12 +260,13 @@ import signal
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import ntplib_loader, system_clock
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import system_clock
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import ClockError
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import STEP_OPTIONS, StepRefused, step
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import STEP_OPTIONS, StepRefused
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.journal import Busy
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.keep import Clock, Keeper, KeepFailed
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.settings import KEY_TYPES, Refused
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.stepping import step_on_host
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import default_ntp_servers
 
@@ -304,17 +303,17 @@ def end(number, _frame):
 def main():
     module = AnsibleModule(argument_spec=dict(STEP_OPTIONS, **ARGUMENTS), supports_check_mode=True)
     options = dict(module.params)
-    codec = options.pop('_ntplib')
+    ntplib = options.pop('_ntplib')
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, end)
     clock = Clock(owner=lambda: system_clock.clock_owner() or '', write_rtc=system_clock.write_rtc)
     try:
         keeper = Keeper(options, System(), clock, module.check_mode)
         options['ntp_servers'] = options['ntp_servers'] or keeper.want.references or default_ntp_servers()
-        set_clock = (lambda: step(options, ntplib_loader.load(codec), module.check_mode)) if options['set_clock'] else None
+        set_clock = (lambda: step_on_host(options, ntplib, module.check_mode, module.warn)) if options['set_clock'] else None
         module.exit_json(**keeper.run(set_clock))
     except StepRefused as refused:
-        module.fail_json(msg=str(refused), keeps=False, actions=[], **refused.details)
+        module.fail_json(msg=str(refused), changed=refused.details['changed'], keeps=False, actions=[], clock=refused.details)
     except ClockError as error:
         module.fail_json(msg=str(error), keeps=False, actions=[])
     except KeepFailed as failed:

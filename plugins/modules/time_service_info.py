@@ -98,10 +98,12 @@ ntp_servers:
   sample: ['2.debian.pool.ntp.org']
 unfinished:
   description: >-
-    Whether a run of M(aemops.brand_portal.time_service) was cut off on this host. The next run of it finishes what was begun.
+    What repairs have begun on this host and not ended, as RV(aemops.brand_portal.brand_portal_health#module:unfinished). The next
+    one finishes them.
   returned: always
-  type: bool
-  sample: false
+  type: list
+  elements: str
+  sample: []
 daemons:
   description: Every time daemon that is known, whether the host has it or not.
   returned: always
@@ -143,7 +145,7 @@ daemons:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import system_clock
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host import clock_hints, journal, time_service
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import clock_hints, state, time_service
 
 
 def main():
@@ -162,7 +164,7 @@ def main():
         pushed_by=time_service.time_pushers(host),
         package_manager=time_service.package_manager(host),
         ntp_servers=time_service.default_ntp_servers(host),
-        unfinished=journal.unfinished(host),
+        unfinished=state.unfinished(),
         daemons=time_service.find_daemons(host),
         **clock_hints.facts()
     )

@@ -10,21 +10,15 @@ import os
 import time
 from typing import Any, Dict, List, Optional
 
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.state import STATE
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import Host
 
 # Anybody may see that the folder is there; what is in it, only root.
-STATE = '/var/lib/aemops-brand-portal'
 FOLDER = STATE + '/time_service'
 FILE = FOLDER + '/journal.json'
 
 # Links that systemd makes for what is enabled, masked, or has another name.
 UNIT_LINKS = '/etc/systemd/system'
-
-
-def unfinished(host: Host) -> bool:
-    """Whether a run that changed the time service was cut off and waits to be finished. Needs no root."""
-    return host.exists(FOLDER)
 
 
 class Busy(Exception):

@@ -104,7 +104,7 @@ def _vouched_for(measured: Mapping[str, Any]) -> bool:
 
 
 def _of_step(clock: Mapping[str, Any]) -> Dict[str, Any]:
-    return {key: clock[key] for key in ('changed', 'before', 'after', 'rtc')}
+    return {key: clock[key] for key in ('changed', 'before', 'after', 'rtc', 'stopped', 'message')}
 
 
 def _listed(words: List[str]) -> str:

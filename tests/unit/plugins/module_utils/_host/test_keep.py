@@ -11,6 +11,7 @@ import pytest
 from hosts import CHRONY_DEBIAN, CHRONY_REDHAT, CHRONY_SUSE, NTPSEC, RELEASES, FakeHost
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import journal, keep, settings
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.state import STATE, unfinished
 
 OPTIONS = {'provider': 'auto', 'servers': ['192.0.2.1'], 'pools': [], 'nts_servers': [], 'keys': [], 'cloud': 'none',
            'max_distance': 0.0, 'stepped': False, 'max_skew': 5.0, 'max_step': 0.0, 'max_correction': 0.02, 'wait': 60,
@@ -403,7 +404,7 @@ def test_when_it_cannot_come_back_the_new_one_stays_and_that_is_said(tmp_path):
     assert 'chrony.service was left running' in str(failed.value)
     assert not failed.value.details['restored']
     assert host.units['chrony.service'] == ['active', 'enabled']
-    assert journal.unfinished(host)
+    assert unfinished(host.path(STATE)) == ['time_service']
 
 
 # Cut off
@@ -540,6 +541,7 @@ def clock_step(changed, verified=True, kind='https', after=None):
             after.append('set')
         before = {'verified': verified, 'sources': [{'kind': kind, 'accepted': True, 'tls_verified': verified}]}
         return {'changed': changed, 'before': before, 'after': before, 'rtc': {'device': '/dev/rtc', 'written': changed},
+                'stopped': {'units': []}, 'message': '',
                 'diff': {'before': 'wrong\n', 'after': 'right\n'}}
     return set_clock
 

@@ -1,0 +1,34 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+
+class ModuleDocFragment:
+    """Options of modules that set the clock: what is stopped meanwhile."""
+
+    DOCUMENTATION = r"""
+options:
+  stop_meanwhile:
+    description:
+      - systemd services that are stopped while the clock jumps, and started again afterwards, such as AEM on a document
+        store, which loses its cluster lease when time jumps by 100 seconds.
+      - Nothing is stopped before it is certain that the clock is to be set and may be. A service that does not run is not
+        started. What systemd stops along with a service is started again along with it.
+      - Before a service is stopped, a guard is set up on the host that starts it again at once when this module's process
+        ends in whatever way, and a record is written by which the next run, after a reboot say, finishes what was begun.
+      - When one of them cannot be stopped within O(stop_timeout), the clock is not set.
+    type: list
+    elements: str
+    default: []
+  stop_above:
+    description:
+      - Seconds of correction, either way, from which O(stop_meanwhile) are stopped.
+    type: float
+    default: 60.0
+  stop_timeout:
+    description:
+      - Seconds that stopping O(stop_meanwhile) may take, and each attempt to start them. A minute after that the guard starts
+        them also while this module still hangs.
+    type: float
+    default: 300.0
+"""
