@@ -331,7 +331,7 @@ class Keeper:
         self.actions.append(plan.sentences[0])
         done = self.packages.install(plan.package)
         if done.code:
-            raise Failure('Install the package of the daemon', '{0}: {1}'.format(plan.package, done.said[-600:]),
+            raise Failure('Install the package of the daemon', '{0}: {1}'.format(plan.package, done.complaint[:600]),
                           'see that this host reaches its package sources')
         self.journal.note(doing='')
         found = time_service.find_daemons(self.system)

@@ -71,9 +71,11 @@ class Packages:
         done = self._run(self.manager.install, [name])
         if done.code and self.manager.refresh:
             refreshed = self._run(self.manager.refresh)
-            if not refreshed.code:
-                return self._run(self.manager.install, [name])
-            return refreshed
+            if refreshed.code:
+                return refreshed
+            # A mirror that cannot be reached is only a warning of the first of the two.
+            again = self._run(self.manager.install, [name])
+            return again._replace(err='{0} {1}'.format(again.err, refreshed.err))
         return done
 
     def mend(self) -> None:

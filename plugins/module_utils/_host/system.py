@@ -31,6 +31,11 @@ class Done(NamedTuple):
         """All it said, in one line."""
         return ' '.join((self.err + ' ' + self.out).split())
 
+    @property
+    def complaint(self) -> str:
+        """What it complained of, in one line; all it said where it did not complain."""
+        return ' '.join(self.err.split()) or self.said
+
 
 class System(Host):
     """A host that can be changed."""
