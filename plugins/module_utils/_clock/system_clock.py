@@ -34,9 +34,11 @@ class Anchor:
     So one run sees one straight time line, and a clock that is set during the run is noticed instead of measured.
     """
 
-    def __init__(self, wall: Clock = time.time, monotonic: Clock = time.monotonic,
-                 raw: Clock = _raw_monotonic) -> None:
+    def __init__(self, wall: Clock = time.time, monotonic: Clock = time.monotonic, raw: Clock = _raw_monotonic,
+                 stamped: Optional[bool] = None) -> None:
+        """stamped: is `wall` the clock of the kernel's stamps? None: if it is the system's own."""
         self._wall, self.monotonic, self._raw_clock = wall, monotonic, raw
+        self._stamped = wall is time.time if stamped is None else stamped
         self._wall_at, self._at, self._blur = self._pair()
         self._raw_at = raw()
 
@@ -70,7 +72,7 @@ class Anchor:
         """
         wall = self._wall()
         now = self.monotonic()  # the later reading of the two: an interruption in between makes the answer late, not early
-        moment = now if stamp is None else now - (wall - stamp)
+        moment = now - (wall - stamp) if self._stamped and stamp is not None else now
         return moment if earliest <= moment <= now else now
 
     def moved(self) -> float:

@@ -131,10 +131,12 @@ def test_the_anchor_takes_its_least_interrupted_reading():
 ])
 def test_when_a_datagram_came(stamp, moment):
     wall, monotonic = [1000.0], [50.0]
-    anchor = Anchor(wall=lambda: wall[0], monotonic=lambda: monotonic[0], raw=lambda: monotonic[0])
+    clocks = {'wall': lambda: wall[0], 'monotonic': lambda: monotonic[0], 'raw': lambda: monotonic[0]}
+    anchor, other = Anchor(stamped=True, **clocks), Anchor(**clocks)
     wall[0] += 8
     monotonic[0] += 8
     assert anchor.arrival(stamp, 53.0) == pytest.approx(moment)
+    assert other.arrival(stamp, 53.0) == 58.0, 'the stamps are of another clock than this one'
 
 
 def script(tmp_path, monkeypatch, text):
