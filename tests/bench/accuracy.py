@@ -230,8 +230,9 @@ def compare(world_name: str, count: int, workers: int, seed: int, missing: dict[
     names = [*OURS.values(), process, *(tool.title for tool in tools.NTP_TOOLS),
              tools.CHRONYD_WITHOUT_IBURST.title]
     rows = [_compare_row(name, [r for r in readings if r.tool == name], yardstick) for name in names]
-    crew.say(crew.table(('tool', 'answers', 'off by > 1 s', 'error median ms', 'p95 ms', 'width median ms', 'truth inside',
-                      'time median s', 'p95 s', 'time / chronyd iburst', 'without an answer'), [row for row in rows if row]))
+    headings = ('tool', 'answers', 'off by > 1 s', 'error median ms', 'p95 ms', 'width median ms', 'truth inside',
+                'time median s', 'p95 s', 'time / chronyd iburst', 'without an answer')
+    crew.say(crew.table(headings, [row for row in rows if row]))
     for package, reason in missing.items():
         crew.say(f'Not compared: {package}: {reason}')
 

@@ -198,7 +198,7 @@ def try_all(only: str) -> bool:
         crew.say(crew.table(('case', 'verdict', 'said', 's'), others(bench)))
         crew.say(crew.table(('https service', 'verdict', 'said of it', 's'), services(bench, BROKEN)))
     crew.say(f'{bench.measured} measurements, none raised anything; the longest took {bench.longest:.2f} s of {DEADLINE} s; '
-          f'not as wanted: {len(bench.bad)}')
+             f'not as wanted: {len(bench.bad)}')
     for bad in bench.bad:
         crew.say(f'NOT AS WANTED: {bad}')
     return not bench.bad

@@ -76,18 +76,20 @@ class Kind(t.NamedTuple):
             machine.ssh(f'set -e; {self.made_by}', timeout=300)
 
 
+EDIT_CHRONY = f'''{INSTALL} chrony
+printf %s {"'" + EDITED + "'"} >/etc/chrony/chrony.conf
+chown root:_chrony /etc/chrony/chrony.conf; chmod 640 /etc/chrony/chrony.conf
+printf 'maxdistance 16' >/etc/chrony/conf.d/site.conf
+printf '# spare, asked for in 2021\\nserver ntp-spare.site.example iburst' >/etc/chrony/sources.d/site.sources
+systemctl restart chrony; systemctl is-active chrony'''
+
 KINDS: dict[str, Kind] = {
     'none': Kind('no daemon', 'nothing keeps the time', '', 'chrony.service'),
     'stock': Kind('chrony, stock', 'as the package has it; its pool cannot be reached',
                   f'{INSTALL} chrony', 'chrony.service', ('/etc/chrony/chrony.conf', '/etc/default/chrony')),
     'edited': Kind('chrony, edited by its users',
                    'own servers that are gone, own drop-ins, mode 0640, no line end at the end of the file',
-                   f'''{INSTALL} chrony
-printf %s {"'" + EDITED + "'"} >/etc/chrony/chrony.conf
-chown root:_chrony /etc/chrony/chrony.conf; chmod 640 /etc/chrony/chrony.conf
-printf 'maxdistance 16' >/etc/chrony/conf.d/site.conf
-printf '# spare, asked for in 2021\\nserver ntp-spare.site.example iburst' >/etc/chrony/sources.d/site.sources
-systemctl restart chrony; systemctl is-active chrony''',
+                   EDIT_CHRONY,
                    'chrony.service',
                    ('/etc/chrony/chrony.conf', '/etc/chrony/conf.d/site.conf', '/etc/chrony/sources.d/site.sources')),
     'broken': Kind('chrony, broken configuration', 'line 49 of chrony.conf is a typing error, so chrony does not start',

@@ -114,10 +114,11 @@ def step(options: Mapping[str, Any], codec: Any, check_mode: bool, hands: Option
     except ClockError as problem:
         raise StepRefused(f"{details.pop('message')} {problem}", **details, stopped=meanwhile.stopped) from problem
     before, after = details['before'], details['after']
-    return dict(
-        details, changed=details['changed'] or meanwhile.changed, stopped=meanwhile.stopped,
-        message=f"{details['message']} {news}".strip(),
-        diff={'before': _line(before), 'after': _line(after if details['changed'] else before)})
+    details.update(
+        diff={'before': _line(before), 'after': _line(after if details['changed'] else before)},
+        changed=details['changed'] or meanwhile.changed, stopped=meanwhile.stopped,
+        message=f"{details['message']} {news}".strip())
+    return details
 
 
 def _finish(meanwhile: Meanwhile, check_mode: bool) -> str:

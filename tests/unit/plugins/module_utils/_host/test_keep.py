@@ -93,9 +93,11 @@ def test_package_lists_are_only_fetched_when_they_do_not_do(tmp_path):
     host = debian(tmp_path / 'other')
     available, host.available = host.available, {}
     asked = host.execute
+
     def execute(command, timeout=100.0, environment=None):
         host.available = available if 'update' in command else host.available
         return asked(command, timeout, environment)
+
     host.execute = execute
     assert run(host)['keeps']
     assert [command for command in host.commands if 'apt-get' in command] == [
