@@ -73,7 +73,8 @@ tests:
 unfinished:
   description:
     - What repairs have begun on this host and not ended. V(meanwhile) where services were stopped for a step of the clock,
-      V(time_service) where the time service was changed. Empty on a host in order.
+      V(time_service) where the time service was changed, V(no_daemon) where M(aemops.brand_portal.clock_step) has corrected
+      the clock and no time daemon starts at boot to keep it. Empty on a host in order.
   returned: always
   type: list
   elements: str
@@ -107,7 +108,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._agent.argumen
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import ntplib_loader, skew
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.arguments import SKEW_OPTIONS, plan_for
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import ClockError
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.state import unfinished
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.clock_hints import unfinished
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import default_ntp_servers
 
 

@@ -21,6 +21,7 @@ UNREACHABLE, NO_RESULT = 'unreachable', 'no_result'
 LONGEST_WORD = 500  # characters of a text in the statistics, of which AWX keeps thousands
 LOST = 'the host could no longer be reached in the middle of the repair'
 NOT_BEGUN = 'not begun'
+AFTER_AN_ERROR = 'correct what stopped the repair, then run again'
 LOOK_AT_IT = 'look at the host itself: what its clock and its AEM are like now is not known, then run again'
 WITHOUT_RESULT = {
     UNREACHABLE: ('the host could not be reached', 'see that Ansible can log in to this host, then run again'),
@@ -51,7 +52,7 @@ def sum_up(
     would_repair = foretold and verdict['repair'] and not error
     proven = proof['healthy'] and not error
     # Also a host that is well may have something left open: say, that nothing keeps its clock right.
-    next_step = proof['next_step'] if proven else proof['next_step'] or verdict['next_step']
+    next_step = proof['next_step'] or ('' if proven else AFTER_AN_ERROR if error else verdict['next_step'])
     if verdict['repair'] and not error and (foretold or diagnosed):
         next_step = 'run without --check' if foretold else 'run with fix_bp_jwt_mode=fix'
     failing = [test for test in before.get('tests') or [] if not test['succeeded']]

@@ -58,7 +58,7 @@ WORDS: dict[str, str] = {
     'aem_unreachable': 'AEM does not answer',
     'not_testable': 'agents cannot be tested',
     'no_reference': 'no reference is believed',
-    'unfinished': 'an earlier repair was cut off',
+    'unfinished': 'an earlier repair is to be finished',
     'cannot_set_clock': "clock is not the host's to set",
     'unreachable': 'host unreachable',
     'no_result': 'failed before it was measured',

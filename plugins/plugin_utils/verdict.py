@@ -49,7 +49,7 @@ STATES: dict[str, State] = {
         False, False, 'no reference time can be believed, so nothing is changed on a guess',
         'open UDP 123 to an NTP server (fix_bp_jwt_ntp_servers) or HTTPS to the tenant (fix_bp_jwt_https_urls)'),
     'unfinished': State(
-        True, False, 'the clock is right, but an earlier repair of this host was cut off before its end',
+        True, False, 'an earlier repair of this host did not come to its end',
         'finish it: run this playbook without --check'),
     'cannot_set_clock': State(
         False, False, "the clock is wrong, but it is not this host's to set",
@@ -124,8 +124,7 @@ def decide(
     failing = [test for test in tests if not test['succeeded']]
     state = _state(skew, tests, aem['state'], time_service, accept_unverified)
     # What this very run could not finish has a message of its own.
-    earlier = health.get('unfinished') and not (done or {}).get('step')
-    if earlier and skew['verdict'] == 'in_sync' and state in ('healthy', 'aem_unreachable'):
+    if not (done or {}).get('step') and _is_unfinished(state, skew['verdict'], health.get('unfinished') or []):
         state = 'unfinished'
     rule = STATES[state]
     repair = rule.repair and (skew['verdict'] == 'skewed' or state == 'unfinished') and (state != 'at_risk' or fix_at_risk)
@@ -150,6 +149,17 @@ def _warning(skew: dict[str, t.Any], aem_state: str) -> str:
     if aem_state == 'unreachable':
         return ''
     return JUMP_UNDER_AEM.format(by=hints.in_time(skew['offset']), harm=HARM['behind' if skew['offset'] > 0 else 'ahead']) + '.'
+
+
+def _is_unfinished(state: str, clock: str, left: t.Sequence[str]) -> bool:
+    """Whether finishing what an earlier run has left is what is to be done.
+
+    An AEM that it has left stopped is started even where nothing is known of the clock: without AEM the tenant is not known,
+    whose Date would tell. clock_step then starts it, and still sets no clock that is not proven wrong.
+    """
+    if clock == 'in_sync':
+        return bool(left) and state in ('healthy', 'aem_unreachable')
+    return 'meanwhile' in left and state == 'no_reference'
 
 
 def _what_was_stepped(done: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

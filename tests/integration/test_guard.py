@@ -51,9 +51,10 @@ class Guarded(Patient):
         self.machine.ssh('systemctl daemon-reload')
 
     def well(self):
-        """AEM runs on a clock that is wrong, and no run has left anything."""
+        """AEM runs on a clock that is wrong, and no run has left anything. A daemon stays; it is stopped."""
         self.drop_in()
-        self.machine.ssh('rm -f /etc/aem-standin/broken; systemctl reset-failed aem; systemctl stop aem', check=False)
+        self.machine.ssh('rm -rf /var/lib/aemops-brand-portal; systemctl reset-failed aem; systemctl stop aem', check=False)
+        self.machine.ssh('systemctl disable -q --now chrony', check=False)
         self.machine.set_clock(WRONG)
         self.machine.ssh('systemctl enable -q aem; systemctl start aem')
         self.machine.wait_aem()

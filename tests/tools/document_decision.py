@@ -65,8 +65,9 @@ agents makes it *another reason*: then the clock alone will not heal this host, 
   (`other_clock`). In the opposite case, where both clocks are right by now and an agent still speaks of a clock, the state is
   `not_the_clock`.
 - A repair is due on a host that cannot set its clock, as in a container: `cannot_set_clock`. It is found out without trying.
-- The clock is right, but an earlier repair was cut off before its end and left its record on the host: `unfinished`. The next
-  run finishes it, and starts AEM if it was left stopped ([how a repair goes](repair.md)).
+- The clock is right, but an earlier repair of this host did not come to its end: it was cut off, or no daemon could be brought
+  to keep the clock. That is `unfinished`, and the next run finishes it ([how a repair goes](repair.md)). An AEM that it has left
+  stopped is started also where nobody knows the clock.
 
 ## The states
 

@@ -4,11 +4,13 @@
 
 """Facts of a host by which an engineer guesses why its clock is wrong, and the record by which drift is noticed."""
 
+import glob
 import os
 import time
 from typing import Any, Dict, List
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import state
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.layouts import LAYOUTS, OTHER_UNITS
 
 LAST_REPAIR = 'last-repair.json'
 _HALF_A_YEAR = 182 * 86400.0
@@ -45,6 +47,25 @@ def rtc_local(root: str = '/') -> bool:
 def rtc_misread(offset: float, root: str = '/') -> bool:
     """Whether a clock that is off by offset (seconds) is so because the hardware clock is taken to hold local time."""
     return rtc_local(root) and any(zone and abs(abs(offset) - abs(zone)) <= _ZONE_WITHIN for zone in zone_offsets())
+
+
+def unfinished(root: str = '/') -> List[str]:
+    """What repairs have begun on this host and not ended: as brand_portal_health documents it. Asks no systemd, needs no root.
+
+    no_daemon: the clock was corrected by clock_step, and no daemon that is known starts at boot to keep it.
+    """
+    folder = os.path.join(root, state.STATE.lstrip('/'))
+    left = state.unfinished(folder)
+    if state.read(os.path.join(folder, LAST_REPAIR)) and not _starts_at_boot(root):
+        left.append('no_daemon')
+    return left
+
+
+def _starts_at_boot(root: str) -> bool:
+    """Whether the unit of a time daemon is enabled: a link of its name in a folder of what a target wants."""
+    units = {row.layout.unit for row in LAYOUTS} | set(OTHER_UNITS.values())
+    links = glob.glob(os.path.join(root, 'etc/systemd/system/*.wants/*.service'))
+    return any(os.path.basename(link) in units for link in links)
 
 
 def remember_repair(offset: float, at: str, folder: str = state.STATE) -> str:

@@ -226,7 +226,7 @@ def test_hints_are_told_before_and_after_the_repair():
     ([], 'unreachable', 'in_sync', 'unfinished', True),
     (EXPIRED, 'ok', 'skewed', 'jwt_expired', True),
     (KEYSTORE, 'ok', 'in_sync', 'not_the_clock', False),
-    ([], 'unreachable', 'unreachable', 'no_reference', False),
+    ([], 'unreachable', 'unreachable', 'unfinished', True),     # it has stopped AEM: start it first
     ([], 'unauthorized', 'in_sync', 'not_testable', False),
 ])
 def test_a_repair_that_was_cut_off_is_finished(tests, aem, clock, state, repair):
@@ -241,3 +241,8 @@ def test_what_this_run_could_not_finish_is_not_an_earlier_one_s():
                      done={'step': stepped(offset=99.0), 'keep': kept})
     assert verdict['state'] == 'aem_unreachable'
     assert 'install' not in verdict['summary'] + verdict['next_step']
+
+
+def test_without_a_reference_only_an_aem_that_was_left_stopped_is_seen_to():
+    for left, state in (['time_service'], 'no_reference'), (['no_daemon'], 'no_reference'), (['meanwhile'], 'unfinished'):
+        assert decide({**health([], aem='unreachable', verdict='undecided'), 'unfinished': left})['state'] == state

@@ -84,3 +84,23 @@ def test_without_a_zone_nothing_is_misread(zone, tmp_path):
     (tmp_path / 'etc').mkdir()
     (tmp_path / 'etc/adjtime').write_text('0.0 0 0.0\n0\nLOCAL\n')
     assert clock_hints.rtc_misread(0.0, str(tmp_path)) is False
+
+
+@pytest.mark.parametrize('repaired, enabled, left', [
+    (False, None, []),
+    (True, None, ['no_daemon']),
+    (True, 'multi-user.target.wants/chrony.service', []),
+    (True, 'multi-user.target.wants/chronyd.service', []),
+    (True, 'sysinit.target.wants/systemd-timesyncd.service', []),
+    (True, 'multi-user.target.wants/ssh.service', ['no_daemon']),
+])
+def test_a_repair_that_has_left_no_daemon_is_not_finished(tmp_path, repaired, enabled, left):
+    folder = tmp_path / 'var/lib/aemops-brand-portal'
+    folder.mkdir(parents=True)
+    if repaired:
+        clock_hints.remember_repair(90.0, '2026-11-25T12:00:00.000Z', str(folder))
+    if enabled:
+        link = tmp_path / 'etc/systemd/system' / enabled
+        link.parent.mkdir(parents=True)
+        link.symlink_to('/lib/systemd/system/' + link.name)
+    assert clock_hints.unfinished(str(tmp_path)) == left
