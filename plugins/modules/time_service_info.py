@@ -145,7 +145,7 @@ daemons:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import system_clock
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host import clock_hints, state, time_service
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import clock_hints, time_service
 
 
 def main():
@@ -164,7 +164,7 @@ def main():
         pushed_by=time_service.time_pushers(host),
         package_manager=time_service.package_manager(host),
         ntp_servers=time_service.default_ntp_servers(host),
-        unfinished=state.unfinished(),
+        unfinished=clock_hints.unfinished(),
         daemons=time_service.find_daemons(host),
         **clock_hints.facts()
     )

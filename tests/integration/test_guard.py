@@ -82,10 +82,10 @@ class Guarded(Patient):
         run = subprocess.Popen(
             [str(self.environment.bin / 'ansible-playbook'), str(playbook.ROOT / 'fix-bp-jwt.yml'),
              '-i', str(self.inventory(**SERVICE, **variables)), '--limit', self.machine.name],
-            env={**os.environ, **settings}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, start_new_session=True)
+            env={**os.environ, **settings}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.STDOUT, start_new_session=True)
         try:
-            self.until(lambda: self.aem() == 'deactivating', 60, 'AEM is being stopped')
+            self.until(lambda: self.aem() == 'deactivating', 150, 'AEM is being stopped')
         except BaseException:
             os.killpg(run.pid, signal.SIGKILL)
             raise
@@ -181,8 +181,8 @@ def test_the_controller_is_killed_right_after_aem_was_stopped(sick):
     sick.well()
     run = sick.begin()
     os.killpg(run.pid, signal.SIGKILL)
-    run.communicate()
-    sick.until(lambda: sick.aem() == 'active', 60, 'AEM runs again by itself')
+    run.wait()
+    sick.until(lambda: sick.aem() == 'active', 90, 'AEM runs again by itself')
     sick.drop_in()
     healed = sick.play(**SERVICE)
     assert healed.returncode == 0, healed.output[-6000:]
@@ -194,13 +194,12 @@ def test_the_module_is_killed_right_after_aem_was_stopped(sick):
     run = sick.begin()
     try:
         sick.machine.ssh(f'kill -9 $(python3 -c "import json; print(json.load(open(\'{JOURNAL}\'))[\'pid\'])")')
-        sick.until(lambda: sick.aem() == 'active', 60, 'AEM runs again by itself')
+        sick.until(lambda: sick.aem() == 'active', 90, 'AEM runs again by itself')
         assert sick.machine.clock() < -1e8, 'the clock was not set'
-        said, _error = run.communicate(timeout=120)
+        assert run.wait(timeout=300) != 0
     finally:
         if run.poll() is None:
             os.killpg(run.pid, signal.SIGKILL)
-    assert run.returncode != 0, said
     sick.drop_in()
     sick.machine.wait_aem()
     healed = sick.play('-v', **SERVICE)
@@ -214,15 +213,21 @@ def test_the_plug_is_pulled_while_aem_is_stopped(sick):
     sick.well()
     sick.machine.ssh('systemctl disable -q aem')
     run = sick.begin()
+    sick.machine.ssh('sync')    # the lab's disk has no journal: a file system cut in the middle would be another test
     sick.machine.kill()
     os.killpg(run.pid, signal.SIGKILL)
-    run.communicate()
+    run.wait()
     sick.machine.start().wait_ready()
     assert sick.aem() == 'inactive'
     sick.drop_in()
+    # With AEM down and one plain NTP server nobody knows the clock: AEM is started, and no clock is set.
+    begun = sick.play(**SERVICE)
+    assert 'left it so: it was started now' in ' '.join(begun.output.split())
+    assert 'The clock was not set' in begun.output
+    assert sick.aem() == 'active'
+    assert sick.machine.clock() < -1e8
     healed = sick.play('-v', **SERVICE)
     assert healed.returncode == 0, healed.output
-    assert 'left it so: it was started now' in ' '.join(healed.output.split())
     assert sick.aem() == 'active'
     assert sick.left() == ''
 
@@ -233,7 +238,7 @@ def test_without_a_unit_the_harm_is_told_before_and_seen_afterwards(sick):
     assert run.returncode != 0
     said = ' '.join(run.output.split())
     told = said.index('under a running AEM')
-    assert told < said.index('Set the clock from the references')
+    assert told < said.index('Have one time daemon keep the clock')
     assert 'aem_unreachable' in run.row('guarded')
     assert 'AEM did not come back after the clock was set by' in said
     assert 'start AEM on this host' in run.row('guarded')
