@@ -83,6 +83,7 @@ def test_a_container_s_clock_is_found_not_to_be_its_own_before_anything_is_touch
 PROGRAM = '''
 """In a network of its own, without CAP_SYS_TIME: a container, AEM beside it, a Brand Portal two days ahead, the playbook."""
 import json, os, subprocess, sys, time
+from pathlib import Path
 
 folder, bin, repository, nspawn, root, key = map(Path, sys.argv[1:])
 sys.path.insert(0, str(repository / 'tests'))
