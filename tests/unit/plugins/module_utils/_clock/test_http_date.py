@@ -12,7 +12,7 @@ import socket
 import time
 
 import pytest
-from clock_servers import HttpsServer, Proxy, dated, host_clock, true_time
+from clock_servers import BUSY, HttpsServer, Proxy, dated, host_clock, true_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,7 +34,7 @@ def ask(urls, authority, behind=0.0, timeout=2.0, wanted_width=float('inf'), **o
     urls = [url if isinstance(url, str) else url.url() for url in urls]
     sources = skew.measure(dict(options, https_urls=urls, timeout=timeout), None, wanted_width, host_clock(behind))
     took = time.monotonic() - began
-    assert took <= 1.1 * timeout, 'the deadline holds'
+    assert took <= 1.1 * timeout + BUSY, 'the deadline holds'
     result = skew.conclude(sources, options.get('max_skew', 5.0))
     return result, result['sources'][0], took
 
@@ -218,7 +218,7 @@ def test_a_handshake_that_hangs_keeps_the_deadline(authority):
         before = len(os.listdir('/proc/self/fd'))
         _result, source, took = ask(['https://127.0.0.1:%d/' % mute.getsockname()[1]], authority, timeout=0.5)
         assert 'no answer within the time' in source['reason']
-        assert took < 0.56
+        assert took < 0.5 + BUSY
         time.sleep(0.2)
         assert len(os.listdir('/proc/self/fd')) == before
 

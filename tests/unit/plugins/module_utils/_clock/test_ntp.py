@@ -15,7 +15,7 @@ import threading
 import time
 
 import pytest
-from clock_servers import NtpServer, honest, host_clock, packet, true_time
+from clock_servers import BUSY, NtpServer, honest, host_clock, packet, true_time
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import addresses, ntp, skew
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.era import ntp_timestamp
@@ -29,7 +29,7 @@ def ask(codec, servers, timeout=1.0, behind=BEHIND, **options):
     names = [server if isinstance(server, str) else server.name for server in servers]
     sources = skew.measure(dict(options, ntp_servers=names, timeout=timeout), codec, make_anchor=host_clock(behind))
     took = time.monotonic() - began
-    assert took <= 1.1 * timeout, 'the deadline holds'
+    assert took <= 1.1 * timeout + BUSY, 'the deadline holds'
     return skew.conclude(sources, options.get('max_skew', 5.0)), took
 
 
@@ -241,7 +241,7 @@ def test_a_resolver_that_hangs_does_not_cost_the_deadline(codec, monkeypatch):
     resolver(monkeypatch, {'slow.test': lambda: released.wait(5) and []})
     result, took = ask(codec, ['slow.test'], timeout=0.5)
     assert 'not resolved within 0.5 s' in result['sources'][0]['reason']
-    assert 0.45 < took < 0.56
+    assert 0.45 < took < 0.5 + BUSY
     with three_honest() as servers:
         result, took = ask(codec, servers + ['slow.test'], timeout=4)
     assert result['verdict'] == 'skewed'
@@ -322,7 +322,7 @@ def test_a_silent_server_is_waited_for_until_the_deadline_while_it_could_matter(
     with NtpServer(honest()) as one, NtpServer(honest()) as two, NtpServer(lambda *_unused: []) as silent:
         result, took = ask(codec, [one, two, silent], timeout=1.5)
     assert result['verdict'] == 'skewed'
-    assert 1.4 < took < 1.65
+    assert 1.4 < took < 1.5 + BUSY
     assert len(silent.requests) >= 10
 
 
