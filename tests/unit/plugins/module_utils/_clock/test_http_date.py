@@ -84,7 +84,7 @@ def test_one_request_decides(authority, certificate):
     assert 1.0 < result['high'] - result['low'] < 1.3
     assert source['address'] == '127.0.0.1:%d' % server.port
     assert (source['samples'], source['tls_verified']) == (1, True)
-    assert took < 0.5
+    assert took < 0.5 + BUSY
 
 
 def test_the_threshold_in_between_is_settled_at_the_next_edge(authority, certificate):
@@ -92,7 +92,7 @@ def test_the_threshold_in_between_is_settled_at_the_next_edge(authority, certifi
         result, source, took = ask([server], authority, behind=5.5, timeout=4)
         assert server.connections == 1
     assert result['verdict'] == 'skewed'
-    assert took < 2.5
+    assert took < 2.5 + BUSY
     assert source['samples'] <= 4
 
 
@@ -128,7 +128,7 @@ def test_a_server_that_closes_after_each_answer(authority, certificate):
         result, source, took = ask([server], authority, wanted_width=0.1)
     assert result['verdict'] == 'in_sync'
     assert source['samples'] == 1
-    assert took < 0.5
+    assert took < 0.5 + BUSY
 
 
 def date(offset=0.0):
@@ -204,7 +204,7 @@ def test_a_closed_port_and_one_that_speaks_no_tls(authority):
         closed.bind(('127.0.0.1', 0))
         _result, source, took = ask(['https://127.0.0.1:%d/' % closed.getsockname()[1]], authority)
     assert 'nothing listens' in source['reason']
-    assert took < 0.5
+    assert took < 0.5 + BUSY
     with Proxy(refuse='400 Bad Request') as plain:
         _result, source, _took = ask(['https://127.0.0.1:%d/' % plain.port], authority, timeout=1)
     assert source['accepted'] is False
@@ -463,7 +463,7 @@ def test_a_slow_address_does_not_hold_up_a_fast_one(authority, certificate, monk
                 (socket.AF_INET, socket.SOCK_STREAM, 6, '', ('127.0.0.1', server.port))])
             result, _source, took = ask(['https://localhost:%d' % server.port], authority, timeout=2)
     assert result['verdict'] == 'in_sync'
-    assert took < 0.8
+    assert took < 0.8 + BUSY
 
 
 def test_interval_of_nothing_is_no_interval():

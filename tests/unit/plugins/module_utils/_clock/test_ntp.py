@@ -51,7 +51,7 @@ def test_three_honest_servers_tell_the_offset_quickly(codec):
     assert result['verified'] is True
     assert result['low'] <= BEHIND <= result['high']
     assert result['offset'] == pytest.approx(BEHIND, abs=0.002)
-    assert took < 0.5
+    assert took < 0.5 + BUSY
     assert {source['samples'] for source in result['sources']} == {8}
 
 
@@ -159,7 +159,7 @@ def test_a_hostile_server_beside_three_honest_ones(codec, name, record_property)
     assert result['high'] - result['low'] < 0.1
     assert sum(source['accepted'] for source in result['sources']) == 3
     if reason not in (SILENT, 'datagrams that answer no request of ours were ignored'):
-        assert took < 0.7, 'only a silent server is waited for'
+        assert took < 0.7 + BUSY, 'only a silent server is waited for'
 
 
 @pytest.mark.parametrize('name', sorted(set(HOSTILE) - {'90 s off', 'smeared by 1 s', 'era 2 lie'}))
@@ -187,7 +187,7 @@ def test_a_kiss_code_ends_the_asking_and_keeps_what_was_learned(codec):
         time.sleep(0.3)
         asked = len(server.requests)
     assert result['verdict'] == 'skewed'
-    assert took < 0.3
+    assert took < 0.3 + BUSY
     assert asked <= 5, 'no more than were under way'
 
 
@@ -207,7 +207,7 @@ def test_a_closed_port_is_told_at_once(codec):
     closed.close()
     result, took = ask(codec, [name], timeout=3)
     assert 'nothing listens' in result['sources'][0]['reason']
-    assert took < 0.5
+    assert took < 0.5 + BUSY
 
 
 def resolver(monkeypatch, table):
@@ -233,7 +233,7 @@ def test_a_name_that_does_not_resolve(codec, monkeypatch):
         result, took = ask(codec, servers + ['nowhere.test'], timeout=3)
     assert 'does not resolve (Name or service not known)' in result['sources'][-1]['reason']
     assert result['verdict'] == 'skewed'
-    assert took < 0.6
+    assert took < 0.6 + BUSY
 
 
 def test_a_resolver_that_hangs_does_not_cost_the_deadline(codec, monkeypatch):
@@ -245,7 +245,7 @@ def test_a_resolver_that_hangs_does_not_cost_the_deadline(codec, monkeypatch):
     with three_honest() as servers:
         result, took = ask(codec, servers + ['slow.test'], timeout=4)
     assert result['verdict'] == 'skewed'
-    assert took < 1.4, 'three that agree need not wait for it'
+    assert took < 1.4 + BUSY, 'three that agree need not wait for it'
     released.set()
 
 
@@ -306,7 +306,7 @@ def test_a_majority_of_liars_that_agree_wins_and_one_that_does_not_agree_decides
         result, took = ask(codec, [good, bad, worse])
     assert result['verdict'] == 'sources_disagree'
     assert result['offset'] is None
-    assert took < 0.6, 'more samples could not tell more'
+    assert took < 0.6 + BUSY, 'more samples could not tell more'
     assert all('no majority' in source['reason'] for source in result['sources'])
 
 
@@ -350,7 +350,7 @@ def test_loss_is_made_good_by_asking_again(codec):
         result, took = ask(codec, servers, timeout=3)
     assert result['low'] <= BEHIND <= result['high']
     assert all(source['accepted'] for source in result['sources'])
-    assert took < 1.5
+    assert took < 1.5 + BUSY
 
 
 def test_the_threshold_within_the_interval_is_asked_about_until_the_deadline(codec):
@@ -371,7 +371,7 @@ def test_more_samples_decide(codec):
     with NtpServer(narrowing) as server:
         result, took = ask(codec, [server], timeout=3, behind=5.1)
     assert result['verdict'] == 'skewed'
-    assert took < 1
+    assert took < 1 + BUSY
 
 
 @pytest.mark.parametrize('address, samples, least_pause', [
@@ -409,7 +409,7 @@ def test_a_near_server_that_answers_one_request_only_is_not_pestered(codec, monk
         result, took = ask(codec, [server], timeout=3)
         assert len(server.requests) == 2
         assert result['verdict'] == 'skewed'
-        assert took < 0.8
+        assert took < 0.8 + BUSY
         with NtpServer(lambda *_unused: []) as silent:
             server.requests.clear()
             ask(codec, [server, silent], timeout=1.6)
