@@ -296,7 +296,7 @@ FAULTS: dict[str, Fault] = {
     'disk-full-install': Fault('disk full, daemon to be installed', 'not a block is free', fill_disk,
                                End(restored=True), empty_disk),
     'rejected': Fault('configuration rejected by the daemon', 'chrony runs; since it was started somebody has mistyped a line',
-                      mistype, End(('chrony.conf', 'sever'), restored=True), type_again, kind='stock'),
+                      mistype, End(('chrony.conf', 'sever'), restored=True, clock='wrong'), type_again, kind='stock'),
     'dies': Fault('daemon starts and dies', 'chrony is ended a second after each start', short_life,
                   End(('chrony',), restored=True, clock='right'), long_life),
     'dies-masked': Fault('daemon starts and dies', 'the same, chrony being there', short_life,

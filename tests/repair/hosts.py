@@ -58,7 +58,7 @@ class Kind(t.NamedTuple):
     `made_by` is a shell program that root runs on a fresh machine whose clock is right, or a function of that machine.
     `daemon` is the unit that has to keep the time at the end. `kept` are files that must be there byte for byte, but for a
     block that the role has marked as its own. Where a host cannot be healed, `refused` is what the run has to say, in words
-    that must all be in its output; then everything but the clock is as it was.
+    that must all be in its output; then everything, the clock too, is as it was.
     """
 
     title: str

@@ -18,6 +18,7 @@ import concurrent.futures
 import datetime
 import json
 import re
+import statistics
 import sys
 import time
 import traceback
@@ -124,16 +125,17 @@ def document(outcomes: dict[str, t.Any], command: str) -> str:
         lines.append(_row([each.title, *marks, _rebooted(outcomes.get(label(kind, FIRST))), keeps]))
         if each.refused:
             refusals.append(each.title)
-    found = [each for name, each in outcomes.items()]
-    again = sorted(each['again'] for each in found if 'again' in each)
+    found = list(outcomes.values())
     if refusals:
-        lines += ['', f'**refused** ({", ".join(refusals)}): only its owners know what was meant. The run fails, names the file '
-                  'and the line, and everything but the clock is as it was.']
+        lines += ['', f'**refused** ({", ".join(refusals)}): only its owners know what was meant. The run fails and names the file',
+                  'and the line; everything, the clock too, is as it was.']
+    again, whole = ([each[what] for each in found if what in each] for what in ('again', 'whole'))
     if again:
-        middle = again[len(again) // 2]
-        lines += ['', f'A second run takes {again[0]:.0f} to {again[-1]:.0f} s, half of them {middle:.0f} s or less.']
+        lines += ['', f'A second run takes {statistics.median(again):.0f} s ({min(again):.0f} to {max(again):.0f}), a cell '
+                  f'with boot, two runs and looking {statistics.median(whole):.0f} s.']
     days = sorted({each['day'] for each in found})
-    lines += ['', f'Run on {" to ".join(days[:1] + days[1:][-1:])} by `{command}`, two machines at a time on two cores.', '']
+    lines += ['', f'Run on {" to ".join(days[:1] + days[1:][-1:])} by `{command}`, two machines at a time on two cores that had',
+              'other work as well.', '']
     lines += ['What the hosts are like before:', '', *[f'- {each.title}: {each.before}.' for each in KINDS.values()], '']
     lines += [*NOT_HAD]
     return '\n'.join(lines + (['What failed:', '', *failures, ''] if failures else []))
