@@ -114,7 +114,8 @@ def decide(
 
     `health` is what brand_portal_health returned (`skew`, `tests`, `aem`); `time_service` what time_service_info did,
     once that was asked. `aem_service` and `aem_stop_above` (seconds) are the role's options. `done` is what a repair has done
-    by now: `step` and `keep`, the results of clock_step and time_service, each {} where it was not run.
+    by now: `step` and `keep`, the results of clock_step and time_service, each {} where it was not run; `aem` is what AEM's state
+    was before.
     Returns `state`, `repair` (shall the clock be corrected), `healthy`, `summary` (one sentence
     of what is the case, with figures), `next_step` ('' where nothing is left to do), `cause` (the id of the
     first failing agent's cause, '' when none fails) and `warning` (what a repair may do to AEM, '' where nothing).
@@ -130,7 +131,8 @@ def decide(
     repair = rule.repair and (skew['verdict'] == 'skewed' or state == 'unfinished') and (state != 'at_risk' or fix_at_risk)
     jumps = repair and skew['verdict'] == 'skewed' and abs(skew['offset']) >= aem_stop_above
     stepped = _what_was_stepped(done or {})
-    down = _why_aem_is_down(stepped, aem_stop_above) if state == 'aem_unreachable' else None
+    was_up = (done or {}).get('aem') not in UNREACHABLE
+    down = _why_aem_is_down(stepped, aem_stop_above) if state == 'aem_unreachable' and was_up else None
     facts, steps = _more_to_say(skew, stepped, time_service or {}, (done or {}).get('keep') or {})
     known = _summary(state, skew, failing, aem, time_service, accept_unverified)
     return {
@@ -270,7 +272,8 @@ def _summary(
 
 
 def _joined(parts: t.Iterable[str]) -> str:
-    return '; '.join(part.rstrip('.') for part in parts if part)
+    said = [part for part in parts if part]
+    return said[0] if len(said) == 1 else '; '.join(part.rstrip('.') for part in said)
 
 
 def _next_step(state: str, rule: State, failing: list[dict[str, t.Any]], aem: dict[str, t.Any]) -> str:

@@ -246,3 +246,11 @@ def test_what_this_run_could_not_finish_is_not_an_earlier_one_s():
 def test_without_a_reference_only_an_aem_that_was_left_stopped_is_seen_to():
     for left, state in (['time_service'], 'no_reference'), (['no_daemon'], 'no_reference'), (['meanwhile'], 'unfinished'):
         assert decide({**health([], aem='unreachable', verdict='undecided'), 'unfinished': left})['state'] == state
+
+
+def test_an_aem_that_was_down_before_is_not_lost_by_the_jump():
+    down = health([], aem='unreachable', verdict='in_sync')
+    assert 'did not come back' in decide(down, time_service=HOST, done={'step': stepped(offset=99.0), 'aem': 'ok'})['summary']
+    verdict = decide(down, time_service=HOST, done={'step': stepped(offset=99.0), 'aem': 'unreachable'})
+    assert 'did not come back' not in verdict['summary']
+    assert verdict['next_step'].startswith('start AEM or correct fix_bp_jwt_aem_url')
