@@ -232,14 +232,22 @@ def once(seen: str, then: str) -> str:
     return f'until {seen}; do sleep 0.1; done; {then}'
 
 
+def take_time(scene: Scene) -> None:
+    """AEM takes some seconds to stop, as a real one does (that takes more): there is time to come in between."""
+    scene.machine.write('/etc/systemd/system/aem.service.d/slow.conf', '[Service]\nExecStop=/bin/sleep 4\n')
+    scene.machine.ssh('systemctl daemon-reload')
+
+
 def kill_module(seen: str) -> t.Callable[[Scene], None]:
     def inject(scene: Scene) -> None:
+        take_time(scene)
         scene.at = [(REPAIR, f'({scene.as_root(once(seen, f"kill -9 {MODULE}"))}) >/dev/null 2>&1 &')]
     return inject
 
 
 def kill_controller(seen: str) -> t.Callable[[Scene], None]:
     def inject(scene: Scene) -> None:
+        take_time(scene)
         kill = 'children=$(pgrep -P $ansible); kill -9 $ansible $children'
         scene.at = [(REPAIR, f'ansible=$PPID; ({scene.as_root(once(seen, "true"))}; {kill}) >/dev/null 2>&1 &')]
     return inject
@@ -251,6 +259,7 @@ RESET = 'sync; echo b >/proc/sysrq-trigger'
 
 def reboot(seen: str, how: str) -> t.Callable[[Scene], None]:
     def inject(scene: Scene) -> None:
+        take_time(scene)
         scene.at = [(REPAIR, f'(timeout 60 {scene.as_root(once(seen, how))}) >/dev/null 2>&1 &')]
     return inject
 
