@@ -38,7 +38,7 @@ AIM = 1.5
 SET = 'date -s @{now} >/dev/null'
 CONFIGURE = '''
 printf 'server {server} iburst\\n' >/etc/chrony/sources.d/site.sources
-chronyc reload sources
+systemctl restart chrony
 chronyc waitsync 60 0.02 0 1
 systemctl is-enabled chrony
 chronyc tracking'''
