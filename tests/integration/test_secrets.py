@@ -162,7 +162,7 @@ def test_the_secrets_are_really_there(patient):
 def test_the_output_and_every_result(healed, patient):
     run, _folder, _sampler = healed
     assert run.remote_calls[:3] == ['replication_agent_info', 'brand_portal_health', 'time_service_info']
-    assert 'clock_step' in run.remote_calls
+    assert 'time_service' in run.remote_calls
     assert 'Set-Cookie: ********' in run.output  # the careless log is in there, without what it gave away
     assert f'mac:{PASSWORD}' not in run.output and 'https://********@' in run.output
     for name in ('fix_bp_jwt_result', '__fix_bp_jwt_before', '__fix_bp_jwt_after', 'module_args'):
