@@ -174,9 +174,14 @@ def test_a_users_edits_stay_and_a_running_chrony_is_not_restarted(host):
 
 
 def test_new_sources_are_taken_back_from_a_running_chrony(host):
-    """The daemon is asked for more than it can do; the sources file is the former one again, byte for byte."""
-    said = host.fails(time_sync_servers=[host.lab.network.host, host.machine.address], time_sync_max_correction='0.000000001',
-                      time_sync_wait=3)
+    """No server answers, and the clock is right by a service that nobody vouches for: the sources file is the former one again."""
+    host.lab.stop_ntp()
+    try:
+        host.machine.ssh('systemctl restart chrony')
+        said = host.fails(time_sync_servers=[host.lab.network.host, host.machine.address], time_sync_validate_certs=False,
+                          time_sync_https_urls=[f'https://{host.lab.network.host}/'], time_sync_wait=3)
+    finally:
+        host.lab.start_ntp()
     assert 'put back as they were' in said
     assert host.machine.address not in host.machine.ssh('chronyc -n sources').stdout
 

@@ -17,7 +17,6 @@ import fcntl
 import os
 import re
 import signal
-import subprocess
 import time
 from contextlib import contextmanager, suppress
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
@@ -25,6 +24,7 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption, ClockError
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import Answer, Meanwhile
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import state
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System as HostSystem
 
 FOLDER = state.STATE + '/meanwhile'
 GUARD = 'aemops-brand-portal-guard.service'
@@ -34,7 +34,6 @@ _GUARD_MARGIN = 60.0
 _ATTEMPTS, _BETWEEN, _SETTLE = 3, 2.0, 1.0
 _COMMAND_TIMEOUT = 30.0
 _TOOK_TOO_LONG = 124
-_PATH = '/usr/sbin:/usr/bin:/sbin:/bin'
 
 _NAME = re.compile(r'[A-Za-z0-9:_\\][A-Za-z0-9:_.\\@-]*\Z')
 _LOOKS_LIKE_AEM = re.compile(r'aem|cq5?|crx|quickstart|author', re.IGNORECASE)
@@ -59,17 +58,8 @@ class System:
 
     def run(self, command: List[str], timeout: float = _COMMAND_TIMEOUT) -> Done:
         """Run a command without a shell, its words in English; timeout in seconds."""
-        settings = dict(os.environ, LC_ALL='C', PATH=_PATH)
-        try:
-            # AnsibleModule.run_command knows no time-out, and stopping a unit may hang.
-            done = subprocess.run(command, stdin=subprocess.DEVNULL,  # pylint: disable=ansible-bad-function
-                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout, check=False, env=settings)
-        except subprocess.TimeoutExpired:
-            return Done(_TOOK_TOO_LONG, '', 'it did not end within {0:g} s'.format(timeout))
-        except OSError as error:
-            return Done(127, '', '{0}: {1}'.format(command[0], error.strerror))
-        out, err = (text.decode('utf-8', 'replace') for text in (done.stdout, done.stderr))
-        return Done(done.returncode, out, ' '.join((err or out).split()) or 'it ended with {0}'.format(done.returncode))
+        done = HostSystem().execute(command, timeout)
+        return Done(done.code, done.out, done.complaint or 'it ended with {0}'.format(done.code))
 
     def now(self) -> float:
         """Seconds of a clock that nobody sets."""

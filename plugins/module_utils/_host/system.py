@@ -14,6 +14,7 @@ import subprocess
 import time
 from typing import List, NamedTuple, Optional
 
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.state import settle
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import Host
 
 _PATH = '/usr/sbin:/usr/bin:/sbin:/bin'
@@ -104,7 +105,7 @@ class System(Host):
         except BaseException:
             self.remove(new, whole=True)
             raise
-        self._settle(os.path.dirname(target))
+        settle(os.path.dirname(target))
 
     @staticmethod
     def _dress(new: str, target: str, mode: int, group: str) -> None:
@@ -130,7 +131,7 @@ class System(Host):
 
     def move(self, source: str, target: str) -> None:
         os.rename(self.path(source), os.path.realpath(self.path(target)))
-        self._settle(os.path.dirname(self.path(target)))
+        settle(os.path.dirname(self.path(target)))
 
     def remove(self, path: str, whole: bool = False) -> None:
         """Remove a file or an empty folder; it may be gone already."""
@@ -145,15 +146,6 @@ class System(Host):
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
-
-    @staticmethod
-    def _settle(folder: str) -> None:
-        """After this the folder's entries outlast a power cut."""
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
     def links(self, folder: str) -> dict:
         """The symbolic links in a folder and one level below: {path: target}."""
