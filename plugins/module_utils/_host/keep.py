@@ -497,6 +497,8 @@ class Keeper:
                 and ('reload' not in self.effects or control.reload())
             problems += [] if forgotten else self._try('restart', [unit])
         ran = [each['unit'] for each in before if each['active']]
+        if not was or was['masked']:    # else it would stay in the list of what has failed
+            self.units.verb('reset-failed', [unit])
         # Better a daemon that was not asked for than none, where the host had one.
         if problems and ran and not any(self.units.active(each) for each in ran) and not self.units.verb('enable', [unit], '--now'):
             problems.append('{0} was left running, so that the host is not without a daemon'.format(unit))

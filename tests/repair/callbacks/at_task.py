@@ -5,7 +5,8 @@
 """Runs a command when a run of Ansible comes to a certain task, and writes down when each task began and how it ended.
 
 AEMOPS_AT_TASK: JSON, [["number of the task, or its name", "shell command"], ...]; the task waits until the command has ended.
-AEMOPS_TASKS: the file that gets a JSON line for each event: number, name, action, event, at (seconds, monotonic).
+AEMOPS_TASKS: the file that gets a JSON line for each event: number, name, action, step (its argument), event, at (monotonic
+seconds).
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ class CallbackModule(CallbackBase):
     def note(self, event):
         if 'AEMOPS_TASKS' in os.environ:
             with open(os.environ['AEMOPS_TASKS'], 'a', encoding='utf-8') as log:
-                log.write(json.dumps({'number': self.number, 'name': self.task.name, 'action': self.task.action, 'event': event,
+                log.write(json.dumps({'number': self.number, 'name': self.task.name, 'action': self.task.action,
+                                      'step': str(self.task.args.get('step', '')), 'event': event,
                                       'at': time.monotonic()}) + '\n')
 
     def v2_playbook_on_task_start(self, task, is_conditional):
