@@ -10,6 +10,7 @@ Pure; asks nobody. Offsets are reference − host, in seconds: positive is behin
 from __future__ import annotations
 
 import datetime
+import re
 import typing as t
 
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils.verdict import STATES
@@ -27,6 +28,10 @@ WITHOUT_RESULT = {
     UNREACHABLE: ('the host could not be reached', 'see that Ansible can log in to this host, then run again'),
     NO_RESULT: ('the host failed before it was measured', 'correct what the message says, then run again'),
 }
+MAKE_ROOM = 'make room on this host ("df -h /tmp /var/tmp ~" there), or let Ansible write to one of them, then run again'
+# The last line of a Python that could not even begin, where it tells of the system: it holds no argument of the module.
+_SYSTEM_SAID = re.compile(r'^\w+: (\[Errno \d+\] .*)$', re.MULTILINE)
+_NO_ROOM = re.compile(r'No space left on device|No usable temporary directory')
 
 
 def sum_up(
@@ -113,15 +118,18 @@ def agents(before: dict[str, t.Any], after: dict[str, t.Any]) -> list[dict[str, 
 
 
 def without_result(host: str, said: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """A host that was not measured. `said`: how Ansible ended its measurement (unreachable, msg), {} where nothing is known."""
+    """A host that was not measured. `said`: how Ansible ended its measurement (unreachable, msg, module_stderr), or {}."""
     state = UNREACHABLE if said.get('unreachable') else NO_RESULT
     summary, next_step = WITHOUT_RESULT[state]
+    error = ' '.join([str(said.get('msg') or ''), *_SYSTEM_SAID.findall(str(said.get('module_stderr') or ''))[-1:]])
+    if _NO_ROOM.search(error):
+        next_step = MAKE_ROOM
     result = {
         'host': host, 'passed': False, 'state_before': state, 'state_after': state, 'repaired': False, 'repair_due': False,
         'tried': False, 'concluded': False, 'offset_before': None, 'offset_after': None, 'max_skew': None,
         'clock_before': None, 'clock_after': None, 'agents_before': None, 'agents_after': None, 'agents': [],
         'cause': '', 'meaning': '', 'evidence': '',
-        'error': ' '.join(str(said.get('msg') or '').split()), 'summary': summary, 'next_step': next_step,
+        'error': ' '.join(error.split()), 'summary': summary, 'next_step': next_step,
     }
     result['message'] = _message(result)
     return result

@@ -304,9 +304,10 @@ def no_service(scene: Scene) -> None:
 FAULTS: dict[str, Fault] = {
     'no-packages': Fault('package install fails', 'the package server is down', no_packages,
                          End(('package',), restored=True, clock='right'), packages_again),
-    'disk-full': Fault('disk full, daemon there', 'not a block is free', fill_disk, End(restored=True), empty_disk, kind='stock'),
+    'disk-full': Fault('disk full, daemon there', 'not a block is free', fill_disk, End(('make room on this host',), restored=True),
+                       empty_disk, kind='stock'),
     'disk-full-install': Fault('disk full, daemon to be installed', 'not a block is free', fill_disk,
-                               End(restored=True), empty_disk),
+                               End(('make room on this host',), restored=True), empty_disk),
     'rejected': Fault('configuration rejected by the daemon', 'chrony runs; since it was started somebody has mistyped a line',
                       mistype, End(('chrony.conf', 'sever'), restored=True, clock='wrong'), type_again, kind='stock'),
     'dies': Fault('daemon starts and dies', 'chrony is ended a second after each start', short_life,

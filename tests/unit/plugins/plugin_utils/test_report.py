@@ -97,6 +97,18 @@ def test_a_host_without_a_result_is_not_forgotten():
                       'states': {'healthy': 1, 'no_result': 1, 'unreachable': 1}}
 
 
+def test_a_host_that_cannot_run_a_module_says_why():
+    """What ansible-core returns for a module on a full disk, on 2.16 and 2.21."""
+    traceback = ('Traceback (most recent call last):\n  File "<stdin>", line 107, in <module>\n'
+                 "FileNotFoundError: [Errno 2] No usable temporary directory found in ['/tmp', '/var/tmp']\n")
+    for message in ('MODULE FAILURE\nSee stdout/stderr for the exact error', 'Module result deserialization failed'):
+        result = without_result('aem1', {'failed': True, 'msg': message, 'module_stderr': traceback})
+        assert "[Errno 2] No usable temporary directory found in ['/tmp', '/var/tmp']. Next: make room on this host" in result['message']
+    secret = without_result('aem1', {'failed': True, 'msg': 'MODULE FAILURE', 'module_stderr': "ValueError: 'S3cret'\n"})
+    assert 'S3cret' not in secret['message']
+    assert secret['next_step'] == 'correct what the message says, then run again'
+
+
 def test_no_hosts():
     assert table_of([]) == ['No host was in this run.']
 
