@@ -26,6 +26,8 @@ SOURCES = '/etc/chrony/sources.d/aemops-brand-portal.sources'
 # What a package that came and went leaves: the account files' own backups, and a daemon that was started again.
 HARMLESS = ('clock: moved', 'etc: /etc/passwd-:', 'etc: /etc/shadow-:', 'etc: /etc/group-:', 'etc: /etc/gshadow-:',
             'units: systemd-timesyncd.service: LoadState=loaded ActiveState=active UnitFileState=enabled MainPID=')
+# A daemon that had to read its keys anew.
+RESTARTED = ('clock: moved', 'units: chrony.service: LoadState=loaded ActiveState=active UnitFileState=enabled MainPID=')
 # The module is known by the folder it holds; the package manager dies with it, as in a power cut.
 KILL = ('for fd in /proc/[0-9]*/fd/*; do [ "$(readlink $fd)" = /var/lib/aemops-brand-portal/time_service ] && echo $fd; done '
         '| cut -d/ -f3 | xargs -r kill -9; pkill -9 apt-get; pkill -9 dpkg')
@@ -184,6 +186,51 @@ def test_new_sources_are_taken_back_from_a_running_chrony(host):
         host.lab.start_ntp()
     assert 'put back as they were' in said
     assert host.machine.address not in host.machine.ssh('chronyc -n sources').stdout
+
+
+KEY, WRONG_KEY = 'HEX:' + '6A1F' * 16, 'HEX:' + 'F1A6' * 16
+
+
+@pytest.fixture
+def proving(host):
+    """The NTP server proves who it is; the host trusts the lab's CA for NTS, as one with a CA of its own would be told to."""
+    host.machine.ssh('echo "ntstrustedcerts /etc/lab-ca.pem" >/etc/chrony/conf.d/ours.conf; systemctl restart chrony')
+    host.lab.stop_ntp()
+    host.lab.start_ntp(keys=f'7 SHA256 {KEY}\n')
+    yield
+    host.lab.stop_ntp()
+    host.lab.start_ntp()
+    host.machine.ssh('rm /etc/chrony/conf.d/ours.conf')
+
+
+def authentication(host):
+    """chrony's own view of its sources, as chronyc(1) has it: {address: [mode, key id, type, length, ...]}."""
+    rows = host.machine.ssh('chronyc -c -n authdata').stdout.split()
+    return {row.split(',')[0]: row.split(',')[1:] for row in rows}
+
+
+def test_a_server_proves_itself_by_a_key_that_nobody_sees(host, proving):
+    server = host.lab.network.host
+    shared = {'server': server, 'id': 7, 'type': 'SHA256'}
+    said = host.fails('-vvv', '--diff', harmless=RESTARTED, time_sync_keys=[dict(shared, key=WRONG_KEY)], time_sync_wait=10)
+    assert WRONG_KEY not in said
+    assert 'put back as they were' in said
+    assert authentication(host)[server][0] == '-'
+
+    host.machine.set_clock('-7s')
+    run = host.heals('-vvv', '--diff', time_sync_keys=[dict(shared, key=KEY)])
+    assert KEY not in run.output
+    assert authentication(host)[server][:2] == ['SK', '7']
+    assert host.machine.ssh('stat -c %a /etc/chrony/chrony.keys').stdout.strip() == '640'
+
+
+def test_a_server_proves_itself_by_nts(host, proving):
+    server = host.lab.network.host
+    host.machine.set_clock('-7s')
+    host.heals(time_sync_servers=[], time_sync_nts_servers=[server])
+    mode, _key, _type, _length, _last, _attempts, naks, cookies, *_rest = authentication(host)[server]
+    assert (mode, naks) == ('NTS', '0')
+    assert int(cookies) > 0
 
 
 def test_a_line_that_the_daemon_rejects_is_named(host):

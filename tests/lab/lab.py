@@ -106,8 +106,9 @@ class Lab:
 
     # services at the bridge address
 
-    def start_ntp(self):
-        self.services.start_ntp()
+    def start_ntp(self, keys=''):
+        """With `keys`, lines of a key file, the server also proves who it is: by these keys, and by NTS with the CA's certificate."""
+        self.services.start_ntp(keys)
 
     def stop_ntp(self):
         """No reference can be reached any more: the port is closed."""

@@ -22,6 +22,12 @@ port 123
 cmdport 0
 pidfile {folder}/chronyd.pid
 '''
+PROVING = '''\
+keyfile {folder}/chrony.keys
+ntsservercert {tls}/long.pem
+ntsserverkey {tls}/long.key
+ntsdumpdir {folder}
+'''
 
 
 class Services:
@@ -55,11 +61,15 @@ class Services:
     def stop(self, which):
         self.process(which).stop()
 
-    def start_ntp(self):
+    def start_ntp(self, keys=''):
         binary = self.lab.image.chronyd
         self.folder.mkdir(exist_ok=True)
         configuration = self.folder / 'chrony.conf'
-        configuration.write_text(NTP_CONFIGURATION.format(address=self.address, folder=self.folder))
+        configured = NTP_CONFIGURATION.format(address=self.address, folder=self.folder)
+        if keys:
+            (self.folder / 'chrony.keys').write_text(keys)
+            configured += PROVING.format(folder=self.folder, tls=self.lab.certificates())
+        configuration.write_text(configured)
         # run by the loader it was unpacked with, so it needs no library of this machine
         self.start('ntp', [binary / 'loader', '--library-path', binary, binary / 'chronyd', '-x', '-d', '-u', 'root',
                            '-f', configuration], self.ntp_answers)
