@@ -107,7 +107,7 @@ class Lab:
     # services at the bridge address
 
     def start_ntp(self, keys=''):
-        """With `keys`, lines of a key file, the server also proves who it is: by these keys, and by NTS with the CA's certificate."""
+        """With `keys`, lines of a key file, the server also proves who it is: by these, and by NTS with the CA's certificate."""
         self.services.start_ntp(keys)
 
     def stop_ntp(self):
