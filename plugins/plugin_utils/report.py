@@ -57,7 +57,8 @@ def sum_up(
     would_repair = foretold and verdict['repair'] and not error
     proven = proof['healthy'] and not error
     # Also a host that is well may have something left open: say, that nothing keeps its clock right.
-    next_step = proof['next_step'] or ('' if proven else AFTER_AN_ERROR if error else verdict['next_step'])
+    left = '' if error and proof['repair'] else proof['next_step']  # '': what is left to do is what was tried
+    next_step = left or ('' if proven else AFTER_AN_ERROR if error else verdict['next_step'])
     if verdict['repair'] and not error and (foretold or diagnosed):
         next_step = 'run without --check' if foretold else 'run with fix_bp_jwt_mode=fix'
     failing = [test for test in before.get('tests') or [] if not test['succeeded']]

@@ -66,7 +66,7 @@ def test_a_healed_host_passes_and_shows_before_and_after():
 def test_a_repair_that_stopped_fails_and_says_where():
     result = sum_up('aem1', health(90.0, 0), {}, EXPIRED, EXPIRED, error='Install the package: no network')
     assert (result['passed'], result['repaired']) == (False, False)
-    assert 'Install the package: no network' in result['message']
+    assert 'Install the package: no network. Next: correct what stopped the repair, then run again' in result['message']
 
 
 def test_a_repair_that_stopped_fails_even_if_the_proof_is_healthy():
