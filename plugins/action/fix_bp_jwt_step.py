@@ -57,8 +57,8 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         result = super().run(tmp, task_vars)
         self.vars = task_vars or {}
-        steps = {'measure': self.measure, 'plan': self.plan, 'begin': self.begin, 'not_begun': self.not_begun,
-                 'report': self.report, 'conclude': self.conclude}
+        steps = {'measure': self.measure, 'plan': self.plan, 'begin': self.begin, 'prove': self.prove,
+                 'not_begun': self.not_begun, 'report': self.report, 'conclude': self.conclude}
         result.update({'changed': False, **steps[self._task.args['step']]()})
         return result
 
@@ -66,22 +66,16 @@ class ActionModule(ActionBase):
 
     def measure(self) -> Result:
         chosen = self.options()
-        agents, aem = chosen['fix_bp_jwt_agents'], _aem(chosen)
+        agents = chosen['fix_bp_jwt_agents']
         if chosen['fix_bp_jwt_agent_query']:
-            listed = self.call('replication_agent_info', {**aem, 'queue': False})
+            listed = self.call('replication_agent_info', {**_aem(chosen), 'queue': False})
             # What keeps AEM from answering here, the measurement meets as well, and makes it a result.
             if 'agents' in listed:
                 agents = agent_query(listed['agents'], chosen['fix_bp_jwt_agent_query'])
             elif 'kind' not in listed:
                 return listed
         began = _now()
-        health = self.call('brand_portal_health', {
-            **aem, 'agents': agents, 'test_timeout': chosen['fix_bp_jwt_test_timeout'],
-            'ntp_servers': chosen['fix_bp_jwt_ntp_servers'], 'https_urls': chosen['fix_bp_jwt_https_urls'],
-            'https_proxy': chosen['fix_bp_jwt_https_proxy'] or None,
-            'max_skew': chosen['fix_bp_jwt_max_skew'], 'timeout': chosen['fix_bp_jwt_timeout'],
-            '_ntplib': packed_ntplib(),
-        })
+        health = self.health(chosen, agents)
         if 'skew' not in health:
             return health
         decided = verdict.decide(health, fix_at_risk=chosen['fix_bp_jwt_fix_at_risk'],
@@ -91,6 +85,11 @@ class ActionModule(ActionBase):
                               foretold=mode == 'check', diagnosed=mode == 'diagnose')
         kept = {} if decided['healthy'] else {'health': {name: health[name] for name in ('skew', 'tests', 'aem', 'unfinished')}}
         return {**found, **kept, 'agents_chosen': agents, 'began': began}
+
+    def prove(self) -> Result:
+        """The same measurement and the same agents once more."""
+        return self.health(self.options(), self.vars[options.RESULT]['agents_chosen'],
+                           ready_timeout=self._task.args.get('ready_timeout'))
 
     def not_begun(self) -> Result:
         return report.conclude(_plain(self.vars[options.RESULT]), self.stopped())
@@ -163,8 +162,8 @@ class ActionModule(ActionBase):
     # What the steps share
 
     def options(self) -> Options:
-        """All of them for a host's own measurement, else those of the run."""
-        whole = self._task.args['step'] == 'measure'
+        """All of them for a host's own measurements, else those of the run."""
+        whole = self._task.args['step'] in ('measure', 'prove')
         names = tuple(options.SPECIFICATION) if whole else options.OF_THE_RUN
         raw = {name: self.vars[name] for name in names if name in self.vars}
         chosen, complaints = options.check(_plain(self._templar.template(raw)), names)
@@ -176,6 +175,15 @@ class ActionModule(ActionBase):
 
     def mode(self, chosen: Options) -> str:
         return 'check' if self._task.check_mode else chosen['fix_bp_jwt_mode']
+
+    def health(self, chosen: Options, agents: list[str], **more: t.Any) -> Result:
+        return self.call('brand_portal_health', {
+            **_aem(chosen), 'agents': agents, 'test_timeout': chosen['fix_bp_jwt_test_timeout'],
+            'ntp_servers': chosen['fix_bp_jwt_ntp_servers'], 'https_urls': chosen['fix_bp_jwt_https_urls'],
+            'https_proxy': chosen['fix_bp_jwt_https_proxy'] or None,
+            'max_skew': chosen['fix_bp_jwt_max_skew'], 'timeout': chosen['fix_bp_jwt_timeout'],
+            '_ntplib': packed_ntplib(), **more,
+        })
 
     def call(self, module: str, arguments: dict[str, t.Any]) -> Result:
         given = {name: value for name, value in arguments.items() if value is not None}

@@ -19,15 +19,21 @@ options:
         M(aemops.brand_portal.brand_portal_health), decides, and gives what the variable C(fix_bp_jwt_result) holds.
       - V(plan) looks at all hosts, decides whether any clock may be corrected, and cuts the hosts that need it into batches.
       - V(begin) names the hosts of the batch O(turn), or none when too many repairs failed.
+      - V(prove) measures and tests once more, what and as V(measure) did, and gives the result of
+        M(aemops.brand_portal.brand_portal_health).
       - V(not_begun) gives the host's result with the reason why no repair was begun.
       - V(report) writes the files, sets the statistics, and gives the lines of the table.
       - V(conclude) ends a host as failed or unreachable, unless it passed.
     type: str
     required: true
-    choices: [measure, plan, begin, not_begun, report, conclude]
+    choices: [measure, plan, begin, prove, not_begun, report, conclude]
   turn:
     description: For V(begin), which of the batches is next, from 0 on.
     type: int
+    default: 0
+  ready_timeout:
+    description: For V(prove), how many seconds AEM is waited for. V(0) does not wait at all.
+    type: float
     default: 0
 extends_documentation_fragment:
   - aemops.brand_portal.attributes

@@ -366,7 +366,7 @@ def tasks_of_a_run(hosts: Hosts) -> list[tuple[int, str]]:
     finally:
         scene.machine.kill()
     return [(number, event['name'] or event['action']) for number, event in sorted(started.items())
-            if number in done and (event['step'] == 'measure' or not LOCAL.search(event['action']))]
+            if number in done and (event['step'] in ('measure', 'prove') or not LOCAL.search(event['action']))]
 
 
 def disturb(scene: Scene, fault: Fault) -> dict[str, t.Any]:
