@@ -10,15 +10,15 @@ meta/runtime.yml sends the others here. The source travels in the module's hidde
 
 from __future__ import annotations
 
-import base64
 import functools
 import typing as t
-import zlib
 from importlib.util import find_spec
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import ntplib_loader
 
 
 @functools.lru_cache(maxsize=1)
@@ -31,7 +31,7 @@ def packed_ntplib() -> str:
             'Install it beside ansible-core: pip install -r requirements.txt. '
             'In AWX, use an execution environment that has it.'
         )
-    return base64.b64encode(zlib.compress(Path(spec.origin).read_bytes(), 9)).decode('ascii')
+    return ntplib_loader.carry(Path(spec.origin).read_bytes())
 
 
 class ActionModule(ActionBase):

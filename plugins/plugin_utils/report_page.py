@@ -22,7 +22,7 @@ import re
 import typing as t
 from pathlib import Path
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils.report import in_words
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils.report import NOT_BEGUN, WITHOUT_RESULT, in_words
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils.report_picture import WIDTH_OF_ALL, Axis, number
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils.verdict import STATES
 
@@ -66,8 +66,6 @@ WORDS: dict[str, str] = {
 # Of two hosts that need someone, the one whose agents fail comes first.
 _URGENCY = ('jwt_expired', 'not_only_the_clock', 'not_the_clock', 'other_clock', 'cannot_set_clock', 'aem_unreachable',
             'not_testable', 'no_reference', 'unfinished', 'at_risk', 'no_result', 'unreachable')
-NOT_BEGUN = 'not begun'  # how an error begins that stands where no repair was begun
-WITHOUT_RESULT = ('unreachable', 'no_result')
 MODES = {
     'fix': 'Repair run',
     'check': 'Check run, nothing was changed',

@@ -80,7 +80,8 @@ OPTIONS_TO_CORRECT = {
     'not_aem': 'fix_bp_jwt_aem_url',
 }
 
-UNREACHABLE = ('unreachable', 'starting')
+# States of AEM, as brand_portal_health names them, in which it does not answer.
+AEM_SILENT = ('unreachable', 'starting')
 
 # What a jump does to an AEM that runs on (Apache Oak: the cluster lease of a document store lasts 120 s of the wall clock).
 JUMP_UNDER_AEM = (
@@ -114,8 +115,8 @@ def decide(
 
     `health` is what brand_portal_health returned (`skew`, `tests`, `aem`); `time_service` what time_service_info did,
     once that was asked. `aem_service` and `aem_stop_above` (seconds) are the role's options. `done` is what a repair has done
-    by now: `step` and `keep`, the results of clock_step and time_service, each {} where it was not run; `aem` is what AEM's state
-    was before.
+    by now: `keep` is the result of time_service, `step` that of clock_step or of time_service's own step of the clock, each {}
+    where it was not run; `aem` is what AEM's state was before.
     Returns `state`, `repair` (shall the clock be corrected), `healthy`, `summary` (one sentence
     of what is the case, with figures), `next_step` ('' where nothing is left to do), `cause` (the id of the
     first failing agent's cause, '' when none fails) and `warning` (what a repair may do to AEM, '' where nothing).
@@ -131,7 +132,7 @@ def decide(
     repair = rule.repair and (skew['verdict'] == 'skewed' or state == 'unfinished') and (state != 'at_risk' or fix_at_risk)
     jumps = repair and skew['verdict'] == 'skewed' and abs(skew['offset']) >= aem_stop_above
     stepped = _what_was_stepped(done or {})
-    was_up = (done or {}).get('aem') not in UNREACHABLE
+    was_up = (done or {}).get('aem') not in AEM_SILENT
     down = _why_aem_is_down(stepped, aem_stop_above) if state == 'aem_unreachable' and was_up else None
     facts, steps = _more_to_say(skew, stepped, time_service or {}, (done or {}).get('keep') or {})
     known = _summary(state, skew, failing, aem, time_service, accept_unverified)
@@ -157,7 +158,7 @@ def _is_unfinished(state: str, clock: str, left: t.Sequence[str]) -> bool:
     """Whether finishing what an earlier run has left is what is to be done.
 
     An AEM that it has left stopped is started even where nothing is known of the clock: without AEM the tenant is not known,
-    whose Date would tell. clock_step then starts it, and still sets no clock that is not proven wrong.
+    whose Date would tell. The step of the clock then starts it, and still sets no clock that is not proven wrong.
     """
     if clock == 'in_sync':
         return bool(left) and state in ('healthy', 'aem_unreachable')
@@ -225,7 +226,7 @@ def _state(
 
 def _what_agents_say(tests: list[dict[str, t.Any]], aem_state: str) -> str:
     if aem_state != 'ok':
-        return 'unreachable' if aem_state in UNREACHABLE else 'not_testable'
+        return 'unreachable' if aem_state in AEM_SILENT else 'not_testable'
     if not tests:
         return 'not_testable'
     relations = {test['clock_related'] for test in tests if not test['succeeded']}
@@ -264,7 +265,7 @@ def _summary(
         parts += [f'{source["source"]}: {source["reason"]}' for source in skew['sources'] if source['reason']]
     if state == 'cannot_set_clock' and time_service:
         parts.append(time_service['clock_owner'])
-    if aem['state'] in UNREACHABLE:
+    if aem['state'] in AEM_SILENT:
         parts.append(aem['message'])
     if failing:
         parts.append(f'{failing[0]["agent"]}: {failing[0]["evidence"]}')

@@ -182,7 +182,7 @@ class Units:
 
     def active(self, unit: str) -> bool:
         state = time_service.unit_states(self._system, [unit]).get(unit, {})
-        return state.get('ActiveState') in ('active', 'activating', 'reloading')
+        return state.get('ActiveState') in time_service.UP
 
     def journal(self, unit: str, lines: int = 12) -> List[str]:
         """What the unit said last."""

@@ -15,7 +15,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.control 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.journal import Journal
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.packages import Packages
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.settings import File, Refused, Wanted
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System, listed
 
 Facts = Dict[str, Any]
 
@@ -72,7 +72,7 @@ class Plan(NamedTuple):
                 if self.package else []) \
             + [self.file_sentence(*change) for change in self.files] \
             + ['stop and disable {0}'.format(other['unit']) for other in self.competitors] \
-            + (['{0} {1}'.format(_listed(verbs), self.daemon['unit'])] if verbs else [])
+            + (['{0} {1}'.format(listed(verbs), self.daemon['unit'])] if verbs else [])
 
     @staticmethod
     def file_sentence(file: File, before: Optional[str], after: Optional[str]) -> str:
@@ -105,10 +105,6 @@ def _vouched_for(measured: Mapping[str, Any]) -> bool:
 
 def _of_step(clock: Mapping[str, Any]) -> Dict[str, Any]:
     return {key: clock[key] for key in ('changed', 'before', 'after', 'rtc', 'stopped', 'message')}
-
-
-def _listed(words: List[str]) -> str:
-    return ' and '.join([', '.join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _state_line(daemon: Facts) -> str:
@@ -516,7 +512,7 @@ class Keeper:
             if each['masked']:
                 problems += self._try('disable', [each['unit']]) if now == 'enabled' else []
                 problems += self._try('mask', [each['unit']]) if not now.startswith('masked') else []
-            elif each['enabled'] != (now in ('enabled', 'enabled-runtime', 'alias', 'generated', 'static')):
+            elif each['enabled'] != (now in time_service.STARTS_AT_BOOT):
                 problems += self._try('enable' if each['enabled'] else 'disable', [each['unit']])
         if self.journal.put_links_back(units):
             problems += self._try('daemon-reload', [])

@@ -25,6 +25,8 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import Answer, Meanwhile
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import state
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System as HostSystem
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import listed
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import UP
 
 FOLDER = state.STATE + '/meanwhile'
 GUARD = 'aemops-brand-portal-guard.service'
@@ -37,7 +39,6 @@ _TOOK_TOO_LONG = 124
 
 _NAME = re.compile(r'[A-Za-z0-9:_\\][A-Za-z0-9:_.\\@-]*\Z')
 _LOOKS_LIKE_AEM = re.compile(r'aem|cq5?|crx|quickstart|author', re.IGNORECASE)
-_UP = ('active', 'activating', 'reloading')
 _PROPERTIES = ('Id', 'LoadState', 'ActiveState', 'SubState', 'CanStart', 'CanStop', 'RequiredBy', 'BoundBy', 'ConsistsOf')
 # A unit that has just been started and waits to be started once more has not been started.
 _FAILING = ('auto-restart', 'auto-restart-queued')
@@ -114,9 +115,9 @@ class Units(Meanwhile):
         units = self._units(self.names)
         for asked, unit in zip(self.names, units):
             self._check(asked, unit)
-        up = [unit for unit in units if unit.active in _UP]
+        up = [unit for unit in units if unit.active in UP]
         along = self._units(self._closure(up))
-        self.running = [unit.name for unit in up] + [unit.name for unit in along if unit.active in _UP]
+        self.running = [unit.name for unit in up] + [unit.name for unit in along if unit.active in UP]
         self._earlier = state.read(self._journal)
         if os.path.isdir(self._system.folder):
             self._take_lock()   # is that run still at work?
@@ -132,7 +133,7 @@ class Units(Meanwhile):
                 asked, where, 'Units here that may be meant: {0}.'.format(', '.join(alike)) if alike else
                 'Find the unit that starts AEM with "systemctl list-units --all --type=service"; where no unit '
                 'starts it, leave the option empty.'))
-        if unit.active in _UP and (unit.loaded != 'loaded' or not unit.startable or not unit.stoppable):
+        if unit.active in UP and (unit.loaded != 'loaded' or not unit.startable or not unit.stoppable):
             raise BadOption('{0} runs, but could not be stopped and started again: it is {1}{2} {3}. Correct the unit '
                             '("systemctl cat {0}"), or leave the option empty. Nothing was changed.'.format(
                                 unit.name, unit.loaded,
@@ -159,11 +160,11 @@ class Units(Meanwhile):
         names = [str(name) for name in self._earlier.get('units', [])]
         if os.path.exists(self._started):
             self.news.append('An earlier run was cut off while it had stopped {0}; the guard that it had left on this host '
-                             'has started {1} again'.format(_listed(names), 'it' if len(names) == 1 else 'them'))
+                             'has started {1} again'.format(listed(names), 'it' if len(names) == 1 else 'them'))
             return
-        self.left = [unit.name for unit in self._units(names) if unit.active not in _UP and unit.loaded != 'not-found']
+        self.left = [unit.name for unit in self._units(names) if unit.active not in UP and unit.loaded != 'not-found']
         if not self.left:
-            self.news.append('An earlier run was cut off while it was to stop {0}, which runs'.format(_listed(names)))
+            self.news.append('An earlier run was cut off while it was to stop {0}, which runs'.format(listed(names)))
 
     def applies(self, offset: float) -> bool:
         """Whether a step by this offset stops anything."""
@@ -173,11 +174,11 @@ class Units(Meanwhile):
         """What a run would do with the units, in a sentence; '' where there is nothing to say."""
         said = []
         if self.applies(offset):
-            said.append('{0} would be stopped meanwhile and started again.'.format(_listed(self.running)))
+            said.append('{0} would be stopped meanwhile and started again.'.format(listed(self.running)))
         elif self.names and abs(offset) >= self.above:
-            said.append('{0} does not run and would be left so.'.format(_listed(self.names)))
+            said.append('{0} does not run and would be left so.'.format(listed(self.names)))
         if self.left:
-            said.append('{0}, which an earlier run that was cut off has left stopped, would be started.'.format(_listed(self.left)))
+            said.append('{0}, which an earlier run that was cut off has left stopped, would be started.'.format(listed(self.left)))
         return ' '.join(said)
 
     # during
@@ -197,7 +198,7 @@ class Units(Meanwhile):
                 self._stop()
                 if self._system.now() - began > self.timeout + _GUARD_MARGIN / 2:
                     raise Refused('The clock was not set: this host took so long that the guard may start {0} any '
-                                  'moment. Run again when it is less busy'.format(_listed(self.running)))
+                                  'moment. Run again when it is less busy'.format(listed(self.running)))
                 answer = act()
             except BaseException as problem:
                 self._end(wanted, problem)
@@ -205,7 +206,7 @@ class Units(Meanwhile):
             self._end(wanted, None)
         self.stopped['seconds'] = round(self._system.now() - began, 1)
         self.news.append('{0} was stopped for {1:.1f} s meanwhile and runs again'.format(
-            _listed(self.running), self.stopped['seconds']))
+            listed(self.running), self.stopped['seconds']))
         if noted:
             self.news.append('The signal {0} came meanwhile and was put off'.format(noted[0]))
         return answer
@@ -226,7 +227,7 @@ class Units(Meanwhile):
 
     def _healed(self) -> None:
         self.news.append('An earlier run was cut off after it had stopped {0}, and left it so: it was started now'.format(
-            _listed(self.left)))
+            listed(self.left)))
         self.changed, self.left = True, []
 
     # the steps of around
@@ -240,19 +241,19 @@ class Units(Meanwhile):
         except OSError as error:
             self._forget()
             raise Refused('{0} was not stopped and the clock not set, because that could not be written down first: {1}'.format(
-                _listed(self.running), error)) from error
+                listed(self.running), error)) from error
         problem = self._arm(wanted)
         if problem:
             self._forget()
             raise Refused('{0} was not stopped and the clock not set, because the guard that would start it again if this run '
-                          'was cut off could not be set up: {1}'.format(_listed(self.running), problem))
+                          'was cut off could not be set up: {1}'.format(listed(self.running), problem))
 
     def _stop(self) -> None:
         done = self._systemctl('stop', self.running, self.timeout)
         still = [unit for unit in self._units(self.running) if unit.active not in ('inactive', 'failed')]
         if done.code or still:
             raise Refused('The clock was not set, because {0} could not be stopped within {1:g} s: {2}'.format(
-                _listed([unit.name for unit in still] or self.running), self.timeout,
+                listed([unit.name for unit in still] or self.running), self.timeout,
                 done.said if done.code else 'it is ' + still[0].active))
 
     def _end(self, wanted: List[str], problem: Optional[BaseException]) -> None:
@@ -270,7 +271,7 @@ class Units(Meanwhile):
         if self.left:
             self._healed()
         if problem is not None:
-            self.news.append('{0} runs, as before'.format(_listed(wanted)))
+            self.news.append('{0} runs, as before'.format(listed(wanted)))
 
     def _start(self, names: List[str]) -> str:
         """Why one of the units does not run, after a few attempts; '' when all do."""
@@ -283,7 +284,7 @@ class Units(Meanwhile):
             done = self._systemctl('start', names, self.timeout)
             self._system.sleep(_SETTLE)
             # One whose start has failed may look as if it were starting: systemd tries it again by itself.
-            good = _UP if done.code in (0, _TOOK_TOO_LONG) else ('active',)
+            good = UP if done.code in (0, _TOOK_TOO_LONG) else ('active',)
             missing = [unit for unit in self._units(names) if unit.active not in good]
             if not missing:
                 return ''
@@ -306,7 +307,7 @@ class Units(Meanwhile):
         if done.code:
             return done.said
         guard = self._units([GUARD])
-        return '' if guard and guard[0].active in _UP else 'it ended at once; look at "journalctl -u {0}"'.format(GUARD)
+        return '' if guard and guard[0].active in UP else 'it ended at once; look at "journalctl -u {0}"'.format(GUARD)
 
     def _disarm(self) -> None:
         self._systemctl('stop', [GUARD])
@@ -387,10 +388,6 @@ def _signals_noted() -> Iterator[List[str]]:
     finally:
         for number, handler in zip(numbers, before):
             signal.signal(number, handler)
-
-
-def _listed(names: List[str]) -> str:
-    return ' and '.join([', '.join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _sentence(text: str) -> str:

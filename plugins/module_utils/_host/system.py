@@ -169,3 +169,8 @@ class System(Host):
             os.remove(real)
         self.make_folder(os.path.dirname(path))
         os.symlink(target, real)
+
+
+def listed(names: List[str]) -> str:
+    """For a sentence: a, b and c."""
+    return ' and '.join([', '.join(names[:-1]), names[-1]] if len(names) > 1 else names)

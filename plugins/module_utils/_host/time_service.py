@@ -21,8 +21,10 @@ OWN_NAME = 'aemops-brand-portal'
 BLOCK_BEGIN = '# BEGIN aemops.brand_portal.time_sync (managed by Ansible)'
 BLOCK_END = '# END aemops.brand_portal.time_sync'
 
-
 UNIT_PROPERTIES = ('Id', 'LoadState', 'ActiveState', 'UnitFileState')
+# systemd's words for a unit that runs, or is about to; and for one that starts at boot.
+UP = ('active', 'activating', 'reloading')
+STARTS_AT_BOOT = ('enabled', 'enabled-runtime', 'alias', 'generated', 'static')
 
 
 class Host:
@@ -121,8 +123,8 @@ def _describe(host: Host, daemon: Daemon, states: Dict[str, Dict[str, str]]) -> 
         # The package this system would install it from; '' where the system does not have it.
         'package': usual.package if usual else '',
         'unit': unit,
-        'active': state.get('ActiveState') in ('active', 'activating', 'reloading'),
-        'enabled': file_state in ('enabled', 'enabled-runtime', 'alias', 'generated', 'static'),
+        'active': state.get('ActiveState') in UP,
+        'enabled': file_state in STARTS_AT_BOOT,
         'masked': file_state.startswith('masked') or state.get('LoadState') == 'masked',
         'config': layout.config,
         'sources_dir': _read_by_daemon(host, layout.config, 'sourcedir', layout.sources_dir),
