@@ -1,7 +1,7 @@
 # Two commands do everything on a fresh Debian machine with git, make, python3 and apt:
 #   make demo    heal a real machine whose clock stands in 2017, and watch
 #   make test    everything that must hold
-# Each step can be run alone; "For contributors" in README.md says what they need.
+# Each step can be run alone; CONTRIBUTING.md says what they need.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c

@@ -209,8 +209,7 @@ def test_playbooks_and_options_on_the_command_line_exist(core, options, words, t
     """The command as it is printed, but that it only looks at the playbook, with another inventory."""
     for word in words:
         for name in OPTION.findall(word):
-            # The play's own choice of hosts is no option of the role.
-            assert name in options or name in ('fix_bp_jwt_hosts', 'fix_bp_jwt') or word.endswith('.yml'), word
+            assert name in options or name == 'fix_bp_jwt' or word.endswith('.yml'), word
     arguments = [word for word in words[1:] if not word.startswith('@') and word != '--extra-vars']
     for position, word in enumerate(arguments):
         if word in ('-i', '--inventory'):
@@ -286,7 +285,7 @@ def test_the_messages_are_many():
 
 
 def test_options_that_documents_name_exist(options):
-    allowed = {*options, 'fix_bp_jwt_hosts', 'fix_bp_jwt_result', 'fix_bp_jwt_query'}
+    allowed = {*options, 'fix_bp_jwt_result'}
     for page in pages():
         if page.startswith('tests/'):
             continue
