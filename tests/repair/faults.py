@@ -37,18 +37,29 @@ from integration import playbook
 from lab.host import LabError
 
 from .hosts import KINDS
-from .trial import AGENTS, NEAR, Hosts, Patient, Seen, common_complaints, differences, not_healed, not_repeatable
+from .trial import (
+    AGENTS,
+    AT_ONCE,
+    NEAR,
+    OUTPUT,
+    PASSED,
+    ROOT,
+    Hosts,
+    Patient,
+    Seen,
+    common_complaints,
+    differences,
+    not_healed,
+    not_repeatable,
+    row,
+)
 
-ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / 'docs' / 'repair-faults.md'
-OUTPUT = ROOT / 'tests' / 'output' / 'repair'
 OUTCOMES = OUTPUT / 'faults.json'
 CALLBACKS = Path(__file__).with_name('callbacks')
 NTP_SERVER = Path(__file__).with_name('ntp_server.py')
-AT_ONCE = 2
 AEM_BACK = 240  # seconds in which AEM has to be back when nobody is left who could say so
 AEM_CONFIGURATION = '/etc/aem-standin/config.json'
-PASSED = 'passed'
 
 # A run is disturbed by what is seen on the host, not by the names of tasks; from this one on it is looked at.
 REPAIR = 'Find out what keeps time on this host'
@@ -515,8 +526,8 @@ def run(wanted: t.Sequence[str], environment: playbook.Environment, outcomes: di
 
 
 def document(outcomes: dict[str, t.Any]) -> str:
-    lines = [INTRODUCTION, _row(['fault', '', 'host and AEM afterwards', 'the run says', 'the next run']),
-             _row([':--', ':-:'] + [':--'] * 3)]
+    lines = [INTRODUCTION, row(['fault', '', 'host and AEM afterwards', 'the run says', 'the next run']),
+             row([':--', ':-:'] + [':--'] * 3)]
     cuts = sorted((name for name in outcomes if name.startswith(f'{CUT}-')), key=lambda name: int(name.rpartition('-')[2]))
     failures = []
     for name in [name for name in FAULTS if name in outcomes] + cuts:
@@ -525,17 +536,13 @@ def document(outcomes: dict[str, t.Any]) -> str:
         title = f'{fault.title}: {fault.how} ({KINDS[fault.kind].title}{_clock(fault)})' if fault else found['title']
         mark = '✓' if found['outcome'] == PASSED else '✗'
         said = _short(found.get('says', '-') or '(it ends well)')
-        lines.append(_row([title, mark, found.get('state', '-'), said, found.get('next', '-')]))
+        lines.append(row([title, mark, found.get('state', '-'), said, found.get('next', '-')]))
         if found['outcome'] != PASSED:
             failures.append(f'- {title}: {found["outcome"]}')
     days = sorted({each['day'] for each in outcomes.values()})
     lines += ['', f'Run on {" to ".join(days[:1] + days[1:][-1:])} by `make repair-faults`. '
               f'A healed clock is within {NEAR * 1000:.0f} ms.', '']
     return '\n'.join(lines + (['What failed:', '', *failures, ''] if failures else []))
-
-
-def _row(words: t.Iterable[str]) -> str:
-    return f'| {" | ".join(word.replace("|", "/") for word in words)} |'
 
 
 def _clock(fault: Fault) -> str:

@@ -35,14 +35,10 @@ from integration import playbook
 from lab.host import LabError
 
 from .hosts import CLOCKS, KINDS, ONCE
-from .trial import NEAR, Hosts, heal
+from .trial import AT_ONCE, NEAR, OUTPUT, PASSED, ROOT, Hosts, heal, row
 
-ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / 'docs' / 'repair-matrix.md'
-OUTPUT = ROOT / 'tests' / 'output' / 'repair'
 OUTCOMES = OUTPUT / 'matrix.json'
-AT_ONCE = 2
-PASSED = 'passed'
 FIRST = next(iter(CLOCKS))
 INTRODUCTION = f'''\
 # The repair on every kind of host
@@ -111,8 +107,8 @@ def run(wanted: t.Sequence[tuple[str, str]], environment: playbook.Environment, 
 
 
 def document(outcomes: dict[str, t.Any], command: str) -> str:
-    lines = [INTRODUCTION, _row(['host', *CLOCKS, 'rebooted', 'keeps the time afterwards']),
-             _row([':--'] + [':-:'] * (len(CLOCKS) + 1) + [':--'])]
+    lines = [INTRODUCTION, row(['host', *CLOCKS, 'rebooted', 'keeps the time afterwards']),
+             row([':--'] + [':-:'] * (len(CLOCKS) + 1) + [':--'])]
     failures, refusals = [], []
     for kind, each in KINDS.items():
         marks = []
@@ -122,7 +118,7 @@ def document(outcomes: dict[str, t.Any], command: str) -> str:
             if found and found['outcome'] != PASSED:
                 failures.append(f'- {each.title}, {clock}: {found["outcome"]}')
         keeps = '(refused)' if each.refused else f'`{each.daemon.replace(".service", "")}`'
-        lines.append(_row([each.title, *marks, _rebooted(outcomes.get(label(kind, FIRST))), keeps]))
+        lines.append(row([each.title, *marks, _rebooted(outcomes.get(label(kind, FIRST))), keeps]))
         if each.refused:
             refusals.append(each.title)
     found = list(outcomes.values())
@@ -147,10 +143,6 @@ RHEL 9's paths, names and `os-release`, and no package manager; it shows that no
 about RHEL's packages, SELinux or crypto policies. Debian 13's systemd puts a clock from before its own build date forward to it,
 so there the clock is set wrong after the boot.
 '''.splitlines()
-
-
-def _row(words: t.Iterable[str]) -> str:
-    return f'| {" | ".join(words)} |'
 
 
 def _rebooted(found: dict[str, t.Any] | None) -> str:

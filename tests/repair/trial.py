@@ -23,6 +23,10 @@ from lab.machine import Machine
 
 from .hosts import TIME_UNITS, Kind
 
+ROOT = Path(__file__).resolve().parents[2]
+OUTPUT = ROOT / 'tests' / 'output' / 'repair'
+AT_ONCE = 2  # trials, each on a machine of its own
+PASSED = 'passed'
 PASSWORD = 'repair-password'
 NEAR = 0.05  # seconds that a healed clock may be off
 RIGHT_AGAIN = 120  # seconds that a daemon may take after a boot
@@ -288,3 +292,8 @@ def heal(patient: Patient, then_reboot: bool = False) -> Trial:
     journal = '' if not found else machine.ssh('journalctl --no-pager --boot --lines 80', check=False).stdout
     output = f'{run.output}\n===== again =====\n{again.output}\n===== journal =====\n{journal}\n===== seen =====\n{after}'
     return Trial(found, seconds, spent, output, rebooted)
+
+
+def row(words: t.Iterable[str]) -> str:
+    """A row of a table in Markdown."""
+    return f'| {" | ".join(word.replace("|", "/") for word in words)} |'
