@@ -279,7 +279,7 @@ class Keeper:
             self._write(plan, control)
             self._stop(plan)
             fresh = self._start(plan, control)
-            status = self._wait(plan, control, fresh)
+            status = self._wait(plan, control)
         except Exception as error:      # whatever it is, the host comes first
             raise self._put_back(plan, control, error) from error
         good = self._good(control, status)
@@ -411,7 +411,7 @@ class Keeper:
         if said:
             raise Failure('{0} {1}'.format(verb.capitalize(), units[0]), said)
 
-    def _wait(self, plan: Plan, control: Control, fresh: bool) -> Status:
+    def _wait(self, plan: Plan, control: Control) -> Status:
         """Until the daemon is synchronised and has hardly anything left to correct. Unsynchronised may be tolerated."""
         doing = 'Wait until the daemon has corrected the clock'
         unit = plan.daemon['unit']
