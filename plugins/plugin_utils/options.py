@@ -74,10 +74,11 @@ def _check_together(options: dict[str, t.Any]) -> t.Iterator[str]:
                'controller, or fix_bp_jwt_aem_user and fix_bp_jwt_aem_password from a vault.')
     if options.get('fix_bp_jwt_agents') and options.get('fix_bp_jwt_agent_query'):
         yield 'The agents are named by fix_bp_jwt_agents and chosen by fix_bp_jwt_agent_query: give only one of them.'
-    try:
-        query.understand(options['fix_bp_jwt_report_query'])
-    except query.Problem as error:
-        yield f'{error}.'
+    if options['fix_bp_jwt_report_query']:
+        try:
+            query.understand(options['fix_bp_jwt_report_query'])
+        except query.Problem as error:
+            yield f'{error}.'
     if options['fix_bp_jwt_prometheus_file'] and not options['fix_bp_jwt_prometheus_file'].endswith('.prom'):
         yield ('fix_bp_jwt_prometheus_file: node_exporter reads only files whose name ends with .prom, not '
                f'{options["fix_bp_jwt_prometheus_file"]}.')

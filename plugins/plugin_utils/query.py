@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What fix_bp_jwt_report_query chooses of the hosts' results. Pure."""
+"""JMESPath: what fix_bp_jwt_agent_query chooses of AEM's agents, and fix_bp_jwt_report_query of the hosts' results. Pure."""
 
 from __future__ import annotations
 
@@ -13,41 +13,58 @@ try:
 except ImportError:
     jmespath = None
 
-EXAMPLE = '[?!passed].{host: host, state: state_after, next_step: next_step}'
+AGENTS, REPORT = 'fix_bp_jwt_agent_query', 'fix_bp_jwt_report_query'
+EXAMPLES = {
+    AGENTS: "[?enabled && contains(title, 'DAM')].name",
+    REPORT: '[?!passed].{host: host, state: state_after, next_step: next_step}',
+}
 
 
 class Problem(ValueError):
     """The expression cannot be used; the text says why and what to do."""
 
 
-def understand(expression: str) -> None:
-    """Refuse an expression that is not JMESPath; an empty one is none."""
-    if not expression:
-        return
+def understand(expression: str, option: str = REPORT) -> None:
+    """Refuse an expression that is not JMESPath."""
     if jmespath is None:
-        raise Problem('The option fix_bp_jwt_report_query needs the Python package jmespath on the controller. Install it beside '
-                      'ansible-core: pip install -r requirements.txt. In AWX, use an execution environment that has it')
+        raise Problem(f'The option {option} needs the Python package jmespath on the controller (not on the AEM host). Install it '
+                      'beside ansible-core: pip install -r requirements.txt. In AWX, use an execution environment that has it')
     try:
         jmespath.compile(expression)
     except jmespath.exceptions.JMESPathError as error:
-        raise _complaint(expression, f'is no valid JMESPath: {error}') from error
+        raise _complaint(option, expression, f'is no valid JMESPath: {error}') from error
 
 
-def shape(hosts: list[dict[str, t.Any]], expression: str) -> list[dict[str, t.Any]]:
-    """What the expression gives of the hosts: a list of objects that have their host."""
-    if not expression:
-        return hosts
-    understand(expression)
-    try:
-        chosen = jmespath.search(expression, hosts)
-    except jmespath.exceptions.JMESPathError as error:
-        raise _complaint(expression, f'cannot be applied: {error}') from error
-    if not isinstance(chosen, list) or not all(isinstance(each, dict) for each in chosen):
-        raise _complaint(expression, f'gives no list of objects, but {chosen!r:.200}')
-    if not all(isinstance(each.get('host'), str) for each in chosen):
-        raise _complaint(expression, 'leaves out the host of an element')
+def names(agents: list[dict[str, t.Any]], expression: str) -> list[str]:
+    """The names of agents that the expression chooses of replication_agent_info's agents, in its order."""
+    chosen = _search(AGENTS, expression, agents)
+    if not isinstance(chosen, list) or not all(isinstance(name, str) for name in chosen):
+        raise _complaint(AGENTS, expression, f'gives no list of names, but {chosen!r:.200}')
+    if not chosen:
+        there = ', '.join(agent['name'] for agent in agents)
+        raise _complaint(AGENTS, expression, f'chooses none of the agents that AEM has ({there or "none"})')
     return chosen
 
 
-def _complaint(expression: str, what: str) -> Problem:
-    return Problem(f'The option fix_bp_jwt_report_query {what}. The expression is: {expression}. Correct it, as in {EXAMPLE}')
+def shape(hosts: list[dict[str, t.Any]], expression: str) -> list[dict[str, t.Any]]:
+    """What the expression gives of the hosts: a list of objects that have their host. An empty one leaves them as they are."""
+    if not expression:
+        return hosts
+    chosen = _search(REPORT, expression, hosts)
+    if not isinstance(chosen, list) or not all(isinstance(each, dict) for each in chosen):
+        raise _complaint(REPORT, expression, f'gives no list of objects, but {chosen!r:.200}')
+    if not all(isinstance(each.get('host'), str) for each in chosen):
+        raise _complaint(REPORT, expression, 'leaves out the host of an element')
+    return chosen
+
+
+def _search(option: str, expression: str, data: list[dict[str, t.Any]]) -> t.Any:
+    understand(expression, option)
+    try:
+        return jmespath.search(expression, data)
+    except jmespath.exceptions.JMESPathError as error:
+        raise _complaint(option, expression, f'cannot be applied: {error}') from error
+
+
+def _complaint(option: str, expression: str, what: str) -> Problem:
+    return Problem(f'The option {option} {what}. The expression is: {expression}. Correct it, as in {EXAMPLES[option]}')

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The hands of time_service: runs commands with a bound, replaces files in one move. Tests put another root or System in."""
+"""The hands of whatever changes a host: runs commands with a bound, replaces files in one move. Tests put others in."""
 
 import contextlib
 import errno

@@ -13,6 +13,7 @@ pytest.importorskip('ansible')
 from ansible.errors import AnsibleFilterError  # noqa: E402
 
 from ansible_collections.aemops.brand_portal.plugins.filter import agent_query as module  # noqa: E402
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import query  # noqa: E402
 
 
 class TaggedStr(str):
@@ -27,7 +28,7 @@ AGENTS = [
 
 
 @pytest.mark.parametrize(('expression', 'names'), [
-    (module.EXAMPLE, ['one']),
+    (query.EXAMPLES[query.AGENTS], ['one']),
     ('[].name', ['one', 'two', 'publish']),
     ('reverse([?brand_portal].name)', ['two', 'one']),
     (TaggedStr("[?starts_with(name, 'pub')].name"), ['publish']),
@@ -61,6 +62,6 @@ def test_what_it_refuses(expression, why):
 
 
 def test_without_jmespath_it_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(module, 'jmespath', None)
+    monkeypatch.setattr(query, 'jmespath', None)
     with pytest.raises(AnsibleFilterError, match='Python package jmespath on the controller.*pip install'):
         module.agent_query(AGENTS, '[].name')
