@@ -1,0 +1,43 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a role's options are by default is written in two or three places, which have to say the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROLES = Path(__file__).resolve().parents[2] / 'roles'
+# Defaults that are looked up when they are used.
+LOOKED_UP = {'fix_bp_jwt_aem_user', 'fix_bp_jwt_aem_password'}
+
+
+def read(role, name):
+    return yaml.safe_load((ROLES / role / name).read_text(encoding='utf-8'))
+
+
+def described(role):
+    return read(role, 'meta/argument_specs.yml')['argument_specs']['main']['options']
+
+
+@pytest.mark.parametrize('role', sorted(path.name for path in ROLES.iterdir()))
+def test_the_defaults_are_those_that_are_described(role):
+    defaults = read(role, 'defaults/main.yml')
+    assert list(defaults) == list(described(role))
+    for name, value in defaults.items():
+        if name in LOOKED_UP:
+            assert 'default' not in described(role)[name]
+        else:
+            assert (name, described(role)[name]['default']) == (name, value)
+
+
+def test_time_sync_has_the_defaults_of_its_module():
+    module = pytest.importorskip('ansible_collections.aemops.brand_portal.plugins.modules.time_service')
+    options = {**module.STEP_OPTIONS, **module.ARGUMENTS}
+    for name, value in read('time_sync', 'defaults/main.yml').items():
+        own = name[len('time_sync_'):]
+        assert (name, options['max_skew' if own == 'step_above' else own].get('default') or '') == (name, value or '')
