@@ -57,7 +57,25 @@ def honest(offset=0.0, **fields):
     return script
 
 
-class NtpServer:
+class Server:
+    """Runs in a thread of its own until it is left."""
+
+    def _begin(self, listening):
+        self._listening = listening
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_unused):
+        self._stop.set()
+        self._thread.join()
+        self._listening.close()
+
+
+class NtpServer(Server):
     """Answers each request with the datagrams its script makes; a script may also use the server's socket itself.
 
     script(request, server) -> list of datagrams. delay: callable or seconds, each way; loss: share of the datagrams.
@@ -74,17 +92,7 @@ class NtpServer:
         self.name = ('[%s]:%d' if ':' in host else '%s:%d') % (host, self.port)
         self.requests = []
         self._pending = []  # (moment, function)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_unused):
-        self._stop.set()
-        self._thread.join()
-        self.socket.close()
+        self._begin(self.socket)
 
     def later(self, seconds, function):
         self._pending.append((time.monotonic() + seconds, function))
@@ -126,7 +134,7 @@ def dated(offset=0.0, headers='', status='200 OK'):
     return script
 
 
-class Listener:
+class Listener(Server):
     """Accepts connections on a port of its own and serves each in a thread, until it is left."""
 
     def __init__(self, host='127.0.0.1'):
@@ -136,17 +144,7 @@ class Listener:
         self._listener.settimeout(0.05)
         self.port = self._listener.getsockname()[1]
         self.connections = 0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_unused):
-        self._stop.set()
-        self._thread.join()
-        self._listener.close()
+        self._begin(self._listener)
 
     def _run(self):
         while not self._stop.is_set():
