@@ -11,6 +11,8 @@ in a network that ends with the command (room.py); nobody here may set a clock.
 
 --hosts N     that many healthy hosts
 --spec FILE   JSON, a list of hosts: name, and what is not as usual with it (see Host)
+--reference-offset SECONDS
+              the NTP servers and Brand Portal are so much ahead of this machine; AEM notices where its scenario is "real"
 `{inventory}` and `{folder}` in the command are replaced; the folder has inventory.json, key, ca.pem and requests.json.
 AEM_USER and AEM_PASSWORD are set for the command unless it has them.
 """
@@ -169,7 +171,8 @@ def _serve(fleet: Fleet, reference_offset: float, ready: Any) -> None:
                      .serve_forever, daemon=True).start()
     authors = {}
     for number, host in enumerate(fleet.hosts):
-        settings = {**aem.DEFAULTS, 'tenant': TENANT, 'user': USER, 'password': PASSWORD, 'scenario': 'ok', **host.aem}
+        settings = {**aem.DEFAULTS, 'tenant': TENANT, 'user': USER, 'password': PASSWORD, 'scenario': 'ok',
+                    'private_key': str(folder / 'agent.key'), 'ca': str(folder / 'ca.pem'), **host.aem}
         settings['clock_offset'] += host.clock
         authors[address(number)] = aem.Aem(_Settings(settings))  # type: ignore[arg-type]  # no file is read here
 

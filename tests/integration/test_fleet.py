@@ -38,6 +38,9 @@ FIVE_WAYS = [
 ]
 ALIKE = [{'name': f'a{number}', 'clock': -3600} for number in range(1, 7)] + [{'name': 'a7'}, {'name': 'a8', 'clock': 400}]
 
+# Their agents really ask IMS for a token and Brand Portal for an answer.
+RIGHT = [{'name': f'a{number}', 'aem': {'scenario': 'real'}} for number in range(1, 6)]
+
 
 class Fleet:
     """Runs the playbook on the cheap fleet and reads what it wrote."""
@@ -45,11 +48,12 @@ class Fleet:
     def __init__(self, environment, folder):
         self.environment, self.folder = environment, folder
 
-    def play(self, spec, *options, book=None, **variables):
+    def play(self, spec, *options, book=None, reference_offset=0, **variables):
         (self.folder / 'spec.json').write_text(json.dumps(spec))
         for name in ('brand-portal.json', 'brand-portal.html', 'brand_portal.prom'):
             (self.folder / name).unlink(missing_ok=True)
-        command = [sys.executable, str(playbook.ROOT / 'tests/bench/fleet.py'), '--spec', str(self.folder / 'spec.json'), '--',
+        command = [sys.executable, str(playbook.ROOT / 'tests/bench/fleet.py'), '--spec', str(self.folder / 'spec.json'),
+                   '--reference-offset', str(reference_offset), '--',
                    str(self.environment.bin / 'ansible-playbook'), str(book or playbook.ROOT / 'fix-bp-jwt.yml'),
                    '-i', '{inventory}', '-e', f'fix_bp_jwt_report_dir={self.folder}',
                    '-e', f'fix_bp_jwt_prometheus_file={self.folder}/brand_portal.prom', '--forks', '10', *options]
@@ -145,6 +149,31 @@ def test_a_reference_that_makes_the_fleet_look_wrong_changes_nothing(fleet, opti
     assert fleet.report['counts']['failed'] == 7
     assert all('not begun: 6 of 8' in host['error'] for host in fleet.report['hosts'] if host['host'] != 'a7')
     assert fleet.metric('repairs_stopped') == 1
+
+
+@pytest.mark.parametrize('offset', [3600, -3600], ids=['ahead', 'behind'])
+def test_a_reference_that_lies_changes_nothing(fleet, offset):
+    """The clocks are right; every NTP server and the tenant are an hour off, by which IMS judges the tokens as well."""
+    run = fleet.play(RIGHT, '-vvv', reference_offset=offset)
+    nothing_was_changed(run)
+    assert set(run.remote_calls) == {'brand_portal_health'}
+    assert run.returncode == 2
+    look, state = ('behind', 'jwt_expired') if offset > 0 else ('ahead', 'at_risk')
+    assert f'STOPPED: 5 of 5 measured clocks are {look} by the same amount (1 h {look})' in run.output
+    assert set(fleet.states().values()) == {state}
+    for host in fleet.report['hosts']:
+        assert host['clock_before']['offset'] == pytest.approx(offset, abs=1) and host['clock_before']['verified']
+        assert host['error'].startswith('not begun: 5 of 5 measured clocks') and not host['passed']
+    assert fleet.metric('repairs_stopped') == 1
+
+
+def test_a_reference_that_lies_is_followed_when_told_so(fleet):
+    run = fleet.play(RIGHT, '--check', '-e', 'fix_bp_jwt_accept_common_skew=true', '-e', 'fix_bp_jwt_serial=100%',
+                     reference_offset=3600)
+    assert fleet.report['stopped'] == '' and 'STOPPED' not in run.output
+    assert begun(run) == ['a1, a2, a3, a4, a5']
+    # Here nobody may set a clock, which is the next that is looked at.
+    assert set(fleet.states().values()) == {'cannot_set_clock'}
 
 
 def test_told_otherwise_it_goes_on_and_the_next_host_is_the_canary_of_those_that_cannot_be_tried(fleet):
