@@ -56,16 +56,29 @@ def check(values: t.Mapping[str, t.Any], names: t.Iterable[str] = SPECIFICATION)
     except fleet.Serial as error:
         complaints.append(f'{error}.')
         del values['fix_bp_jwt_serial']
-    # What a survey of AWX calls "no" arrives as false, and Ansible would make 0 of it.
+    # What a survey of AWX calls "no" arrives as false, and "0123" as 83. Ansible would make 0 of one and a text of the other.
     for name in list(values):
         if isinstance(values[name], bool) and specification[name]['type'] in ('int', 'float'):
             complaints.append(f'{name} is a number, not {str(values.pop(name)).lower()}.')
+        elif _lost_its_text(values[name], specification[name]):
+            values[name] = [] if specification[name]['type'] == 'list' else specification[name].get('default', '-')
+            complaints.append(
+                f'{name} is a text and came as a number or a truth value, so nobody knows any more what it was ("0123" becomes '
+                '83, "no" becomes false). In YAML put it in quotes; from AWX give it by a credential or the inventory, not by a '
+                'survey or extra variables.')
     validated = ArgumentSpecValidator(specification).validate(values, validate_role_argument_spec=True)
     complaints += [f'{message.rstrip(".")}.' for message in validated.error_messages]
     options = validated.validated_parameters
     if not complaints:
         complaints = list(_check_together(options))
     return options, complaints
+
+
+def _lost_its_text(value: t.Any, specification: t.Mapping[str, t.Any]) -> bool:
+    """Whether this, or one of these, ought to be a text and is what YAML makes of some texts."""
+    given = value if isinstance(value, list) else [value]
+    return 'str' in (specification['type'], specification.get('elements')) and any(
+        isinstance(each, (bool, int, float)) for each in given)
 
 
 def _check_together(options: dict[str, t.Any]) -> t.Iterator[str]:

@@ -7,6 +7,8 @@
 Credentials stand in that JSON, encrypted or not. Only the fields of Agent are taken out of it.
 """
 
+import ipaddress
+import re
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 from urllib.parse import urlsplit
 
@@ -23,7 +25,7 @@ class Agent(NamedTuple):
     enabled: bool
     transport_uri: str  # without user and password
     tenant: str         # '' when the agent does not lead to Brand Portal
-    origin: str         # https://host/ of the transport URI, '' when it is no HTTPS
+    origin: str         # https://host/ of the transport URI, '' when it is no HTTPS or no such host can be
     untestable: str     # why a test is never run; '' when it may be
 
 
@@ -46,7 +48,7 @@ def parse(name: str, content: Dict[str, Any]) -> Optional[Agent]:
     try:
         parts = urlsplit(uri)
         host, path = (parts.hostname or '').rstrip('.').lower(), parts.path.lower()
-        if parts.scheme == 'https' and host:
+        if parts.scheme == 'https' and _can_be(host):
             authority = '[{0}]'.format(host) if ':' in host else host
             origin = 'https://{0}{1}/'.format(authority, ':{0}'.format(parts.port) if parts.port else '')
     except ValueError:
@@ -155,6 +157,17 @@ def parse_queue(answer: Dict[str, Any], now: Optional[int]) -> Optional[Dict[str
         'oldest': dates.iso(oldest),
         'oldest_age': None if oldest is None or now is None else round(now - oldest, 1),
     }
+
+
+def _can_be(host: str) -> bool:
+    """Whether this is a host that can be looked for. AEM takes what is typed there, and a test of the agent tells more."""
+    if ':' not in host:
+        return bool(re.fullmatch(r'[\w.-]{1,253}', host))
+    try:
+        ipaddress.IPv6Address(host.partition('%')[0])
+    except ValueError:
+        return False
+    return True
 
 
 def _text(content: Dict[str, Any], key: str) -> str:

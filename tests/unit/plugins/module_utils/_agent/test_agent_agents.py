@@ -75,6 +75,10 @@ def test_enabled_is_a_boolean_or_a_string(value, enabled):
         ('https://[::1]:4503/', '', 'https://[::1]:4503/'),
         ('https://[broken', '', ''),
         ('https://host:notaport/', '', ''),
+        ('https://=.brand-portal.adobe.com/x', '=', ''),
+        ('https://a b.brand-portal.adobe.com/x', 'a b', ''),
+        ('https://[g::1]/', '', ''),
+        ('https://0123.brand-portal.adobe.com/x', '0123', 'https://0123.brand-portal.adobe.com/'),
     ],
 )
 def test_the_tenant_is_the_host_of_the_transport_uri(address, tenant, origin):

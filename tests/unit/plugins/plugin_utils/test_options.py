@@ -1,0 +1,38 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Options of the role that have lost their type on the way, as in a survey of AWX."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import options
+
+ACCOUNT = {'fix_bp_jwt_aem_user': 'watcher', 'fix_bp_jwt_aem_password': '0123'}
+
+
+def given(**values):
+    return {**{name: about['default'] for name, about in options.SPECIFICATION.items() if 'default' in about}, **ACCOUNT, **values}
+
+
+def test_texts_stay_texts():
+    chosen, complaints = options.check(given(fix_bp_jwt_agents=['0123', 'no', '=']))
+    assert complaints == []
+    assert (chosen['fix_bp_jwt_aem_password'], chosen['fix_bp_jwt_agents']) == ('0123', ['0123', 'no', '='])
+
+
+@pytest.mark.parametrize('came', [83, 8.5, False])
+@pytest.mark.parametrize('name', ['fix_bp_jwt_aem_user', 'fix_bp_jwt_aem_password', 'fix_bp_jwt_agents', 'fix_bp_jwt_mode'])
+def test_what_was_a_text_once_is_refused_and_not_shown(name, came):
+    for value in (came, [came]) if name == 'fix_bp_jwt_agents' else (came,):
+        _chosen, complaints = options.check(given(**{name: value}))
+        assert len(complaints) == 1
+        assert complaints[0].startswith(f'{name} is a text and came as a number or a truth value')
+        assert '8.5' not in complaints[0]
+
+
+@pytest.mark.parametrize('name', ['fix_bp_jwt_max_skew', 'fix_bp_jwt_table_hosts'])
+def test_a_truth_value_is_no_number(name):
+    assert options.check(given(**{name: False}))[1] == [f'{name} is a number, not false.']
