@@ -12,10 +12,10 @@ environment = python3 tests/tools/environment.py
 without_clock = $(if $(filter 0,$(shell id -u)),setpriv --bounding-set=-sys_time --inh-caps=-sys_time)
 pytest = $(without_clock) $$bin/python -m pytest
 
-.PHONY: help demo test lint types sanity units integration lab-test repair-matrix repair-faults repair-cost bench scale fuzz test-matrix docs clean
+.PHONY: help demo test lint types sanity units integration lab-test repair-matrix repair-faults repair-cost bench scale fuzz test-matrix execution-environment docs clean
 
 help: ## Say what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
 
 demo: ## Heal a lab machine that stands in February 2017, and show it
 	@bin=$$($(environment) dev); $(without_clock) $$bin/python tests/demo.py
@@ -71,6 +71,10 @@ fuzz: ## 100,000 mutated pages of AEM (5 minutes)
 test-matrix: ## Each ansible-core on each Python it allows to each Python of a host; writes docs/compatibility.md
 	@tests/tools/packages libfaketime
 	@bin=$$($(environment) dev); $(without_clock) $$bin/python tests/tools/matrix.py
+
+execution-environment: ## Build the image for AWX, and heal a lab machine from inside it (3 minutes)
+	@tests/tools/packages buildah mmdebstrap
+	@bin=$$($(environment) dev); $(without_clock) $$bin/python tests/tools/execution_environment.py
 
 docs: ## The documentation's site, in tests/output/docs/html
 	@bin=$$($(environment) docs); tests/tools/build-docs $$bin
