@@ -14,7 +14,7 @@ except ImportError:
     jmespath = None
 
 AGENTS, REPORT = 'fix_bp_jwt_agent_query', 'fix_bp_jwt_report_query'
-EXAMPLES = {
+SAMPLES = {
     AGENTS: "[?enabled && contains(title, 'DAM')].name",
     REPORT: '[?!passed].{host: host, state: state_after, next_step: next_step}',
 }
@@ -67,4 +67,4 @@ def _search(option: str, expression: str, data: list[dict[str, t.Any]]) -> t.Any
 
 
 def _complaint(option: str, expression: str, what: str) -> Problem:
-    return Problem(f'The option {option} {what}. The expression is: {expression}. Correct it, as in {EXAMPLES[option]}')
+    return Problem(f'The option {option} {what}. The expression is: {expression}. Correct it, as in {SAMPLES[option]}')

@@ -28,7 +28,7 @@ AGENTS = [
 
 
 @pytest.mark.parametrize(('expression', 'names'), [
-    (query.EXAMPLES[query.AGENTS], ['one']),
+    (query.SAMPLES[query.AGENTS], ['one']),
     ('[].name', ['one', 'two', 'publish']),
     ('reverse([?brand_portal].name)', ['two', 'one']),
     (TaggedStr("[?starts_with(name, 'pub')].name"), ['publish']),
