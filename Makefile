@@ -59,11 +59,13 @@ repair-cost: ## How long a repair takes beside the same one typed by hand; write
 	@bin=$$($(environment) dev); $(without_clock) $$bin/python tests/bench/repair.py
 
 bench: ## Accuracy, time and truthfulness of the measurement, beside other NTP clients; writes docs/measuring.md (25 minutes)
-	@for what in 'accuracy.py truth' 'accuracy.py silent' 'accuracy.py compare' dates.py hostile.py endurance.py; do \
-	  python3 tests/bench/$$what --document docs/measuring.md; done
+	@missed=; for what in 'accuracy.py truth' 'accuracy.py silent' 'accuracy.py compare' dates.py hostile.py endurance.py; do \
+	  python3 tests/bench/$$what --document docs/measuring.md || missed+=" $$what"; done; \
+	test -z "$$missed" || { echo "not as wanted:$$missed"; exit 1; }
 
 scale: ## What a fleet of healthy hosts costs beside one ping; writes docs/scale.md (20 minutes)
-	@for what in cost growth many; do python3 tests/bench/scale.py $$what --document docs/scale.md; done
+	@missed=; for what in cost growth many; do python3 tests/bench/scale.py $$what --document docs/scale.md || missed+=" $$what"; done; \
+	test -z "$$missed" || { echo "not as wanted:$$missed"; exit 1; }
 
 fuzz: ## 100,000 mutated pages of AEM (5 minutes)
 	@bin=$$($(environment) dev); AEMOPS_FUZZ_PAGES=100000 $(pytest) tests/unit/plugins/module_utils/_agent/test_agent_fuzz.py

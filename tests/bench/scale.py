@@ -4,7 +4,7 @@
 """What a fleet of healthy hosts costs the controller, beside the least that Ansible can do with it.
 
 cost     the playbook, a play that runs ansible.builtin.ping once, and one that makes the playbook's one call and nothing
-         else, by turns on the same hosts over real SSH
+         else, by turns on the same hosts over real SSH; then as if each host had a processor of its own
 growth   the playbook with fewer and with more hosts: is the cost of each the same? And what follows for many more
 many     a thousand hosts in one job: the controller's memory, and the time its report takes
 
@@ -22,7 +22,7 @@ import os
 import re
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,6 +40,29 @@ PING, CALL, BOOK = 'ping', 'brand_portal_health', 'fix-bp-jwt.yml'
 STAMP = re.compile(r'^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) .*?\| +(PLAY|TASK|RUNNING HANDLER) (?:\[(.*)\]|RECAP)', re.MULTILINE)
 TIMES = '%Y-%m-%d %H:%M:%S,%f'
 RECAP = re.compile(r'^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)', re.MULTILINE)
+
+
+# In the place of a host's Python: it runs the module, and keeps what came of it and how long that took.
+RECORD = '''\
+#!/usr/bin/python3
+import subprocess, sys, time
+module = sys.stdin.buffer.read()
+began = time.monotonic()
+answer = subprocess.run(["/usr/bin/python3"], input=module, stdout=subprocess.PIPE).stdout
+seconds = time.monotonic() - began
+name = "brand_portal_health" if b"brand_portal_health" in module else "ping"
+with open("{folder}/" + name, "wb") as kept:
+    kept.write(answer)
+with open("{folder}/" + name + ".seconds", "a") as kept:
+    print(seconds, file=kept)
+sys.stdout.buffer.write(answer)
+'''
+# And in its place again: a host that takes as long and answers the same, but takes no processor from the others.
+REPLAY = '''\
+#!/bin/sh
+if [ "$(grep -c brand_portal_health)" -gt 0 ]; then sleep {health:.3f}; cat {folder}/brand_portal_health
+else sleep {ping:.3f}; cat {folder}/ping; fi
+'''
 
 
 class Run(NamedTuple):
@@ -73,8 +96,8 @@ class Fleet:
             self.books[name].write_text(json.dumps(
                 [{'name': name, 'hosts': 'aem_authors', 'gather_facts': False, 'tasks': [{module: arguments}]}]), encoding='utf-8')
 
-    def play(self, what: str, *options: str) -> Run:
-        """what: PING, CALL or BOOK. All get the settings of the checkout, and connections of their own."""
+    def play(self, what: str, *options: str, hosts: int = 0) -> Run:
+        """what: PING, CALL or BOOK. All get the settings of the checkout, and connections of their own. hosts: 0 is all."""
         folder = self.fleet.folder / f'run{next(self._numbers)}'
         folder.mkdir()
         assert self.fleet.sshd
@@ -86,10 +109,28 @@ class Fleet:
                  'ANSIBLE_LOG_PATH': str(folder / 'log'), 'ANSIBLE_LOCAL_TEMP': str(folder / 'tmp'),
                  'ANSIBLE_SSH_CONTROL_PATH_DIR': str(folder / 'cp'), 'ANSIBLE_COLLECTIONS_PATH': str(room.ROOT / 'collections')})
         well = [host for host, *counts in RECAP.findall(cost.output) if counts[1:] == ['0', '0', '0']]
-        if cost.returncode or len(well) != len(self.fleet.hosts):
+        if cost.returncode or len(well) != (hosts or len(self.fleet.hosts)):
             raise RuntimeError(f'{what} ended with {cost.returncode}, {len(well)} hosts well:\n{cost.output[-4000:]}')
         return Run(what, len(well), cost.wall, cost.cpu, cost.others_cpu[0], sum(cost.others_cpu[1:]), cost.main_peak,
                    cost.peak, tasks_of((folder / 'log').read_text(encoding='utf-8')))
+
+
+    def give_processors(self) -> dict[str, float]:
+        """From now on the hosts are played back, as if each had a processor of its own. Returns the seconds each module takes."""
+        folder = self.fleet.folder
+        for name, program in (('record', RECORD.format(folder=folder)), ('replay', '')):
+            (folder / name).write_text(program, encoding='utf-8')
+            (folder / name).chmod(0o755)
+        self.fleet.write_inventory(ansible_python_interpreter=str(folder / 'record'))
+        alone = self.fleet.hosts[0].name
+        for what in (PING, BOOK) * 3:
+            self.play(what, '--limit', alone, hosts=1)
+        seconds = {module: min(map(float, (folder / f'{module}.seconds').read_text(encoding='utf-8').split()))
+                   for module in (PING, CALL)}
+        (folder / 'replay').write_text(
+            REPLAY.format(folder=folder, ping=seconds[PING], health=seconds[CALL]), encoding='utf-8')
+        self.fleet.write_inventory(ansible_python_interpreter=str(folder / 'replay'))
+        return seconds
 
 
 def tasks_of(log: str) -> dict[str, float]:
@@ -102,15 +143,13 @@ def tasks_of(log: str) -> dict[str, float]:
     return times
 
 
-def by_turns(count: int, rounds: int, forks: int, plays: Sequence[str] = (PING, CALL, BOOK)) -> dict[str, list[Run]]:
-    """The plays over a fleet of `count` hosts, each `rounds` times."""
+def by_turns(bench: Fleet, rounds: int, plays: Sequence[str]) -> dict[str, list[Run]]:
+    """The plays over the fleet, each `rounds` times."""
     runs: dict[str, list[Run]] = {what: [] for what in plays}
-    with fleet.running(fleet.healthy(count)) as hosts:
-        bench = Fleet(hosts, forks)
-        for number in range(rounds):
-            for what in runs if number % 2 else reversed(runs):
-                runs[what].append(bench.play(what))
-                crew.progress(sum(map(len, runs.values())), len(runs) * rounds)
+    for number in range(rounds):
+        for what in runs if number % 2 else reversed(runs):
+            runs[what].append(bench.play(what))
+            crew.progress(sum(map(len, runs.values())), len(runs) * rounds)
     return runs
 
 
@@ -125,17 +164,30 @@ AT_MOST = 1.3
 
 def cost(count: int, rounds: int, forks: int) -> bool:
     crew.heading(f'{count} healthy hosts over SSH, {forks} forks, median of {rounds} runs each, by turns')
-    runs = by_turns(count, rounds, forks)
-    rows: list[list[str]] = []
-    for what, part in runs.items():
-        rows.append([what, *(f'{median(part, figure):.1f}' for figure in FIGURES)])
-    for what in (CALL, BOOK):
-        rows.append([f'**{what} / ping**', *(_ratio(runs[what], runs[PING], figure) for figure in FIGURES)])
-    rows.append([f'{BOOK}, a host ms', *(f'{median(runs[BOOK], figure) / count * 1e3:.0f}' for figure in FIGURES)])
-    crew.say(crew.table(('play', *FIGURES.values()), rows))
-    ours = runs[BOOK]
-    crew.say(crew.table(('task', 'wall s'), [(name, f'{seconds:.1f}') for name, seconds in ours[-1].tasks.items()]))
-    return median(ours, 'undisturbed') <= AT_MOST * median(runs[PING], 'undisturbed')
+    with fleet.running(fleet.healthy(count)) as hosts:
+        bench = Fleet(hosts, forks)
+        shared = by_turns(bench, rounds, (PING, CALL, BOOK))
+        show_cost(shared, FIGURES)
+        ours = shared[BOOK]
+        crew.say(crew.table(('task', 'wall s'), [(name, f'{seconds:.1f}') for name, seconds in ours[-1].tasks.items()]))
+        alone = bench.give_processors()
+        own = by_turns(bench, rounds, (PING, BOOK))
+    crew.say('The same, each host with a processor of its own: its answer is played back after the time that it took alone, '
+             f'{alone[PING]:.2f} s for ping and {alone[CALL]:.2f} s for brand_portal_health.\n')
+    show_cost(own, ('wall', 'controller'))
+    return all(median(runs[BOOK], figure) <= AT_MOST * median(runs[PING], figure)
+               for runs, figure in ((shared, 'undisturbed'), (own, 'wall')))
+
+
+def show_cost(runs: dict[str, list[Run]], figures: Iterable[str]) -> None:
+    """A table of the plays, their ratios to the first, and what a host costs the last."""
+    figures = list(figures)
+    first, *others = runs
+    rows = [[what, *(f'{median(part, figure):.1f}' for figure in figures)] for what, part in runs.items()]
+    rows += [[f'**{what} / {first}**', *(_ratio(runs[what], runs[first], figure) for figure in figures)] for what in others]
+    last = others[-1]
+    rows.append([f'{last}, a host ms', *(f'{median(runs[last], figure) / runs[last][0].hosts * 1e3:.0f}' for figure in figures)])
+    crew.say(crew.table(('play', *(FIGURES[figure] for figure in figures)), rows))
 
 
 def _ratio(ours: Sequence[Run], theirs: Sequence[Run], figure: str) -> str:
@@ -164,7 +216,8 @@ def growth(counts: Sequence[int], rounds: int, forks: int) -> bool:
     crew.heading(f'Does the cost of a host grow with the fleet? {forks} forks, median of {rounds} runs')
     rows, walls, cpus, memories = [], [], [], []
     for count in counts:
-        ours = by_turns(count, rounds, forks, [BOOK])[BOOK]
+        with fleet.running(fleet.healthy(count)) as hosts:
+            ours = by_turns(Fleet(hosts, forks), rounds, [BOOK])[BOOK]
         wall, cpu, memory = (median(ours, figure) for figure in ('wall', 'controller', 'main_peak'))
         rows.append([count, f'{wall:.1f}', f'{wall / count * 1e3:.0f}', f'{cpu / count * 1e3:.0f}',
                      f'{memory / 1024:.0f}', f'{median(ours, "peak") / 1024:.0f}'])
