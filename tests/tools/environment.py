@@ -45,6 +45,8 @@ TARGETS = ('3.6', '3.7', '3.8', '3.9', '3.10', '3.11', '3.12', '3.13')
 TARGET_REQUIREMENTS = ('pytest>=7.0', 'hypothesis', 'ntplib>=0.4.0,<0.5', 'cryptography')
 # The pip that Python 3.6 brings takes packages that do not run on it; this one is the last for it and knows better.
 LAST_PIP_FOR_3_6 = 'pip==21.3.1'
+# What the unit tests of the controller's code need beside the code, on each controller of the matrix.
+UNIT_REQUIREMENTS = ('hypothesis>=6', 'jsonschema>=4')
 RUN_REQUIREMENTS = ('ntplib>=0.4.0,<0.5', 'jmespath>=1.0,<2', 'pytest>=7.0', 'pyjwt>=2.6', 'cryptography>=41')
 # Beside the newest ansible-core.
 NEWEST_WITH: dict[str, tuple[str, ...]] = {
@@ -124,7 +126,7 @@ def environment(name: str) -> Environment:
     fitting = [version for version in CORES[core] if version in here and wanted in ('', version)]
     if not fitting:
         raise CannotMake(f'{name}: ansible-core {core} needs Python {wanted or " or ".join(CORES[core])}, which is not here')
-    return Environment(name, here[fitting[0]], (f'ansible-core~={core}.0',) + more)
+    return Environment(name, here[fitting[0]], (f'ansible-core~={core}.0',) + more + (UNIT_REQUIREMENTS if wanted else ()))
 
 
 def names() -> list[str]:
