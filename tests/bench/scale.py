@@ -114,7 +114,6 @@ class Fleet:
         return Run(what, len(well), cost.wall, cost.cpu, cost.others_cpu[0], sum(cost.others_cpu[1:]), cost.main_peak,
                    cost.peak, tasks_of((folder / 'log').read_text(encoding='utf-8')))
 
-
     def give_processors(self) -> dict[str, float]:
         """From now on the hosts are played back, as if each had a processor of its own. Returns the seconds each module takes."""
         folder = self.fleet.folder
