@@ -129,7 +129,7 @@ rtc:
       description: Whether the right time was written to it.
       type: bool
     reason:
-      description: Why it was not; empty when it was.
+      description: Why it was not, or what may spoil it before the next boot; else empty.
       type: str
 """
 

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The one file that reads the wall clock, sets it, or touches the hardware clock."""
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -188,7 +189,8 @@ def write_rtc(device: Optional[str] = None, utc: bool = False) -> Dict[str, obje
     """Write the system's time to the hardware clock, else the next boot brings the skew back.
 
     ``hwclock --systohc`` keeps to the mode (UTC or LOCAL) that /etc/adjtime records; utc makes it UTC from now on.
-    Returns {device, written, reason}; a failure is reported, not raised: the clock itself is right by then.
+    Returns {device, written, reason}; a failure is reported, not raised: the clock itself is right by then. With written,
+    a reason is what will spoil it.
     """
     device = rtc_device() if device is None else device
     if device is None:
@@ -206,4 +208,25 @@ def write_rtc(device: Optional[str] = None, utc: bool = False) -> Dict[str, obje
     if done.returncode:
         said = ' '.join(done.stdout.decode('utf-8', 'replace').split())
         return {'device': device, 'written': False, 'reason': f'hwclock --systohc failed: {said or done.returncode}'}
-    return {'device': device, 'written': True, 'reason': ''}
+    return {'device': device, 'written': True, 'reason': tell_kernel_utc() if utc else ''}
+
+
+class _Timezone(ctypes.Structure):
+    _fields_ = (('minuteswest', ctypes.c_int), ('dsttime', ctypes.c_int))
+
+
+def tell_kernel_utc() -> str:
+    """Have the kernel keep the hardware clock in UTC, as systemd does at a boot where /etc/adjtime says so. '' or why not.
+
+    A kernel that was told at boot that it holds local time writes that again as soon as a daemon has synchronised it (every
+    11 minutes, sync_hw_clock() in kernel/time/ntp.c), by the zone it was given then: so that zone becomes UTC. The time of
+    day is left alone, and so is every program's zone.
+    """
+    try:
+        library = ctypes.CDLL(None, use_errno=True)
+        failed = library.settimeofday(None, ctypes.byref(_Timezone(0, 0)))
+    except (OSError, AttributeError) as error:
+        why = str(error)
+    else:
+        why = os.strerror(ctypes.get_errno()) if failed else ''
+    return why and f'Until the next boot the kernel may write local time to the hardware clock, against /etc/adjtime: {why}.'

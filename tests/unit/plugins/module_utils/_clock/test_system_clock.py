@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The one file that touches the wall clock: whose clock it is, how it is set, and the hardware clock."""
 
+import ctypes
+import errno
 import time
 
 import pytest
@@ -146,17 +148,46 @@ def script(tmp_path, monkeypatch, text):
     monkeypatch.setattr(system_clock.shutil, 'which', lambda *_name, **_more: str(path))
 
 
-def test_the_hardware_clock_is_written(tmp_path, monkeypatch):
+@pytest.fixture
+def kernel(monkeypatch):
+    """Stands where the C library is: nothing here may tell this machine's kernel anything."""
+    class Kernel:
+        told = None
+        refuses = 0
+
+        def settimeofday(self, day, zone):
+            self.told = (day, zone._obj.minuteswest, zone._obj.dsttime)
+            ctypes.set_errno(self.refuses)
+            return -1 if self.refuses else 0
+
+    library = Kernel()
+    monkeypatch.setattr(system_clock.ctypes, 'CDLL', lambda *_name, **_more: library)
+    return library
+
+
+def test_the_hardware_clock_is_written(tmp_path, monkeypatch, kernel):
     script(tmp_path, monkeypatch, 'echo "$@" > %s/said' % tmp_path)
     assert system_clock.write_rtc('/dev/rtc0') == {'device': '/dev/rtc0', 'written': True, 'reason': ''}
     assert (tmp_path / 'said').read_text() == '--systohc\n', 'the mode (UTC or LOCAL) is that of /etc/adjtime'
-    system_clock.write_rtc('/dev/rtc0', utc=True)
+    assert kernel.told is None
+
+
+def test_a_hardware_clock_that_is_utc_from_now_on_is_so_for_the_kernel_too(tmp_path, monkeypatch, kernel):
+    script(tmp_path, monkeypatch, 'echo "$@" > %s/said' % tmp_path)
+    assert system_clock.write_rtc('/dev/rtc0', utc=True) == {'device': '/dev/rtc0', 'written': True, 'reason': ''}
     assert (tmp_path / 'said').read_text() == '--systohc --utc\n'
+    assert kernel.told == (None, 0, 0), 'else it writes local time again as soon as it is synchronised'
+    kernel.refuses = errno.EPERM
+    told = system_clock.write_rtc('/dev/rtc0', utc=True)
+    assert told['written'] is True
+    assert told['reason'].startswith('Until the next boot the kernel may write local time')
+    assert 'not permitted' in told['reason']
 
 
-def test_a_hardware_clock_that_cannot_be_written_is_told(tmp_path, monkeypatch):
+def test_a_hardware_clock_that_cannot_be_written_is_told(tmp_path, monkeypatch, kernel):
     script(tmp_path, monkeypatch, 'echo "hwclock: Cannot access the Hardware Clock" >&2; exit 1')
-    told = system_clock.write_rtc('/dev/rtc0')
+    told = system_clock.write_rtc('/dev/rtc0', utc=True)
+    assert kernel.told is None
     assert told['written'] is False
     assert 'Cannot access the Hardware Clock' in told['reason']
     monkeypatch.setattr(system_clock.shutil, 'which', lambda *_name, **_more: None)
