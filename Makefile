@@ -12,7 +12,7 @@ environment = python3 tests/tools/environment.py
 without_clock = $(if $(filter 0,$(shell id -u)),setpriv --bounding-set=-sys_time --inh-caps=-sys_time)
 pytest = $(without_clock) $$bin/python -m pytest
 
-.PHONY: help demo test lint types sanity units integration lab-test repair-matrix repair-faults repair-cost bench scale fuzz test-matrix execution-environment docs clean
+.PHONY: help demo test lint types sanity units integration lab-test repair-matrix repair-faults repair-cost rtc-test bench scale fuzz test-matrix execution-environment docs clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
@@ -57,6 +57,9 @@ repair-faults: ## The repair disturbed in every way that has a name; writes docs
 
 repair-cost: ## How long a repair takes beside the same one typed by hand; writes docs/repair-cost.md (10 minutes)
 	@bin=$$($(environment) dev); $(without_clock) $$bin/python tests/bench/repair.py
+
+rtc-test: ## The repair on an emulated machine that has a hardware clock, and the boot after it (4 minutes)
+	@bin=$$($(environment) dev); $(without_clock) $$bin/python tests/repair/rtc.py
 
 bench: ## Accuracy, time and truthfulness of the measurement, beside other NTP clients; writes docs/measuring.md (25 minutes)
 	@missed=; for what in 'accuracy.py truth' 'accuracy.py silent' 'accuracy.py compare' dates.py hostile.py endurance.py; do \
