@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The one file that reads the wall clock, sets it, or touches the hardware clock."""
 
-import ctypes
 import os
 import shutil
+import struct
 import subprocess
 import time
 from typing import Callable, Dict, NamedTuple, Optional, Tuple
@@ -19,6 +19,7 @@ STEP_SECONDS = 0.002
 PHI = 15e-6
 
 _CAP_SYS_TIME = 25  # linux/capability.h
+_UTC = struct.pack('ii', 0, 0)  # struct timezone: minutes west of Greenwich, kind of summer time
 
 Clock = Callable[[], float]
 
@@ -211,10 +212,6 @@ def write_rtc(device: Optional[str] = None, utc: bool = False) -> Dict[str, obje
     return {'device': device, 'written': True, 'reason': tell_kernel_utc() if utc else ''}
 
 
-class _Timezone(ctypes.Structure):
-    _fields_ = (('minuteswest', ctypes.c_int), ('dsttime', ctypes.c_int))
-
-
 def tell_kernel_utc() -> str:
     """Have the kernel keep the hardware clock in UTC, as systemd does at a boot where /etc/adjtime says so. '' or why not.
 
@@ -223,9 +220,10 @@ def tell_kernel_utc() -> str:
     day is left alone, and so is every program's zone.
     """
     try:
+        import ctypes  # here alone: not every Python has it, and to measure nobody needs it
         library = ctypes.CDLL(None, use_errno=True)
-        failed = library.settimeofday(None, ctypes.byref(_Timezone(0, 0)))
-    except (OSError, AttributeError) as error:
+        failed = library.settimeofday(None, _UTC)
+    except (ImportError, OSError, AttributeError) as error:
         why = str(error)
     else:
         why = os.strerror(ctypes.get_errno()) if failed else ''

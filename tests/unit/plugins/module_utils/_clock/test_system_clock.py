@@ -5,6 +5,7 @@
 
 import ctypes
 import errno
+import struct
 import time
 
 import pytest
@@ -156,12 +157,12 @@ def kernel(monkeypatch):
         refuses = 0
 
         def settimeofday(self, day, zone):
-            self.told = (day, zone._obj.minuteswest, zone._obj.dsttime)
+            self.told = (day, *struct.unpack('ii', zone))
             ctypes.set_errno(self.refuses)
             return -1 if self.refuses else 0
 
     library = Kernel()
-    monkeypatch.setattr(system_clock.ctypes, 'CDLL', lambda *_name, **_more: library)
+    monkeypatch.setattr(ctypes, 'CDLL', lambda *_name, **_more: library)
     return library
 
 
