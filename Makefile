@@ -11,6 +11,9 @@ environment = python3 tests/tools/environment.py
 # Nothing that is tested here may set this machine's clock, whoever runs it.
 without_clock = $(if $(filter 0,$(shell id -u)),setpriv --bounding-set=-sys_time --inh-caps=-sys_time)
 pytest = $(without_clock) $$bin/python -m pytest
+# Each of these measurements into one document; at the end it fails where one was not as wanted.
+measure = missed=; for what in $(1); do python3 tests/bench/$$what --document $(2) || missed+=" $$what"; done; \
+	test -z "$$missed" || { echo "not as wanted:$$missed"; exit 1; }
 
 .PHONY: help demo test lint types sanity units integration lab-test repair-matrix repair-faults repair-cost rtc-test bench scale fuzz test-matrix execution-environment docs clean
 
@@ -62,13 +65,10 @@ rtc-test: ## The repair on an emulated machine that has a hardware clock, and th
 	@bin=$$($(environment) dev); $(without_clock) $$bin/python tests/repair/rtc.py
 
 bench: ## Accuracy, time and truthfulness of the measurement, beside other NTP clients; writes docs/measuring.md (25 minutes)
-	@missed=; for what in 'accuracy.py truth' 'accuracy.py silent' 'accuracy.py compare' dates.py hostile.py endurance.py; do \
-	  python3 tests/bench/$$what --document docs/measuring.md || missed+=" $$what"; done; \
-	test -z "$$missed" || { echo "not as wanted:$$missed"; exit 1; }
+	@$(call measure,'accuracy.py truth' 'accuracy.py silent' 'accuracy.py compare' dates.py hostile.py endurance.py,docs/measuring.md)
 
 scale: ## What a fleet of healthy hosts costs beside one ping; writes docs/scale.md (20 minutes)
-	@missed=; for what in cost growth many; do python3 tests/bench/scale.py $$what --document docs/scale.md || missed+=" $$what"; done; \
-	test -z "$$missed" || { echo "not as wanted:$$missed"; exit 1; }
+	@$(call measure,'scale.py cost' 'scale.py growth' 'scale.py many',docs/scale.md)
 
 fuzz: ## 100,000 mutated pages of AEM (5 minutes)
 	@bin=$$($(environment) dev); AEMOPS_FUZZ_PAGES=100000 $(pytest) tests/unit/plugins/module_utils/_agent/test_agent_fuzz.py

@@ -22,7 +22,7 @@ import os
 import re
 import statistics
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -166,7 +166,7 @@ def cost(count: int, rounds: int, forks: int) -> bool:
     with fleet.running(fleet.healthy(count)) as hosts:
         bench = Fleet(hosts, forks)
         shared = by_turns(bench, rounds, (PING, CALL, BOOK))
-        show_cost(shared, FIGURES)
+        show_cost(shared, tuple(FIGURES))
         ours = shared[BOOK]
         crew.say(crew.table(('task', 'wall s'), [(name, f'{seconds:.1f}') for name, seconds in ours[-1].tasks.items()]))
         alone = bench.give_processors()
@@ -178,9 +178,8 @@ def cost(count: int, rounds: int, forks: int) -> bool:
                for runs, figure in ((shared, 'undisturbed'), (own, 'wall')))
 
 
-def show_cost(runs: dict[str, list[Run]], figures: Iterable[str]) -> None:
+def show_cost(runs: dict[str, list[Run]], figures: Sequence[str]) -> None:
     """A table of the plays, their ratios to the first, and what a host costs the last."""
-    figures = list(figures)
     first, *others = runs
     rows = [[what, *(f'{median(part, figure):.1f}' for figure in figures)] for what, part in runs.items()]
     rows += [[f'**{what} / {first}**', *(_ratio(runs[what], runs[first], figure) for figure in figures)] for what in others]

@@ -5,7 +5,6 @@ kernel and what starts it come from Debian packages that are unpacked in the cac
 """
 
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -13,6 +12,7 @@ import stat
 import subprocess
 import tempfile
 import time
+from datetime import datetime, timezone
 from pathlib import Path
 
 from .host import CACHE, LabError, locked, run, step
@@ -27,36 +27,22 @@ BUSYBOX = 'busybox-static'
 MODULES = ['virtio_ring', 'virtio', 'virtio_pci_legacy_dev', 'virtio_pci_modern_dev', 'virtio_pci', 'virtio_blk', 'failover',
            'net_failover', 'virtio_net']
 
-# What guest/init does on User-Mode Linux, but for the clock: that one the machine's hardware has.
+# The first process: drivers and disk, which User-Mode Linux has of itself; then who it is, as for every lab machine.
+# It must never do anything on a real machine, hence the check. The clock is that of the hardware.
 INIT = r'''#!/bin/busybox sh
+[ $$ = 1 ] || exit 1
 /bin/busybox --install -s /bin
-export PATH=/bin
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 set -e
-mkdir -p /proc /dev /root
-mount -t proc proc /proc
+mkdir -p /dev /sysroot
 mount -t devtmpfs dev /dev
 for module in @MODULES@; do insmod /modules/$module.ko; done
-for word in $(cat /proc/cmdline); do
-    case $word in
-        lab.name=*) name=${word#*=} ;;
-        lab.address=*) address=${word#*=} ;;
-        lab.host=*) host=${word#*=} ;;
-    esac
-done
-mount -t ext4 /dev/vda /root
-# systemd moves a clock that is before this file's time, or more than 15 years after it: keep the file a day behind.
-touch -d "@$(($(date +%s) - 86400))" /root/usr/lib/clock-epoch
-if [ ! -s /root/etc/machine-id ] || [ "$(cat /root/etc/hostname)" != "$name" ]; then
-    tr -d - </proc/sys/kernel/random/uuid >/root/etc/machine-id
-    echo "$name" >/root/etc/hostname
-fi
-hostname "$name"
-{ echo "127.0.0.1 localhost"; echo "127.0.1.1 $name"; echo "$host $(cat /root/usr/lib/lab/names)"; } >/root/etc/hosts
-ip link set eth0 up
-ip address add "$address" dev eth0
-umount /proc
-mount --move /dev /root/dev
-exec switch_root /root /sbin/init
+mount -t ext4 /dev/vda /sysroot
+mount -t proc proc /sysroot/proc
+link=eth0 chroot /sysroot /bin/sh -e /usr/lib/lab/identity
+umount /sysroot/proc
+mount --move /dev /sysroot/dev
+exec switch_root /sysroot /sbin/init
 '''
 
 
@@ -67,11 +53,12 @@ class Emulated(Machine):
         if self.process.pid:
             raise LabError(f'{self.name} is running already')
         boot = boot_files()
+        began = datetime.fromtimestamp(int(self.clock_at_boot.lstrip('@')), timezone.utc)
         self.console.write_bytes(b'')
         arguments = ['console=ttyS0', 'quiet', 'systemd.show_status=0', f'lab.name={self.name}',
                      f'lab.address={self.address}/24', f'lab.host={self.lab.network.host}']
         command = ['qemu-system-x86_64', '-machine', 'q35', '-accel', 'tcg', '-cpu', 'max', '-m', self.memory, '-nodefaults',
-                   '-display', 'none', '-rtc', f'base={self.clock_at_boot},clock=vm',
+                   '-display', 'none', '-rtc', f'base={began:%Y-%m-%dT%H:%M:%S},clock=vm',
                    '-kernel', boot / 'vmlinuz', '-initrd', boot / 'initrd', '-append', ' '.join(arguments),
                    '-drive', f'file={self.lab.image.disk},format=raw,if=virtio,snapshot=on',
                    '-netdev', f'tap,id=net,ifname={self.tap},script=no,downscript=no',
@@ -90,15 +77,7 @@ class Emulated(Machine):
 
 def boot(lab, name, hardware_clock, memory=512):
     """Start a machine of the lab whose hardware clock stands at a date ('2017-02-28T18:39:51', UTC); then `wait_ready()`."""
-    if not re.fullmatch('[a-z][a-z0-9-]*', name) or name in lab.machines:
-        raise LabError(f'{name!r}: a machine needs a host name that no other machine of the lab has')
-    with locked(lab.folder / 'lock'):
-        index = len(list((lab.folder / 'machines').iterdir()))
-        folder = lab.folder / 'machines' / name
-        folder.mkdir(parents=True)
-        known = {'clock': hardware_clock, 'memory': memory, 'network': lab.network.add_machine(index)}
-        (folder / 'machine.json').write_text(json.dumps(known))
-    return Emulated(lab, name).start()
+    return lab.machine(name, hardware_clock, memory=memory, kind=Emulated)
 
 
 def boot_files():

@@ -116,13 +116,18 @@ def sources(suite):
     return '\n'.join(sorted(set(lines))) + '\n'
 
 
-def _bootstrap(suite, root, work, pool):
-    """mmdebstrap with this machine's way to the archives; while that is open, download what is offered later."""
+def write_apt_settings(path):
+    """This machine's way to the archives, for another apt."""
     settings = [line for line in run('apt-config', 'dump').splitlines()
                 if re.match(r'Acquire::(?!IndexTargets|Languages|CompressionTypes|Changelogs|cdrom)\S', line)]
+    path.write_text('\n'.join(settings) + '\n')
+    path.chmod(0o600)  # a proxy's password may be in it
+
+
+def _bootstrap(suite, root, work, pool):
+    """mmdebstrap with this machine's way to the archives; while that is open, download what is offered later."""
     (work / 'sources.list').write_text(sources(suite))
-    (work / 'apt.conf').write_text('\n'.join(settings) + '\n')
-    (work / 'apt.conf').chmod(0o600)  # a proxy's password may be in it
+    write_apt_settings(work / 'apt.conf')
     fetch = work / 'fetch'
     # one call a package: they conflict with each other
     fetch.write_text('#!/bin/sh\nexport APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"\nfor package in {}; do\n'
@@ -179,6 +184,7 @@ def _furnish(root, keys):
     put('etc/resolv.conf', '')
     put('etc/machine-id', '')
     put('usr/lib/lab/init', (GUEST / 'init').read_text(), 0o755)
+    put('usr/lib/lab/identity', (GUEST / 'identity').read_text())
     put('usr/lib/lab/names', 'packages.lab ntp.lab\n')
     put('usr/lib/clock-epoch', '')
     put('etc/ssh/sshd_config.d/lab.conf', (GUEST / 'sshd.conf').read_text())

@@ -86,18 +86,18 @@ class Lab:
             raise LabError(f'no lab {name}: lab.py list shows those there are')
         return cls(int(name[3:]))
 
-    def machine(self, name, clock=None, base=None, memory=384):
+    def machine(self, name, clock=None, base=None, memory=384, kind=Machine):
         """Start a machine and return it at once; then `wait_ready()`.
 
         `clock`: None (right), seconds from the right time, '+400d', or a date such as '2017-02-28T18:39:51Z'.
-        `base`: a stopped machine, or a copy of its `disk`, to start from instead of the fresh image.
+        `base`: a stopped machine, or a copy of its `disk`, to start from instead of the fresh image. `kind`: its class.
         """
         if not re.fullmatch('[a-z][a-z0-9-]*', name) or name in self.machines:
             raise LabError(f'{name!r}: a machine needs a host name that no other machine of the lab has')
         with locked(self.folder / 'lock'):
             index = len(list((self.folder / 'machines').iterdir()))
             network = self.network.add_machine(index)
-            machine = Machine.create(self, name, clock, base, memory, network)
+            machine = kind.create(self, name, clock, base, memory, network)
         return machine.start()
 
     @property

@@ -54,10 +54,7 @@ class Builder:
                         '--storage-driver', 'vfs']
 
     def make_base(self) -> None:
-        settings = [line for line in run('apt-config', 'dump').splitlines()
-                    if re.match(r'Acquire::(?!IndexTargets|Languages|CompressionTypes|Changelogs|cdrom)\S', line)]
-        (self.folder / 'apt.conf').write_text('\n'.join(settings) + '\n', encoding='utf-8')
-        (self.folder / 'apt.conf').chmod(0o600)  # a proxy's password may be in it
+        lab_image.write_apt_settings(self.folder / 'apt.conf')
         (self.folder / 'sources.list').write_text(lab_image.sources(SUITE), encoding='utf-8')
         # The lists stay: bindep's packages are still to be installed.
         run(*self.alone, 'mmdebstrap', '--mode=root', '--variant=minbase', f'--aptopt={self.folder / "apt.conf"}',

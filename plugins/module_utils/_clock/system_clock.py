@@ -209,10 +209,10 @@ def write_rtc(device: Optional[str] = None, utc: bool = False) -> Dict[str, obje
     if done.returncode:
         said = ' '.join(done.stdout.decode('utf-8', 'replace').split())
         return {'device': device, 'written': False, 'reason': f'hwclock --systohc failed: {said or done.returncode}'}
-    return {'device': device, 'written': True, 'reason': tell_kernel_utc() if utc else ''}
+    return {'device': device, 'written': True, 'reason': _tell_kernel_utc() if utc else ''}
 
 
-def tell_kernel_utc() -> str:
+def _tell_kernel_utc() -> str:
     """Have the kernel keep the hardware clock in UTC, as systemd does at a boot where /etc/adjtime says so. '' or why not.
 
     A kernel that was told at boot that it holds local time writes that again as soon as a daemon has synchronised it (every

@@ -24,8 +24,8 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption, ClockError
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import Answer, Meanwhile
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import state
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import TOOK_TOO_LONG, listed
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System as HostSystem
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import listed
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import UP
 
 FOLDER = state.STATE + '/meanwhile'
@@ -35,7 +35,6 @@ GUARD = 'aemops-brand-portal-guard.service'
 _GUARD_MARGIN = 60.0
 _ATTEMPTS, _BETWEEN, _SETTLE = 3, 2.0, 1.0
 _COMMAND_TIMEOUT = 30.0
-_TOOK_TOO_LONG = 124
 
 _NAME = re.compile(r'[A-Za-z0-9:_\\][A-Za-z0-9:_.\\@-]*\Z')
 _LOOKS_LIKE_AEM = re.compile(r'aem|cq5?|crx|quickstart|author', re.IGNORECASE)
@@ -284,7 +283,7 @@ class Units(Meanwhile):
             done = self._systemctl('start', names, self.timeout)
             self._system.sleep(_SETTLE)
             # One whose start has failed may look as if it were starting: systemd tries it again by itself.
-            good = UP if done.code in (0, _TOOK_TOO_LONG) else ('active',)
+            good = UP if done.code in (0, TOOK_TOO_LONG) else ('active',)
             missing = [unit for unit in self._units(names) if unit.active not in good]
             if not missing:
                 return ''

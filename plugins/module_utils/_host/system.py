@@ -17,6 +17,7 @@ from typing import List, NamedTuple, Optional
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.state import settle
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import Host
 
+TOOK_TOO_LONG = 124
 _PATH = '/usr/sbin:/usr/bin:/sbin:/bin'
 
 
@@ -52,7 +53,7 @@ class System(Host):
             done = subprocess.run(command, stdin=subprocess.DEVNULL,  # pylint: disable=ansible-bad-function
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout, check=False, env=settings)
         except subprocess.TimeoutExpired:
-            return Done(124, '', '{0} did not end within {1:g} s'.format(' '.join(command), timeout))
+            return Done(TOOK_TOO_LONG, '', '{0} did not end within {1:g} s'.format(' '.join(command), timeout))
         except OSError as error:
             return Done(127, '', '{0}: {1}'.format(command[0], error.strerror))
         return Done(done.returncode, done.stdout.decode('utf-8', 'replace'), done.stderr.decode('utf-8', 'replace'))
