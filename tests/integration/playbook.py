@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import typing as t
 from pathlib import Path
 
@@ -88,10 +89,12 @@ def play(environment: Environment, inventory: Path, *options: str, cwd: Path = R
 def ask(environment: Environment, inventory: str | Path, host: str, module: str, arguments: dict[str, t.Any],
         **extra: t.Any) -> dict[str, t.Any]:
     """Run one module of ours on one host and return what it returned."""
-    command = ['ansible', host, '-i', str(inventory), '-m', f'aemops.brand_portal.{module}', '-e', json.dumps(extra)]
-    command += ['-a', json.dumps(arguments)] if arguments else []
-    done = run(environment, command, ANSIBLE_LOAD_CALLBACK_PLUGINS='1', ANSIBLE_STDOUT_CALLBACK='default',
-               ANSIBLE_CALLBACK_RESULT_FORMAT='json')
-    found = re.search(r'(?:=> |>> )(\{.*\})', done.output, re.DOTALL)
+    # A play in a file: what is asked may have a password in it, which a command line would show to everybody here.
+    with tempfile.NamedTemporaryFile('w', suffix='.json', encoding='utf-8') as book:
+        json.dump([{'hosts': host, 'gather_facts': False, 'tasks': [{f'aemops.brand_portal.{module}': arguments}]}], book)
+        book.flush()
+        done = run(environment, ['ansible-playbook', book.name, '-v', '-i', str(inventory), '-e', json.dumps(extra)],
+                   ANSIBLE_STDOUT_CALLBACK='default', ANSIBLE_CALLBACK_RESULT_FORMAT='json')
+    found = re.search(r'=> (\{.*\})', done.output, re.DOTALL)
     assert found and done.returncode == 0, done.output
     return json.loads(found.group(1))
