@@ -47,7 +47,7 @@ units: ## Unit tests on the newest controller; what runs on hosts also on the ol
 integration: ## Real playbook runs: against the stand-ins here, and on lab machines with wrong clocks
 	@$(environment) --list
 	@command -v java >/dev/null || tests/tools/packages default-jre-headless
-	@bin=$$($(environment) dev); $(pytest) --numprocesses 2 --dist loadfile tests/integration
+	@bin=$$($(environment) dev); $(pytest) --numprocesses 2 --dist loadfile --no-loadscope-reorder tests/integration
 
 lab-test: ## The lab's own test
 	@bin=$$($(environment) dev); $(pytest) tests/lab/test_lab.py
