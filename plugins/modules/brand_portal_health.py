@@ -109,7 +109,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.arguments import SKEW_OPTIONS, plan_for
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import ClockError
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.clock_hints import unfinished
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import default_ntp_servers
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.references import ntp_servers
 
 
 class AgentTests(threading.Thread):
@@ -149,7 +149,7 @@ class AgentTests(threading.Thread):
 
 def main():
     module = AnsibleModule(argument_spec=dict(SKEW_OPTIONS, **AEM_OPTIONS), supports_check_mode=True)
-    options = dict(module.params, ntp_servers=module.params['ntp_servers'] or default_ntp_servers())
+    options = dict(module.params, ntp_servers=ntp_servers(module.params['ntp_servers']))
     wrong = complaint(module.params)
     if wrong:
         module.fail_json(msg=wrong)

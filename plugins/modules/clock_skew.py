@@ -172,13 +172,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import ntplib_loader, skew
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.arguments import SKEW_OPTIONS
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import ClockError
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import default_ntp_servers
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.references import ntp_servers
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=SKEW_OPTIONS, supports_check_mode=True)
     options = dict(module.params)
-    options['ntp_servers'] = options['ntp_servers'] or default_ntp_servers()
+    options['ntp_servers'] = ntp_servers(options['ntp_servers'])
     try:
         sources = skew.measure(options, ntplib_loader.load(options.pop('_ntplib')))
         module.exit_json(changed=False, skew=skew.conclude(sources, options['max_skew']))

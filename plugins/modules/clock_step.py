@@ -137,14 +137,14 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import ClockError
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import STEP_OPTIONS, StepRefused
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.references import ntp_servers
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.stepping import step_on_host
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import default_ntp_servers
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=STEP_OPTIONS, supports_check_mode=True)
     options = dict(module.params)
-    options['ntp_servers'] = options['ntp_servers'] or default_ntp_servers()
+    options['ntp_servers'] = ntp_servers(options['ntp_servers'])
     try:
         module.exit_json(**step_on_host(options, options.pop('_ntplib'), module.check_mode, module.warn))
     except StepRefused as refused:

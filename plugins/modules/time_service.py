@@ -265,10 +265,10 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import STEP_OPTIONS, StepRefused
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.journal import Busy
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.keep import Clock, Keeper, KeepFailed
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.references import ntp_servers
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.settings import KEY_TYPES, Refused
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.stepping import step_on_host
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import default_ntp_servers
 
 ARGUMENTS = {
     'provider': {'type': 'str', 'choices': ['auto', 'chrony', 'ntpd', 'timesyncd'], 'default': 'auto'},
@@ -309,7 +309,7 @@ def main():
     clock = Clock(owner=lambda: system_clock.clock_owner() or '', write_rtc=system_clock.write_rtc)
     try:
         keeper = Keeper(options, System(), clock, module.check_mode)
-        options['ntp_servers'] = options['ntp_servers'] or keeper.want.references or default_ntp_servers()
+        options['ntp_servers'] = ntp_servers(options['ntp_servers'] or keeper.want.references)
         set_clock = (lambda: step_on_host(options, ntplib, module.check_mode, module.warn)) if options['set_clock'] else None
         module.exit_json(**keeper.run(set_clock))
     except StepRefused as refused:

@@ -29,6 +29,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.tls imp
     Proxy,
     Trust,
     proxy_of_environment,
+    validity,
 )
 
 PORT = 443
@@ -216,9 +217,10 @@ class Question:
         """A certificate whose dates the suspect clock could not judge is judged by the Date it vouches for."""
         if not connection.verified or connection.dates_checked:
             return
-        if connection.validity is None:
+        valid = validity(connection.socket)
+        if valid is None:
             raise Unusable('its certificate does not say from when to when it is valid')
-        since, until = connection.validity
+        since, until = valid
         if not since <= answer.date + (answer.age or 0) <= until:
             raise Unusable(f"its certificate (valid from {iso_utc(since)} to {iso_utc(until)}) is not valid at the "
                            f"service's own time, {iso_utc(answer.date)}")

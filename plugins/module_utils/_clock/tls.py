@@ -62,7 +62,6 @@ class Connection(NamedTuple):
     address: str  # "ip:port" of the peer: the server, or the proxy
     verified: bool  # chain and host name
     dates_checked: bool  # and the certificate's dates
-    validity: Optional[Tuple[int, int]]  # the certificate's notBefore and notAfter, Unix seconds
 
 
 class DatesRefused(Unusable):
@@ -173,8 +172,7 @@ class Connector:
             wrapped.close()
             raise
         verified = trust.validate
-        return Connection(wrapped, str(address), verified, verified and check_dates,
-                          _validity(wrapped) if verified else None)
+        return Connection(wrapped, str(address), verified, verified and check_dates)
 
     def _reach(self, endpoint: Endpoint) -> Tuple[socket.socket, Address]:
         """The first connection that comes about; addresses are tried side by side, a little after each other."""
@@ -271,7 +269,8 @@ def _begin(address: Address) -> socket.socket:
     return attempt
 
 
-def _validity(connection: ssl.SSLSocket) -> Optional[Tuple[int, int]]:
+def validity(connection: ssl.SSLSocket) -> Optional[Tuple[int, int]]:
+    """A verified certificate's notBefore and notAfter, Unix seconds; None when it does not say."""
     certificate = connection.getpeercert() or {}
     try:
         return (int(ssl.cert_time_to_seconds(str(certificate['notBefore']))),

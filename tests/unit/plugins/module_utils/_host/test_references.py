@@ -1,0 +1,31 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whom a measurement asks, and what a host that was told need not read."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import references, time_service
+
+PROGRAM = '''
+import sys
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import clock_hints, references
+print(references.ntp_servers(['a.example']), clock_hints.unfinished({root!r}))
+print([name for name in sys.modules if name.endswith(('._host.layouts', '._host.time_service'))])
+'''
+
+
+@pytest.mark.parametrize('given', [None, []])
+def test_without_any_the_host_s_own_are_asked(monkeypatch, given):
+    monkeypatch.setattr(time_service, 'default_ntp_servers', lambda: ['own.example'])
+    assert references.ntp_servers(given) == ['own.example']
+
+
+def test_a_host_that_was_told_reads_nothing_of_layouts(tmp_path):
+    done = subprocess.run([sys.executable, '-c', PROGRAM.format(root=str(tmp_path))], stdout=subprocess.PIPE, check=True,
+                          env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)))
+    assert done.stdout.decode().splitlines() == ["['a.example'] []", '[]']
