@@ -29,7 +29,6 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.tls imp
     Proxy,
     Trust,
     proxy_of_environment,
-    validity,
 )
 
 PORT = 443
@@ -217,10 +216,9 @@ class Question:
         """A certificate whose dates the suspect clock could not judge is judged by the Date it vouches for."""
         if not connection.verified or connection.dates_checked:
             return
-        valid = validity(connection.socket)
-        if valid is None:
+        if connection.validity is None:
             raise Unusable('its certificate does not say from when to when it is valid')
-        since, until = valid
+        since, until = connection.validity
         if not since <= answer.date + (answer.age or 0) <= until:
             raise Unusable(f"its certificate (valid from {iso_utc(since)} to {iso_utc(until)}) is not valid at the "
                            f"service's own time, {iso_utc(answer.date)}")

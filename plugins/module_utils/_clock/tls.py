@@ -62,6 +62,7 @@ class Connection(NamedTuple):
     address: str  # "ip:port" of the peer: the server, or the proxy
     verified: bool  # chain and host name
     dates_checked: bool  # and the certificate's dates
+    validity: Optional[Tuple[int, int]]  # its notBefore and notAfter, Unix seconds, where TLS verified all but them
 
 
 class DatesRefused(Unusable):
@@ -172,7 +173,8 @@ class Connector:
             wrapped.close()
             raise
         verified = trust.validate
-        return Connection(wrapped, str(address), verified, verified and check_dates)
+        return Connection(wrapped, str(address), verified, verified and check_dates,
+                          _validity(wrapped) if verified and not check_dates else None)
 
     def _reach(self, endpoint: Endpoint) -> Tuple[socket.socket, Address]:
         """The first connection that comes about; addresses are tried side by side, a little after each other."""
@@ -269,8 +271,7 @@ def _begin(address: Address) -> socket.socket:
     return attempt
 
 
-def validity(connection: ssl.SSLSocket) -> Optional[Tuple[int, int]]:
-    """A verified certificate's notBefore and notAfter, Unix seconds; None when it does not say."""
+def _validity(connection: ssl.SSLSocket) -> Optional[Tuple[int, int]]:
     certificate = connection.getpeercert() or {}
     try:
         return (int(ssl.cert_time_to_seconds(str(certificate['notBefore']))),
