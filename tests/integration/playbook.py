@@ -91,9 +91,10 @@ def ask(environment: Environment, inventory: str | Path, host: str, module: str,
     """Run one module of ours on one host and return what it returned."""
     # A play in a file: what is asked may have a password in it, which a command line would show to everybody here.
     with tempfile.NamedTemporaryFile('w', suffix='.json', encoding='utf-8') as book:
-        json.dump([{'hosts': host, 'gather_facts': False, 'tasks': [{f'aemops.brand_portal.{module}': arguments}]}], book)
+        json.dump([{'hosts': host, 'gather_facts': False, 'vars': extra,
+                    'tasks': [{f'aemops.brand_portal.{module}': arguments}]}], book)
         book.flush()
-        done = run(environment, ['ansible-playbook', book.name, '-v', '-i', str(inventory), '-e', json.dumps(extra)],
+        done = run(environment, ['ansible-playbook', book.name, '-v', '-i', str(inventory)],
                    ANSIBLE_STDOUT_CALLBACK='default', ANSIBLE_CALLBACK_RESULT_FORMAT='json')
     found = re.search(r'=> (\{.*\})', done.output, re.DOTALL)
     assert found and done.returncode == 0, done.output
