@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import atexit
+import importlib.util
 import json
 import os
 import shutil
@@ -43,15 +44,22 @@ def enter(prepare: Callable[[], Any] | None = None) -> Any:
         _furnish()
         return json.loads(os.environ[_INSIDE])
     prepared = json.dumps(prepare() if prepare else None)
-    made = subprocess.run([sys.executable, ROOT / 'tests/tools/environment.py', 'dev'],
-                          stdout=subprocess.PIPE, text=True, check=False)
-    if made.returncode:
-        sys.exit(made.returncode)
-    python = Path(made.stdout.strip()) / 'python'
+    python = _python()
     as_root = [] if os.geteuid() == 0 else ['--map-root-user']
     with tempfile.TemporaryDirectory(prefix='bench-') as folder:
         command = ['unshare', *as_root, '--net', '--mount', '--fork', '--kill-child', *_WITHOUT_CLOCK, str(python), *sys.argv]
         sys.exit(subprocess.run(command, env=dict(os.environ, TMPDIR=folder, **{_INSIDE: prepared}), check=False).returncode)
+
+
+def _python() -> Path:
+    """The tests' own Python: the one that runs this where it is one of theirs."""
+    if (Path(sys.prefix) / 'complete').exists() and importlib.util.find_spec('hypothesis'):
+        return Path(sys.executable)
+    made = subprocess.run([sys.executable, ROOT / 'tests/tools/environment.py', 'dev'],
+                          stdout=subprocess.PIPE, text=True, check=False)
+    if made.returncode:
+        sys.exit(made.returncode)
+    return Path(made.stdout.strip()) / 'python'
 
 
 def address(kind: str, block: int, number: int) -> str:

@@ -95,15 +95,23 @@ def _content(requirement: str) -> str:
 
 
 def interpreters() -> dict[str, str]:
-    """Real interpreters by version, e.g. {'3.11': '/usr/bin/python3.11'}; shims of version managers are passed over."""
+    """Real interpreters by version, e.g. {'3.11': '/usr/bin/python3.11'}.
+
+    Shims of version managers are passed over, and so are the links in virtual environments: an environment whose folder
+    comes first on PATH would otherwise become the interpreter of the next one, and change its recipe.
+    """
     candidates = glob.glob(os.path.expanduser('~/.pyenv/versions/*/bin/python3.*'))
     candidates += [path for folder in os.get_exec_path() for path in glob.glob(os.path.join(folder, 'python3.*'))]
     found: dict[str, str] = {}
     for path in candidates:
         version = os.path.basename(path)[len('python'):]
-        if version.replace('.', '', 1).isdigit() and 'shims' not in path:
+        if version.replace('.', '', 1).isdigit() and 'shims' not in path and not _in_virtual_environment(path):
             found.setdefault(version, path)
     return found
+
+
+def _in_virtual_environment(path: str) -> bool:
+    return os.path.exists(os.path.join(os.path.dirname(path), os.pardir, 'pyvenv.cfg'))
 
 
 def environment(name: str) -> Environment:
@@ -140,9 +148,8 @@ def make(recipe: Environment) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if (recipe.folder / 'complete').exists():
             return recipe.bin
-        for old in CACHE.glob(f'{recipe.name}-*'):
-            if old.is_dir() and len(old.name) == len(recipe.folder.name):
-                shutil.rmtree(old)
+        # Another one of this name may be complete and in use by whoever has called this: only `make clean` removes it.
+        shutil.rmtree(recipe.folder, ignore_errors=True)
         print(f'making the environment {recipe.name} with {recipe.python}: '
               f'{", ".join(recipe.requirements)}', file=sys.stderr, flush=True)
         _make_venv(recipe)
@@ -169,7 +176,7 @@ def _make_venv(recipe: Environment) -> None:
 
 def _run(command: list[str]) -> None:
     """Run, keeping standard output free for the answer of this program."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, cwd=ROOT)
     if done.returncode:
         raise CannotMake(f'{" ".join(command)} failed with {done.returncode}:\n{done.stdout.strip()}')
 
