@@ -15,7 +15,7 @@ pytest = $(without_clock) $$bin/python -m pytest
 measure = missed=; for what in $(1); do python3 tests/bench/$$what --document $(2) || missed+=" $$what"; done; \
 	test -z "$$missed" || { echo "not as wanted:$$missed"; exit 1; }
 
-.PHONY: help demo test lint types sanity units integration lab-test repair-matrix repair-faults repair-cost rtc-test bench scale fuzz test-matrix execution-environment docs clean
+.PHONY: help demo test lint types sanity units system lab-test repair-matrix repair-faults repair-cost rtc-test bench scale fuzz test-matrix execution-environment docs clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
@@ -23,7 +23,7 @@ help: ## Say what there is
 demo: ## Heal a lab machine that stands in February 2017, and show it
 	@bin=$$($(environment) dev); $(without_clock) $$bin/python tests/demo.py
 
-test: lint types sanity units integration ## Everything that must hold before a change is submitted
+test: lint types sanity units system ## Everything that must hold before a change is submitted
 
 lint: ## ansible-lint (production), yamllint, ruff, antsibull-docs
 	@bin=$$($(environment) dev); export PATH=$$bin:$$PATH ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/collections; \
@@ -44,10 +44,10 @@ units: ## Unit tests on the newest controller; what runs on hosts also on the ol
 	@if bin=$$($(environment) target-3.6); then $(pytest) -q tests/unit/plugins/module_utils; \
 	  else echo "not run: the unit tests on Python 3.6, which is not here"; fi
 
-integration: ## Real playbook runs: against the stand-ins here, and on lab machines with wrong clocks
+system: ## Real playbook runs: against the stand-ins here, and on lab machines with wrong clocks
 	@$(environment) --list
 	@command -v java >/dev/null || tests/tools/packages default-jre-headless
-	@bin=$$($(environment) dev); $(pytest) --numprocesses 2 --dist loadfile --no-loadscope-reorder tests/integration
+	@bin=$$($(environment) dev); $(pytest) --numprocesses 2 --dist loadfile --no-loadscope-reorder tests/system
 
 lab-test: ## The lab's own test
 	@bin=$$($(environment) dev); $(pytest) tests/lab/test_lab.py
@@ -71,7 +71,7 @@ scale: ## What a fleet of healthy hosts costs beside one ping; writes docs/scale
 	@$(call measure,'scale.py cost' 'scale.py growth' 'scale.py many',docs/scale.md)
 
 fuzz: ## 100,000 mutated pages of AEM (5 minutes)
-	@bin=$$($(environment) dev); AEMOPS_FUZZ_PAGES=100000 $(pytest) tests/unit/plugins/module_utils/_agent/test_agent_fuzz.py
+	@bin=$$($(environment) dev); AEMOPS_FUZZ_PAGES=100000 $(pytest) tests/unit/plugins/module_utils/_aem/test_agent_fuzz.py
 
 test-matrix: ## Each ansible-core on each Python it allows to each Python of a host; writes docs/compatibility.md
 	@tests/tools/packages libfaketime

@@ -102,9 +102,9 @@ import threading
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import aem as aem_http
-from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import agents, test
-from ansible_collections.aemops.brand_portal.plugins.module_utils._agent.arguments import AEM_OPTIONS, complaint
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import aem as aem_http
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import agents, test
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.arguments import AEM_OPTIONS, complaint
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import ntplib_loader, skew
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.arguments import SKEW_OPTIONS, plan_for
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import ClockError

@@ -126,9 +126,9 @@ kind:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import aem as aem_http
-from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import agents
-from ansible_collections.aemops.brand_portal.plugins.module_utils._agent.arguments import ACCESS_OPTIONS, complaint
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import aem as aem_http
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import agents
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.arguments import ACCESS_OPTIONS, complaint
 
 
 def main() -> None:

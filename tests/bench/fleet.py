@@ -48,7 +48,7 @@ class Host(NamedTuple):
 
     name: str
     clock: float = 0.0  # seconds ahead of this machine
-    aem: dict[str, Any] = {}  # settings of the stand-in (tests/standins/aem.py); {'scenario': 'down'}: nobody answers
+    aem: dict[str, Any] = {}  # settings of the stand-in (tests/fakes/aem.py); {'scenario': 'down'}: nobody answers
     up: bool = True  # False: SSH is refused
     variables: dict[str, Any] = {}  # of its inventory
 
@@ -69,7 +69,7 @@ class Fleet:
         self.hosts, self.folder = hosts, folder
         self.inventory = folder / 'inventory.json'
         self.sshd: subprocess.Popen[str] | None = None
-        self.standins: list[int] = []  # processes that play AEM, Brand Portal and the NTP servers
+        self.fakes: list[int] = []  # processes that play AEM, Brand Portal and the NTP servers
 
     def write_inventory(self, **variables: Any) -> None:
         common = {
@@ -110,7 +110,7 @@ class Fleet:
 @contextlib.contextmanager
 def running(hosts: Sequence[Host], reference_offset: float = 0.0) -> Iterator[Fleet]:
     """In the room only. reference_offset: seconds that everybody who knows the time is ahead of this machine."""
-    from standins import ca
+    from fakes import ca
     with tempfile.TemporaryDirectory(prefix='fleet-') as name:
         folder = Path(name)
         ca.make(folder, TENANT)
@@ -120,12 +120,12 @@ def running(hosts: Sequence[Host], reference_offset: float = 0.0) -> Iterator[Fl
         fleet.write_inventory()
         _furnish(folder)
         ready = wan.FORK.Event()
-        standins = wan.FORK.Process(target=_serve, args=(fleet, reference_offset, ready), daemon=True)
-        standins.start()
+        fakes = wan.FORK.Process(target=_serve, args=(fleet, reference_offset, ready), daemon=True)
+        fakes.start()
         try:
             with wan.Network(1, NTP_SERVERS) as network:
                 network.become(wan.World(reference_offset, (wan.Server(),) * NTP_SERVERS), 1)
-                fleet.standins = [process.pid for process in (standins, network.process) if process.pid]
+                fleet.fakes = [process.pid for process in (fakes, network.process) if process.pid]
                 fleet.start_sshd()
                 if not ready.wait(30):
                     raise RuntimeError('the stand-ins did not start')
@@ -133,8 +133,8 @@ def running(hosts: Sequence[Host], reference_offset: float = 0.0) -> Iterator[Fl
                 yield fleet
         finally:
             fleet.stop_sshd()
-            standins.terminate()
-            standins.join()
+            fakes.terminate()
+            fakes.join()
             for place in ('/etc/passwd', '/run'):
                 subprocess.run(['umount', '--lazy', place], check=True)
 
@@ -164,7 +164,7 @@ def _serve(fleet: Fleet, reference_offset: float, ready: Any) -> None:
     """Brand Portal, and the AEM of each host: whose it is tells the address that was asked."""
     import threading
 
-    from standins import aem, brand_portal, identity, web
+    from fakes import aem, brand_portal, identity, web
     folder = fleet.folder
     portal = brand_portal.BrandPortal(identity.of(TENANT), (folder / 'agent.pub').read_text(encoding='utf-8'), reference_offset)
     threading.Thread(target=brand_portal.serve(portal, ('127.100.0.1', 443), str(folder / 'long.pem'), str(folder / 'long.key'))

@@ -23,7 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[0] = str(ROOT / 'tests')
 
-from integration import playbook  # noqa: E402
+from system import playbook  # noqa: E402
 
 from repair.hosts import KINDS  # noqa: E402
 from repair.trial import NEAR, Hosts, Patient  # noqa: E402

@@ -79,7 +79,7 @@ class Run(NamedTuple):
     wall: float
     controller: float
     on_hosts: float
-    standins: float
+    fakes: float
     main_peak: int
     peak: int
     tasks: dict[str, float]  # how long each task took, by name
@@ -87,7 +87,7 @@ class Run(NamedTuple):
     @property
     def undisturbed(self) -> float:
         """Wall time less what the stand-ins for AEM, Brand Portal and the time servers took of this machine meanwhile."""
-        return self.wall - self.standins / (os.cpu_count() or 1)
+        return self.wall - self.fakes / (os.cpu_count() or 1)
 
     @property
     def processors(self) -> float:
@@ -114,7 +114,7 @@ class Fleet:
         cost = meter.run(
             [str(Path(sys.executable).parent / 'ansible-playbook'), str(self.books[what]), '-i', str(self.fleet.inventory),
              '--forks', str(self.forks), *options],
-            [self.fleet.sshd.pid, *self.fleet.standins], cwd=room.ROOT,
+            [self.fleet.sshd.pid, *self.fleet.fakes], cwd=room.ROOT,
             env={**os.environ, 'AEM_USER': fleet.USER, 'AEM_PASSWORD': fleet.PASSWORD, 'ANSIBLE_NOCOLOR': '1',
                  'ANSIBLE_LOG_PATH': str(folder / 'log'), 'ANSIBLE_LOCAL_TEMP': str(folder / 'tmp'),
                  'ANSIBLE_SSH_CONTROL_PATH_DIR': str(folder / 'cp'), 'ANSIBLE_COLLECTIONS_PATH': str(room.ROOT / 'collections')})
@@ -167,7 +167,7 @@ def median(runs: Sequence[Run], figure: str) -> float:
 
 
 FIGURES = {'wall': 'wall s', 'undisturbed': 'wall less the stand-ins s', 'controller': "controller's CPU s",
-           'on_hosts': "hosts' CPU s", 'processors': 'CPU of both s', 'standins': "stand-ins' CPU s"}
+           'on_hosts': "hosts' CPU s", 'processors': 'CPU of both s', 'fakes': "stand-ins' CPU s"}
 AT_MOST = 1.3
 ASIDE = f"{BOOK}, the agents' tests aside"
 

@@ -4,7 +4,7 @@ import io
 import json
 import tarfile
 
-from .services import STANDINS
+from .services import FAKES
 
 CODE, CONFIGURATION = '/opt/aem-standin', '/etc/aem-standin'
 AUTHORITY = '/usr/local/share/ca-certificates/aemops-lab.crt'
@@ -39,8 +39,8 @@ def deploy(machine, **settings):
         'listen': ['0.0.0.0', 4502], 'user': 'admin', 'password': 'admin', 'tenant': lab.tenant,
         'private_key': f'{CONFIGURATION}/agent.key', 'ca': f'{CONFIGURATION}/ca.pem', **settings,
     }
-    files = {f'{CODE}/{path.name}': path.read_bytes() for path in STANDINS.glob('*.py')}
-    files['/etc/systemd/system/aem.service'] = (STANDINS / 'aem.service').read_bytes()
+    files = {f'{CODE}/{path.name}': path.read_bytes() for path in FAKES.glob('*.py')}
+    files['/etc/systemd/system/aem.service'] = (FAKES / 'aem.service').read_bytes()
     files[AUTHORITY] = files[f'{CONFIGURATION}/ca.pem'] = (tls / 'ca.pem').read_bytes()
     files[f'{CONFIGURATION}/agent.key'] = (tls / 'agent.key').read_bytes()
     files[f'{CONFIGURATION}/config.json'] = json.dumps(configuration, indent=2).encode()

@@ -18,7 +18,7 @@ from .host import STATE, LabError, Process, locked, run, start_time
 from .image import Image
 from .machine import Machine
 from .network import Network
-from .services import STANDINS, Services
+from .services import FAKES, Services
 
 
 class Lab:
@@ -140,7 +140,7 @@ class Lab:
         """The folder of the lab's CA, made when first asked for."""
         folder = self.folder / 'tls'
         if not (folder / 'ca.pem').exists():
-            run(self.python, STANDINS / 'ca.py', folder, '--tenant', self.tenant, '--host', self.network.host)
+            run(self.python, FAKES / 'ca.py', folder, '--tenant', self.tenant, '--host', self.network.host)
         return folder
 
     # for the controller

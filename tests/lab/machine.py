@@ -185,7 +185,7 @@ class Machine:
     def deploy_aem(self, **settings):
         """Put the stand-in of AEM on it (http://localhost:4502, admin/admin) and wait until it is ready.
 
-        `settings` are keys of the stand-in's configuration, say `scenario` or `lease`; see tests/standins/aem.py.
+        `settings` are keys of the stand-in's configuration, say `scenario` or `lease`; see tests/fakes/aem.py.
         """
         aem.deploy(self, **settings)
 

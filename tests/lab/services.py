@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .host import LabError, Process, run
 
-STANDINS = Path(__file__).parents[1] / 'standins'
+FAKES = Path(__file__).parents[1] / 'fakes'
 
 VALID = 7 * 86400  # seconds; as long as Debian's security archive promises
 
@@ -104,7 +104,7 @@ class Services:
         if cert not in ('long', 'short'):
             raise LabError(f'certificate {cert!r}: long (2010 to 2040) or short (90 days)')
         tls = self.lab.certificates()
-        self.start('brand_portal', [self.lab.python, STANDINS / 'brand_portal.py', '--listen', f'{self.address}:443',
+        self.start('brand_portal', [self.lab.python, FAKES / 'brand_portal.py', '--listen', f'{self.address}:443',
                                     '--cert', tls / f'{cert}.pem', '--key', tls / f'{cert}.key', '--tenant', self.lab.tenant,
                                     '--public-key', tls / 'agent.pub', '--clock-offset', str(clock_offset),
                                     '--log', self.folder / 'brand_portal.requests'], lambda: self.listens(443))

@@ -32,7 +32,7 @@ if not __package__:  # run as a command
     from repair import faults
     sys.exit(faults.main())
 
-from integration import playbook
+from system import playbook
 
 from lab.host import LabError
 

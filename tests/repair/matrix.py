@@ -30,7 +30,7 @@ if not __package__:  # run as a command
     from repair import matrix
     sys.exit(matrix.main())
 
-from integration import playbook
+from system import playbook
 
 from lab.host import LabError
 

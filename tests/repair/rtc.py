@@ -21,7 +21,7 @@ if not __package__:  # run as a command
     from repair import rtc
     sys.exit(rtc.main())
 
-from integration import playbook
+from system import playbook
 
 from lab import Lab
 from lab.emulated import Emulated, boot

@@ -15,7 +15,7 @@ import time
 import typing as t
 from pathlib import Path
 
-from integration import playbook
+from system import playbook
 
 from lab import Lab
 from lab.fingerprint import changes

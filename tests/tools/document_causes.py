@@ -19,14 +19,14 @@ sys.path[:0] = [str(ROOT / 'collections'), str(ROOT / 'tests')]
 
 from generated import settle  # noqa: E402
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import causes, page, redact  # noqa: E402
-from standins import scenarios  # noqa: E402
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes, page, redact  # noqa: E402
+from fakes import scenarios  # noqa: E402
 
 DOCUMENT = ROOT / 'docs' / 'causes.md'
 INTRODUCTION = '''\
 # Why an agent's test fails
 
-<!-- Written by tests/tools/document_causes.py from plugins/module_utils/_agent/causes.py: change that table instead. -->
+<!-- Written by tests/tools/document_causes.py from plugins/module_utils/_aem/causes.py: change that table instead. -->
 
 What `tests[].cause` of the modules `replication_agent_test` and `brand_portal_health` can be. The agent's own lines are
 searched in the order of this page: a cause stands before what merely follows from it, such as a 401 after a refused token.

@@ -26,7 +26,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / 'tests')]
 
-from integration import checkout, playbook, runner  # noqa: E402
+from system import checkout, playbook, runner  # noqa: E402
 
 from lab import Lab, LabError, Machine  # noqa: E402
 from lab import image as lab_image  # noqa: E402

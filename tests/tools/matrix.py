@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / 'tests'), str(ROOT / 'tests' / 'tools')]
 
 import environment as environments  # noqa: E402
-from integration import loopback, playbook  # noqa: E402
+from system import loopback, playbook  # noqa: E402
 
 DOCUMENT = ROOT / 'docs' / 'compatibility.md'
 OUTCOMES = ROOT / 'tests' / 'output' / 'matrix.json'

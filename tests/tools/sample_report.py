@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / 'collections')]
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import causes  # noqa: E402
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes  # noqa: E402
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import report_page, verdict  # noqa: E402
 
 CAUSES = {cause.id: cause for cause in causes.ALL}

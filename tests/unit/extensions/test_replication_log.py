@@ -4,7 +4,7 @@
 
 """The event source, without ansible-rulebook: what it reads of a log that lives, and what it tells of it.
 
-The whole way, from a log to a run of the playbook, is tests/integration/test_events.py.
+The whole way, from a log to a run of the playbook, is tests/system/test_events.py.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import causes
-from standins import scenarios
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes
+from fakes import scenarios
 
 ROOT = Path(__file__).resolve().parents[3]
 PATH = 'extensions/eda/plugins/event_source/replication_log.py'
@@ -288,7 +288,7 @@ def load(path, *folders):
 
 
 def test_the_table_is_found_from_a_checkout_and_beside_another_ansible(tmp_path):
-    ours = ROOT / 'plugins/module_utils/_agent/causes.py'
+    ours = ROOT / 'plugins/module_utils/_aem/causes.py'
     linked = ROOT / 'collections/ansible_collections/aemops/brand_portal' / PATH
     large = tmp_path / 'ansible_collections'  # the package of that name of a large Ansible installation
     large.mkdir()

@@ -20,7 +20,7 @@ short_description: Follow AEM's replication log for failures that a wrong clock 
 description:
   - Follows files as they grow, through rotation by renaming or truncation, and waits for those that are not there yet.
   - Sends an event for each line that shows one of the clock causes of the table in
-    C(plugins/module_utils/_agent/causes.py).
+    C(plugins/module_utils/_aem/causes.py).
   - Starts at the end of a file. What was logged before is not told, because an agent whose queue is blocked
     complains again with its next attempt.
   - Nothing of a line gets into the event but the name of the agent and the time, so that no secret in a log can.
@@ -61,7 +61,7 @@ def _table() -> t.Any:
     import ansible_collections
     if str(folder) not in ansible_collections.__path__:
         ansible_collections.__path__.append(str(folder))
-    from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import causes
+    from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes
     return causes
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The report's page, read as a browser reads it; tests/integration/test_report_browser.py opens it in a real one."""
+"""The report's page, read as a browser reads it; tests/system/test_report_browser.py opens it in a real one."""
 
 from __future__ import annotations
 

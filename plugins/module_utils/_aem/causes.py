@@ -12,8 +12,8 @@ import functools
 import re
 from typing import List, NamedTuple, Optional, Pattern, Tuple
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import dates
-from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import page as pages
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import dates
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import page as pages
 
 
 class Cause(NamedTuple):

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import agents
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import agents
 
 AGENT = 'cq/replication/components/agent'
 

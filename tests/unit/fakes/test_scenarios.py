@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from standins import agent_log, scenarios, testing
-from standins.scenarios import BY_NAME, SCENARIOS
+from fakes import agent_log, scenarios, testing
+from fakes.scenarios import BY_NAME, SCENARIOS
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from standins import aem as aem_standin
-from standins import agents, testing
-from standins.client import basic, fetch
+from fakes import aem as aem_standin
+from fakes import agents, testing
+from fakes.client import basic, fetch
 
 NAMES = testing.brand_portal_agents()
 

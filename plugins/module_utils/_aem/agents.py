@@ -12,7 +12,7 @@ import re
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 from urllib.parse import urlsplit
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import dates, redact
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import dates, redact
 
 BRAND_PORTAL = '.brand-portal.adobe.com'
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the integration tests share: environments with an ansible-core, and a lab with Brand Portal beside it."""
+"""What the system tests share: environments with an ansible-core, and a lab with Brand Portal beside it."""
 
 from __future__ import annotations
 

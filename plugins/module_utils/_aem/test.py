@@ -8,9 +8,9 @@ import math
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import aem as aem_http
-from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import agents as agents_of_aem
-from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import causes, dates, page, redact
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import aem as aem_http
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import agents as agents_of_aem
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes, dates, page, redact
 
 FIRST_LINES, LAST_LINES = 100, 300  # of an agent's log; a reader of a report wants no more
 

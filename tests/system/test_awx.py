@@ -14,7 +14,7 @@ import subprocess
 import pytest
 import yaml
 
-from standins import controller, testing
+from fakes import controller, testing
 
 from . import playbook
 from .conftest import PASSWORD

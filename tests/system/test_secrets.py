@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from standins import scenarios
+from fakes import scenarios
 
 from . import playbook
 from .conftest import PASSWORD

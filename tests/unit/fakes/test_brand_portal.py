@@ -11,8 +11,8 @@ import urllib.parse
 import jwt
 import pytest
 
-from standins import ca, identity, testing
-from standins.client import fetch
+from fakes import ca, identity, testing
+from fakes.client import fetch
 
 WHO = identity.of(testing.TENANT)
 

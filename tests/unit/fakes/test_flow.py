@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from standins import ca, testing
+from fakes import ca, testing
 
 DAY = 86400
 YEAR = 365 * DAY

@@ -12,7 +12,7 @@ import sys
 import typing as t
 from pathlib import Path
 
-from standins import testing
+from fakes import testing
 
 
 @contextlib.contextmanager

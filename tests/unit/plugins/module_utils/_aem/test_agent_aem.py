@@ -19,11 +19,11 @@ if sys.version_info < (3, 9):  # the stand-ins' servers need it; Python 3.6 is t
     pytest.skip('the stand-ins run on Python 3.9 and later', allow_module_level=True)
 pytest.importorskip('jwt')
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import aem as aem_http
-from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import agents, redact
-from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import test as agent_test
-from standins import agents as standin_agents
-from standins import scenarios, testing
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import aem as aem_http
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import agents, redact
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import test as agent_test
+from fakes import agents as standin_agents
+from fakes import scenarios, testing
 
 TENANT = 'acme'
 NAMES = testing.brand_portal_agents(TENANT)

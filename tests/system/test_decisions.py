@@ -20,9 +20,9 @@ import time
 import pytest
 
 from ansible_collections.aemops.brand_portal.plugins.filter.jwt_verdict import jwt_verdict
-from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import causes
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes
+from fakes import agents, scenarios, testing
 from lab.fingerprint import changes
-from standins import agents, scenarios, testing
 
 from . import playbook
 from .conftest import PASSWORD
@@ -310,7 +310,7 @@ from pathlib import Path
 
 folder, bin, root = map(Path, sys.argv[1:])
 sys.path.insert(0, str(root / 'tests'))
-from standins import testing
+from fakes import testing
 
 capabilities = dict(line.split(':') for line in open('/proc/self/status') if ':' in line)['CapBnd']
 assert not int(capabilities, 16) >> 25 & 1, 'this must never run where the clock could be set'

@@ -14,7 +14,7 @@ import sys
 
 import pytest
 
-from standins import testing
+from fakes import testing
 
 from . import playbook
 from .conftest import PASSWORD
@@ -28,9 +28,9 @@ COMBINATIONS = [
 
 
 @pytest.fixture(scope='module')
-def standins(tmp_path_factory):
+def fakes(tmp_path_factory):
     """A Brand Portal and an AEM of their own on loopback, whose agents are answered 200."""
-    folder = tmp_path_factory.mktemp('standins')
+    folder = tmp_path_factory.mktemp('fakes')
     testing.make_ca(folder, 'acme')
     with testing.running_portal(folder, 'acme') as portal, \
          testing.running_aem(folder, portal, password=PASSWORD,
@@ -48,8 +48,8 @@ def interpreter(version):
 
 
 @pytest.mark.parametrize(('controller', 'target'), COMBINATIONS)
-def test_health_from_controller_to_target(core, standins, controller, target):
-    folder, aem = standins
+def test_health_from_controller_to_target(core, fakes, controller, target):
+    folder, aem = fakes
     python = interpreter(target)
     health = playbook.ask(core(controller), 'localhost,', 'localhost', 'brand_portal_health', {
         'aem_url': aem.url, 'username': aem.user, 'password': PASSWORD, 'ca_path': str(folder / 'ca.pem'),

@@ -7,7 +7,7 @@ import calendar
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import dates
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import dates
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,8 @@ from typing import Any, Dict, List, NamedTuple, Optional
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urljoin, urlsplit
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import agents as agents_of_aem
-from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import dates, page, redact
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import agents as agents_of_aem
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import dates, page, redact
 
 AGENTS = '/etc/replication/agents.author'
 LOGIN = '/libs/granite/core/content/login.html'

@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from standins import ca, testing
+from fakes import ca, testing
 
 UTC = datetime.timezone.utc
 

@@ -88,7 +88,7 @@ from pathlib import Path
 folder, bin, repository, nspawn, root, key = map(Path, sys.argv[1:])
 sys.path.insert(0, str(repository / 'tests'))
 from lab.fingerprint import changes
-from standins import testing
+from fakes import testing
 
 capabilities = dict(line.split(':') for line in open('/proc/self/status') if ':' in line)['CapBnd']
 assert not int(capabilities, 16) >> 25 & 1, 'this must never run where the clock could be set'

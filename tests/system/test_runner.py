@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-from standins import testing
+from fakes import testing
 
 from . import checkout, playbook
 from .runner import Awx
@@ -43,7 +43,7 @@ def awx(core, tmp_path_factory):
 
 
 def test_slices_cover_the_fleet_and_each_counts_its_own(awx, tmp_path):
-    with authors(tmp_path / 'standins', 'watcher', PASSWORD) as variables:
+    with authors(tmp_path / 'fakes', 'watcher', PASSWORD) as variables:
         hosts = {name: dict(variables) for name in NAMES}
         hosts['author3']['fix_bp_jwt_aem_url'] = 'http://127.0.0.1:9'
         hosts['author4'] = {'ansible_connection': 'ssh', 'ansible_host': '127.0.0.1', 'ansible_port': 9}
@@ -68,7 +68,7 @@ def test_slices_cover_the_fleet_and_each_counts_its_own(awx, tmp_path):
 def test_an_account_that_looks_like_something_else_stays_what_it_is(awx, tmp_path, user, password, tenant):
     """From ansible-core 2.19 on such texts change their type when they come from a survey; those of a credential and of
     the inventory do not. A tenant is in the names of its agents."""
-    with authors(tmp_path / 'standins', user, password, tenant) as variables:
+    with authors(tmp_path / 'fakes', user, password, tenant) as variables:
         job = awx.job(f'account {user} {password}', {'author1': variables}, AEM_USER=user, AEM_PASSWORD=password)
     assert job.rc == 0, job.output
     assert job.statistics['counts']['states'] == {'healthy': 1}
@@ -76,7 +76,7 @@ def test_an_account_that_looks_like_something_else_stays_what_it_is(awx, tmp_pat
 
 def test_a_tenant_that_cannot_be(awx, tmp_path):
     """AEM takes whatever is typed as a transport URI. Nobody is asked for the time there; the agents' tests tell the rest."""
-    with authors(tmp_path / 'standins', 'watcher', PASSWORD, '=', transport_uri='', scenario='unknown_host_of_tenant') as variables:
+    with authors(tmp_path / 'fakes', 'watcher', PASSWORD, '=', transport_uri='', scenario='unknown_host_of_tenant') as variables:
         del variables['fix_bp_jwt_agents']
         job = awx.job('tenant', {'author1': variables}, AEM_USER='watcher', AEM_PASSWORD=PASSWORD)
     assert job.rc == 2 and job.recap['changed'] == {}, job.output
@@ -92,7 +92,7 @@ SURVEY = {
 
 
 def test_the_answers_of_a_survey_are_understood(awx, tmp_path):
-    with authors(tmp_path / 'standins', 'watcher', PASSWORD) as variables:
+    with authors(tmp_path / 'fakes', 'watcher', PASSWORD) as variables:
         del variables['fix_bp_jwt_ntp_servers']
         job = awx.job('survey', dict.fromkeys(NAMES[:3], {**variables, 'fix_bp_jwt_aem_url': 'http://127.0.0.1:9'}), SURVEY,
                       AEM_USER='watcher', AEM_PASSWORD=PASSWORD)
@@ -126,7 +126,7 @@ def test_a_text_that_became_something_else_is_refused_before_a_host_is_touched(a
 
 
 def test_a_tenant_that_cannot_be_as_the_answer_of_a_survey(awx, tmp_path):
-    with authors(tmp_path / 'standins', 'watcher', PASSWORD) as variables:
+    with authors(tmp_path / 'fakes', 'watcher', PASSWORD) as variables:
         job = awx.job('urls', {'author1': variables}, {'fix_bp_jwt_https_urls': 'https://=.brand-portal.adobe.com'},
                       AEM_USER='watcher', AEM_PASSWORD=PASSWORD)
     assert job.rc == 2 and job.recap['changed'] == {}, job.output

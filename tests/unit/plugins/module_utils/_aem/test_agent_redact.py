@@ -5,7 +5,7 @@
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import redact
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import redact
 
 JWT = 'eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjE0ODgzMDc0OTF9.c2lnbmF0dXJl'
 PASSWORD = 'pl\u00e4nted "secret" / 1'

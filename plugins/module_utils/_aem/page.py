@@ -24,7 +24,7 @@ import html
 import re
 from typing import Iterator, List, NamedTuple, Optional, Pattern, Set, Tuple
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import dates
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import dates
 
 # Kinds of lines
 AGENT = 'agent'

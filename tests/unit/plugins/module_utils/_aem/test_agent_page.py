@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._agent import causes, page, redact
-from standins import scenarios
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes, page, redact
+from fakes import scenarios
 
 # In the words of Adobe's article KA-10565: log stamps in an unknown zone, the answer's Date in GMT.
 ARTICLE = """\
