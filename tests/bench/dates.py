@@ -22,11 +22,11 @@ import crew
 import room
 import tools
 import wan
-from clock_servers import Authority, HttpsServer
 from crew import ms, quantile
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import skew
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.imf_date import format_http_date
+from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._clock.clock_servers import Authority, HttpsServer
 
 ASKED_BY_STEP = 0.1  # seconds; the width that clock_step wants
 

@@ -23,9 +23,17 @@ from typing import Any
 import crew
 import room
 import wan
-from clock_servers import Authority, HttpsServer, NtpServer, dated, honest, packet, true_time
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import ntplib_loader, skew
+from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._clock.clock_servers import (
+    Authority,
+    HttpsServer,
+    NtpServer,
+    dated,
+    honest,
+    packet,
+    true_time,
+)
 
 MAY_GROW = 512  # KiB between the first look and the last; one leaked socket a measurement would be more
 DEADLINE = 0.3

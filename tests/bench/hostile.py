@@ -22,9 +22,18 @@ from typing import Any, NamedTuple
 
 import crew
 import room
-from clock_servers import Authority, HttpsServer, NtpServer, dated, honest, host_clock, packet, true_time
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import ntplib_loader, skew
+from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._clock.clock_servers import (
+    Authority,
+    HttpsServer,
+    NtpServer,
+    dated,
+    honest,
+    host_clock,
+    packet,
+    true_time,
+)
 
 BEHIND = 100.0  # the host, in seconds
 DEADLINE = 1.2

@@ -24,7 +24,7 @@ def codec():
 def authority(tmp_path_factory):
     """A certificate authority."""
     pytest.importorskip('cryptography', reason='the package cryptography makes the certificates of these tests')
-    from clock_servers import Authority
+    from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._clock.clock_servers import Authority
     return Authority(tmp_path_factory.mktemp('ca'))
 
 

@@ -15,7 +15,14 @@ import sys
 import time
 
 import pytest
-from clock_servers import HttpsServer, NtpServer, dated, honest, true_time
+
+from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._clock.clock_servers import (
+    HttpsServer,
+    NtpServer,
+    dated,
+    honest,
+    true_time,
+)
 
 LIBRARY = next(iter(glob.glob('/usr/lib*/faketime/libfaketimeMT.so.1')
                     + glob.glob('/usr/lib/*/faketime/libfaketimeMT.so.1')), None)

@@ -12,7 +12,6 @@ import socket
 import time
 
 import pytest
-from clock_servers import BUSY, HttpsServer, Proxy, dated, host_clock, true_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +19,14 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption, Unusable
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.imf_date import format_http_date
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.interval import Interval
+from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._clock.clock_servers import (
+    BUSY,
+    HttpsServer,
+    Proxy,
+    dated,
+    host_clock,
+    true_time,
+)
 
 
 @pytest.fixture(scope='module')

@@ -15,10 +15,17 @@ import threading
 import time
 
 import pytest
-from clock_servers import BUSY, NtpServer, honest, host_clock, packet, true_time
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import addresses, ntp, skew
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.era import ntp_timestamp
+from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._clock.clock_servers import (
+    BUSY,
+    NtpServer,
+    honest,
+    host_clock,
+    packet,
+    true_time,
+)
 
 BEHIND = 100.0  # the host of most tests, in seconds
 

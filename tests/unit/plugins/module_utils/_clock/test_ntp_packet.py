@@ -7,13 +7,13 @@ import os
 import random
 
 import pytest
-from clock_servers import packet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import ntp_packet
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.era import ntp_timestamp
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import Unusable
+from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._clock.clock_servers import packet
 
 NOW = 1795521600.0
 

@@ -8,7 +8,6 @@ import json
 import time
 
 import pytest
-from clock_servers import HttpsServer, NtpServer, dated, honest, true_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +15,13 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import make_source
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.system_clock import Anchor
+from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._clock.clock_servers import (
+    HttpsServer,
+    NtpServer,
+    dated,
+    honest,
+    true_time,
+)
 
 HOST_TIME = 1488307191.123
 
@@ -237,7 +243,7 @@ def test_a_clock_that_is_set_all_the_time_ends_undecided_and_strangers_are_not_p
 
 
 def test_a_kiss_code_holds_for_the_second_run_too(codec):
-    from clock_servers import packet
+    from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._clock.clock_servers import packet
     clock = MovingClock((0.3, 100.0))
 
     def script(request, _server):

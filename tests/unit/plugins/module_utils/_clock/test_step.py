@@ -4,7 +4,6 @@
 """Setting the clock: when it is refused, what is set, what the second measurement must say. On a fake clock."""
 
 import pytest
-from clock_servers import NtpServer, honest, true_time
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import skew
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import step as stepping
@@ -12,6 +11,11 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import make_source
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import Hands, StepRefused, refusal, step
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.system_clock import Anchor
+from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._clock.clock_servers import (
+    NtpServer,
+    honest,
+    true_time,
+)
 
 OPTIONS = {'ntp_servers': [], 'https_urls': [], 'max_skew': 5.0, 'timeout': 1.0, 'max_step': 0.0,
            'accept_unverified': False}

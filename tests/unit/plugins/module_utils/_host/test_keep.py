@@ -8,10 +8,17 @@ import json
 import os
 
 import pytest
-from hosts import CHRONY_DEBIAN, CHRONY_REDHAT, CHRONY_SUSE, NTPSEC, RELEASES, FakeHost
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import journal, keep, settings
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.state import STATE, unfinished
+from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._host.hosts import (
+    CHRONY_DEBIAN,
+    CHRONY_REDHAT,
+    CHRONY_SUSE,
+    NTPSEC,
+    RELEASES,
+    FakeHost,
+)
 
 OPTIONS = {'provider': 'auto', 'servers': ['192.0.2.1'], 'pools': [], 'nts_servers': [], 'keys': [], 'cloud': 'none',
            'max_distance': 0.0, 'stepped': False, 'max_skew': 5.0, 'max_step': 0.0, 'max_correction': 0.02, 'wait': 60,
