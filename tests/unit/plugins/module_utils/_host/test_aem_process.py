@@ -1,0 +1,397 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which process and which unit AEM is, and on what repository it runs: hosts as trees of files."""
+
+import os
+import socket
+
+import pytest
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import aem_process
+
+URL = 'http://localhost:4502'
+ANY4, ANY6, LOOP4 = '00000000', '0' * 32, '0100007F'
+QUICKSTART = ['/usr/bin/java', '-Xmx1024m', '-Dsling.run.modes={0}', '-jar',
+              'crx-quickstart/app/cq-quickstart-{1}-standalone-quickstart.jar', 'start', '-c', 'crx-quickstart', '-i', 'launchpad',
+              '-p', '4502']
+
+
+class Tree:
+    """A host below a folder: its sockets, processes and files."""
+
+    def __init__(self, root):
+        self.root, self.sockets, self.inode = root, [], 7000
+        self.process(1, '/init.scope', ['/sbin/init'], 'systemd', cwd='/')
+        self.write('/proc/net/fib_trie', '  +-- 127.0.0.0/8 2 0 2\n           |-- 127.0.0.1\n              /32 host LOCAL\n'
+                                         '           |-- 192.0.2.10\n              /32 host LOCAL\n           |-- 192.0.2.0\n'
+                                         '              /24 link UNICAST\n')
+        self.write('/proc/net/if_inet6', '20010db8000000000000000000000010 02 40 00 80     eth0\n')
+
+    def write(self, path, text=''):
+        real = os.path.join(self.root, path.lstrip('/'))
+        os.makedirs(os.path.dirname(real), exist_ok=True)
+        with open(real, 'w', encoding='utf-8') as stream:
+            stream.write(text)
+
+    def link(self, path, target):
+        real = os.path.join(self.root, path.lstrip('/'))
+        os.makedirs(os.path.dirname(real), exist_ok=True)
+        os.symlink(target, real)
+
+    def process(self, pid, cgroup, command, name='java', cwd='/opt/aem', parent=1, files=(), v1=False, exe='/usr/lib/jvm/bin/java'):
+        folder = f'/proc/{pid}'
+        lines = f'0::{cgroup}\n' if not v1 else f'12:pids:/x\n1:name=systemd:{cgroup}\n0::/hybrid\n'
+        self.write(f'{folder}/cgroup', lines)
+        self.write(f'{folder}/cmdline', '\0'.join(command) + '\0')
+        self.write(f'{folder}/comm', name + '\n')
+        self.write(f'{folder}/stat', f'{pid} ({name} :) 1) S {parent} {pid} {pid} 0 -1')
+        self.link(f'{folder}/cwd', cwd)
+        if name == 'java':
+            self.link(f'{folder}/exe', exe)
+        os.makedirs(os.path.join(self.root, f'proc/{pid}/fd'), exist_ok=True)
+        for number, target in enumerate(files, 10):
+            self.link(f'{folder}/fd/{number}', target)
+
+    def listen(self, pid, port=4502, address=ANY6, state='0A'):
+        self.inode += 1
+        self.sockets.append((address, port, state, self.inode))
+        if pid:
+            self.link(f'/proc/{pid}/fd/{self.inode}', f'socket:[{self.inode}]')
+        for name, size in (('tcp', 8), ('tcp6', 32)):
+            rows = ['  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode']
+            rows += [f'   0: {local}:{number:04X} {"0" * size}:0000 {kind} 00000000:00000000 00:00000000 00000000 1001 0 {inode} 1'
+                     for local, number, kind, inode in self.sockets if len(local) == size]
+            self.write(f'/proc/net/{name}', '\n'.join(rows) + '\n')
+
+    def aem(self, pid=800, cgroup='/system.slice/aem.service', modes='author', version='6.5.0', home='/opt/aem/crx-quickstart',
+            **more):
+        command = [word.format(modes, version) for word in QUICKSTART]
+        self.process(pid, cgroup, command, cwd=os.path.dirname(home), **more)
+        os.makedirs(os.path.join(self.root, home.lstrip('/')), exist_ok=True)
+        self.listen(pid)
+
+    def find(self, url=URL, resolve=lambda host: ['192.0.2.10'], **more):
+        return aem_process.find(url, str(self.root), resolve, **more)
+
+
+@pytest.fixture
+def tree(tmp_path):
+    return Tree(tmp_path)
+
+
+# Which process
+
+
+@pytest.mark.parametrize('url, address, resolved, known', [
+    (URL, ANY6, [], True),
+    (URL, LOOP4, [], True),
+    ('http://127.0.0.1:4502', LOOP4, ['127.0.0.1'], True),
+    ('http://author.example.com:4502/aem', ANY6, ['192.0.2.10'], True),
+    ('http://author.example.com:4502', ANY4, ['::ffff:192.0.2.10'], True),
+    ('http://[2001:db8::10]:4502', ANY6, ['2001:db8::10'], True),
+    ('http://author.example.com:4502', LOOP4, ['192.0.2.10'], False),       # bound to another address
+    ('http://author.example.com:4502', ANY6, ['198.51.100.7'], False),      # another host
+    ('http://author.example.com:4502', ANY6, [], False),                    # no such name
+    ('http://localhost', ANY6, [], False),                                  # port 80
+])
+def test_the_listener_that_the_url_reaches_is_aem(tree, url, address, resolved, known):
+    tree.aem()
+    tree.sockets.clear()
+    tree.listen(800, address=address)
+    found = tree.find(url, lambda host: resolved)
+    assert (found['unit'], found['pid']) == (('aem.service', 800) if known else ('', 0)), found
+    assert found['stoppable'] is known
+    assert bool(found['reason']) is not known
+
+
+def test_a_socket_bound_to_the_address_wins_over_one_bound_to_all(tree):
+    tree.aem(800, '/system.slice/author.service')
+    tree.process(900, '/system.slice/local.service', ['java'], cwd='/opt/other')
+    tree.listen(900, address=LOOP4)
+    assert tree.find()['unit'] == 'local.service'
+    assert tree.find('http://author:4502')['unit'] == 'author.service'
+
+
+def test_a_connection_is_no_listener(tree):
+    tree.process(800, '/system.slice/client.service', ['java'])
+    tree.listen(800, state='01')
+    assert tree.find()['pid'] == 0
+
+
+def test_two_aem_on_one_host_are_told_apart(tree):
+    tree.aem(800, '/system.slice/system-aem.slice/aem@author.service', home='/opt/author/crx-quickstart')
+    tree.process(900, '/system.slice/system-aem.slice/aem@publish.service', ['java'], cwd='/opt/publish')
+    tree.listen(900, port=4503)
+    assert tree.find()['unit'] == 'aem@author.service'
+    assert tree.find('http://localhost:4503')['unit'] == 'aem@publish.service'
+
+
+def test_nothing_listens(tree):
+    found = tree.find()
+    assert found['reason'] == 'no process of this host listens on port 4502: AEM does not run, or it runs in a container'
+    assert not found['stoppable'] and not found['needs_root'] and found['store'] == 'unknown'
+
+
+def test_another_account_cannot_see_the_process(tree, monkeypatch):
+    tree.aem()
+    listdir = os.listdir
+
+    def refused(path='.'):
+        if str(path).endswith('/800/fd'):
+            raise PermissionError(13, 'Permission denied')
+        return listdir(path)
+    monkeypatch.setattr(os, 'listdir', refused)
+    found = tree.find()
+    assert found['needs_root'] and 'only root can see' in found['reason'] and not found['stoppable']
+
+
+def test_a_socket_of_no_process_here_belongs_to_a_container(tree):
+    tree.listen(0)
+    found = tree.find()
+    assert 'runs in a container' in found['reason'] and not found['needs_root']
+
+
+def test_the_java_process_is_meant_where_systemd_has_handed_over_the_socket(tree):
+    tree.aem()
+    inode = tree.sockets[-1][3]
+    tree.link(f'/proc/1/fd/{inode}', f'socket:[{inode}]')
+    assert (tree.find()['pid'], tree.find()['unit']) == (800, 'aem.service')
+
+
+def test_big_endian_hosts_write_addresses_the_other_way(tree):
+    tree.listen(0, address='7F000001')
+    assert str(aem_process.listeners(str(tree.root), 'big')[0].address) == '127.0.0.1'
+
+
+def test_our_own_kernel_is_read_right():
+    with socket.socket() as server:
+        server.bind(('127.0.0.1', 0))
+        server.listen(1)
+        found = aem_process.find('http://127.0.0.1:{0}'.format(server.getsockname()[1]))
+    assert found['pid'] == os.getpid()
+    assert not found['stoppable']       # this is no AEM
+
+
+# Which unit
+
+
+@pytest.mark.parametrize('cgroup, v1, unit', [
+    ('/system.slice/aem.service', False, 'aem.service'),
+    ('/system.slice/aem.service', True, 'aem.service'),
+    ('/system.slice/aem6.service/supervisor', False, 'aem6.service'),       # a subgroup of its own
+    ('/aem.slice/aem-author.slice/cq5.service', True, 'cq5.service'),
+    ('/system.slice/_cpu.service', False, 'cpu.service'),                   # systemd escapes the name of a controller
+])
+def test_the_cgroup_names_the_unit(tree, cgroup, v1, unit):
+    tree.aem(cgroup=cgroup, v1=v1)
+    found = tree.find()
+    assert (found['unit'], found['stoppable'], found['reason'], found['advice']) == (unit, True, '', '')
+
+
+@pytest.mark.parametrize('cgroup, said', [
+    ('/user.slice/user-1001.slice/session-3.scope', 'session of a user (session-3.scope)'),
+    ('/user.slice/user-1001.slice/user@1001.service/app.slice/aem.service', 'session of a user'),
+    ('/system.slice/docker-4f2a.scope', 'container'),
+    ('/docker/4f2a', 'container'),
+    ('/system.slice/docker.service', 'container'),
+    ('/system.slice/containerd.service', 'container'),
+    ('/machine.slice/libpod-4f2a.scope/container', 'container'),
+    ('/machine.slice/libpod-conmon-4f2a.scope', 'container'),
+    ('/system.slice/aem.service/libpod-payload-4f2a', 'container'),
+    ('/user.slice/user-1001.slice/user@1001.service/user.slice/libpod-4f2a.scope', 'container'),
+    ('/machine.slice/systemd-nspawn@author.service/payload/system.slice/aem.service', 'container'),
+    ('/machine.slice/machine-author.scope/system.slice/aem.service', 'container'),
+    ('/kubepods.slice/kubepods-besteffort.slice/cri-containerd-4f2a.scope', 'container'),
+    ('/lxc.payload.author/system.slice/aem.service', 'container'),
+    ('/system.slice/run-u12.scope', 'not started again'),
+    ('/', 'no systemd unit runs'),
+    ('/init.scope', 'not started again'),
+    ('/system.slice/ssh.service', 'does more than run AEM'),
+    ('/system.slice/sshd.service', 'does more than run AEM'),
+    ('/system.slice/crond.service', 'does more than run AEM'),
+    ('/system.slice/rc-local.service', 'does more than run AEM'),
+    ('/system.slice/supervisord.service', 'does more than run AEM'),
+    ('/system.slice/cloud-final.service', 'does more than run AEM'),
+])
+@pytest.mark.parametrize('v1', [False, True])
+def test_what_would_take_others_along_is_refused_with_the_reason(tree, cgroup, said, v1):
+    tree.aem(cgroup=cgroup, v1=v1)
+    found = tree.find()
+    assert (found['unit'], found['stoppable'], found['pid']) == ('', False, 800)
+    assert said in found['reason']
+    assert 'fix_bp_jwt_aem_stop_command' in found['advice']
+
+
+def test_a_process_id_namespace_of_its_own_is_a_container_whatever_its_cgroup_is_called(tree):
+    tree.aem()
+    tree.link('/proc/1/ns/pid', 'pid:[4026531836]')
+    tree.link('/proc/800/ns/pid', 'pid:[4026532290]')
+    assert 'a process ID namespace of its own' in tree.find()['reason']
+
+
+@pytest.mark.parametrize('name, command', [
+    ('docker-proxy', ['/usr/bin/docker-proxy', '-host-port', '4502']), ('nginx', ['nginx: master']),
+    ('systemd-socket-', ['/lib/systemd/systemd-socket-proxyd', '10.0.0.2:4502']), ('python3', ['python3', '-m', 'http.server'])])
+def test_a_proxy_is_not_aem(tree, name, command):
+    tree.process(700, '/system.slice/front.service', command, name, cwd='/')
+    tree.listen(700)
+    found = tree.find()
+    assert not found['stoppable'] and found['unit'] == '' and name in found['reason'] and 'not AEM' in found['reason']
+
+
+def test_inside_a_machine_that_is_a_container_its_own_prefix_does_not_count(tree, tmp_path):
+    machine = Tree(tmp_path / 'inner')
+    machine.write('/proc/1/cgroup', '0::/machine.slice/systemd-nspawn@inner.service/payload/init.scope\n')
+    machine.aem(cgroup='/machine.slice/systemd-nspawn@inner.service/payload/system.slice/aem.service')
+    assert machine.find()['unit'] == 'aem.service'
+
+
+def test_a_unit_that_runs_a_second_aem_is_not_stopped(tree):
+    tree.aem(800, '/system.slice/aem.service', home='/opt/author/crx-quickstart')
+    tree.process(900, '/system.slice/aem.service', ['java', '-jar', 'x.jar'], cwd='/opt/publish')
+    os.makedirs(os.path.join(tree.root, 'opt/publish/crx-quickstart'))
+    found = tree.find()
+    assert 'aem.service also runs /opt/publish/crx-quickstart (PID 900)' in found['reason']
+
+
+def test_the_launcher_and_the_helpers_of_the_same_aem_are_its_own(tree):
+    tree.process(790, '/system.slice/aem.service', ['/bin/sh', 'start'], 'sh')
+    tree.process(795, '/system.slice/aem.service', ['java', '-jar', 'cq.jar'], parent=790)
+    tree.aem(800, parent=795)
+    tree.process(801, '/system.slice/aem.service', ['java', '-jar', 'tool.jar'], parent=800, cwd='/tmp')
+    tree.process(802, '/system.slice/aem.service', ['rotatelogs'], 'rotatelogs')
+    tree.process(803, '/system.slice/aem-publish.service', ['java'], cwd='/opt/publish')     # another unit, not a subgroup
+    assert tree.find()['unit'] == 'aem.service'
+
+
+# Which repository
+
+
+@pytest.mark.parametrize('modes, version, store, lease', [
+    ('author,crx3,crx3tar', '6.5.0', 'segment', 'unknown'),
+    ('author,crx3tar-nofds', '6.5.0', 'segment', 'unknown'),
+    ('author,crx3,crx3mongo', '6.5.0', 'document', 'strict'),
+    ('crx3mongo, author', '6.4.0', 'document', 'lenient'),
+    ('author,crx3rdb', '6.2.0', 'document', 'lenient'),
+    ('author,crx3mongo', '6.6.0', 'document', 'strict'),
+    ('author', '6.5.0', 'unknown', 'unknown'),
+])
+def test_the_run_modes_of_the_command_line(tree, modes, version, store, lease):
+    tree.aem(modes=modes, version=version)
+    assert (tree.find()['store'], tree.find()['lease_check']) == (store, lease)
+
+
+def test_the_run_modes_of_sling_properties(tree):
+    tree.aem()
+    tree.write('/proc/800/cmdline', '\0'.join(['java', '-jar', 'crx-quickstart/app/cq-quickstart-6.5.0.jar']))
+    tree.write('/opt/aem/crx-quickstart/conf/sling.properties', 'x=y\nsling.run.modes=author,crx3mongo\n')
+    assert tree.find()['store'] == 'document'
+
+
+@pytest.mark.parametrize('path, text, store, lease', [
+    ('install/org.apache.jackrabbit.oak.plugins.document.DocumentNodeStoreService.config', '', 'document', 'strict'),
+    ('install/org.apache.jackrabbit.oak.plugins.document.DocumentNodeStoreService.cfg.json', '{}', 'document', 'strict'),
+    ('install/org.apache.jackrabbit.oak.plugins.document.DocumentNodeStoreService-author.cfg', '', 'document', 'strict'),
+    ('install/install.author/org.apache.jackrabbit.oak.plugins.document.DocumentNodeStoreService.config',
+     'leaseCheckMode="LENIENT"\n', 'document', 'lenient'),
+    ('install/org.apache.jackrabbit.oak.plugins.document.DocumentNodeStoreService.cfg.json',
+     '{"leaseCheckMode": "DISABLED"}', 'document', 'disabled'),
+    ('install/install.publish/org.apache.jackrabbit.oak.plugins.document.DocumentNodeStoreService.config', '',
+     'unknown', 'unknown'),
+    ('install/org.apache.jackrabbit.oak.segment.SegmentNodeStoreService.config', '', 'segment', 'unknown'),
+    ('install/org.apache.jackrabbit.oak.plugins.segment.SegmentNodeStoreService.cfg', '', 'segment', 'unknown'),
+    ('launchpad/config/org/apache/jackrabbit/oak/plugins/document/DocumentNodeStoreService.config', '', 'document', 'strict'),
+    ('repository/segmentstore/journal.log', '', 'segment', 'unknown'),
+    ('install/com.example.DocumentNodeStoreService.config', '', 'unknown', 'unknown'),
+])
+def test_the_files_of_aem(tree, path, text, store, lease):
+    tree.aem(modes='author')
+    tree.write('/opt/aem/crx-quickstart/' + path, text)
+    found = tree.find()
+    assert (found['store'], found['lease_check'], found['home']) == (store, lease, '/opt/aem/crx-quickstart')
+
+
+def test_a_segment_store_that_was_left_behind_by_a_migration_does_not_count(tree):
+    tree.aem(modes='author')
+    tree.write('/opt/aem/crx-quickstart/repository/segmentstore/journal.log')
+    tree.write('/opt/aem/crx-quickstart/install/org.apache.jackrabbit.oak.plugins.document.DocumentNodeStoreService.config')
+    assert tree.find()['store'] == 'document'
+
+
+def test_an_open_segment_store_wins_over_a_configuration_nobody_uses(tree):
+    tree.aem(modes='author', files=['/data/repository/segmentstore/data00000a.tar'])
+    tree.write('/opt/aem/crx-quickstart/install/org.apache.jackrabbit.oak.plugins.document.DocumentNodeStoreService.config')
+    assert tree.find()['store'] == 'segment'
+
+
+def test_two_configurations_that_contradict_each_other_tell_nothing(tree):
+    tree.aem(modes='author')
+    for name in ('plugins.document.DocumentNodeStoreService', 'segment.SegmentNodeStoreService'):
+        tree.write(f'/opt/aem/crx-quickstart/install/org.apache.jackrabbit.oak.{name}.config')
+    assert tree.find()['store'] == 'unknown'
+
+
+@pytest.mark.parametrize('words, lease', [
+    (['-Doak.documentMK.leaseCheckMode=LENIENT'], 'lenient'), (['-Doak.documentMK.disableLeaseCheck=true'], 'disabled')])
+def test_the_lease_check_as_the_command_line_sets_it(tree, words, lease):
+    tree.aem(modes='author,crx3mongo')
+    tree.write('/proc/800/cmdline', '\0'.join(['java', '-Dsling.run.modes=crx3mongo', *words, '-jar', 'crx-quickstart/app/q.jar']))
+    assert tree.find()['lease_check'] == lease
+
+
+@pytest.mark.parametrize('oak, lease', [('1.4.11', 'lenient'), ('1.8.17', 'lenient'), ('1.9.5', 'lenient'), ('1.9.6', 'strict'),
+                                        ('1.22.18', 'strict'), ('1.58.0.T20240101', 'strict'), ('', 'unknown')])
+def test_the_lease_check_by_the_version_of_oak(tree, oak, lease):
+    assert aem_process.lease_check_of(oak) == lease
+    if oak:
+        tree.aem(modes='crx3mongo', version='x')
+        tree.write('/opt/aem/crx-quickstart/launchpad/felix/bundle12/bundle.info',
+                   f'12\njcrinstall:/libs/system/install/org.apache.jackrabbit.oak-core-{oak}.jar\n32\n')
+        tree.write('/opt/aem/crx-quickstart/launchpad/felix/bundle9/bundle.info', '9\nslinginstall:oak-jcr-9.9.9.jar\n')
+        assert tree.find()['lease_check'] == lease
+
+
+@pytest.mark.parametrize('repository, store, lease', [
+    ({'Node Store': 'Segment Tar', 'Apache Oak Version': '1.22.3'}, 'segment', 'unknown'),
+    ({'Node Store': 'TarMK', 'Apache Oak Version': '1.8.2'}, 'segment', 'unknown'),
+    ({'Node Store': 'Document NodeStore', 'Apache Oak Version': '1.22.3'}, 'document', 'strict'),
+    ({'Node Store': 'MongoMK', 'Apache Oak Version': '1.8.2'}, 'document', 'lenient'),
+    ({}, 'unknown', 'unknown'),
+    ('text', 'unknown', 'unknown'),
+])
+def test_the_system_overview(tree, repository, store, lease):
+    tree.aem(modes='author', version='x')
+    found = tree.find(overview=lambda: {'Repository': repository})
+    assert (found['store'], found['lease_check']) == (store, lease)
+
+
+def test_the_system_overview_adds_the_lease_check_that_the_files_do_not_tell(tree):
+    tree.aem(modes='crx3mongo', version='x')
+    found = tree.find(overview=lambda: {'Repository': {'Node Store': 'MongoMK', 'Apache Oak Version': '1.8.2'}})
+    assert (found['store'], found['lease_check'], found['evidence']) == ('document', 'lenient', 'run mode crx3mongo')
+
+
+def test_the_system_overview_is_not_asked_where_the_files_tell(tree):
+    tree.aem(modes='crx3tar')
+    assert tree.find(overview=lambda: pytest.fail('asked'))['store'] == 'segment'
+
+
+@pytest.mark.parametrize('command, cwd', [
+    (['java', '-jar', 'crx-quickstart/app/cq-quickstart-6.5.0.jar', 'start', '-c', 'crx-quickstart'], '/opt/aem'),
+    (['java', '-jar', 'app/cq-quickstart-6.5.0.jar', 'start', '-c', '.'], '/opt/aem/crx-quickstart'),
+    (['java', '-jar', '/opt/aem/cq-author-p4502.jar'], '/'),
+    (['java', '-jar', 'aem.jar', '-b', '/opt/aem'], '/home/x'),
+    (['java', '-jar', '/opt/aem/crx-quickstart/app/q.jar'], '/'),
+    (['java', '-jar', '/opt/aem/crx-quickstart/app/q.jar'], ''),
+    (['java', '-Dsling.home=/opt/aem/crx-quickstart', '-jar', 'start.jar'], '/opt/tomcat'),
+    (['java', 'org.apache.sling.Main'], '/opt/aem'),
+])
+def test_the_folder_of_aem(tree, command, cwd):
+    os.makedirs(os.path.join(tree.root, 'opt/aem/crx-quickstart'))
+    tree.process(800, '/system.slice/aem.service', command, cwd='/x')
+    os.remove(os.path.join(tree.root, 'proc/800/cwd'))
+    if cwd:
+        tree.link('/proc/800/cwd', cwd)
+    assert aem_process.aem_home(aem_process.Processes(str(tree.root)), 800) == '/opt/aem/crx-quickstart'
