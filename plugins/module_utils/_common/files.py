@@ -1,0 +1,249 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Write files so that a crash leaves the old content or the new one, with the owner, mode, ACL and label that belong to them."""
+
+import errno
+import fcntl
+import grp
+import hashlib
+import os
+import shutil
+import stat
+import struct
+from typing import Callable, List, NamedTuple, Optional
+
+ABSENT = ''
+
+_NEW = '.aemops-new'
+_ACL = 'system.posix_acl_access'
+_LABEL = 'security.selinux'
+_SELINUX = '/sys/fs/selinux/enforce'
+# linux/fs.h: _IOR('f', 1, long), and what it answers.
+_GET_FLAGS = 0x80006601 | struct.calcsize('l') << 16
+_IMMUTABLE, _APPEND_ONLY = 0x10, 0x20
+# A rename onto a mount point is EBUSY, across file systems EXDEV. In a folder that cannot be written a file still may be.
+_NO_RENAME = (errno.EBUSY, errno.EXDEV)
+_NO_NEW_FILE = (errno.EROFS, errno.EACCES, errno.EPERM)
+
+Label = Callable[[str], str]
+
+
+class Obstacle(OSError):
+    """A file that cannot be written; the text says why and what to do."""
+
+
+class Access(NamedTuple):
+    """Mode and group of a file that is new; one that is there keeps its own."""
+
+    mode: int = 0o644
+    group: str = ''
+
+
+def read(path: str) -> Optional[bytes]:
+    """The file's content; None where there is no file. Raises OSError for a file that cannot be read."""
+    try:
+        with open(path, 'rb') as stream:
+            return stream.read()
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            return None
+        raise
+
+
+def fingerprint(content: Optional[bytes]) -> str:
+    """SHA-256 in hexadecimal digits; ABSENT for no file."""
+    return ABSENT if content is None else hashlib.sha256(content).hexdigest()
+
+
+def write(path: str, content: bytes, access: Access = Access(), label: Optional[Label] = None) -> None:
+    """Replace the file, or make it, in one rename; on the disk when this returns. A link stays a link.
+
+    Where a rename cannot work (a bind mount, a folder that is read-only though the file is not), the file is rewritten in place:
+    then the caller has to have its former content on the disk. label: gives the default SELinux label of a path, '' for none.
+    Raises OSError.
+    """
+    target = os.path.realpath(path)
+    new = os.path.join(os.path.dirname(target), f'.{os.path.basename(target)}{_NEW}')
+    try:
+        _fill(new, content)
+    except OSError as error:
+        _discard(new)
+        if error.errno not in _NO_NEW_FILE or not os.path.exists(target):
+            raise
+        _rewrite(target, content)
+        return
+    try:
+        _attributes(new, target, access, label)
+        os.rename(new, target)
+    except OSError as error:
+        _discard(new)
+        if error.errno not in _NO_RENAME:
+            raise
+        _rewrite(target, content)
+        return
+    except BaseException:
+        _discard(new)
+        raise
+    sync_folder(os.path.dirname(target))
+
+
+def _fill(new: str, content: bytes) -> None:
+    """Write a file that nobody else has opened or linked: a left-over is removed, not reused."""
+    _discard(new)
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, 'wb') as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _rewrite(target: str, content: bytes) -> None:
+    """Without truncating first: a crash leaves bytes of the old and the new content, see mixture()."""
+    descriptor = os.open(target, os.O_WRONLY | os.O_NOFOLLOW)
+    with os.fdopen(descriptor, 'wb') as stream:
+        stream.write(content)
+        stream.flush()
+        stream.truncate(len(content))
+        os.fsync(stream.fileno())
+
+
+def mixture(content: Optional[bytes], before: Optional[bytes], after: Optional[bytes]) -> bool:
+    """Whether the content is what a crash leaves of rewriting `before` into `after` in place, and of nothing else."""
+    if content is None or before is None or after is None or len(content) not in (len(before), len(after)):
+        return False
+    padded = [each.ljust(len(content), b'\0') for each in (before, after)]
+    return all(byte in (old, new, 0) for byte, old, new in zip(content, *padded))
+
+
+def copy(path: str, kept: str, mode: int = 0o600) -> None:
+    """Copy a file's content, on the disk when this returns. The copy is for root alone. Raises OSError."""
+    with open(path, 'rb') as stream:
+        write(kept, stream.read(), Access(mode))
+
+
+def remove(path: str) -> None:
+    """Remove a file or a link, on the disk when this returns; it may be gone already. Raises OSError."""
+    _discard(path)
+    if os.path.isdir(os.path.dirname(path)):
+        sync_folder(os.path.dirname(path))
+
+
+def _discard(path: str) -> None:
+    try:
+        os.remove(path)
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.EROFS):
+            raise
+
+
+def make_folder(folder: str, mode: int = 0o755) -> List[str]:
+    """Make the folder and those above it that are missing, whatever the umask; returns those made, the outermost first."""
+    if os.path.isdir(folder):
+        return []
+    made = make_folder(os.path.dirname(folder))
+    os.mkdir(folder)
+    os.chmod(folder, mode)
+    sync_folder(os.path.dirname(folder))
+    return made + [folder]
+
+
+def sync_folder(folder: str) -> None:
+    """Flush the folder to the disk, so that its entries outlast a power failure."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+# Attributes
+
+
+def _attributes(new: str, target: str, access: Access, label: Optional[Label]) -> None:
+    """Owner, mode, ACL and labels of the file that is replaced; of a new file the mode, group and default label."""
+    try:
+        like = os.stat(target)
+    except FileNotFoundError:
+        _attributes_of_new(new, target, access, label)
+        return
+    os.chown(new, like.st_uid, like.st_gid)
+    os.chmod(new, stat.S_IMODE(like.st_mode))
+    inherited = os.listxattr(new)
+    for name in os.listxattr(target):
+        try:
+            os.setxattr(new, name, os.getxattr(target, name))
+        except OSError:
+            # Others are the kernel's own (security.evm) or those of a file system that cannot keep them.
+            if name == _ACL:
+                raise
+    if _ACL in inherited and _ACL not in os.listxattr(target):
+        os.removexattr(new, _ACL)
+        os.chmod(new, stat.S_IMODE(like.st_mode))
+
+
+def _attributes_of_new(new: str, target: str, access: Access, label: Optional[Label]) -> None:
+    if access.group:
+        try:
+            os.chown(new, -1, grp.getgrnam(access.group).gr_gid)
+        except (KeyError, PermissionError):
+            pass    # no such group: then only root reads it
+    os.chmod(new, access.mode)
+    wanted = label(target) if label else ''
+    if wanted:
+        try:
+            os.setxattr(new, _LABEL, wanted.encode())
+        except OSError:
+            pass    # the folder's label, which the kernel has given it, has to do
+
+
+def selinux(root: str = '/') -> bool:
+    """Whether this kernel enforces or watches SELinux labels."""
+    return os.path.exists(os.path.join(root, _SELINUX.lstrip('/')))
+
+
+# What is in the way
+
+
+def obstacle(path: str) -> str:
+    """Why this file cannot be written, with what to do; '' where nothing is seen. Tries nothing, and looks through links."""
+    target = os.path.realpath(path)
+    folder = os.path.dirname(target)
+    while not os.path.isdir(folder):
+        if os.path.lexists(folder):
+            return f'{folder} is not a folder'
+        folder = os.path.dirname(folder)
+    there = os.path.exists(target)
+    if there and not os.path.isfile(target):
+        return f'{target} is not a regular file'
+    for place in ([target] if there else []) + [folder]:
+        marks = flags(place)
+        if marks & _IMMUTABLE:
+            return f'{place} is immutable. Run "chattr -i {place}" if it may change'
+        if marks & _APPEND_ONLY:
+            return f'{place} is append-only. Run "chattr -a {place}" if it may change'
+    if os.statvfs(target if there else folder).f_flag & os.ST_RDONLY:
+        return f'{target if there else folder} is on a read-only file system. Remount it with "mount -o remount,rw"'
+    return ''
+
+
+def flags(path: str) -> int:
+    """The inode's flags (chattr); 0 where the file system has none or they cannot be read."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except OSError:
+        return 0
+    try:
+        return int(struct.unpack('l', fcntl.ioctl(descriptor, _GET_FLAGS, b'\0' * struct.calcsize('l')))[0])
+    except OSError:
+        return 0
+    finally:
+        os.close(descriptor)
+
+
+def default_label(target: str, ask: Callable[[List[str]], str]) -> str:
+    """The label that the policy has for a path, '' without SELinux. ask: runs a command and gives its output, '' if it fails."""
+    if not selinux() or not shutil.which('matchpathcon', path='/usr/sbin:/usr/bin:/sbin:/bin'):
+        return ''
+    found = ask(['matchpathcon', '-n', target]).strip()
+    return found if ':' in found and ' ' not in found else ''
