@@ -8,7 +8,7 @@ class ModuleDocFragment:
 
     DOCUMENTATION = r"""
 options:
-  stop_meanwhile:
+  stop_services:
     description:
       - systemd services that are stopped while the clock jumps, and started again afterwards, such as AEM on a document
         store, which loses its cluster lease when time jumps by 100 seconds.
@@ -16,18 +16,18 @@ options:
         started. What systemd stops along with a service is started again along with it.
       - Before a service is stopped, a guard is set up on the host that starts it again at once when this module's process
         ends in whatever way, and a record is written by which the next run, after a reboot say, finishes what was begun.
-      - When one of them cannot be stopped within O(stop_timeout), the clock is not set.
+      - When one of them cannot be stopped within O(stop_services_timeout), the clock is not set.
     type: list
     elements: str
     default: []
-  stop_above:
+  stop_services_threshold:
     description:
-      - Seconds of correction, either way, from which O(stop_meanwhile) are stopped.
+      - Seconds of correction, either way, from which O(stop_services) are stopped.
     type: float
     default: 60.0
-  stop_timeout:
+  stop_services_timeout:
     description:
-      - Seconds that stopping O(stop_meanwhile) may take, and each attempt to start them. A minute after that the guard starts
+      - Seconds that stopping O(stop_services) may take, and each attempt to start them. A minute after that the guard starts
         them also while this module still hangs.
     type: float
     default: 300.0

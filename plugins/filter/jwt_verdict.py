@@ -17,7 +17,7 @@ def jwt_verdict(health: t.Any, **options: t.Any) -> dict[str, t.Any]:
     """See jwt_verdict.yml."""
     if not isinstance(health, t.Mapping) or 'skew' not in health:
         raise AnsibleFilterError(
-            'aemops.brand_portal.jwt_verdict expects the result of aemops.brand_portal.brand_portal_health '
+            'aemops.brand_portal.jwt_verdict expects the result of aemops.brand_portal.brand_portal_health_info '
             f'(a dictionary with skew and tests), not {type(health).__name__}'
         )
     return verdict.decide(health, **options)

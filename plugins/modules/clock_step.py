@@ -11,7 +11,7 @@ version_added: 0.1.0
 author:
   - aemops.brand_portal contributors (@aemops)
 description:
-  - Measures the clock as M(aemops.brand_portal.clock_skew) does and, when it is V(skewed), sets it at once to the right
+  - Measures the clock as M(aemops.brand_portal.clock_skew_info) does and, when it is V(skewed), sets it at once to the right
     time, writes the hardware clock where there is one, and measures again. It fails unless the second measurement says
     V(in_sync).
   - It is for hosts on which no time daemon can do it, because none is installed yet, NTP is blocked, or the clock is so
@@ -50,10 +50,10 @@ options:
     type: bool
     default: false
 notes:
-  - A clock set backwards makes the same seconds come twice. Databases and AEM do not like that; see O(stop_meanwhile).
+  - A clock set backwards makes the same seconds come twice. Databases and AEM do not like that; see O(stop_services).
   - Strangers' NTP servers are asked again no sooner than two seconds after the first time.
 seealso:
-  - module: aemops.brand_portal.clock_skew
+  - module: aemops.brand_portal.clock_skew_info
 """
 
 EXAMPLES = r"""
@@ -75,14 +75,14 @@ EXAMPLES = r"""
   aemops.brand_portal.clock_step:
     https_urls:
       - https://example.brand-portal.adobe.com/
-    stop_meanwhile:
+    stop_services:
       - aem.service
   become: true
 """
 
 RETURN = r"""
 before:
-  description: The skew as it was measured first, as RV(aemops.brand_portal.clock_skew#module:skew).
+  description: The skew as it was measured first, as RV(aemops.brand_portal.clock_skew_info#module:skew).
   returned: when it could be measured
   type: dict
 after:
@@ -92,7 +92,7 @@ after:
   returned: unless the step was refused
   type: dict
 message:
-  description: What was done, or would be, in sentences; also what became of O(stop_meanwhile).
+  description: What was done, or would be, in sentences; also what became of O(stop_services).
   returned: success
   type: str
   sample: The clock was set by +3563.212 s. aem.service was stopped for 4.1 s meanwhile and runs again.

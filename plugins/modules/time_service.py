@@ -131,24 +131,24 @@ options:
       - The clock was set a moment ago, so that what a running daemon has measured before is to be forgotten.
     type: bool
     default: false
-  max_correction:
+  sync_tolerance:
     description:
       - Seconds that the daemon may still have to correct when the clock is called right. timesyncd slews up to 0.4 s by itself.
     type: float
     default: 0.02
-  wait:
+  sync_timeout:
     description:
       - Seconds to wait for that.
     type: int
     default: 60
-  unsynchronised:
+  on_unsynchronized:
     description:
       - What a daemon is that runs, but reaches no source in that time.
-      - V(fail) puts everything back. V(tolerate) leaves it configured and enabled, and says in RV(keeps) and RV(message)
+      - V(fail) puts everything back. V(ignore) leaves it configured and enabled, and says in RV(synchronized) and RV(message)
         that nothing keeps the clock right yet; it does not wait on when no source answers at all.
       - V(auto) tolerates it when O(set_clock) found or set the clock right by one of O(https_urls) that TLS has verified.
     type: str
-    choices: [auto, fail, tolerate]
+    choices: [auto, fail, ignore]
     default: auto
 seealso:
   - module: aemops.brand_portal.time_service_info
@@ -175,13 +175,13 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-keeps:
+synchronized:
   description: Whether a synchronised daemon keeps the clock right now. In check mode, whether one does without a change.
   returned: always
   type: bool
   sample: true
 message:
-  description: The state in a sentence, with what to do where RV(keeps=false).
+  description: The state in a sentence, with what to do where RV(synchronized=false).
   returned: success
   type: str
   sample: "The clock is kept right by chrony.service: synchronised to 192.0.2.1, +0.000012 s left."
@@ -195,7 +195,7 @@ unit:
   returned: success
   type: str
   sample: chrony.service
-correction:
+residual_offset:
   description: Seconds that the daemon still has to correct, positive when the clock is behind. Null when it is not synchronised.
   returned: success
   type: float
@@ -285,9 +285,9 @@ ARGUMENTS = {
     'max_distance': {'type': 'float', 'default': 0},
     'set_clock': {'type': 'bool', 'default': False},
     'stepped': {'type': 'bool', 'default': False},
-    'max_correction': {'type': 'float', 'default': 0.02},
-    'wait': {'type': 'int', 'default': 60},
-    'unsynchronised': {'type': 'str', 'choices': ['auto', 'fail', 'tolerate'], 'default': 'auto'},
+    'sync_tolerance': {'type': 'float', 'default': 0.02},
+    'sync_timeout': {'type': 'int', 'default': 60},
+    'on_unsynchronized': {'type': 'str', 'choices': ['auto', 'fail', 'ignore'], 'default': 'auto'},
 }
 
 
@@ -313,15 +313,17 @@ def main():
         set_clock = (lambda: step_on_host(options, ntplib, module.check_mode, module.warn)) if options['set_clock'] else None
         module.exit_json(**keeper.run(set_clock))
     except StepRefused as refused:
-        module.fail_json(msg=str(refused), changed=refused.details['changed'], keeps=False, actions=[], clock=refused.details)
+        module.fail_json(msg=str(refused), changed=refused.details['changed'], synchronized=False, actions=[],
+                         clock=refused.details)
     except ClockError as error:
-        module.fail_json(msg=str(error), keeps=False, actions=[])
+        module.fail_json(msg=str(error), synchronized=False, actions=[])
     except KeepFailed as failed:
         module.fail_json(msg=str(failed), **failed.details)
     except Ended as ended:
-        module.fail_json(msg='Nothing of the time service was changed: {0}.'.format(ended), changed=False, keeps=False, actions=[])
+        module.fail_json(msg='Nothing of the time service was changed: {0}.'.format(ended), changed=False, synchronized=False,
+                         actions=[])
     except (Refused, Busy) as refused:
-        module.fail_json(msg=str(refused), changed=False, keeps=False, actions=[])
+        module.fail_json(msg=str(refused), changed=False, synchronized=False, actions=[])
 
 
 if __name__ == '__main__':

@@ -23,7 +23,7 @@ notes:
     (C(CapBnd) in C(/proc/self/status), see capabilities(7)) and the user namespace, so the answer is the host's,
     not that of the account which asks.
 seealso:
-  - module: aemops.brand_portal.clock_skew
+  - module: aemops.brand_portal.clock_skew_info
   - module: aemops.brand_portal.time_service
 """
 
@@ -53,7 +53,7 @@ rtc:
   returned: always
   type: str
   sample: /dev/rtc0
-pushed_by:
+hypervisor_time_sources:
   description: Time sources by which a hypervisor or cloud may set this clock, in words.
   returned: always
   type: list
@@ -96,10 +96,10 @@ ntp_servers:
   type: list
   elements: str
   sample: ['2.debian.pool.ntp.org']
-unfinished:
+interrupted:
   description: >-
-    What repairs have begun on this host and not ended, as RV(aemops.brand_portal.brand_portal_health#module:unfinished). The next
-    one finishes them.
+    What repairs have begun on this host and not ended, as RV(aemops.brand_portal.brand_portal_health_info#module:interrupted).
+    The next one finishes them.
   returned: always
   type: list
   elements: str
@@ -161,10 +161,10 @@ def main():
         may_set_clock=not clock_owner,
         clock_owner=clock_owner,
         rtc=system_clock.rtc_device() or '',
-        pushed_by=time_service.time_pushers(host),
+        hypervisor_time_sources=time_service.time_pushers(host),
         package_manager=time_service.package_manager(host),
         ntp_servers=time_service.default_ntp_servers(host),
-        unfinished=clock_hints.unfinished(),
+        interrupted=clock_hints.interrupted(),
         daemons=time_service.find_daemons(host),
         **clock_hints.facts()
     )

@@ -67,7 +67,7 @@ def hints(offset: float, reference_time: str | None, host: t.Mapping[str, t.Any]
     """
     found = [zone_hint(offset, host.get('zone_offsets') or [], bool(host.get('rtc_local'))),
              drift_hint(offset, reference_time, host.get('last_repair') or {})]
-    pushers = host.get('pushed_by') or []
+    pushers = host.get('hypervisor_time_sources') or []
     if pushers:
         found.append(_filled(PUSHED, pushers=' and '.join(pushers)))
     return [hint for hint in found if hint]

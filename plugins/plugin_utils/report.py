@@ -39,38 +39,38 @@ def sum_up(
     before: dict[str, t.Any],
     after: dict[str, t.Any],
     verdict: dict[str, t.Any],
-    proof: dict[str, t.Any],
+    verdict_after: dict[str, t.Any],
     error: str = '',
-    foretold: bool = False,
-    due: bool | None = None,
-    diagnosed: bool = False,
+    check_mode: bool = False,
+    repair_due: bool | None = None,
+    diagnose_only: bool = False,
 ) -> dict[str, t.Any]:
     """The result of one host: what the variable fix_bp_jwt_result holds.
 
-    `before` and `after` are results of brand_portal_health (`after` is {} where nothing was repaired), `verdict`
-    and `proof` the verdicts on them, `error` what stopped a repair, `foretold` whether this is check mode.
-    `diagnosed`: whether nothing is repaired whatever is found.
-    `due`: None before a repair; after it, whether one was due (`verdict` then knows whether the host may set its clock).
+    `before` and `after` are results of brand_portal_health_info (`after` is {} where nothing was repaired), `verdict`
+    and `verdict_after` the verdicts on them, `error` what stopped a repair, `check_mode` whether this is check mode.
+    `diagnose_only`: whether nothing is repaired whatever is found.
+    `repair_due`: None before a repair; after it, whether one was due (`verdict` then knows whether the host may set its clock).
     `passed`: proven healthy, or in check mode a host that a run would repair.
     """
-    tried = due is not None and (verdict['repair'] or bool(error))
-    would_repair = foretold and verdict['repair'] and not error
-    proven = proof['healthy'] and not error
+    tried = repair_due is not None and (verdict['repair'] or bool(error))
+    would_repair = check_mode and verdict['repair'] and not error
+    proven = verdict_after['healthy'] and not error
     # Also a host that is well may have something left open: say, that nothing keeps its clock right.
-    left = '' if error and proof['repair'] else proof['next_step']  # '': what is left to do is what was tried
+    left = '' if error and verdict_after['repair'] else verdict_after['next_step']  # '': what is left to do is what was tried
     next_step = left or ('' if proven else AFTER_AN_ERROR if error else verdict['next_step'])
-    if verdict['repair'] and not error and (foretold or diagnosed):
-        next_step = 'run without --check' if foretold else 'run with fix_bp_jwt_mode=fix'
+    if verdict['repair'] and not error and (check_mode or diagnose_only):
+        next_step = 'run without --check' if check_mode else 'run with fix_bp_jwt_mode=fix'
     failing = [test for test in before.get('tests') or [] if not test['succeeded']]
     result = {
         'host': host,
         'passed': proven or would_repair,
         'state_before': verdict['state'],
-        'state_after': proof['state'],
+        'state_after': verdict_after['state'],
         'repaired': bool(after) and proven,
-        'repair_due': verdict['repair'] if due is None else due,
+        'repair_due': verdict['repair'] if repair_due is None else repair_due,
         'tried': tried,
-        'concluded': due is not None,
+        'concluded': repair_due is not None,
         'offset_before': before['skew']['offset'],
         'offset_after': after['skew']['offset'] if after else None,
         'max_skew': before['skew'].get('max_skew'),
@@ -83,7 +83,7 @@ def sum_up(
         'meaning': failing[0].get('meaning', '') if failing else STATES[verdict['state']].meaning,
         'evidence': failing[0].get('evidence', '') if failing else '',
         'error': error,
-        'summary': proof['summary'],
+        'summary': verdict_after['summary'],
         'next_step': next_step,
     }
     result['message'] = _message(result)

@@ -29,7 +29,7 @@ _TICKS = ((_YEAR, '1 y'), (_HOUR, '1 h'), (_MINUTE, '1 min'), (_DAY, '1 d'), (1,
 _ROOM = 30  # between the middles of two words of the axis
 _LEAST = 100  # times the threshold: so far the axis reaches at least, for a right clock to look right
 
-# In place of a clock that has no interval; the verdicts of M(clock_skew), and '' for none at all.
+# In place of a clock that has no interval; the verdicts of M(clock_skew_info), and '' for none at all.
 WITHOUT_CLOCK = {
     'unreachable': 'no reference answered',
     'sources_disagree': 'the references disagree',

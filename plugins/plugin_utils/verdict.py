@@ -80,7 +80,7 @@ OPTIONS_TO_CORRECT = {
     'not_aem': 'fix_bp_jwt_aem_url',
 }
 
-# States of AEM, as brand_portal_health names them, in which it does not answer.
+# States of AEM, as brand_portal_health_info names them, in which it does not answer.
 AEM_SILENT = ('unreachable', 'starting')
 
 # What a jump does to an AEM that runs on (Apache Oak: the cluster lease of a document store lasts 120 s of the wall clock).
@@ -109,13 +109,13 @@ def decide(
     accept_unverified: bool = False,
     aem_service: str = '',
     aem_stop_above: float = 60.0,
-    done: t.Mapping[str, t.Any] | None = None,
+    repair_results: t.Mapping[str, t.Any] | None = None,
 ) -> dict[str, t.Any]:
     """The verdict on one host.
 
-    `health` is what brand_portal_health returned (`skew`, `tests`, `aem`); `time_service` what time_service_info did,
-    once that was asked. `aem_service` and `aem_stop_above` (seconds) are the role's options. `done` is what a repair has done
-    by now: `keep` is the result of time_service, `step` that of clock_step or of time_service's own step of the clock, each {}
+    `health` is what brand_portal_health_info returned (`skew`, `tests`, `aem`); `time_service` what time_service_info did,
+    once that was asked. `aem_service` and `aem_stop_above` (seconds) are the role's options. `repair_results` is what a repair has
+    done by now: `keep` is the result of time_service, `step` that of clock_step or of time_service's own step of the clock, each {}
     where it was not run; `aem` is what AEM's state was before.
     Returns `state`, `repair` (shall the clock be corrected), `healthy`, `summary` (one sentence
     of what is the case, with figures), `next_step` ('' where nothing is left to do), `cause` (the id of the
@@ -126,15 +126,15 @@ def decide(
     failing = [test for test in tests if not test['succeeded']]
     state = _state(skew, tests, aem['state'], time_service, accept_unverified)
     # What this very run could not finish has a message of its own.
-    if not (done or {}).get('step') and _is_unfinished(state, skew['verdict'], health.get('unfinished') or []):
+    if not (repair_results or {}).get('step') and _is_unfinished(state, skew['verdict'], health.get('interrupted') or []):
         state = 'unfinished'
     rule = STATES[state]
     repair = rule.repair and (skew['verdict'] == 'skewed' or state == 'unfinished') and (state != 'at_risk' or fix_at_risk)
     jumps = repair and skew['verdict'] == 'skewed' and abs(skew['offset']) >= aem_stop_above
-    stepped = _what_was_stepped(done or {})
-    was_up = (done or {}).get('aem') not in AEM_SILENT
+    stepped = _what_was_stepped(repair_results or {})
+    was_up = (repair_results or {}).get('aem') not in AEM_SILENT
     down = _why_aem_is_down(stepped, aem_stop_above) if state == 'aem_unreachable' and was_up else None
-    facts, steps = _more_to_say(skew, stepped, time_service or {}, (done or {}).get('keep') or {})
+    facts, steps = _more_to_say(skew, stepped, time_service or {}, (repair_results or {}).get('keep') or {})
     known = _summary(state, skew, failing, aem, time_service, accept_unverified)
     return {
         'state': state,
@@ -162,12 +162,12 @@ def _is_unfinished(state: str, clock: str, left: t.Sequence[str]) -> bool:
     """
     if clock == 'in_sync':
         return bool(left) and state in ('healthy', 'aem_unreachable')
-    return 'meanwhile' in left and state == 'no_reference'
+    return 'service_stop' in left and state == 'no_reference'
 
 
-def _what_was_stepped(done: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+def _what_was_stepped(repair_results: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """The result of a clock_step that has set the clock, {} where none has."""
-    step = done.get('step') or {}
+    step = repair_results.get('step') or {}
     return step if step.get('changed') and (step.get('before') or {}).get('verdict') == 'skewed' else {}
 
 
@@ -191,7 +191,7 @@ def _more_to_say(
     facts, steps = [], []
     message = keep.get('message') or ''
     # time_service may have looked only, before a step that failed.
-    if keep.get('keeps') is False and skew['verdict'] == 'in_sync' and message and not message.startswith('Check mode'):
+    if keep.get('synchronized') is False and skew['verdict'] == 'in_sync' and message and not message.startswith('Check mode'):
         # Its last sentence is what to do.
         said, _dot, advice = message.rstrip('.').rpartition('. ')
         facts.append(said or advice)

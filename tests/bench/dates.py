@@ -77,7 +77,7 @@ def one_round(authority: Authority, certificate: tuple[str, str], number: int, s
         secure = [stack.enter_context(HttpsServer(script, *certificate)).url() for script in scripts]
         plain = [f'http://127.0.0.1:{stack.enter_context(HttpsServer(script)).port}' for script in scripts]
         turns: list[Callable[[], Reading]] = [
-            lambda: ours('skew, 1 service, as clock_skew asks', secure[:1], authority.path, float('inf'), offset),
+            lambda: ours('skew, 1 service, as clock_skew_info asks', secure[:1], authority.path, float('inf'), offset),
             lambda: ours('skew, 1 service, as clock_step asks', secure[:1], authority.path, ASKED_BY_STEP, offset),
             lambda: ours('skew, 3 services, as clock_step asks', secure, authority.path, ASKED_BY_STEP, offset),
             lambda: theirs('htpdate, 1 service', plain[:1], offset),

@@ -38,11 +38,11 @@ import tools
 CLOCK_OPTIONS = {'ca_path': '{{ fix_bp_jwt_ca_path }}', 'ntp_servers': '{{ fix_bp_jwt_ntp_servers }}'}
 LEAST = {
     'ansible.builtin.ping': {},
-    'aemops.brand_portal.clock_skew': {'https_urls': [f'https://{fleet.TENANT}.brand-portal.adobe.com'], **CLOCK_OPTIONS},
-    'aemops.brand_portal.brand_portal_health': {
+    'aemops.brand_portal.clock_skew_info': {'https_urls': [f'https://{fleet.TENANT}.brand-portal.adobe.com'], **CLOCK_OPTIONS},
+    'aemops.brand_portal.brand_portal_health_info': {
         'aem_url': '{{ fix_bp_jwt_aem_url }}', 'username': fleet.USER, 'password': fleet.PASSWORD, **CLOCK_OPTIONS},
 }
-PING, CLOCK, CALL, BOOK = 'ping', 'clock_skew', 'brand_portal_health', 'fix-bp-jwt.yml'
+PING, CLOCK, CALL, BOOK = 'ping', 'clock_skew_info', 'brand_portal_health_info', 'fix-bp-jwt.yml'
 STAMP = re.compile(r'^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) .*?\| +(PLAY|TASK|RUNNING HANDLER) (?:\[(.*)\]|RECAP)', re.MULTILINE)
 TIMES = '%Y-%m-%d %H:%M:%S,%f'
 RECAP = re.compile(r'^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)', re.MULTILINE)
@@ -56,7 +56,7 @@ module = sys.stdin.buffer.read()
 began = time.monotonic()
 answer = subprocess.run(["/usr/bin/python3"], input=module, stdout=subprocess.PIPE).stdout
 seconds = time.monotonic() - began
-name = "brand_portal_health" if b"brand_portal_health" in module else "ping"
+name = "brand_portal_health_info" if b"brand_portal_health_info" in module else "ping"
 with open("{folder}/" + name, "wb") as kept:
     kept.write(answer)
 with open("{folder}/" + name + ".seconds", "a") as kept:
@@ -66,7 +66,7 @@ sys.stdout.buffer.write(answer)
 # And in its place again: a host that takes as long and answers the same, but takes no processor from the others.
 REPLAY = '''\
 #!/bin/sh
-if [ "$(grep -c brand_portal_health)" -gt 0 ]; then sleep {health:.3f}; cat {folder}/brand_portal_health
+if [ "$(grep -c brand_portal_health_info)" -gt 0 ]; then sleep {health:.3f}; cat {folder}/brand_portal_health_info
 else sleep {ping:.3f}; cat {folder}/ping; fi
 '''
 
@@ -187,7 +187,7 @@ def cost(count: int, rounds: int, forks: int) -> bool:
         alone = bench.give_processors()
         own = {what: medians(part, ('wall', 'controller')) for what, part in by_turns(bench, rounds, (PING, BOOK)).items()}
     crew.say('The same, each host with a processor of its own: its answer is played back after the time that it took alone, '
-             f'{alone[PING]:.2f} s for ping and {alone[CALL]:.2f} s for brand_portal_health.\n')
+             f'{alone[PING]:.2f} s for ping and {alone[CALL]:.2f} s for brand_portal_health_info.\n')
     show_cost(own, count)
     return all(ours[figure] <= AT_MOST * least[figure]
                for ours, least, figures in ((shared[ASIDE], shared[PING], ('undisturbed', 'controller', 'processors')),

@@ -358,7 +358,7 @@ CUT = 'cut'
 
 
 # What needs no host.
-LOCAL = re.compile(r'\b(include_|import_|set_fact|debug|fail|assert|meta|add_host|group_by|validate_argument|fix_bp_jwt_step)')
+LOCAL = re.compile(r'\b(include_|import_|set_fact|debug|fail|assert|meta|add_host|group_by|validate_argument|fix_bp_jwt_stage)')
 
 
 def cut_before(number: int) -> Fault:

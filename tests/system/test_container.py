@@ -71,7 +71,7 @@ def test_a_container_s_clock_is_found_not_to_be_its_own_before_anything_is_touch
     said = playbook.Run(done.returncode, done.stdout)
     assert abs(time.time() - time.monotonic() - drift) < 1
     assert 'RUNS IN systemd-nspawn WITHOUT CAP_SYS_TIME' in said.output, said.output[-6000:]
-    assert said.remote_calls == ['brand_portal_health', 'time_service_info', 'clock_step'], said.output[-6000:]
+    assert said.remote_calls == ['brand_portal_health_info', 'time_service_info', 'clock_step'], said.output[-6000:]
     assert '  cannot_set_clock  correct the clock of the machine that this host runs on' in said.row('contained')
     assert said.recap['contained']['changed'] == 0
     flat = ' '.join(said.output.split())

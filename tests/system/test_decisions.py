@@ -92,7 +92,7 @@ def assert_says(run, patient, state, *words):
 def test_healthy(well):
     run = well.assert_unchanged_by('-vvv')
     assert run.returncode == 0, run.output[-6000:]
-    assert run.remote_calls == ['brand_portal_health']
+    assert run.remote_calls == ['brand_portal_health_info']
     assert row_of(run, well).endswith(' 4 of 4 healthy -')
 
 
@@ -126,7 +126,7 @@ def test_no_cause_there_is_leads_to_a_change_while_the_clock_is_right(well):
         well.machine.configure_aem(
             agents={name: {'transportUri': uri, 'enabled': True} for name in played},
             scenarios={name: scenario.name for name, scenario in played.items()})
-        health = playbook.ask(well.environment, well.inventory(), 'well', 'brand_portal_health', {
+        health = playbook.ask(well.environment, well.inventory(), 'well', 'brand_portal_health_info', {
             'username': 'admin', 'password': PASSWORD, 'ntp_servers': [well.lab.network.host], 'agents': list(played)})
     assert (health['skew']['verdict'], health['skew']['verified']) == ('in_sync', True)
     by_id = {cause.id: cause for cause in causes.ALL}
@@ -183,7 +183,7 @@ def test_not_testable_without_an_enabled_agent(well):
 def test_a_query_chooses_the_agents(well):
     run = well.assert_unchanged_by('-vvv', fix_bp_jwt_agent_query="[?enabled && contains(title, 'Agent1')].name")
     assert run.returncode == 0, run.output[-6000:]
-    assert run.remote_calls == ['replication_agent_info', 'brand_portal_health']
+    assert run.remote_calls == ['replication_agent_info', 'brand_portal_health_info']
     assert row_of(run, well).endswith(' 1 of 1 healthy -')
 
 
@@ -239,7 +239,7 @@ def test_cannot_set_clock_where_the_clock_belongs_to_the_machine_below(ill):
         run = ill.assert_unchanged_by('-vvv', ansible_port=2222)
     finally:
         ill.machine.ssh('systemctl stop contained')
-    assert run.remote_calls == ['brand_portal_health', 'time_service_info']
+    assert run.remote_calls == ['brand_portal_health_info', 'time_service_info']
     assert_says(run, ill, 'cannot_set_clock', "This host's clock belongs to the machine that runs it",
                 'CAP_SYS_TIME is not in this host', 'correct the clock of the machine that this host runs on')
 
@@ -295,7 +295,7 @@ def test_cannot_set_clock_on_this_very_machine(newest, tmp_path):
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
     assert abs(time.time() - time.monotonic() - drift) < 1
     run = playbook.Run(done.returncode, done.stdout)
-    assert run.remote_calls == ['brand_portal_health', 'time_service_info'], run.output[-6000:]
+    assert run.remote_calls == ['brand_portal_health_info', 'time_service_info'], run.output[-6000:]
     assert run.recap['localhost']['changed'] == 0
     assert run.returncode == 2
     assert '  cannot_set_clock  correct the clock of the machine that this host runs on' in run.row('localhost')

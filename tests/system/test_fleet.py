@@ -127,7 +127,7 @@ def test_every_host_is_counted_whatever_the_strategy(fleet, strategy):
 def test_a_healthy_host_costs_one_task(fleet):
     run = fleet.play([{'name': f'a{number}'} for number in range(1, 6)], '-vvv')
     assert run.returncode == 0, run.output[-6000:]
-    assert run.remote_calls == ['brand_portal_health'] * 5
+    assert run.remote_calls == ['brand_portal_health_info'] * 5
     tasks = [sum(counts[name] for name in ('ok', 'failed')) for counts in run.recap.values()]
     assert tasks[1:] == [1] * 4  # the first speaks for all of them
     assert fleet.metric('hosts{result="passed"}') == 5
@@ -142,7 +142,7 @@ def test_a_reference_that_makes_the_fleet_look_wrong_changes_nothing(fleet, opti
     """Six clocks that are an hour behind look just as six clocks that are right to a reference that is an hour ahead."""
     run = fleet.play(ALIKE, '-vvv', *options, ANSIBLE_STRATEGY='free')
     nothing_was_changed(run)
-    assert set(run.remote_calls) == {'brand_portal_health'}
+    assert set(run.remote_calls) == {'brand_portal_health_info'}
     assert run.returncode == 2
     assert '6 of 8 measured clocks are behind by the same amount (1 h behind)' in fleet.report['stopped']
     assert 'STOPPED: 6 of 8 measured clocks' in run.output
@@ -156,7 +156,7 @@ def test_a_reference_that_lies_changes_nothing(fleet, offset):
     """The clocks are right; every NTP server and the tenant are an hour off, by which IMS judges the tokens as well."""
     run = fleet.play(RIGHT, '-vvv', reference_offset=offset)
     nothing_was_changed(run)
-    assert set(run.remote_calls) == {'brand_portal_health'}
+    assert set(run.remote_calls) == {'brand_portal_health_info'}
     assert run.returncode == 2
     look, state = ('behind', 'jwt_expired') if offset > 0 else ('ahead', 'at_risk')
     assert f'STOPPED: 5 of 5 measured clocks are {look} by the same amount (1 h {look})' in run.output

@@ -68,8 +68,8 @@ class Guarded(Patient):
 
     def step(self, *options, **arguments):
         """clock_step alone, through its own command."""
-        arguments = {'ntp_servers': [self.lab.network.host], 'accept_unverified': True, 'stop_meanwhile': ['aem'],
-                     'stop_timeout': 20, **arguments}
+        arguments = {'ntp_servers': [self.lab.network.host], 'accept_unverified': True, 'stop_services': ['aem'],
+                     'stop_services_timeout': 20, **arguments}
         return playbook.run(self.environment, [
             'ansible', self.machine.name, '-i', str(self.inventory()), '--become', '-m', 'aemops.brand_portal.clock_step',
             '-a', json.dumps(arguments), *options])
@@ -107,7 +107,7 @@ def test_an_unknown_unit_is_refused_before_anything_is_changed(sick):
     assert 'fix_bp_jwt_aem_service' in said
     assert 'Units here that may be meant: aem.service' in said
     for name in ('aem*', '-x', 'multi-user.target'):
-        assert 'is not the name of a systemd service' in sick.step(stop_meanwhile=[name]).output
+        assert 'is not the name of a systemd service' in sick.step(stop_services=[name]).output
     assert sick.aem() == 'active'
 
 
@@ -130,7 +130,7 @@ def test_what_is_refused_stops_nothing(sick):
 
 def test_a_stop_that_hangs_sets_nothing(sick):
     sick.drop_in('ExecStop=/bin/sleep 60')
-    run = sick.step(stop_timeout=3)
+    run = sick.step(stop_services_timeout=3)
     assert 'The clock was not set, because aem.service could not be stopped within 3 s' in run.output
     assert sick.machine.clock() < -1e8
 

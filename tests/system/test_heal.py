@@ -41,10 +41,10 @@ def test_measuring_needs_no_root(patient):
     inventory = patient.inventory(user='ops')
     access = {'username': 'admin', 'password': PASSWORD}
     servers = {'ntp_servers': [patient.lab.network.host]}
-    skew = playbook.ask(patient.environment, inventory, patient.machine.name, 'clock_skew', servers)['skew']
+    skew = playbook.ask(patient.environment, inventory, patient.machine.name, 'clock_skew_info', servers)['skew']
     assert (skew['verdict'], skew['direction']) == ('skewed', 'behind')
     assert skew['offset'] == pytest.approx(-patient.machine.clock(), abs=0.5)
-    health = playbook.ask(patient.environment, inventory, patient.machine.name, 'brand_portal_health',
+    health = playbook.ask(patient.environment, inventory, patient.machine.name, 'brand_portal_health_info',
                           {**access, **servers})
     assert health['skew']['verified']
     assert [test['cause'] for test in health['tests']] == ['jwt_expired'] * 4
@@ -116,7 +116,7 @@ def test_one_run_heals_it(patient, tmp_path):
 def test_a_healthy_host_costs_one_call_and_is_not_changed(patient):
     run = patient.assert_unchanged_by('-vvv')
     assert run.returncode == 0
-    assert run.remote_calls == ['brand_portal_health']
+    assert run.remote_calls == ['brand_portal_health_info']
     assert run.recap[patient.machine.name]['changed'] == 0
     assert 'healthy' in run.row(patient.machine.name)
 
@@ -185,5 +185,5 @@ def test_older_controllers_heal_as_well(lab, core, version):
     assert '0 of 4 -> 4 of 4' in run.row(sick.machine.name)
     assert abs(sick.machine.clock()) < NEAR
     again = sick.play('-vvv')
-    assert again.remote_calls == ['brand_portal_health']
+    assert again.remote_calls == ['brand_portal_health_info']
     assert again.recap[sick.machine.name]['changed'] == 0

@@ -161,7 +161,7 @@ def test_the_secrets_are_really_there(patient):
 
 def test_the_output_and_every_result(healed, patient):
     run, _folder, _sampler = healed
-    assert run.remote_calls[:3] == ['replication_agent_info', 'brand_portal_health', 'time_service_info']
+    assert run.remote_calls[:3] == ['replication_agent_info', 'brand_portal_health_info', 'time_service_info']
     assert 'time_service' in run.remote_calls
     assert 'Set-Cookie: ********' in run.output  # the careless log is in there, without what it gave away
     assert f'mac:{PASSWORD}' not in run.output and 'https://********@' in run.output
@@ -172,7 +172,7 @@ def test_the_output_and_every_result(healed, patient):
 
 def test_the_controller_s_files_and_process_list(healed):
     _run, folder, sampler = healed
-    assert 'brand_portal_health' in (folder / 'ansible.log').read_text()
+    assert 'brand_portal_health_info' in (folder / 'ansible.log').read_text()
     told = json.loads((folder / 'report/brand-portal.json').read_text())
     assert 'secretive' in json.dumps(told)
     for name in ('report/brand-portal.html', 'brand_portal.prom'):
@@ -186,13 +186,13 @@ def test_the_controller_s_files_and_process_list(healed):
 
 def test_the_host_s_process_list(healed):
     _run, _folder, sampler = healed
-    assert 'AnsiballZ_brand_portal_health' in sampler.there
+    assert 'AnsiballZ_brand_portal_health_info' in sampler.there
     search(sampler.there, "the host's process list")
 
 
 def test_the_host_s_journal(healed, patient):
     journal = patient.machine.ssh('journalctl --no-pager').stdout
-    assert 'brand_portal_health' in journal
+    assert 'brand_portal_health_info' in journal
     assert 'password=NOT_LOGGING_PARAMETER' in journal
     assert '_ntplib=NOT_LOGGING_PARAMETER' in journal
     search(journal, "the host's journal")
@@ -217,7 +217,7 @@ def test_the_password_of_a_proxy(patient):
         text = ''.join(f'{name}={value}\n' for name, value in setting.items())
         patient.machine.write('/etc/environment', text)
         try:
-            skew = playbook.ask(patient.environment, patient.inventory(), patient.machine.name, 'clock_skew', {
+            skew = playbook.ask(patient.environment, patient.inventory(), patient.machine.name, 'clock_skew_info', {
                 'ntp_servers': [patient.lab.network.host], 'https_urls': [f'https://{patient.lab.names[0]}/'],
             }, **fresh)
             run = patient.play('-vvv', **fresh)
@@ -225,7 +225,7 @@ def test_the_password_of_a_proxy(patient):
             patient.machine.ssh('rm /etc/environment')
         https = next(source for source in skew['skew']['sources'] if source['kind'] == 'https')
         assert not https['accepted'] and 'refused' in https['reason'], https  # so it was the proxy that was asked
-        search(json.dumps(skew), 'the result of clock_skew')
+        search(json.dumps(skew), 'the result of clock_skew_info')
         search(run.output, 'the output with a proxy')
     run = patient.play('-vvv', fix_bp_jwt_https_proxy=proxy)
     assert f'the proxy {patient.lab.network.host}:3128 ' in run.output or 'refused' in run.output, run.output

@@ -51,7 +51,7 @@ def interpreter(version):
 def test_health_from_controller_to_target(core, fakes, controller, target):
     folder, aem = fakes
     python = interpreter(target)
-    health = playbook.ask(core(controller), 'localhost,', 'localhost', 'brand_portal_health', {
+    health = playbook.ask(core(controller), 'localhost,', 'localhost', 'brand_portal_health_info', {
         'aem_url': aem.url, 'username': aem.user, 'password': PASSWORD, 'ca_path': str(folder / 'ca.pem'),
         'agents': testing.brand_portal_agents('acme'), 'ntp_servers': ['127.0.0.1:9'],
     }, ansible_connection='local', ansible_python_interpreter=python)

@@ -46,7 +46,7 @@ class Host:
         self.machine.ssh('apt-get -q update && apt-get -qy install systemd-timesyncd && systemctl is-active systemd-timesyncd')
 
     def command(self, *options, **variables):
-        inventory = self.lab.inventory(common={'time_sync_accept_unverified': True, 'time_sync_wait': 20,
+        inventory = self.lab.inventory(common={'time_sync_accept_unverified': True, 'time_sync_sync_timeout': 20,
                                                'time_sync_servers': [self.lab.network.host], **variables})
         return ['ansible-playbook', str(self.play_file), '-i', str(inventory), '--limit', self.machine.name, *options]
 
@@ -130,7 +130,7 @@ def test_a_daemon_that_never_synchronises_is_taken_back_with_its_package(host):
     """An unverified service sets the clock, the NTP server is silent: chrony comes, waits in vain, and goes."""
     host.lab.stop_ntp()
     try:
-        said = host.fails(harmless=HARMLESS, time_sync_provider='chrony', time_sync_validate_certs=False, time_sync_wait=3,
+        said = host.fails(harmless=HARMLESS, time_sync_provider='chrony', time_sync_validate_certs=False, time_sync_sync_timeout=3,
                           time_sync_https_urls=[f'https://{host.lab.network.host}/'])
     finally:
         host.lab.start_ntp()
@@ -181,7 +181,7 @@ def test_new_sources_are_taken_back_from_a_running_chrony(host):
     try:
         host.machine.ssh('systemctl restart chrony')
         said = host.fails(time_sync_servers=[host.lab.network.host, host.machine.address], time_sync_validate_certs=False,
-                          time_sync_https_urls=[f'https://{host.lab.network.host}/'], time_sync_wait=3)
+                          time_sync_https_urls=[f'https://{host.lab.network.host}/'], time_sync_sync_timeout=3)
     finally:
         host.lab.start_ntp()
     assert 'put back as they were' in said
@@ -212,7 +212,7 @@ def authentication(host):
 def test_a_server_proves_itself_by_a_key_that_nobody_sees(host, proving):
     server = host.lab.network.host
     shared = {'server': server, 'id': 7, 'type': 'SHA256'}
-    said = host.fails('-vvv', '--diff', harmless=RESTARTED, time_sync_keys=[dict(shared, key=WRONG_KEY)], time_sync_wait=10)
+    said = host.fails('-vvv', '--diff', harmless=RESTARTED, time_sync_keys=[dict(shared, key=WRONG_KEY)], time_sync_sync_timeout=10)
     assert WRONG_KEY not in said
     assert 'put back as they were' in said
     assert authentication(host)[server][0] == '-'

@@ -28,7 +28,7 @@ INTRODUCTION = '''\
 
 <!-- Written by tests/tools/document_causes.py from plugins/module_utils/_aem/causes.py: change that table instead. -->
 
-What `tests[].cause` of the modules `replication_agent_test` and `brand_portal_health` can be. The agent's own lines are
+What `tests[].cause` of the modules `replication_agent_test` and `brand_portal_health_info` can be. The agent's own lines are
 searched in the order of this page: a cause stands before what merely follows from it, such as a 401 after a refused token.
 
 No message alone ever leads to a correction of a clock: that takes measured skew. What `tests[].clock_related` says:

@@ -40,4 +40,4 @@ def test_time_sync_has_the_defaults_of_its_module():
     options = {**module.STEP_OPTIONS, **module.ARGUMENTS}
     for name, value in read('time_sync', 'defaults/main.yml').items():
         own = name[len('time_sync_'):]
-        assert (name, options['max_skew' if own == 'step_above' else own].get('default') or '') == (name, value or '')
+        assert (name, options['max_skew' if own == 'step_threshold' else own].get('default') or '') == (name, value or '')

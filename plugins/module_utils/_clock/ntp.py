@@ -333,7 +333,7 @@ class Query:
         idle = set(_split(self._peers)[1])
         for peer in self._peers:
             source = make_source(peer.name, 'ntp', str(peer.address), samples=len(peer.samples),
-                                 near=is_near(peer.address))
+                                 private_address=is_near(peer.address))
             told.append(source)
             if peer.silent:
                 ignored = f' ({peer.strays} datagrams that answer no request of ours were ignored)'

@@ -30,7 +30,7 @@ def make_source(source: str, kind: str, address: Optional[str] = None, reason: s
         'high': None,
         'delay': None,
         'samples': 0,
-        'near': None,
+        'private_address': None,
         'stratum': None,
         'root_distance': None,
         'reference_id': None,

@@ -16,9 +16,9 @@ STEP_OPTIONS: Dict[str, Dict[str, Any]] = dict(
     SKEW_OPTIONS,
     max_step={'type': 'float', 'default': 0.0},
     accept_unverified={'type': 'bool', 'default': False},
-    stop_meanwhile={'type': 'list', 'elements': 'str', 'default': []},
-    stop_above={'type': 'float', 'default': 60.0},
-    stop_timeout={'type': 'float', 'default': 300.0},
+    stop_services={'type': 'list', 'elements': 'str', 'default': []},
+    stop_services_threshold={'type': 'float', 'default': 60.0},
+    stop_services_timeout={'type': 'float', 'default': 300.0},
 )
 
 # A step is to be near: https services are asked until their interval is this narrow. Seconds.
@@ -165,7 +165,7 @@ def _step(options: Mapping[str, Any], codec: Any, check_mode: bool, hands: Hands
 
 def _measure_again(options: Mapping[str, Any], codec: Any, first: skew.Measurement, hands: Hands) -> Dict[str, Any]:
     """The proof: an independent measurement on the clock as it is now. What only did not answer is asked once more."""
-    public = any(source['kind'] == 'ntp' and source['samples'] and not source['near'] for source in first.sources)
+    public = any(source['kind'] == 'ntp' and source['samples'] and not source['private_address'] for source in first.sources)
     hands.sleep(_MANNERS if public else 0.0)
     after = skew.conclude(hands.measure(options, codec, 2 * options['max_skew']).sources, options['max_skew'])
     if after['verdict'] in ('unreachable', 'undecided'):

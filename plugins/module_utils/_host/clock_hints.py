@@ -48,15 +48,15 @@ def rtc_misread(offset: float, root: str = '/') -> bool:
     return rtc_local(root) and any(zone and abs(abs(offset) - abs(zone)) <= _ZONE_WITHIN for zone in zone_offsets())
 
 
-def unfinished(root: str = '/') -> List[str]:
-    """What repairs have begun on this host and not ended: as brand_portal_health documents it. Asks no systemd, needs no root.
+def interrupted(root: str = '/') -> List[str]:
+    """What repairs have begun on this host and not ended: as brand_portal_health_info documents it. Asks no systemd, needs no root.
 
-    no_daemon: the clock was corrected by clock_step, and no daemon that is known starts at boot to keep it.
+    no_time_daemon: the clock was corrected by clock_step, and no daemon that is known starts at boot to keep it.
     """
     folder = os.path.join(root, state.STATE.lstrip('/'))
-    left = state.unfinished(folder)
+    left = state.interrupted(folder)
     if state.read(os.path.join(folder, LAST_REPAIR)) and not _starts_at_boot(root):
-        left.append('no_daemon')
+        left.append('no_time_daemon')
     return left
 
 

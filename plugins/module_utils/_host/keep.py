@@ -161,7 +161,7 @@ class Keeper:
         self.clock = clock
         self.check_mode = check_mode
         self.want = settings.wanted(options)
-        for name, most in (('wait', 3600), ('max_correction', 1000), ('max_skew', 1e9), ('max_step', 1e12)):
+        for name, most in (('sync_timeout', 3600), ('sync_tolerance', 1000), ('max_skew', 1e9), ('max_step', 1e12)):
             if not 0 <= float(options[name]) <= most:
                 raise Refused('{0}: {1:g} is not a number of seconds from 0 to {2:g}.'.format(
                     name, float(options[name]), most))
@@ -173,7 +173,7 @@ class Keeper:
         self.effects: List[str] = []    # what makes the daemon read what was changed: reload, take, restart
         self.taken: List[str] = []      # sources that a running daemon was told of
         self.stepped = bool(options['stepped'])
-        self.tolerant = options['unsynchronised'] == 'tolerate'
+        self.tolerant = options['on_unsynchronized'] == 'ignore'
         self.moved = False              # the daemon was made to correct the clock
 
     def run(self, set_clock: Optional[Callable[[], Dict[str, Any]]] = None) -> Dict[str, Any]:
@@ -193,7 +193,7 @@ class Keeper:
         clock = set_clock() if set_clock else None
         if clock:
             self.stepped = self.stepped or clock['changed']
-            self.tolerant = self.tolerant or (self.options['unsynchronised'] == 'auto' and _vouched_for(clock['before']))
+            self.tolerant = self.tolerant or (self.options['on_unsynchronized'] == 'auto' and _vouched_for(clock['before']))
         try:
             result = self._foretell(plan, control) if self.check_mode else self._keep(plan, control)
         except KeepFailed as failed:
@@ -249,7 +249,7 @@ class Keeper:
                     [each for each in competitors if each not in replaced])
 
     def _good(self, control: Control, status: Status) -> bool:
-        return status.synchronised and abs(status.correction) <= max(float(self.options['max_correction']), control.slews_below)
+        return status.synchronised and abs(status.correction) <= max(float(self.options['sync_tolerance']), control.slews_below)
 
     def _foretell(self, plan: Plan, control: Control) -> Dict[str, Any]:
         status = control.status() if plan.daemon['active'] else None
@@ -257,7 +257,7 @@ class Keeper:
         changed = plan.changes or self.journal.found
         actions = ['finish what a run of {0} had begun'.format(self.journal.state['begun'])] if self.journal.found else []
         result.update(changed=changed, actions=['would ' + sentence for sentence in actions + plan.sentences],
-                      keeps=bool(not changed and status and self._good(control, status)))
+                      synchronized=bool(not changed and status and self._good(control, status)))
         if changed:
             result['message'] = 'Check mode: a run {0}.'.format('; '.join(result['actions']))
         return result
@@ -433,10 +433,10 @@ class Keeper:
                 self.moved = again = True
             if self.tolerant and not status.synchronised and not status.answered and waited > control.patience:
                 return status
-            if waited > float(self.options['wait']):
+            if waited > float(self.options['sync_timeout']):
                 if self.tolerant and not status.synchronised:
                     return status
-                raise Failure(doing, 'after {0:g} s it is {1}'.format(float(self.options['wait']), status.said),
+                raise Failure(doing, 'after {0:g} s it is {1}'.format(float(self.options['sync_timeout']), status.said),
                               'see that this host reaches {0} on UDP 123'.format(self._sources(plan.daemon)))
             self.system.sleep(_PAUSE)
 
@@ -473,7 +473,7 @@ class Keeper:
             unit, what, '; '.join(self.actions) or 'nothing yet', back, next_step, ' | '.join(said) or 'empty')
         return KeepFailed(self._hide(message), actions=self.actions, journal=[self._hide(line) for line in said],
                           restored=not problems, problems=[self._hide(each) for each in problems],
-                          provider=plan.daemon['name'], unit=unit, keeps=False, changed=bool(problems))
+                          provider=plan.daemon['name'], unit=unit, synchronized=False, changed=bool(problems))
 
     def _undo(self, plan: Plan, control: Control) -> List[str]:
         before = [each for each in self.before if each['installed']]
@@ -550,8 +550,8 @@ class Keeper:
         if pushers:
             message += ' Beside it this clock is set by {0}.'.format(', '.join(pushers))
         return {
-            'changed': False, 'provider': plan.daemon['name'], 'unit': unit, 'keeps': good, 'message': message,
-            'correction': round(status.correction, 6) if status and status.synchronised else None,
+            'changed': False, 'provider': plan.daemon['name'], 'unit': unit, 'synchronized': good, 'message': message,
+            'residual_offset': round(status.correction, 6) if status and status.synchronised else None,
             'sources': time_service.configured_servers(self.system, plan.daemon['config']),
             'actions': [], 'backups': {}, 'recovered': '', 'unmasked': plan.unmask,
             'stopped': [each['unit'] for each in plan.competitors + [one for one in plan.replaced if one['active']]],

@@ -28,7 +28,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system i
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System as HostSystem
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import UP
 
-FOLDER = state.STATE + '/meanwhile'
+FOLDER = state.STATE + '/service_stop'
 GUARD = 'aemops-brand-portal-guard.service'
 
 # Seconds beyond the time a unit may take to stop, after which the guard no longer waits for the process.
@@ -94,7 +94,7 @@ class Units(Meanwhile):
     def __init__(self, units: List[str], above: float, timeout: float, system: Optional[System] = None) -> None:
         super().__init__()
         self.names = [_full_name(name) for name in units]
-        for name, value in (('stop_above', above), ('stop_timeout', timeout)):
+        for name, value in (('stop_services_threshold', above), ('stop_services_timeout', timeout)):
             if not 0 <= value < float('inf'):
                 raise BadOption('{0}: {1:g} is not a number of seconds, 0 or above.'.format(name, value))
         self.above, self.timeout = above, timeout
@@ -125,7 +125,7 @@ class Units(Meanwhile):
             self._look_at_earlier()
 
     def _check(self, asked: str, unit: Unit) -> None:
-        where = '(option stop_meanwhile; in the role fix_bp_jwt: fix_bp_jwt_aem_service)'
+        where = '(option stop_services; in the role fix_bp_jwt: fix_bp_jwt_aem_service)'
         if unit.loaded in ('not-found', ''):
             alike = self._alike(asked)
             raise BadOption('systemd knows no unit {0} on this host {1}. {2} Nothing was changed.'.format(
@@ -350,7 +350,7 @@ class Units(Meanwhile):
         blocks = done.out.strip().split('\n\n')
         if done.code or len(blocks) != len(names):
             raise Refused('systemd does not answer on this host, so no unit can be stopped and started again '
-                          '("systemctl show": {0}). Leave the option stop_meanwhile empty. Nothing was changed'.format(done.said))
+                          '("systemctl show": {0}). Leave the option stop_services empty. Nothing was changed'.format(done.said))
         found = []
         for name, block in zip(names, blocks):
             said = dict(line.split('=', 1) for line in block.splitlines() if '=' in line)
@@ -367,7 +367,7 @@ def _full_name(name: str) -> str:
     """The unit's whole name. Raises BadOption for what is no name of a service."""
     whole = name if '.' in name.rpartition('@')[2] else name + '.service'
     if not _NAME.match(whole) or not whole.endswith('.service'):
-        raise BadOption('stop_meanwhile: "{0}" is not the name of a systemd service, such as aem.service '
+        raise BadOption('stop_services: "{0}" is not the name of a systemd service, such as aem.service '
                         '(in the role fix_bp_jwt: fix_bp_jwt_aem_service). Nothing was changed.'.format(name))
     return whole
 

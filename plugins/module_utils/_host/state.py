@@ -12,7 +12,7 @@ from typing import Any, Dict, List
 STATE = '/var/lib/aemops-brand-portal'
 
 
-def unfinished(state: str = STATE) -> List[str]:
+def interrupted(state: str = STATE) -> List[str]:
     """What earlier runs have begun and not ended, by the names of their folders; [] on a host in order. No root needed."""
     try:
         return sorted(name for name in os.listdir(state) if os.path.isdir(os.path.join(state, name)))

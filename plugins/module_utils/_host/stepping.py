@@ -14,7 +14,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.meanwhil
 
 def step_on_host(options: Mapping[str, Any], ntplib: Any, check_mode: bool, warn: Callable[[str], None]) -> Dict[str, Any]:
     """The result of `step`. options: STEP_OPTIONS; ntplib: what the controller sent of it. Raises ClockError, StepRefused."""
-    units = Units(options['stop_meanwhile'], options['stop_above'], options['stop_timeout'])
+    units = Units(options['stop_services'], options['stop_services_threshold'], options['stop_services_timeout'])
     done = step(options, ntplib_loader.load(ntplib), check_mode, Hands(rtc_misread=rtc_misread), units)
     if done['after']['verdict'] == 'in_sync' and done['before']['verdict'] != 'in_sync' and not check_mode:
         problem = remember_repair(done['before']['offset'], done['after']['reference_time'])

@@ -64,7 +64,7 @@ def test_no_drift_is_guessed(now, last):
 
 
 def test_the_strongest_comes_first_and_who_pushes_time_is_named():
-    host = {'zone_offsets': BERLIN, 'rtc_local': False, 'pushed_by': ['VMware tools'],
+    host = {'zone_offsets': BERLIN, 'rtc_local': False, 'hypervisor_time_sources': ['VMware tools'],
             'last_repair': {'at': '2026-11-21T12:00:00.000Z', 'offset': -7200.0}}
     facts = [hint.fact for hint in hints(-7200.0, '2026-11-25T12:00:00.000Z', host)]
     assert ['zone' in facts[0], 'ran away' in facts[1], facts[2]] == [True, True, 'VMware tools may set this clock too']

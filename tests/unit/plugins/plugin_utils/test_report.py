@@ -74,9 +74,9 @@ def test_a_repair_that_stopped_fails_even_if_the_proof_is_healthy():
 
 
 def test_check_mode_passes_what_a_run_would_repair_and_fails_the_rest():
-    assert sum_up('aem1', health(90.0, 0), {}, EXPIRED, EXPIRED, foretold=True)['passed']
+    assert sum_up('aem1', health(90.0, 0), {}, EXPIRED, EXPIRED, check_mode=True)['passed']
     other = verdict('not_the_clock')
-    assert not sum_up('aem1', health(0.0, 0), {}, other, other, foretold=True)['passed']
+    assert not sum_up('aem1', health(0.0, 0), {}, other, other, check_mode=True)['passed']
     assert not sum_up('aem1', health(90.0, 0), {}, EXPIRED, EXPIRED)['passed']
 
 
@@ -124,7 +124,7 @@ def fleet(healthy):
     due = sum_up('waits', health(90.0, 0), {}, EXPIRED, EXPIRED)
     results = [sum_up(f'h{number}', health(0.0, 4), {}, HEALTHY, HEALTHY) for number in range(healthy)]
     return results + [
-        sum_up('healed', health(90.0, 0), health(0.002, 4), EXPIRED, HEALTHY, due=True),
+        sum_up('healed', health(90.0, 0), health(0.002, 4), EXPIRED, HEALTHY, repair_due=True),
         conclude(due, stopped='1 of 1 repairs failed'), conclude(due, lost=True),
         without_result('gone', {'unreachable': True, 'msg': 'no route'}),
         without_result('bad', {'failed': True, 'msg': 'no python'}),
@@ -145,7 +145,7 @@ def test_the_document_is_as_its_schema_says(results):
 
 
 def test_a_repair_that_was_not_begun_says_why_and_never_passes():
-    foretold = sum_up('waits', health(90.0, 0), {}, EXPIRED, EXPIRED, foretold=True)
+    foretold = sum_up('waits', health(90.0, 0), {}, EXPIRED, EXPIRED, check_mode=True)
     assert foretold['passed'] and foretold['next_step'] == 'run without --check'
     last = conclude(foretold, stopped='the reference is suspect')
     assert not last['passed'] and last['error'] == 'not begun: the reference is suspect'

@@ -152,7 +152,7 @@ def test_the_table_is_complete():
 
 # What a repair has done, and what it may do to AEM
 
-HOST = {'may_set_clock': True, 'zone_offsets': [7200, 3600], 'rtc_local': False, 'last_repair': {}, 'pushed_by': []}
+HOST = {'may_set_clock': True, 'zone_offsets': [7200, 3600], 'rtc_local': False, 'last_repair': {}, 'hypervisor_time_sources': []}
 
 
 def stepped(offset=7200.0, units=()):
@@ -185,7 +185,8 @@ def test_nothing_is_warned_of_that_will_not_be_done():
     (('aem.service',), 'aem.service was stopped while the clock was set and started again', 'systemctl status aem.service'),
 ])
 def test_aem_that_does_not_come_back_is_told_with_the_next_step(units, fact, advice):
-    verdict = decide(health([], aem='unreachable', verdict='in_sync'), time_service=HOST, done={'step': stepped(units=units)})
+    verdict = decide(health([], aem='unreachable', verdict='in_sync'), time_service=HOST,
+                     repair_results={'step': stepped(units=units)})
     assert verdict['state'] == 'aem_unreachable'
     assert fact in verdict['summary']
     assert verdict['next_step'].startswith(('start AEM', 'look at')) and advice in verdict['next_step']
@@ -198,27 +199,27 @@ def test_a_hint_does_not_hide_that_aem_is_to_be_started():
 
 
 def test_aem_that_was_silent_before_a_small_step_is_not_blamed_on_it():
-    verdict = decide(health([], aem='unreachable', verdict='in_sync'), done={'step': stepped(offset=7.0)})
+    verdict = decide(health([], aem='unreachable', verdict='in_sync'), repair_results={'step': stepped(offset=7.0)})
     assert 'did not come back' not in verdict['summary']
 
 
 def test_a_right_clock_that_nothing_keeps_right_is_healthy_and_said():
-    kept = {'keeps': False, 'message': 'The clock is right now, but nothing keeps it right: chrony.service is configured '
+    kept = {'synchronized': False, 'message': 'The clock is right now, but nothing keeps it right: chrony.service is configured '
                                        'and enabled, but it has no source. Open UDP 123 to 192.0.2.1.'}
-    verdict = decide(health(GOOD), done={'step': stepped(offset=99.0), 'keep': kept})
+    verdict = decide(health(GOOD), repair_results={'step': stepped(offset=99.0), 'keep': kept})
     assert (verdict['state'], verdict['healthy']) == ('healthy', True)
     assert 'nothing keeps it right' in verdict['summary']
     assert verdict['next_step'] == 'Open UDP 123 to 192.0.2.1'
-    assert decide(health(GOOD), done={'step': stepped(), 'keep': {**kept, 'keeps': True}})['next_step'] == ''
+    assert decide(health(GOOD), repair_results={'step': stepped(), 'keep': {**kept, 'synchronized': True}})['next_step'] == ''
 
 
 def test_hints_are_told_before_and_after_the_repair():
     before = decide(health(EXPIRED, verdict='skewed', offset=-7200.0), time_service=HOST)
-    after = decide(health(GOOD), time_service=HOST, done={'step': stepped(offset=-7200.0)})
+    after = decide(health(GOOD), time_service=HOST, repair_results={'step': stepped(offset=-7200.0)})
     for verdict in (before, after):
         assert 'zone offset (+2 h): local time was taken for UTC' in verdict['summary']
         assert 'hypervisor' in verdict['next_step']
-    assert decide(health(GOOD), time_service=HOST, done={'step': {}})['next_step'] == ''
+    assert decide(health(GOOD), time_service=HOST, repair_results={'step': {}})['next_step'] == ''
 
 
 @pytest.mark.parametrize(('tests', 'aem', 'clock', 'state', 'repair'), [
@@ -230,27 +231,28 @@ def test_hints_are_told_before_and_after_the_repair():
     ([], 'unauthorized', 'in_sync', 'not_testable', False),
 ])
 def test_a_repair_that_was_cut_off_is_finished(tests, aem, clock, state, repair):
-    verdict = decide({**health(tests, aem=aem, verdict=clock), 'unfinished': ['meanwhile']})
+    verdict = decide({**health(tests, aem=aem, verdict=clock), 'interrupted': ['service_stop']})
     assert (verdict['state'], verdict['repair'], verdict['healthy']) == (state, repair, False)
     assert verdict['warning'] == '' or clock == 'skewed'
 
 
 def test_what_this_run_could_not_finish_is_not_an_earlier_one_s():
-    kept = {'keeps': False, 'message': 'Check mode: a run would install the package chrony.'}
-    verdict = decide({**health([], aem='unreachable', verdict='in_sync'), 'unfinished': ['meanwhile']}, time_service=HOST,
-                     done={'step': stepped(offset=99.0), 'keep': kept})
+    kept = {'synchronized': False, 'message': 'Check mode: a run would install the package chrony.'}
+    verdict = decide({**health([], aem='unreachable', verdict='in_sync'), 'interrupted': ['service_stop']}, time_service=HOST,
+                     repair_results={'step': stepped(offset=99.0), 'keep': kept})
     assert verdict['state'] == 'aem_unreachable'
     assert 'install' not in verdict['summary'] + verdict['next_step']
 
 
 def test_without_a_reference_only_an_aem_that_was_left_stopped_is_seen_to():
-    for left, state in (['time_service'], 'no_reference'), (['no_daemon'], 'no_reference'), (['meanwhile'], 'unfinished'):
-        assert decide({**health([], aem='unreachable', verdict='undecided'), 'unfinished': left})['state'] == state
+    for left, state in (['time_service'], 'no_reference'), (['no_time_daemon'], 'no_reference'), (['service_stop'], 'unfinished'):
+        assert decide({**health([], aem='unreachable', verdict='undecided'), 'interrupted': left})['state'] == state
 
 
 def test_an_aem_that_was_down_before_is_not_lost_by_the_jump():
     down = health([], aem='unreachable', verdict='in_sync')
-    assert 'did not come back' in decide(down, time_service=HOST, done={'step': stepped(offset=99.0), 'aem': 'ok'})['summary']
-    verdict = decide(down, time_service=HOST, done={'step': stepped(offset=99.0), 'aem': 'unreachable'})
+    verdict = decide(down, time_service=HOST, repair_results={'step': stepped(offset=99.0), 'aem': 'ok'})
+    assert 'did not come back' in verdict['summary']
+    verdict = decide(down, time_service=HOST, repair_results={'step': stepped(offset=99.0), 'aem': 'unreachable'})
     assert 'did not come back' not in verdict['summary']
     assert verdict['next_step'].startswith('start AEM or correct fix_bp_jwt_aem_url')

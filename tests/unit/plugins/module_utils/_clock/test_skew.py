@@ -29,7 +29,7 @@ HOST_TIME = 1488307191.123
 def ntp(middle, radius=0.01, name=None, **more):
     name = name or 'ntp%g.test' % middle
     return make_source(name, 'ntp', '192.0.2.1:123', offset=middle, low=middle - radius, high=middle + radius,
-                       samples=1, delay=0.01, stratum=2, near=False, _host_time=HOST_TIME, **more)
+                       samples=1, delay=0.01, stratum=2, private_address=False, _host_time=HOST_TIME, **more)
 
 
 def https(middle, verified=True, dates=True, name='https://tenant.test/', radius=0.52):

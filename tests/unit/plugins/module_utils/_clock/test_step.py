@@ -157,7 +157,7 @@ def test_strangers_are_not_asked_again_at_once(codec, servers, monkeypatch):
     def public(*arguments):
         measurement = original(*arguments)
         for source in measurement.sources:
-            source['near'] = False
+            source['private_address'] = False
         return measurement
     host.measure = public
     step(OPTIONS, codec, False, host.hands)

@@ -52,15 +52,15 @@ def test_a_repair_is_remembered_for_everybody_to_read(tmp_path):
         os.umask(before)
     found = clock_hints.facts(str(tmp_path))
     assert found['last_repair'] == {'offset': 7200.123, 'at': '2026-11-25T12:00:00.000Z'}
-    assert state.unfinished(str(folder)) == []
+    assert state.interrupted(str(folder)) == []
     assert [os.stat(str(path)).st_mode & 0o777 for path in (folder, folder / 'last-repair.json')] == [0o755, 0o644]
     (folder / 'time_service').mkdir()
-    assert state.unfinished(str(folder)) == ['time_service']
+    assert state.interrupted(str(folder)) == ['time_service']
 
 
 def test_a_host_without_any_record(tmp_path):
     found = clock_hints.facts(str(tmp_path))
-    assert (found['last_repair'], state.unfinished(str(tmp_path)), found['rtc_local']) == ({}, [], False)
+    assert (found['last_repair'], state.interrupted(str(tmp_path)), found['rtc_local']) == ({}, [], False)
 
 
 def test_a_record_that_cannot_be_written_is_said(tmp_path):
@@ -88,11 +88,11 @@ def test_without_a_zone_nothing_is_misread(zone, tmp_path):
 
 @pytest.mark.parametrize('repaired, enabled, left', [
     (False, None, []),
-    (True, None, ['no_daemon']),
+    (True, None, ['no_time_daemon']),
     (True, 'multi-user.target.wants/chrony.service', []),
     (True, 'multi-user.target.wants/chronyd.service', []),
     (True, 'sysinit.target.wants/systemd-timesyncd.service', []),
-    (True, 'multi-user.target.wants/ssh.service', ['no_daemon']),
+    (True, 'multi-user.target.wants/ssh.service', ['no_time_daemon']),
 ])
 def test_a_repair_that_has_left_no_daemon_is_not_finished(tmp_path, repaired, enabled, left):
     folder = tmp_path / 'var/lib/aemops-brand-portal'
@@ -103,4 +103,4 @@ def test_a_repair_that_has_left_no_daemon_is_not_finished(tmp_path, repaired, en
         link = tmp_path / 'etc/systemd/system' / enabled
         link.parent.mkdir(parents=True)
         link.symlink_to('/lib/systemd/system/' + link.name)
-    assert clock_hints.unfinished(str(tmp_path)) == left
+    assert clock_hints.interrupted(str(tmp_path)) == left

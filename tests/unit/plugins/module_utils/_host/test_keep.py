@@ -10,7 +10,7 @@ import os
 import pytest
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import journal, keep, settings
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.state import STATE, unfinished
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.state import STATE, interrupted
 from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._host.hosts import (
     CHRONY_DEBIAN,
     CHRONY_REDHAT,
@@ -21,8 +21,8 @@ from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._ho
 )
 
 OPTIONS = {'provider': 'auto', 'servers': ['192.0.2.1'], 'pools': [], 'nts_servers': [], 'keys': [], 'cloud': 'none',
-           'max_distance': 0.0, 'stepped': False, 'max_skew': 5.0, 'max_step': 0.0, 'max_correction': 0.02, 'wait': 60,
-           'unsynchronised': 'fail'}
+           'max_distance': 0.0, 'stepped': False, 'max_skew': 5.0, 'max_step': 0.0, 'sync_tolerance': 0.02, 'sync_timeout': 60,
+           'on_unsynchronized': 'fail'}
 SOURCES = '/etc/chrony/sources.d/aemops-brand-portal.sources'
 HEADER = '# Managed by Ansible (aemops.brand_portal.time_sync). Remove this file to undo it.\n'
 SECRET = '0123456789ABCDEF'
@@ -66,7 +66,7 @@ def test_a_host_that_is_right_is_left_alone(tmp_path):
     host.time = 100.0
     before = host.tree()
     result = run(host, servers=[])
-    assert (result['changed'], result['keeps'], result['actions']) == (False, True, [])
+    assert (result['changed'], result['synchronized'], result['actions']) == (False, True, [])
     assert 'chrony.service: synchronised to 192.0.2.1' in result['message']
     assert host.tree() == before
     assert host.commands == []
@@ -89,7 +89,7 @@ def test_the_daemon_comes_with_its_package(tmp_path):
     result = run(host, written=written)
     assert result['actions'][:2] == ['install the package chrony', 'write ' + SOURCES]
     assert host.units['chrony.service'] == ['active', 'enabled']
-    assert (result['changed'], result['keeps'], result['rtc']['written'], len(written)) == (True, True, True, 1)
+    assert (result['changed'], result['synchronized'], result['rtc']['written'], len(written)) == (True, True, True, 1)
     assert nothing_left(host)
 
 
@@ -106,7 +106,7 @@ def test_package_lists_are_only_fetched_when_they_do_not_do(tmp_path):
         return asked(command, timeout, environment)
 
     host.execute = execute
-    assert run(host)['keeps']
+    assert run(host)['synchronized']
     assert [command for command in host.commands if 'apt-get' in command] == [
         'apt-get install chrony', 'apt-get update', 'apt-get install chrony']
 
@@ -161,7 +161,7 @@ def test_what_is_left_is_stepped_only_above_the_limits(tmp_path):
     assert (result['changed'], len(written)) == (True, 1)
     host.correction = 3.0
     with pytest.raises(keep.KeepFailed, match='after 5 s it is synchronised to 192.0.2.1, .3.0'):
-        run(host, servers=[], wait=5)
+        run(host, servers=[], sync_timeout=5)
     host.correction = 700.0
     with pytest.raises(keep.KeepFailed, match='max_step allows .60 s'):
         run(host, servers=[], max_step=60.0)
@@ -203,7 +203,7 @@ def test_a_running_chrony_is_told_of_a_source_instead_of_restarted(tmp_path):
         run(host, servers=['192.0.2.1', '192.0.2.2'])
     assert host.commands[1:] == ['chronyc add server 192.0.2.2 iburst', 'chronyc delete 192.0.2.2']
     assert host.text('/etc/chrony.conf') == before
-    run(host, servers=['192.0.2.3'], unsynchronised='tolerate')
+    run(host, servers=['192.0.2.3'], on_unsynchronized='ignore')
     assert host.commands[-1] == 'systemctl restart chronyd.service', 'a source that is taken away'
 
 
@@ -241,7 +241,7 @@ def test_red_hat_installs_with_dnf_and_starts(tmp_path):
     result = run(host)
     assert 'dnf install chrony' in host.commands
     assert host.units['chronyd.service'] == ['active', 'enabled']
-    assert result['keeps']
+    assert result['synchronized']
 
 
 # Check mode
@@ -256,7 +256,7 @@ def test_check_mode_foretells_exactly_and_changes_nothing(tmp_path, units, provi
     assert (host.tree(), json.dumps(host.units), host.commands) == (before, states, [])
     done = run(host, provider=provider)
     assert (foretold['changed'], foretold['diff']) == (done['changed'], done['diff'])
-    assert not foretold['keeps']
+    assert not foretold['synchronized']
     assert all(action.startswith('would ') for action in foretold['actions'])
 
 
@@ -277,7 +277,7 @@ def test_check_mode_foretells_exactly_and_changes_nothing(tmp_path, units, provi
     ({'keys': [{'server': '192.0.2.1', 'id': 1, 'key': SECRET}]}, 'another key with the id 1'),
     ({'keys': [{'server': '192.0.2.1', 'id': 0, 'key': SECRET}]}, 'not a number from 1'),
     ({'keys': [{'server': '192.0.2.1', 'id': 2, 'key': 'with space'}]}, 'has a space'),
-    ({'wait': -1}, 'wait: -1 is not a number of seconds'),
+    ({'sync_timeout': -1}, 'sync_timeout: -1 is not a number of seconds'),
     ({'max_distance': -1}, 'max_distance: -1 is not'),
 ])
 def test_what_cannot_be_is_refused(tmp_path, options, said):
@@ -413,7 +413,7 @@ def test_when_it_cannot_come_back_the_new_one_stays_and_that_is_said(tmp_path):
     assert 'chrony.service was left running' in str(failed.value)
     assert not failed.value.details['restored']
     assert host.units['chrony.service'] == ['active', 'enabled']
-    assert unfinished(host.path(STATE)) == ['time_service']
+    assert interrupted(host.path(STATE)) == ['time_service']
 
 
 # Cut off
@@ -447,7 +447,7 @@ def test_a_run_that_was_killed_anywhere_is_finished_by_the_next(tmp_path):
             first.journal.unlock()      # as the end of a process does
         else:
             assert moment > 15, 'the run was not cut off even once'
-            assert result['keeps']
+            assert result['synchronized']
             break
         host.execute, host.write = execute, write
         begun = journal.Journal(host)
@@ -487,7 +487,7 @@ def test_a_package_that_is_only_half_there_is_installed_again(tmp_path):
     begun.unlock()
     result = run(host)
     assert host.commands[:2] == ['dpkg --configure -a', 'apt-get install chrony']
-    assert result['keeps']
+    assert result['synchronized']
 
 
 def test_two_runs_at_once_do_not_meet(tmp_path):
@@ -505,8 +505,8 @@ def test_two_runs_at_once_do_not_meet(tmp_path):
 def test_an_unsynchronised_daemon_is_tolerated_when_asked_and_the_truth_is_told(tmp_path):
     host = debian(tmp_path, 'chrony')
     host.synchronised_after = None
-    result = run(host, unsynchronised='tolerate')
-    assert (result['keeps'], result['changed'], result['correction']) == (False, True, None)
+    result = run(host, on_unsynchronized='ignore')
+    assert (result['synchronized'], result['changed'], result['residual_offset']) == (False, True, None)
     assert 'right now, but nothing keeps it right' in result['message']
     assert 'Open UDP 123 to 2.debian.pool.ntp.org, 192.0.2.1' in result['message']
     assert host.time < 30, 'it waited although nothing ever answered'
@@ -578,7 +578,7 @@ def test_only_a_verified_service_makes_an_unsynchronised_daemon_tolerable(tmp_pa
     host = debian(tmp_path, 'chrony')
     host.synchronised_after = None
     if tolerated:
-        assert not keeper(host, unsynchronised='auto').run(clock)['keeps']
+        assert not keeper(host, on_unsynchronized='auto').run(clock)['synchronized']
         return
     with pytest.raises(keep.KeepFailed):
-        keeper(host, unsynchronised='auto').run(clock)
+        keeper(host, on_unsynchronized='auto').run(clock)

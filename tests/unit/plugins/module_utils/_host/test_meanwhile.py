@@ -17,7 +17,7 @@ class FakeHost(System):
     """systemd as {unit: its properties}; what cannot be done is in `breaks`, what was done in `log`."""
 
     def __init__(self, tmp_path, **units):
-        self.folder = str(tmp_path / 'state' / 'meanwhile')
+        self.folder = str(tmp_path / 'state' / 'service_stop')
         self.units = {name.replace('_', '.'): dict(active) if isinstance(active, dict) else {'ActiveState': active}
                       for name, active in units.items()}
         self.breaks, self.log, self.at = {}, [], 0.0
@@ -177,7 +177,7 @@ def test_a_start_that_fails_is_tried_again_then_named_and_left_to_the_next_run(t
                   'inactive', 'systemctl start aem.service', 'Main process exited'):
         assert words in str(caught.value)
     assert host.log[-4:] == ['start aem.service'] * 3 + ['stop ' + GUARD]
-    assert state.unfinished(os.path.dirname(host.folder)) == ['meanwhile']
+    assert state.interrupted(os.path.dirname(host.folder)) == ['service_stop']
     host.log = []
     later = units(host)
     assert later.finish(True) == '', 'check mode starts nothing'
@@ -185,7 +185,7 @@ def test_a_start_that_fails_is_tried_again_then_named_and_left_to_the_next_run(t
     assert host.log == []
     assert 'left it so: it was started now' in later.finish(False)
     assert (host.log, later.changed, later.stopped['units']) == (['start aem.service'], True, ['aem.service'])
-    assert state.unfinished(os.path.dirname(host.folder)) == []
+    assert state.interrupted(os.path.dirname(host.folder)) == []
 
 
 def test_a_start_that_succeeds_at_the_second_attempt_is_a_start(tmp_path):
@@ -273,7 +273,7 @@ def test_a_signal_between_stop_and_start_is_put_off(tmp_path):
 def test_a_host_without_systemd(tmp_path):
     host = FakeHost(tmp_path)
     host.run = lambda command, timeout=0: Done(1, '', 'System has not been booted with systemd')
-    with pytest.raises(Refused, match='systemd does not answer.*not been booted.*stop_meanwhile empty'):
+    with pytest.raises(Refused, match='systemd does not answer.*not been booted.*stop_services empty'):
         units(host)
     Units([], 60.0, 300.0, host).look()
 
@@ -291,4 +291,4 @@ def test_the_guard_waits_for_the_process_and_no_longer_than_its_bound(tmp_path):
     words = seen[0]
     assert words[words.index('--unit') + 1] == GUARD
     assert words[-3:] == ['80', host.folder, 'aem.service']
-    assert meanwhile.FOLDER == '/var/lib/aemops-brand-portal/meanwhile'
+    assert meanwhile.FOLDER == '/var/lib/aemops-brand-portal/service_stop'

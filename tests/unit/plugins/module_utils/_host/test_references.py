@@ -14,7 +14,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host import r
 PROGRAM = '''
 import sys
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import clock_hints, references
-print(references.ntp_servers(['a.example']), clock_hints.unfinished({root!r}))
+print(references.ntp_servers(['a.example']), clock_hints.interrupted({root!r}))
 print([name for name in sys.modules if name.endswith(('._host.layouts', '._host.time_service'))])
 '''
 

@@ -5,7 +5,7 @@
 """Measure how far this host's clock is from the truth; see DOCUMENTATION."""
 
 DOCUMENTATION = r"""
-module: clock_skew
+module: clock_skew_info
 short_description: Measure how wrong a host's clock is
 version_added: 0.1.0
 author:
@@ -24,16 +24,16 @@ extends_documentation_fragment:
   - aemops.brand_portal.clock
 seealso:
   - module: aemops.brand_portal.clock_step
-  - module: aemops.brand_portal.brand_portal_health
+  - module: aemops.brand_portal.brand_portal_health_info
 """
 
 EXAMPLES = r"""
 - name: Ask the servers of the configured time daemon, or the vendor's pool
-  aemops.brand_portal.clock_skew:
+  aemops.brand_portal.clock_skew_info:
   register: clock
 
 - name: Ask the service whose tokens are at stake, and three servers of our own
-  aemops.brand_portal.clock_skew:
+  aemops.brand_portal.clock_skew_info:
     https_urls:
       - https://example.brand-portal.adobe.com/
     ntp_servers:
@@ -147,7 +147,7 @@ skew:
         samples:
           description: The number of its answers that count.
           type: int
-        near:
+        private_address:
           description: Whether an NTP server has a loopback, link-local or private address; it may be asked more often.
           type: bool
         stratum:

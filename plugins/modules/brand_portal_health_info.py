@@ -5,11 +5,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 DOCUMENTATION = r"""
-module: brand_portal_health
+module: brand_portal_health_info
 short_description: Measure the clock and test the Brand Portal agents of an AEM host in one call
 version_added: 0.1.0
 description:
-  - Does what M(aemops.brand_portal.clock_skew) and M(aemops.brand_portal.replication_agent_test) do, side by side
+  - Does what M(aemops.brand_portal.clock_skew_info) and M(aemops.brand_portal.replication_agent_test) do, side by side
     in one call, so that a healthy host costs one.
   - The HTTPS C(Date) of the tenants that the agents lead to is always asked, for theirs is the clock that judges the JWTs.
   - The two dates of the agents' own tests join the references as sources of kind V(agent). They do not vote; they confirm
@@ -27,7 +27,7 @@ author:
 notes:
   - No root is needed, and nothing is installed on the host. The controller's ntplib travels with the module.
 seealso:
-  - module: aemops.brand_portal.clock_skew
+  - module: aemops.brand_portal.clock_skew_info
   - module: aemops.brand_portal.replication_agent_test
   - plugin: aemops.brand_portal.jwt_verdict
     plugin_type: filter
@@ -38,7 +38,7 @@ seealso:
 
 EXAMPLES = r"""
 - name: Measure the clock and test all Brand Portal agents of an AEM author
-  aemops.brand_portal.brand_portal_health:
+  aemops.brand_portal.brand_portal_health_info:
     username: admin
     password: "{{ vault_aem_password }}"
   register: health
@@ -50,7 +50,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 skew:
-  description: The clock, as M(aemops.brand_portal.clock_skew) returns it, with the agents among its sources.
+  description: The clock, as M(aemops.brand_portal.clock_skew_info) returns it, with the agents among its sources.
   returned: always
   type: dict
   sample:
@@ -70,10 +70,10 @@ tests:
       succeeded: false
       response_code: 401
       cause: jwt_expired
-unfinished:
+interrupted:
   description:
-    - What repairs have begun on this host and not ended. V(meanwhile) where services were stopped for a step of the clock,
-      V(time_service) where the time service was changed, V(no_daemon) where M(aemops.brand_portal.clock_step) has corrected
+    - What repairs have begun on this host and not ended. V(service_stop) where services were stopped for a step of the clock,
+      V(time_service) where the time service was changed, V(no_time_daemon) where M(aemops.brand_portal.clock_step) has corrected
       the clock and no time daemon starts at boot to keep it. Empty on a host in order.
   returned: always
   type: list
@@ -108,7 +108,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.arguments
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import ntplib_loader, skew
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.arguments import SKEW_OPTIONS, plan_for
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import ClockError
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.clock_hints import unfinished
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.clock_hints import interrupted
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.references import ntp_servers
 
 
@@ -171,7 +171,7 @@ def main():
         skew=skew.conclude(sources + agent_tests.sources(), module.params['max_skew']),
         tests=agent_tests.tests,
         aem=agent_tests.aem,
-        unfinished=unfinished(),
+        interrupted=interrupted(),
     )
 
 

@@ -23,7 +23,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.aemops.brand_portal.plugins.action.clock_skew import packed_ntplib
+from ansible_collections.aemops.brand_portal.plugins.action.clock_skew_info import packed_ntplib
 from ansible_collections.aemops.brand_portal.plugins.filter.agent_query import agent_query
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import (
     fleet,
@@ -50,16 +50,16 @@ Result = dict[str, t.Any]
 
 
 class ActionModule(ActionBase):
-    """See modules/fix_bp_jwt_step.py."""
+    """See modules/fix_bp_jwt_stage.py."""
 
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         result = super().run(tmp, task_vars)
         self.vars = task_vars or {}
-        steps = {'measure': self.measure, 'plan': self.plan, 'begin': self.begin, 'prove': self.prove,
+        stages = {'measure': self.measure, 'plan': self.plan, 'begin': self.begin, 'prove': self.prove,
                  'not_begun': self.not_begun, 'report': self.report, 'conclude': self.conclude}
-        result.update({'changed': False, **steps[self._task.args['step']]()})
+        result.update({'changed': False, **stages[self._task.args['stage']]()})
         return result
 
     # On each host
@@ -82,8 +82,8 @@ class ActionModule(ActionBase):
                                  accept_unverified=chosen['fix_bp_jwt_accept_unverified'])
         mode = self.mode(chosen)
         found = report.sum_up(self.vars['inventory_hostname'], health, {}, decided, decided,
-                              foretold=mode == 'check', diagnosed=mode == 'diagnose')
-        kept = {} if decided['healthy'] else {'health': {name: health[name] for name in ('skew', 'tests', 'aem', 'unfinished')}}
+                              check_mode=mode == 'check', diagnose_only=mode == 'diagnose')
+        kept = {} if decided['healthy'] else {'health': {name: health[name] for name in ('skew', 'tests', 'aem', 'interrupted')}}
         return {**found, **kept, 'agents_chosen': agents, 'began': began}
 
     def prove(self) -> Result:
@@ -159,11 +159,11 @@ class ActionModule(ActionBase):
             done.update(failed=True, msg='\n'.join([f'The report could not be written: {error}', *lines]))
         return done
 
-    # What the steps share
+    # What the stages share
 
     def options(self) -> Options:
         """All of them for a host's own measurements, else those of the run."""
-        whole = self._task.args['step'] in ('measure', 'prove')
+        whole = self._task.args['stage'] in ('measure', 'prove')
         names = tuple(options.SPECIFICATION) if whole else options.OF_THE_RUN
         raw = {name: self.vars[name] for name in names if name in self.vars}
         chosen, complaints = options.check(_plain(self._templar.template(raw)), names)
@@ -177,7 +177,7 @@ class ActionModule(ActionBase):
         return 'check' if self._task.check_mode else chosen['fix_bp_jwt_mode']
 
     def health(self, chosen: Options, agents: list[str], **more: t.Any) -> Result:
-        return self.call('brand_portal_health', {
+        return self.call('brand_portal_health_info', {
             **_aem(chosen), 'agents': agents, 'test_timeout': chosen['fix_bp_jwt_test_timeout'],
             'ntp_servers': chosen['fix_bp_jwt_ntp_servers'], 'https_urls': chosen['fix_bp_jwt_https_urls'],
             'https_proxy': chosen['fix_bp_jwt_https_proxy'] or None,
@@ -213,7 +213,7 @@ class ActionModule(ActionBase):
         """Those the run is for, also the ones that Ansible has given up."""
         if '__fix_bp_jwt_plan' in self.vars:
             return self.vars['__fix_bp_jwt_plan']['hosts']
-        return self.vars.get('ansible_play_hosts_all', []) if self._task.args['step'] == 'plan' else []
+        return self.vars.get('ansible_play_hosts_all', []) if self._task.args['stage'] == 'plan' else []
 
     def results(self, hosts: t.Iterable[str]) -> dict[str, Result]:
         """What each host's measurement and repair registered; {} for a host without."""

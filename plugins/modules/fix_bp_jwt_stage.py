@@ -5,22 +5,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 DOCUMENTATION = r"""
-module: fix_bp_jwt_step
-short_description: A step of the role fix_bp_jwt on the controller
+module: fix_bp_jwt_stage
+short_description: Run one stage of the role fix_bp_jwt on the controller (internal)
 version_added: 0.1.0
 description:
   - What P(aemops.brand_portal.fix_bp_jwt#role) does in its tasks. It is of no use without the role, whose variables are its
     options.
-  - The steps are one action so that a healthy host costs one task.
+  - The stages are one action so that a healthy host costs one task.
 options:
-  step:
+  stage:
     description:
       - V(measure) checks the options, measures the clock and tests the agents with
-        M(aemops.brand_portal.brand_portal_health), decides, and gives what the variable C(fix_bp_jwt_result) holds.
+        M(aemops.brand_portal.brand_portal_health_info), decides, and gives what the variable C(fix_bp_jwt_result) holds.
       - V(plan) looks at all hosts, decides whether any clock may be corrected, and cuts the hosts that need it into batches.
       - V(begin) names the hosts of the batch O(turn), or none when too many repairs failed.
       - V(prove) measures and tests once more, what and as V(measure) did, and gives the result of
-        M(aemops.brand_portal.brand_portal_health).
+        M(aemops.brand_portal.brand_portal_health_info).
       - V(not_begun) gives the host's result with the reason why no repair was begun.
       - V(report) writes the files, sets the statistics, and gives the lines of the table.
       - V(conclude) ends a host as failed or unreachable, unless it passed.
@@ -41,7 +41,7 @@ extends_documentation_fragment:
 author:
   - aemops.brand_portal contributors (@aemops)
 seealso:
-  - module: aemops.brand_portal.brand_portal_health
+  - module: aemops.brand_portal.brand_portal_health_info
 """
 
 EXAMPLES = r"""
@@ -55,12 +55,12 @@ EXAMPLES = r"""
 RETURN = r"""
 hosts:
   description: The hosts of the run (V(plan)), or of the batch (V(begin)).
-  returned: O(step) is V(plan) or V(begin)
+  returned: O(stage) is V(plan) or V(begin)
   type: list
   elements: str
 lines:
   description: The lines of the table.
-  returned: O(step) is V(report)
+  returned: O(stage) is V(report)
   type: list
   elements: str
 """
