@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Write files so that a crash leaves the old content or the new one, with the owner, mode, ACL and label that belong to them."""
 
+import contextlib
 import errno
 import fcntl
 import grp
@@ -56,7 +57,7 @@ def fingerprint(content: Optional[bytes]) -> str:
     return ABSENT if content is None else hashlib.sha256(content).hexdigest()
 
 
-def write(path: str, content: bytes, access: Access = Access(), label: Optional[Label] = None) -> None:
+def write(path: str, content: bytes, access: Optional[Access] = None, label: Optional[Label] = None) -> None:
     """Replace the file, or make it, in one rename; on the disk when this returns. A link stays a link.
 
     Where a rename cannot work (a bind mount, a folder that is read-only though the file is not), the file is rewritten in place:
@@ -74,7 +75,7 @@ def write(path: str, content: bytes, access: Access = Access(), label: Optional[
         _rewrite(target, content)
         return
     try:
-        _attributes(new, target, access, label)
+        _attributes(new, target, access or Access(), label)
         os.rename(new, target)
     except OSError as error:
         _discard(new)
@@ -184,17 +185,13 @@ def _attributes(new: str, target: str, access: Access, label: Optional[Label]) -
 
 def _attributes_of_new(new: str, target: str, access: Access, label: Optional[Label]) -> None:
     if access.group:
-        try:
+        with contextlib.suppress(KeyError, PermissionError):    # no such group: then only root reads it
             os.chown(new, -1, grp.getgrnam(access.group).gr_gid)
-        except (KeyError, PermissionError):
-            pass    # no such group: then only root reads it
     os.chmod(new, access.mode)
     wanted = label(target) if label else ''
     if wanted:
-        try:
+        with contextlib.suppress(OSError):      # the folder's label, which the kernel has given it, has to do
             os.setxattr(new, _LABEL, wanted.encode())
-        except OSError:
-            pass    # the folder's label, which the kernel has given it, has to do
 
 
 def selinux(root: str = '/') -> bool:

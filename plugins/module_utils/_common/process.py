@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run a command with a limit that holds: on every Python from 3.6 on, and for the command's own children too."""
 
+import contextlib
 import errno
 import os
 import signal
@@ -57,7 +58,7 @@ def run(command: List[str], timeout: float, environment: Optional[Dict[str, str]
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL,  # pylint: disable=ansible-bad-function
                                        stdout=out, stderr=err, env=settings, start_new_session=True)
         except OSError as error:
-            return Done(NO_SUCH_COMMAND, '', f'{command[0]}: {os.strerror(error.errno)}')
+            return Done(NO_SUCH_COMMAND, '', f'{command[0]}: {os.strerror(error.errno or 0)}')
         try:
             code = process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -97,11 +98,9 @@ def _alive(process: 'subprocess.Popen[bytes]') -> bool:
 
 
 def _signal(process: 'subprocess.Popen[bytes]', number: int) -> None:
-    try:
-        # The group is the session that Popen made: its number is the command's.
+    # The group is the session that Popen made: its number is the command's.
+    with contextlib.suppress(OSError):      # it has ended by itself
         os.killpg(process.pid, number)
-    except OSError:
-        pass    # it has ended by itself
 
 
 def _scratch() -> IO[bytes]:

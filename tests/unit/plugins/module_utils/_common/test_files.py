@@ -237,8 +237,9 @@ def test_other_things_in_the_way(tmp_path, monkeypatch):
 def test_the_default_label_is_asked_of_the_policy(monkeypatch):
     monkeypatch.setattr(files, 'selinux', lambda: True)
     monkeypatch.setattr(files.shutil, 'which', lambda *_, **__: '/sbin/matchpathcon')
-    assert files.default_label('/etc/chrony.keys', lambda command: 'system_u:object_r:chronyd_keys_t:s0\n'
-                               if command == ['matchpathcon', '-n', '/etc/chrony.keys'] else '') == 'system_u:object_r:chronyd_keys_t:s0'
+    known = 'system_u:object_r:chronyd_keys_t:s0'
+    policy = {('matchpathcon', '-n', '/etc/chrony.keys'): known + '\n'}
+    assert files.default_label('/etc/chrony.keys', lambda command: policy[tuple(command)]) == known
     assert files.default_label('/x', lambda command: '<<none>>\n') == ''
     monkeypatch.setattr(files, 'selinux', lambda: False)
     assert files.default_label('/x', lambda command: 'a:b:c:d') == ''
