@@ -28,7 +28,7 @@ description:
 extends_documentation_fragment:
   - aemops.brand_portal.attributes
   - aemops.brand_portal.clock
-  - aemops.brand_portal.meanwhile
+  - aemops.brand_portal.service_guard
 attributes:
   check_mode:
     support: full
@@ -138,7 +138,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import ClockError
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import STEP_OPTIONS, StepRefused
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.references import ntp_servers
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.stepping import step_on_host
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.step_clock import step_on_host
 
 
 def main() -> None:

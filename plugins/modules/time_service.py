@@ -27,7 +27,7 @@ description:
 extends_documentation_fragment:
   - aemops.brand_portal.attributes
   - aemops.brand_portal.clock
-  - aemops.brand_portal.meanwhile
+  - aemops.brand_portal.service_guard
 attributes:
   check_mode:
     support: full
@@ -267,7 +267,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.journal 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.keep import Clock, Keeper, KeepFailed
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.references import ntp_servers
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.settings import KEY_TYPES, Refused
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.stepping import step_on_host
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.step_clock import step_on_host
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System
 
 ARGUMENTS = {

@@ -31,26 +31,26 @@ _MANNERS = 2.0
 Answer = TypeVar('Answer')
 
 
-class Meanwhile:
-    """What else happens on the host while the clock jumps: nothing. _host/meanwhile.py knows what else there can be."""
+class StepHooks:
+    """What else happens on the host while the clock jumps: nothing. _host/service_guard.py knows what else there can be."""
 
     def __init__(self) -> None:
-        self.news: List[str] = []           # what was done, in sentences
+        self.messages: List[str] = []           # what was done, in sentences
         self.changed = False                # beside the clock
         self.stopped: Dict[str, Any] = {'units': [], 'seconds': 0.0}
 
-    def look(self) -> None:
+    def inspect(self) -> None:
         """Find out what there is to do, before anything else. Raises ClockError where it could not be done."""
 
-    def foretell(self, _offset: float) -> str:
+    def predict(self, _offset: float) -> str:
         """What would be done around a step by this offset, in sentences."""
         return ''
 
-    def around(self, _offset: float, act: Callable[[], Answer]) -> Answer:
+    def stopped_during(self, _offset: float, act: Callable[[], Answer]) -> Answer:
         """Run act, which sets the clock by this offset, with what has to be done before and after it."""
         return act()
 
-    def finish(self, _check_mode: bool) -> str:
+    def recover(self, _check_mode: bool) -> str:
         """At the end, however it went: finish what an earlier run has left; returns the news. Raises ClockError."""
         return ''
 
@@ -93,43 +93,43 @@ def refusal(measured: Mapping[str, Any], max_step: float, accept_unverified: boo
 
 
 def step(options: Mapping[str, Any], codec: Any, check_mode: bool, hands: Optional[Hands] = None,
-         meanwhile: Optional[Meanwhile] = None) -> Dict[str, Any]:
+         hooks: Optional[StepHooks] = None) -> Dict[str, Any]:
     """The module's result: changed, before, after, rtc, stopped, message, diff. In check mode all but the setting is done.
 
     options: STEP_OPTIONS. Raises BadOption, or StepRefused when the clock is wrong and stays so, or something else on the
     host is not as it was.
     """
-    hands, meanwhile = hands or Hands(), meanwhile or Meanwhile()
+    hands, hooks = hands or Hands(), hooks or StepHooks()
     max_step = float(options['max_step'])
     if not 0 <= max_step < float('inf'):
         raise BadOption(f'max_step: {max_step:g} is not a number of seconds, 0 or above (0 is no limit).')
-    meanwhile.look()
+    hooks.inspect()
     details: Dict[str, Any] = {'changed': False}
     try:
-        _step(options, codec, check_mode, hands, meanwhile, details)
+        _step(options, codec, check_mode, hands, hooks, details)
     except ClockError as problem:
-        raise StepRefused(f'{problem} {_finish(meanwhile, check_mode)}'.strip(), **details, stopped=meanwhile.stopped) from problem
+        raise StepRefused(f'{problem} {_finish(hooks, check_mode)}'.strip(), **details, stopped=hooks.stopped) from problem
     try:
-        news = meanwhile.finish(check_mode)
+        news = hooks.recover(check_mode)
     except ClockError as problem:
-        raise StepRefused(f"{details.pop('message')} {problem}", **details, stopped=meanwhile.stopped) from problem
+        raise StepRefused(f"{details.pop('message')} {problem}", **details, stopped=hooks.stopped) from problem
     before, after = details['before'], details['after']
     details.update(
         diff={'before': _line(before), 'after': _line(after if details['changed'] else before)},
-        changed=details['changed'] or meanwhile.changed, stopped=meanwhile.stopped,
+        changed=details['changed'] or hooks.changed, stopped=hooks.stopped,
         message=f"{details['message']} {news}".strip())
     return details
 
 
-def _finish(meanwhile: Meanwhile, check_mode: bool) -> str:
+def _finish(hooks: StepHooks, check_mode: bool) -> str:
     """The news, or what went wrong with them: the error there was already is the one to be raised."""
     try:
-        return meanwhile.finish(check_mode)
+        return hooks.recover(check_mode)
     except ClockError as problem:
         return str(problem)
 
 
-def _step(options: Mapping[str, Any], codec: Any, check_mode: bool, hands: Hands, meanwhile: Meanwhile,
+def _step(options: Mapping[str, Any], codec: Any, check_mode: bool, hands: Hands, hooks: StepHooks,
           details: Dict[str, Any]) -> None:
     """Measure, decide, set and measure again; what becomes known goes into details, also when this raises."""
     measurement = hands.measure(options, codec, _WANTED_WIDTH)
@@ -142,7 +142,7 @@ def _step(options: Mapping[str, Any], codec: Any, check_mode: bool, hands: Hands
     if refused:
         raise StepRefused(refused)
     if check_mode:
-        foretold = f"The clock would be set by {before['offset']:+.3f} s. {meanwhile.foretell(before['offset'])}"
+        foretold = f"The clock would be set by {before['offset']:+.3f} s. {hooks.predict(before['offset'])}"
         details.update(changed=True, after=_predicted(before), message=foretold.strip())
         return
 
@@ -151,7 +151,7 @@ def _step(options: Mapping[str, Any], codec: Any, check_mode: bool, hands: Hands
         details['changed'] = True
 
     try:
-        meanwhile.around(before['offset'], act)
+        hooks.stopped_during(before['offset'], act)
     finally:
         if details['changed']:
             details['rtc'] = hands.write_rtc(utc=hands.rtc_misread(before['offset']))

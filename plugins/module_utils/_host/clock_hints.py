@@ -9,7 +9,7 @@ import os
 import time
 from typing import Any, Dict, List
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host import state
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import statedir
 
 LAST_REPAIR = 'last-repair.json'
 _HALF_A_YEAR = 182 * 86400.0
@@ -18,11 +18,11 @@ _ZONE_WITHIN = 60.0
 
 def facts(root: str = '/') -> Dict[str, Any]:
     """zone_offsets, rtc_local, last_repair: as time_service_info documents them. Reads files; changes nothing."""
-    folder = os.path.join(root, state.STATE.lstrip('/'))
+    folder = os.path.join(root, statedir.STATE.lstrip('/'))
     return {
         'zone_offsets': zone_offsets(),
         'rtc_local': rtc_local(root),
-        'last_repair': state.read(os.path.join(folder, LAST_REPAIR)),
+        'last_repair': statedir.read(os.path.join(folder, LAST_REPAIR)),
     }
 
 
@@ -53,9 +53,9 @@ def interrupted(root: str = '/') -> List[str]:
 
     no_time_daemon: the clock was corrected by clock_step, and no daemon that is known starts at boot to keep it.
     """
-    folder = os.path.join(root, state.STATE.lstrip('/'))
-    left = state.interrupted(folder)
-    if state.read(os.path.join(folder, LAST_REPAIR)) and not _starts_at_boot(root):
+    folder = os.path.join(root, statedir.STATE.lstrip('/'))
+    left = statedir.interrupted(folder)
+    if statedir.read(os.path.join(folder, LAST_REPAIR)) and not _starts_at_boot(root):
         left.append('no_time_daemon')
     return left
 
@@ -69,13 +69,13 @@ def _starts_at_boot(root: str) -> bool:
     return any(os.path.basename(link) in units for link in links)
 
 
-def remember_repair(offset: float, at: str, folder: str = state.STATE) -> str:
+def remember_repair(offset: float, at: str, folder: str = statedir.STATE) -> str:
     """Record that the clock was corrected by offset (seconds, reference - host) at the right time `at` (ISO 8601, UTC).
 
     Returns why it could not be, '' when it was: the clock itself is right by then.
     """
     try:
-        state.write(os.path.join(folder, LAST_REPAIR), {'offset': round(offset, 3), 'at': at})
+        statedir.write(os.path.join(folder, LAST_REPAIR), {'offset': round(offset, 3), 'at': at})
     except OSError as error:
         return 'The repair could not be recorded, so that drift would not be noticed: {0}'.format(error)
     return ''

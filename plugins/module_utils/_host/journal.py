@@ -10,7 +10,7 @@ import os
 import time
 from typing import Any, Dict, List, Optional
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.state import STATE
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.statedir import STATE
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System
 
 # Anybody may see that the folder is there; what is in it, only root.

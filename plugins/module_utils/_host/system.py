@@ -14,7 +14,7 @@ import subprocess
 import time
 from typing import List, NamedTuple, Optional
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.state import settle
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.statedir import settle
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import Host
 
 TOOK_TOO_LONG = 124

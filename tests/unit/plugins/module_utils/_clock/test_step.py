@@ -184,7 +184,7 @@ def test_a_hardware_clock_that_was_read_in_the_wrong_mode_is_written_in_utc(code
     assert host.rtc_utc is misread
 
 
-class Recorded(stepping.Meanwhile):
+class Recorded(stepping.StepHooks):
     """What step asks of its companion, in order."""
 
     def __init__(self, host, fails=''):
@@ -196,28 +196,28 @@ class Recorded(stepping.Meanwhile):
         if name == self.fails:
             raise ClockError('%s went wrong' % name)
 
-    def look(self):
-        self._note('look')
+    def inspect(self):
+        self._note('inspect')
 
-    def foretell(self, _offset):
-        self._note('foretell')
+    def predict(self, _offset):
+        self._note('predict')
         return 'X would be stopped.'
 
-    def around(self, offset, act):
+    def stopped_during(self, offset, act):
         self._note('before')
         act()
         self._note('after')
 
-    def finish(self, _check_mode):
-        self._note('finish')
+    def recover(self, _check_mode):
+        self._note('recover')
         return 'X was stopped.'
 
 
 @pytest.mark.parametrize('behind, check_mode, refuses, asked', [
-    (90.0, False, None, [('look', 0), ('before', 0), ('after', 1), ('finish', 1)]),
-    (90.0, True, None, [('look', 0), ('foretell', 0), ('finish', 0)]),
-    (1.0, False, None, [('look', 0), ('finish', 0)]),
-    (90.0, False, 'It is not ours', [('look', 0), ('finish', 0)]),
+    (90.0, False, None, [('inspect', 0), ('before', 0), ('after', 1), ('recover', 1)]),
+    (90.0, True, None, [('inspect', 0), ('predict', 0), ('recover', 0)]),
+    (1.0, False, None, [('inspect', 0), ('recover', 0)]),
+    (90.0, False, 'It is not ours', [('inspect', 0), ('recover', 0)]),
 ])
 def test_nothing_is_stopped_before_all_is_decided(codec, servers, behind, check_mode, refuses, asked):
     host = FakeHost(behind, servers, refuses)
@@ -231,7 +231,7 @@ def test_nothing_is_stopped_before_all_is_decided(codec, servers, behind, check_
     assert ('X would be stopped.' in said) is check_mode
 
 
-@pytest.mark.parametrize('fails, changed', [('before', False), ('after', True), ('finish', True)])
+@pytest.mark.parametrize('fails, changed', [('before', False), ('after', True), ('recover', True)])
 def test_what_goes_wrong_around_the_step_is_told_with_what_was_done(codec, servers, fails, changed):
     host = FakeHost(90.0, servers)
     with pytest.raises(StepRefused, match='%s went wrong' % fails) as caught:

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host import clock_hints, state
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import clock_hints, statedir
 
 
 @pytest.fixture
@@ -52,21 +52,21 @@ def test_a_repair_is_remembered_for_everybody_to_read(tmp_path):
         os.umask(before)
     found = clock_hints.facts(str(tmp_path))
     assert found['last_repair'] == {'offset': 7200.123, 'at': '2026-11-25T12:00:00.000Z'}
-    assert state.interrupted(str(folder)) == []
+    assert statedir.interrupted(str(folder)) == []
     assert [os.stat(str(path)).st_mode & 0o777 for path in (folder, folder / 'last-repair.json')] == [0o755, 0o644]
     (folder / 'time_service').mkdir()
-    assert state.interrupted(str(folder)) == ['time_service']
+    assert statedir.interrupted(str(folder)) == ['time_service']
 
 
 def test_a_host_without_any_record(tmp_path):
     found = clock_hints.facts(str(tmp_path))
-    assert (found['last_repair'], state.interrupted(str(tmp_path)), found['rtc_local']) == ({}, [], False)
+    assert (found['last_repair'], statedir.interrupted(str(tmp_path)), found['rtc_local']) == ({}, [], False)
 
 
 def test_a_record_that_cannot_be_written_is_said(tmp_path):
     (tmp_path / 'file').write_text('')
     assert 'could not be recorded' in clock_hints.remember_repair(1.0, 'now', str(tmp_path / 'file' / 'folder'))
-    assert state.read(str(tmp_path / 'file')) == {}
+    assert statedir.read(str(tmp_path / 'file')) == {}
 
 
 @pytest.mark.parametrize('mode, offset, misread', [

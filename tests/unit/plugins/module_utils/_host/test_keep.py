@@ -10,7 +10,7 @@ import os
 import pytest
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import journal, keep, settings
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.state import STATE, interrupted
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.statedir import STATE, interrupted
 from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._host.hosts import (
     CHRONY_DEBIAN,
     CHRONY_REDHAT,

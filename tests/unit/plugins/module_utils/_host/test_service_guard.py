@@ -9,8 +9,14 @@ import signal
 import pytest
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption, CannotSetClock
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host import meanwhile, state
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.meanwhile import GUARD, Done, Refused, System, Units
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import statedir
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.service_guard import (
+    GUARD,
+    Done,
+    Refused,
+    ServiceGuard,
+    System,
+)
 
 
 class FakeHost(System):
@@ -29,7 +35,7 @@ class FakeHost(System):
         self.at += seconds
 
     def journal(self):
-        return state.read(os.path.join(self.folder, 'journal.json'))
+        return statedir.read(os.path.join(self.folder, 'journal.json'))
 
     def run(self, command, timeout=30.0):
         verb = next(word for word in command if not word.startswith('-') and word != 'systemctl')
@@ -67,8 +73,8 @@ class FakeHost(System):
 
 
 def units(host, *names, **settings):
-    made = Units(list(names) or ['aem'], settings.get('above', 60.0), settings.get('timeout', 300.0), host)
-    made.look()
+    made = ServiceGuard(list(names) or ['aem'], settings.get('above', 60.0), settings.get('timeout', 300.0), host)
+    made.inspect()
     return made
 
 
@@ -78,9 +84,9 @@ FAILED = Done(1, '', 'Job for aem.service failed')
 def test_stopped_set_started(tmp_path):
     host = FakeHost(tmp_path, aem_service='active')
     made = units(host)
-    assert made.around(3600.0, lambda: host.log.append('set') or 'answer') == 'answer'
+    assert made.stopped_during(3600.0, lambda: host.log.append('set') or 'answer') == 'answer'
     assert host.log == ['systemd-run', 'stop aem.service', 'set', 'start aem.service', 'stop ' + GUARD]
-    assert made.finish(False) == 'aem.service was stopped for 1.0 s meanwhile and runs again.'
+    assert made.recover(False) == 'aem.service was stopped for 1.0 s meanwhile and runs again.'
     assert made.stopped == {'units': ['aem.service'], 'seconds': 1.0}
     assert not os.path.exists(os.path.dirname(host.folder)), 'nothing is left'
 
@@ -96,7 +102,7 @@ def test_stopped_set_started(tmp_path):
 ])
 def test_only_what_runs_and_only_for_a_large_step(tmp_path, offset, active, log):
     host = FakeHost(tmp_path, aem_service=active)
-    units(host).around(offset, lambda: host.log.append('set'))
+    units(host).stopped_during(offset, lambda: host.log.append('set'))
     assert host.log == log
 
 
@@ -105,7 +111,7 @@ def test_what_systemd_stops_along_is_started_along_but_no_target(tmp_path):
         tmp_path, aem_service={'ActiveState': 'active', 'RequiredBy': 'multi-user.target web.service', 'ConsistsOf': 'off.service'},
         web_service={'ActiveState': 'active', 'BoundBy': 'far.service'}, far_service='active', off_service='inactive',
         **{'multi-user_target': 'active'})
-    units(host).around(100.0, lambda: None)
+    units(host).stopped_during(100.0, lambda: None)
     assert 'stop aem.service web.service far.service' in host.log
     assert 'start aem.service web.service far.service' in host.log
 
@@ -113,7 +119,7 @@ def test_what_systemd_stops_along_is_started_along_but_no_target(tmp_path):
 @pytest.mark.parametrize('name', ['', '-aem', 'aem*', 'aem.target', 'aem service', '../aem', 'aem.service\n'])
 def test_names_that_are_none(tmp_path, name):
     with pytest.raises(BadOption, match='is not the name of a systemd service.*fix_bp_jwt_aem_service'):
-        Units([name], 60.0, 300.0, FakeHost(tmp_path))
+        ServiceGuard([name], 60.0, 300.0, FakeHost(tmp_path))
 
 
 @pytest.mark.parametrize('setting', [{'above': -1.0}, {'above': float('nan')}, {'timeout': float('inf')}])
@@ -139,7 +145,7 @@ def test_without_a_guard_nothing_is_stopped(tmp_path):
     host = FakeHost(tmp_path, aem_service='active')
     host.breaks['systemd-run'] = Done(127, '', 'systemd-run: No such file or directory')
     with pytest.raises(Refused, match='the clock not set, because the guard .*No such file'):
-        units(host).around(100.0, lambda: host.log.append('set'))
+        units(host).stopped_during(100.0, lambda: host.log.append('set'))
     assert host.log == ['systemd-run']
     assert not os.path.exists(host.folder)
 
@@ -150,9 +156,9 @@ def test_a_stop_that_fails_sets_nothing_and_it_runs_again(tmp_path, broken):
     host.breaks['stop'] = [broken]
     made = units(host)
     with pytest.raises(Refused, match='was not set, because aem.service could not be stopped within 300 s: ' + broken.said):
-        made.around(100.0, lambda: host.log.append('set'))
+        made.stopped_during(100.0, lambda: host.log.append('set'))
     assert host.log == ['systemd-run', 'stop aem.service', 'start aem.service', 'stop ' + GUARD]
-    assert made.finish(False) == 'aem.service runs, as before.'
+    assert made.recover(False) == 'aem.service runs, as before.'
 
 
 def test_a_clock_that_cannot_be_set_does_not_keep_it_stopped(tmp_path):
@@ -161,7 +167,7 @@ def test_a_clock_that_cannot_be_set_does_not_keep_it_stopped(tmp_path):
     def refuse():
         raise CannotSetClock('no')
     with pytest.raises(CannotSetClock):
-        units(host).around(100.0, refuse)
+        units(host).stopped_during(100.0, refuse)
     assert host.log[-2:] == ['start aem.service', 'stop ' + GUARD]
     assert not os.path.exists(host.folder)
 
@@ -171,27 +177,27 @@ def test_a_start_that_fails_is_tried_again_then_named_and_left_to_the_next_run(t
     host.breaks['start'] = [FAILED] * 3
     made = units(host)
     with pytest.raises(Refused) as caught:
-        made.around(100.0, lambda: None)
-    assert made.finish(False) == ''
+        made.stopped_during(100.0, lambda: None)
+    assert made.recover(False) == ''
     for words in ('The clock was set. aem.service could not be started again in 3 attempts (Job for aem.service failed) and is '
                   'inactive', 'systemctl start aem.service', 'Main process exited'):
         assert words in str(caught.value)
     assert host.log[-4:] == ['start aem.service'] * 3 + ['stop ' + GUARD]
-    assert state.interrupted(os.path.dirname(host.folder)) == ['service_stop']
+    assert statedir.interrupted(os.path.dirname(host.folder)) == ['service_stop']
     host.log = []
     later = units(host)
-    assert later.finish(True) == '', 'check mode starts nothing'
-    assert 'would be started' in later.foretell(0.0)
+    assert later.recover(True) == '', 'check mode starts nothing'
+    assert 'would be started' in later.predict(0.0)
     assert host.log == []
-    assert 'left it so: it was started now' in later.finish(False)
+    assert 'left it so: it was started now' in later.recover(False)
     assert (host.log, later.changed, later.stopped['units']) == (['start aem.service'], True, ['aem.service'])
-    assert state.interrupted(os.path.dirname(host.folder)) == []
+    assert statedir.interrupted(os.path.dirname(host.folder)) == []
 
 
 def test_a_start_that_succeeds_at_the_second_attempt_is_a_start(tmp_path):
     host = FakeHost(tmp_path, aem_service='active')
     host.breaks['start'] = [FAILED]
-    units(host).around(100.0, lambda: None)
+    units(host).stopped_during(100.0, lambda: None)
     assert host.log.count('start aem.service') == 2
 
 
@@ -207,12 +213,12 @@ def test_a_unit_that_systemd_keeps_starting_in_vain_is_not_started(tmp_path):
         return done
     host.run = run
     with pytest.raises(Refused, match='could not be started again in 3 attempts'):
-        units(host).around(100.0, lambda: None)
+        units(host).stopped_during(100.0, lambda: None)
 
 
 def cut_off(host, units_left=('aem.service',), started=False):
     """As a run that was killed leaves the host."""
-    state.write(os.path.join(host.folder, 'journal.json'), {'units': list(units_left), 'pid': 1})
+    statedir.write(os.path.join(host.folder, 'journal.json'), {'units': list(units_left), 'pid': 1})
     if started:
         with open(os.path.join(host.folder, 'started'), 'w', encoding='utf-8'):
             pass
@@ -229,7 +235,7 @@ def cut_off(host, units_left=('aem.service',), started=False):
 def test_the_next_run_finishes_what_was_cut_off(tmp_path, active, started, said, log):
     host = FakeHost(tmp_path, aem_service=active)
     cut_off(host, started=started)
-    assert said in units(host).finish(False)
+    assert said in units(host).recover(False)
     assert host.log == log
     assert not os.path.exists(host.folder)
 
@@ -238,9 +244,9 @@ def test_what_was_left_is_started_after_the_next_step_of_the_clock_and_not_befor
     host = FakeHost(tmp_path, aem_service='inactive', other_service='active')
     cut_off(host)
     made = units(host, 'other')
-    made.around(100.0, lambda: host.log.append('set'))
+    made.stopped_during(100.0, lambda: host.log.append('set'))
     assert host.log == ['systemd-run', 'stop other.service', 'set', 'start other.service aem.service', 'stop ' + GUARD]
-    assert 'left it so: it was started now' in made.finish(False)
+    assert 'left it so: it was started now' in made.recover(False)
 
 
 def test_a_journal_that_was_never_finished_writing_is_cleared(tmp_path):
@@ -248,7 +254,7 @@ def test_a_journal_that_was_never_finished_writing_is_cleared(tmp_path):
     os.makedirs(host.folder)
     with open(os.path.join(host.folder, 'journal.json'), 'w', encoding='utf-8') as stream:
         stream.write('{"uni')
-    assert units(host).finish(False) == ''
+    assert units(host).recover(False) == ''
     assert not os.path.exists(host.folder)
 
 
@@ -259,14 +265,14 @@ def test_two_runs_at_once(tmp_path):
         with pytest.raises(Refused, match='Another run'):
             units(host)
         assert host.journal()['units'] == ['aem.service'], "the first one's journal is still there"
-    units(host).around(100.0, second)
+    units(host).stopped_during(100.0, second)
 
 
 def test_a_signal_between_stop_and_start_is_put_off(tmp_path):
     host = FakeHost(tmp_path, aem_service='active')
     made = units(host)
-    made.around(100.0, lambda: os.kill(os.getpid(), signal.SIGTERM))
-    assert 'The signal SIGTERM came meanwhile and was put off' in made.finish(False)
+    made.stopped_during(100.0, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    assert 'The signal SIGTERM came meanwhile and was put off' in made.recover(False)
     assert host.log[-2] == 'start aem.service'
 
 
@@ -275,7 +281,7 @@ def test_a_host_without_systemd(tmp_path):
     host.run = lambda command, timeout=0: Done(1, '', 'System has not been booted with systemd')
     with pytest.raises(Refused, match='systemd does not answer.*not been booted.*stop_services empty'):
         units(host)
-    Units([], 60.0, 300.0, host).look()
+    ServiceGuard([], 60.0, 300.0, host).inspect()
 
 
 def test_the_guard_waits_for_the_process_and_no_longer_than_its_bound(tmp_path):
@@ -287,8 +293,8 @@ def test_the_guard_waits_for_the_process_and_no_longer_than_its_bound(tmp_path):
         seen.extend([command] if command[0] == 'systemd-run' else [])
         return original(command, timeout)
     host.run = run
-    units(host, timeout=20.0).around(100.0, lambda: None)
+    units(host, timeout=20.0).stopped_during(100.0, lambda: None)
     words = seen[0]
     assert words[words.index('--unit') + 1] == GUARD
     assert words[-3:] == ['80', host.folder, 'aem.service']
-    assert meanwhile.FOLDER == '/var/lib/aemops-brand-portal/service_stop'
+    assert service_guard.FOLDER == '/var/lib/aemops-brand-portal/service_stop'

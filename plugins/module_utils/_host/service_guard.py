@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Units that are stopped while the clock jumps, and run again afterwards, whatever happens in between.
+"""Stops services around a step of the clock, and makes sure that they run again.
 
 Three things see to that, each for what the ones before it cannot:
 
@@ -22,13 +22,13 @@ from contextlib import contextmanager, suppress
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption, ClockError
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import Answer, Meanwhile
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host import state
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import Answer, StepHooks
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import statedir
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import TOOK_TOO_LONG, listed
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System as HostSystem
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import UP
 
-FOLDER = state.STATE + '/service_stop'
+FOLDER = statedir.STATE + '/service_stop'
 GUARD = 'aemops-brand-portal-guard.service'
 
 # Seconds beyond the time a unit may take to stop, after which the guard no longer waits for the process.
@@ -84,7 +84,7 @@ class Unit(NamedTuple):
     bound: List[str]    # units that systemd stops along with it, and does not start along with it
 
 
-class Units(Meanwhile):
+class ServiceGuard(StepHooks):
     """Stops `units` while the clock is set by `above` seconds or more. Offsets are reference - host, in seconds.
 
     The order of calls: look, then any of applies, foretell and around, then finish. Nothing is changed before around or finish.
@@ -109,7 +109,7 @@ class Units(Meanwhile):
 
     # before
 
-    def look(self) -> None:
+    def inspect(self) -> None:
         """Find out what runs and what an earlier run left. Raises BadOption, Refused; changes nothing."""
         units = self._units(self.names)
         for asked, unit in zip(self.names, units):
@@ -117,7 +117,7 @@ class Units(Meanwhile):
         up = [unit for unit in units if unit.active in UP]
         along = self._units(self._closure(up))
         self.running = [unit.name for unit in up] + [unit.name for unit in along if unit.active in UP]
-        self._earlier = state.read(self._journal)
+        self._earlier = statedir.read(self._journal)
         if os.path.isdir(self._system.folder):
             self._take_lock()   # is that run still at work?
             self._release()
@@ -158,21 +158,21 @@ class Units(Meanwhile):
     def _look_at_earlier(self) -> None:
         names = [str(name) for name in self._earlier.get('units', [])]
         if os.path.exists(self._started):
-            self.news.append('An earlier run was cut off while it had stopped {0}; the guard that it had left on this host '
+            self.messages.append('An earlier run was cut off while it had stopped {0}; the guard that it had left on this host '
                              'has started {1} again'.format(listed(names), 'it' if len(names) == 1 else 'them'))
             return
         self.left = [unit.name for unit in self._units(names) if unit.active not in UP and unit.loaded != 'not-found']
         if not self.left:
-            self.news.append('An earlier run was cut off while it was to stop {0}, which runs'.format(listed(names)))
+            self.messages.append('An earlier run was cut off while it was to stop {0}, which runs'.format(listed(names)))
 
-    def applies(self, offset: float) -> bool:
+    def needed(self, offset: float) -> bool:
         """Whether a step by this offset stops anything."""
         return bool(self.running) and abs(offset) >= self.above
 
-    def foretell(self, offset: float) -> str:
+    def predict(self, offset: float) -> str:
         """What a run would do with the units, in a sentence; '' where there is nothing to say."""
         said = []
-        if self.applies(offset):
+        if self.needed(offset):
             said.append('{0} would be stopped meanwhile and started again.'.format(listed(self.running)))
         elif self.names and abs(offset) >= self.above:
             said.append('{0} does not run and would be left so.'.format(listed(self.names)))
@@ -182,12 +182,12 @@ class Units(Meanwhile):
 
     # during
 
-    def around(self, offset: float, act: Callable[[], Answer]) -> Answer:
+    def stopped_during(self, offset: float, act: Callable[[], Answer]) -> Answer:
         """Run act, which sets the clock by offset, with the units stopped. They run again when this returns or raises.
 
         Raises Refused where they could not be stopped, then act is not run, or not be started again; and what act raises.
         """
-        if not self.applies(offset):
+        if not self.needed(offset):
             return act()
         wanted = self.running + [name for name in self.left if name not in self.running]
         self._begin(wanted)
@@ -204,13 +204,13 @@ class Units(Meanwhile):
                 raise
             self._end(wanted, None)
         self.stopped['seconds'] = round(self._system.now() - began, 1)
-        self.news.append('{0} was stopped for {1:.1f} s meanwhile and runs again'.format(
+        self.messages.append('{0} was stopped for {1:.1f} s meanwhile and runs again'.format(
             listed(self.running), self.stopped['seconds']))
         if noted:
-            self.news.append('The signal {0} came meanwhile and was put off'.format(noted[0]))
+            self.messages.append('The signal {0} came meanwhile and was put off'.format(noted[0]))
         return answer
 
-    def finish(self, check_mode: bool) -> str:
+    def recover(self, check_mode: bool) -> str:
         """Start what an earlier run has left stopped and forget about it. Returns the news, in sentences. Raises Refused."""
         if not check_mode and not self._failed and os.path.isdir(self._system.folder):
             self._take_lock()
@@ -222,10 +222,10 @@ class Units(Meanwhile):
                 self.stopped['units'] = self.left
                 self._healed()
             self._forget()
-        return ' '.join(_sentence(sentence) for sentence in self.news)
+        return ' '.join(_sentence(sentence) for sentence in self.messages)
 
     def _healed(self) -> None:
-        self.news.append('An earlier run was cut off after it had stopped {0}, and left it so: it was started now'.format(
+        self.messages.append('An earlier run was cut off after it had stopped {0}, and left it so: it was started now'.format(
             listed(self.left)))
         self.changed, self.left = True, []
 
@@ -236,7 +236,7 @@ class Units(Meanwhile):
             self._take_lock()
             if os.path.exists(self._started):
                 os.remove(self._started)
-            state.write(self._journal, {'units': wanted, 'pid': os.getpid()})
+            statedir.write(self._journal, {'units': wanted, 'pid': os.getpid()})
         except OSError as error:
             self._forget()
             raise Refused('{0} was not stopped and the clock not set, because that could not be written down first: {1}'.format(
@@ -270,7 +270,7 @@ class Units(Meanwhile):
         if self.left:
             self._healed()
         if problem is not None:
-            self.news.append('{0} runs, as before'.format(listed(wanted)))
+            self.messages.append('{0} runs, as before'.format(listed(wanted)))
 
     def _start(self, names: List[str]) -> str:
         """Why one of the units does not run, after a few attempts; '' when all do."""
@@ -314,7 +314,7 @@ class Units(Meanwhile):
     # the journal
 
     def _take_lock(self) -> None:
-        state.make_folder(self._system.folder)
+        statedir.make_folder(self._system.folder)
         self._lock = os.open(self._system.folder, os.O_RDONLY)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
