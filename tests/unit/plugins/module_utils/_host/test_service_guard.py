@@ -9,7 +9,7 @@ import signal
 import pytest
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption, CannotSetClock
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host import statedir
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import service_guard, statedir
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.service_guard import (
     GUARD,
     Done,
