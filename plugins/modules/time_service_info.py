@@ -18,6 +18,32 @@ extends_documentation_fragment:
   - aemops.brand_portal.attributes.info_module
 author:
   - aemops.brand_portal contributors (@aemops)
+options:
+  aem_url:
+    description:
+      - The address of an AEM on this host, to find its process, its systemd unit and its repository too. See RV(aem).
+      - Only root sees which process listens on a port.
+    type: str
+    version_added: 0.2.0
+  username:
+    description:
+      - The AEM account that reads the system overview of AEM, where the files do not tell which repository it runs on.
+        Without an account the overview is not asked.
+    type: str
+    version_added: 0.2.0
+  password:
+    description: The password of the AEM account.
+    type: str
+    version_added: 0.2.0
+  ca_path:
+    description: The file of CA certificates on the host to verify the certificate of AEM with, instead of the host's own.
+    type: path
+    version_added: 0.2.0
+  validate_certs:
+    description: Whether to verify the certificate of AEM.
+    type: bool
+    default: true
+    version_added: 0.2.0
 notes:
   - No root is needed. Whether the clock may be set is read from the capability bounding set
     (C(CapBnd) in C(/proc/self/status), see capabilities(7)) and the user namespace, so the answer is the host's,
@@ -32,12 +58,64 @@ EXAMPLES = r"""
   aemops.brand_portal.time_service_info:
   register: time_service
 
+- name: Find out which unit runs AEM, and on what repository
+  aemops.brand_portal.time_service_info:
+    aem_url: http://localhost:4502
+  become: true
+  register: time_service
+
 - name: Name the daemons that run
   ansible.builtin.debug:
     msg: "{{ time_service.daemons | selectattr('active') | map(attribute='name') }}"
 """
 
 RETURN = r"""
+aem:
+  description: The AEM behind O(aem_url), as its process and its files show it.
+  returned: when O(aem_url) is given
+  type: dict
+  version_added: 0.2.0
+  contains:
+    unit:
+      description: The systemd unit that runs AEM and nothing else; empty where there is none, see RV(aem.reason).
+      type: str
+      sample: aem.service
+    pid:
+      description: The process that listens on the port of O(aem_url); V(0) where none was found.
+      type: int
+    home:
+      description: The folder C(crx-quickstart) of this AEM; empty where it was not found.
+      type: str
+      sample: /opt/aem/crx-quickstart
+    store:
+      description:
+        - The kind of its repository. A step of the clock does no harm to a V(segment) store (TarMK). It ends a V(document)
+          store (MongoDB or a database) whose cluster lease lapses by it.
+        - V(unknown) where neither the command line nor the files nor the system overview tell.
+      type: str
+      sample: segment
+    lease_check:
+      description:
+        - Of a document store. V(strict), as since Apache Oak 1.9.6 (AEM 6.5), V(lenient) as before, or V(disabled).
+        - V(unknown) otherwise.
+      type: str
+      sample: unknown
+    evidence:
+      description: What tells RV(aem.store).
+      type: str
+      sample: run mode crx3tar
+    stoppable:
+      description: Whether stopping RV(aem.unit) stops this AEM and nothing else.
+      type: bool
+    reason:
+      description: Why there is no such unit; empty where there is one.
+      type: str
+    advice:
+      description: What to do about RV(aem.reason).
+      type: str
+    needs_root:
+      description: Whether only root can see more.
+      type: bool
 may_set_clock:
   description: Whether this host can set its clock, given the rights. False in containers that share their host's clock.
   returned: always
@@ -48,6 +126,12 @@ clock_owner:
   returned: always
   type: str
   sample: ''
+host_time:
+  description: What the clock of the host reads, in UTC.
+  returned: always
+  type: str
+  sample: '2017-02-28T18:39:51.204Z'
+  version_added: 0.2.0
 rtc:
   description: The device of the real-time clock that keeps time over a reboot; empty where there is none.
   returned: always
@@ -145,11 +229,39 @@ daemons:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import system_clock
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.imf_date import iso_utc
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import clock_hints, time_service
+
+OPTIONS = {
+    'aem_url': {'type': 'str'},
+    'username': {'type': 'str'},
+    'password': {'type': 'str', 'no_log': True},
+    'ca_path': {'type': 'path'},
+    'validate_certs': {'type': 'bool', 'default': True},
+}
+
+
+def find_aem(params):
+    """The key aem; {} where nothing of AEM was asked."""
+    if not params['aem_url']:
+        return {}
+    # Only a repair looks for AEM's process.
+    from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.aem import Aem, AemError
+    from ansible_collections.aemops.brand_portal.plugins.module_utils._host import aem_process
+
+    def overview():
+        try:
+            return Aem(params['aem_url'], params['username'], params['password'], params['ca_path'],
+                       params['validate_certs']).system_overview()
+        except AemError:
+            return {}
+
+    asked = overview if params['username'] and params['password'] else None
+    return {'aem': aem_process.find(params['aem_url'], overview=asked)}
 
 
 def main():
-    module = AnsibleModule(argument_spec={}, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True)
 
     def run(command):
         return module.run_command(command)[1] if module.get_bin_path(command[0]) else ''
@@ -160,13 +272,14 @@ def main():
         changed=False,
         may_set_clock=not clock_owner,
         clock_owner=clock_owner,
+        host_time=iso_utc(system_clock.Anchor().now()),
         rtc=system_clock.rtc_device() or '',
         hypervisor_time_sources=time_service.time_pushers(host),
         package_manager=time_service.package_manager(host),
         ntp_servers=time_service.default_ntp_servers(host),
         interrupted=clock_hints.interrupted(),
         daemons=time_service.find_daemons(host),
-        **clock_hints.facts()
+        **dict(clock_hints.facts(), **find_aem(module.params))
     )
 
 

@@ -29,6 +29,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import da
 
 AGENTS = '/etc/replication/agents.author'
 LOGIN = '/libs/granite/core/content/login.html'
+OVERVIEW = '/libs/granite/operations/content/systemoverview/export.json'
 LARGEST = 32 * 1024 * 1024  # bytes of an answer
 QUICK = 30.0  # seconds for everything but a test
 
@@ -120,6 +121,15 @@ class Aem:
             return None
         content = _parse(page.decode(answer.body, answer.headers.get('Content-Type', '')))
         return agents_of_aem.parse_queue(content, date_of(answer)) if isinstance(content, dict) else None
+
+    def system_overview(self) -> Dict[str, Any]:
+        """What AEM's system overview exports; {} where this account may not read it, or AEM does not answer."""
+        try:
+            answer = self.get(OVERVIEW, QUICK)
+        except AemError:
+            return {}
+        content = _parse(page.decode(answer.body, answer.headers.get('Content-Type', ''))) if answer.status == 200 else None
+        return content if isinstance(content, dict) else {}
 
     def test_page(self, name: str, timeout: float) -> Answer:
         """Let an agent test its connection, and give its page, which may take minutes. Raises AemError, TimedOut."""

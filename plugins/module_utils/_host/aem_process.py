@@ -306,6 +306,8 @@ def _unit_and_reason(proc: Processes, pids: List[int], pid: int, home: str) -> T
         return '', '{0} runs in {1}: a scope can be stopped, but not started again'.format(called, unit)
     if not unit.endswith('.service'):
         return '', 'no systemd unit runs {0}'.format(called)
+    if os.path.exists(os.path.join(proc.root, 'run/systemd/transient', unit)):
+        return '', '{0} runs in {1}: a transient unit is gone once it is stopped'.format(called, unit)
     if _SHARED.match(unit):
         return '', '{0} was started by {1}, which does more than run AEM'.format(called, unit)
     others = _others_in(proc, path[:path.index(unit) + len(unit)], pids, pid, home)

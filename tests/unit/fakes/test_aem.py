@@ -204,10 +204,10 @@ class Ticks:
         return self.seconds
 
 
-def lease(*steps):
+def lease(*steps, lenient=False):
     lost = []
     with contextlib.suppress(EOFError):
-        aem_standin.keep_lease(0.0, Ticks(*steps), lost.append, every=0)
+        aem_standin.keep_lease(0.0, Ticks(*steps), lost.append, every=0, lenient=lenient)
     return lost
 
 
@@ -219,6 +219,19 @@ def test_a_lease_lives_with_small_steps_and_backward_ones():
 def test_a_lease_is_lost_to_a_forward_step(step):
     (message,) = lease(step)
     assert "failed to update the lease" in message
+
+
+def test_a_lenient_lease_survives_the_step():
+    assert lease(1, 100, 0, 86400, 0, lenient=True) == []
+
+
+def test_the_system_overview_is_for_those_who_may_read_it(aem):
+    path = "/libs/granite/operations/content/systemoverview/export.json"
+    account = basic(aem.user, aem.password)
+    assert fetch(aem.url + path, headers=account).status == 404
+    aem.configure(overview={"Repository": {"Node Store": "Segment Tar"}})
+    assert content(fetch(aem.url + path, headers=account)) == {"Repository": {"Node Store": "Segment Tar"}}
+    assert fetch(aem.url + path, headers=basic("admin", "wrong")).status == 401
 
 
 def test_a_lost_lease_is_noticed_by_the_stand_in(lab, tmp_path):

@@ -152,6 +152,16 @@ def test_agents_of_several_tenants_flags_as_strings_and_odd_names(author):
     assert all(result['succeeded'] for result in run(author))
 
 
+def test_the_system_overview_where_this_account_may_read_it(author):
+    assert client(author).system_overview() == {}
+    author.configure(overview={'Repository': {'Node Store': 'Segment Tar'}})
+    assert client(author).system_overview() == {'Repository': {'Node Store': 'Segment Tar'}}
+    assert client(author, password='wrong').system_overview() == {}
+    with serving(saying(200, b'[1]')) as url:
+        assert aem_http.Aem(url, 'admin', 'x').system_overview() == {}
+    assert aem_http.Aem('http://127.0.0.1:1', 'admin', 'x').system_overview() == {}
+
+
 def test_queues(author):
     author.configure(queued=3, clock_offset=-TWO_DAYS)
     aem = client(author)

@@ -224,6 +224,13 @@ def test_what_would_take_others_along_is_refused_with_the_reason(tree, cgroup, s
     assert 'fix_bp_jwt_aem_stop_command' in found['advice']
 
 
+def test_a_transient_unit_cannot_be_started_again(tree):
+    tree.aem(cgroup='/system.slice/run-r3f.service')
+    assert tree.find()['unit'] == 'run-r3f.service'
+    tree.write('/run/systemd/transient/run-r3f.service')
+    assert 'transient unit' in tree.find()['reason']
+
+
 def test_a_process_id_namespace_of_its_own_is_a_container_whatever_its_cgroup_is_called(tree):
     tree.aem()
     tree.link('/proc/1/ns/pid', 'pid:[4026531836]')
