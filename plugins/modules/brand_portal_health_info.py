@@ -105,8 +105,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import aem as aem_http
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import agents, test
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.arguments import AEM_OPTIONS, complaint
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import ntplib_loader, skew
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.arguments import SKEW_OPTIONS, plan_for
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import conclusion, measurement, ntplib_loader
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.argspec import SKEW_OPTIONS
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import ClockError
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.clock_hints import interrupted
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.references import ntp_servers
@@ -144,7 +144,7 @@ class AgentTests(threading.Thread):
 
     def sources(self):
         """The two dates of the tests, a source for each tenant."""
-        return [skew.agent_source(tenant, *bounds) for tenant, bounds in test.skew_by_tenant(self.tests).items()]
+        return [conclusion.agent_source(tenant, *bounds) for tenant, bounds in test.skew_by_tenant(self.tests).items()]
 
 
 def main():
@@ -154,13 +154,13 @@ def main():
     if wrong:
         module.fail_json(msg=wrong)
     try:
-        plan_for(options)
+        measurement.plan_for(options)
         codec = ntplib_loader.load(module.params['_ntplib'])
         agent_tests = AgentTests(module.params)
         agent_tests.find_agents()
         agent_tests.start()
         options['https_urls'] = options['https_urls'] + agents.origins(agent_tests.chosen)
-        sources = skew.measure(options, codec)
+        sources = measurement.measure(options, codec)
     except ClockError as error:
         module.fail_json(msg=str(error))
     except aem_http.AemError as error:
@@ -168,7 +168,7 @@ def main():
     agent_tests.join()
     module.exit_json(
         changed=False,
-        skew=skew.conclude(sources + agent_tests.sources(), module.params['max_skew']),
+        skew=conclusion.conclude(sources + agent_tests.sources(), module.params['max_skew']),
         tests=agent_tests.tests,
         aem=agent_tests.aem,
         interrupted=interrupted(),

@@ -169,8 +169,8 @@ skew:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import ntplib_loader, skew
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.arguments import SKEW_OPTIONS
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import conclusion, measurement, ntplib_loader
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.argspec import SKEW_OPTIONS
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import ClockError
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.references import ntp_servers
 
@@ -180,8 +180,8 @@ def main() -> None:
     options = dict(module.params)
     options['ntp_servers'] = ntp_servers(options['ntp_servers'])
     try:
-        sources = skew.measure(options, ntplib_loader.load(options.pop('_ntplib')))
-        module.exit_json(changed=False, skew=skew.conclude(sources, options['max_skew']))
+        sources = measurement.measure(options, ntplib_loader.load(options.pop('_ntplib')))
+        module.exit_json(changed=False, skew=conclusion.conclude(sources, options['max_skew']))
     except ClockError as error:
         module.fail_json(msg=str(error))
 

@@ -260,7 +260,7 @@ import signal
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import system_clock
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import capabilities, rtc
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import ClockError
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import STEP_OPTIONS, StepRefused
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.journal import Busy
@@ -306,7 +306,7 @@ def main():
     ntplib = options.pop('_ntplib')
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, end)
-    clock = Clock(owner=lambda: system_clock.clock_owner() or '', write_rtc=system_clock.write_rtc)
+    clock = Clock(owner=lambda: capabilities.clock_owner() or '', write_rtc=rtc.write_rtc)
     try:
         keeper = Keeper(options, System(), clock, module.check_mode)
         options['ntp_servers'] = ntp_servers(options['ntp_servers'] or keeper.want.references)

@@ -228,7 +228,7 @@ daemons:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import system_clock
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import capabilities, clock, rtc
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.imf_date import iso_utc
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import clock_hints, time_service
 
@@ -267,13 +267,13 @@ def main():
         return module.run_command(command)[1] if module.get_bin_path(command[0]) else ''
 
     host = time_service.Host(run)
-    clock_owner = system_clock.clock_owner() or ''
+    clock_owner = capabilities.clock_owner() or ''
     module.exit_json(
         changed=False,
         may_set_clock=not clock_owner,
         clock_owner=clock_owner,
-        host_time=iso_utc(system_clock.Anchor().now()),
-        rtc=system_clock.rtc_device() or '',
+        host_time=iso_utc(clock.Anchor().now()),
+        rtc=rtc.rtc_device() or '',
         hypervisor_time_sources=time_service.time_pushers(host),
         package_manager=time_service.package_manager(host),
         ntp_servers=time_service.default_ntp_servers(host),

@@ -27,11 +27,11 @@ import tools
 import wan
 from crew import ms, quantile
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import ntplib_loader, skew
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import conclusion, measurement, ntplib_loader
 
 MOST_SERVERS = 9
 
-# Public servers are asked once, our own network's up to 4 times, loopback's 8 times: see ntp.Pace.
+# Public servers are asked once, our own network's up to 4 times, loopback's 8 times: see ntp_client.Pace.
 OURS = {'public': 'skew, public addresses', 'near': 'skew, private addresses', 'loopback': 'skew, loopback addresses'}
 MAX_SKEW = 5.0
 
@@ -74,7 +74,7 @@ def measure(addresses: list[str], timeout: float) -> tuple[dict[str, Any], float
     codec = ntplib_loader.load()
     began = time.monotonic()
     options = {'ntp_servers': addresses, 'timeout': timeout, 'max_skew': MAX_SKEW}
-    result = skew.conclude(skew.measure(options, codec), MAX_SKEW)
+    result = conclusion.conclude(measurement.measure(options, codec), MAX_SKEW)
     return result, time.monotonic() - began
 
 
@@ -175,9 +175,9 @@ WORLDS = {
 # The whole of what a module does on a host but for Ansible's own part: a new Python, the imports, ntplib, the answer.
 _PROCESS = """
 import json, sys
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import ntplib_loader, skew
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import ntplib_loader, conclusion, measurement
 options = json.loads(sys.argv[1])
-print(json.dumps(skew.conclude(skew.measure(options, ntplib_loader.load()), 5.0)))
+print(json.dumps(conclusion.conclude(measurement.measure(options, ntplib_loader.load()), 5.0)))
 """
 
 

@@ -24,7 +24,7 @@ import tools
 import wan
 from crew import ms, quantile
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import skew
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import conclusion, measurement
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.imf_date import format_http_date
 from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._clock.clock_servers import Authority, HttpsServer
 
@@ -57,7 +57,7 @@ def service(rng: random.Random, offset: float) -> Callable[..., bytes]:
 def ours(title: str, urls: list[str], ca_path: str, width: float, offset: float) -> Reading:
     began = time.monotonic()
     options = {'https_urls': urls, 'ca_path': ca_path, 'timeout': 5.0}
-    told = skew.conclude(skew.measure(options, None, width), 5.0)
+    told = conclusion.conclude(measurement.measure(options, None, width), 5.0)
     seconds = time.monotonic() - began
     if told['offset'] is None:
         return Reading(title, None, None, None, seconds, told['message'])

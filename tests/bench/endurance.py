@@ -24,7 +24,7 @@ import crew
 import room
 import wan
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import ntplib_loader, skew
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import conclusion, measurement, ntplib_loader
 from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._clock.clock_servers import (
     Authority,
     HttpsServer,
@@ -72,7 +72,7 @@ def measure(count: int) -> bool:
     looks, verdicts, took = [], set(), []
     for number in range(1, count + 1):
         began = time.monotonic()
-        verdicts.add(skew.conclude(skew.measure(asked, codec), 5.0)['verdict'])
+        verdicts.add(conclusion.conclude(measurement.measure(asked, codec), 5.0)['verdict'])
         took.append(time.monotonic() - began)
         if number % (count // 10) == 0:
             looks.append((number, *look()))

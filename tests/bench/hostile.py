@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import crew
 import room
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import ntplib_loader, skew
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import conclusion, measurement, ntplib_loader
 from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._clock.clock_servers import (
     Authority,
     HttpsServer,
@@ -69,8 +69,9 @@ class Bench:
 
     def ask(self, what: str, names: Sequence[str], **options: Any) -> Told:
         began = time.monotonic()
-        sources = skew.measure(dict(options, ntp_servers=list(names), timeout=DEADLINE), self.codec, make_anchor=host_clock(BEHIND))
-        told = Told(skew.conclude(sources, 5.0), time.monotonic() - began)
+        sources = measurement.measure(dict(options, ntp_servers=list(names), timeout=DEADLINE), self.codec,
+                                      make_anchor=host_clock(BEHIND))
+        told = Told(conclusion.conclude(sources, 5.0), time.monotonic() - began)
         self.measured += 1
         self.longest = max(self.longest, told.seconds)
         if told.seconds > 1.1 * DEADLINE:

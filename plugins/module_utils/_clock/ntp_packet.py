@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.era import unix_time
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import Unusable
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.interval import Interval
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.marzullo import Interval
 
 LENGTH = 48  # bytes; extension fields and MACs may follow (RFC 5905 §7.3)
 

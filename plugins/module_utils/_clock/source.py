@@ -8,7 +8,7 @@ import os
 import ssl
 from typing import Any, Dict, Optional
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.interval import Interval
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.marzullo import Interval
 
 # A plain dict, because it is what the user gets. Keys that begin with "_" are for conclude() alone.
 Source = Dict[str, Any]

@@ -6,10 +6,10 @@
 import time
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, TypeVar
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import skew, system_clock
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.arguments import SKEW_OPTIONS
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import capabilities, clock, conclusion, measurement, rtc
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.argspec import SKEW_OPTIONS
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.clock import Anchor
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption, ClockError
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.system_clock import Anchor
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.words import duration
 
 STEP_OPTIONS: Dict[str, Dict[str, Any]] = dict(
@@ -58,11 +58,11 @@ class StepHooks:
 class Hands(NamedTuple):
     """What touches the host; tests put others in its place."""
 
-    measure: Callable[..., skew.Measurement] = skew.measure_on_anchor
-    may_set_clock: Callable[[], Optional[str]] = system_clock.may_set_clock
-    step_clock: Callable[[float, Anchor], None] = system_clock.step_clock
-    write_rtc: Callable[..., Dict[str, object]] = system_clock.write_rtc
-    rtc_device: Callable[[], Optional[str]] = system_clock.rtc_device
+    measure: Callable[..., measurement.Measurement] = measurement.measure_on_anchor
+    may_set_clock: Callable[[], Optional[str]] = capabilities.may_set_clock
+    step_clock: Callable[[float, Anchor], None] = clock.step_clock
+    write_rtc: Callable[..., Dict[str, object]] = rtc.write_rtc
+    rtc_device: Callable[[], Optional[str]] = rtc.rtc_device
     sleep: Callable[[float], None] = time.sleep
     # Whether a step by this offset shows that the hardware clock was read in the wrong mode (UTC or LOCAL).
     rtc_misread: Callable[[float], bool] = lambda _offset: False
@@ -133,7 +133,7 @@ def _step(options: Mapping[str, Any], codec: Any, check_mode: bool, hands: Hands
           details: Dict[str, Any]) -> None:
     """Measure, decide, set and measure again; what becomes known goes into details, also when this raises."""
     measurement = hands.measure(options, codec, _WANTED_WIDTH)
-    before = details['before'] = skew.conclude(measurement.sources, options['max_skew'])
+    before = details['before'] = conclusion.conclude(measurement.sources, options['max_skew'])
     details['rtc'] = {'device': hands.rtc_device() or 'none', 'written': False, 'reason': 'The clock was not set.'}
     if before['verdict'] == 'in_sync':
         details.update(after=before, message='The clock was right and was left alone.')
@@ -163,14 +163,14 @@ def _step(options: Mapping[str, Any], codec: Any, check_mode: bool, hands: Hands
     details['message'] = f"The clock was set by {before['offset']:+.3f} s."
 
 
-def _measure_again(options: Mapping[str, Any], codec: Any, first: skew.Measurement, hands: Hands) -> Dict[str, Any]:
+def _measure_again(options: Mapping[str, Any], codec: Any, first: measurement.Measurement, hands: Hands) -> Dict[str, Any]:
     """The proof: an independent measurement on the clock as it is now. What only did not answer is asked once more."""
     public = any(source['kind'] == 'ntp' and source['samples'] and not source['private_address'] for source in first.sources)
     hands.sleep(_MANNERS if public else 0.0)
-    after = skew.conclude(hands.measure(options, codec, 2 * options['max_skew']).sources, options['max_skew'])
+    after = conclusion.conclude(hands.measure(options, codec, 2 * options['max_skew']).sources, options['max_skew'])
     if after['verdict'] in ('unreachable', 'undecided'):
         hands.sleep(_MANNERS)
-        after = skew.conclude(hands.measure(options, codec, _WANTED_WIDTH).sources, options['max_skew'])
+        after = conclusion.conclude(hands.measure(options, codec, _WANTED_WIDTH).sources, options['max_skew'])
     return after
 
 

@@ -20,14 +20,14 @@ import urllib.parse
 import urllib.request
 from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.addresses import (
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption, Unusable
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.resolver import (
     Address,
     Endpoint,
     Resolver,
     join,
     parse_endpoint,
 )
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption, Unusable
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import words_for
 
 # X509_V_FLAG_NO_CHECK_TIME (openssl/x509_vfy.h): chain and host name are still verified.

@@ -17,9 +17,9 @@ import struct
 import threading
 import time
 
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.clock import Anchor
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.era import ntp_timestamp
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.imf_date import format_http_date
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.system_clock import Anchor
 
 # True time of all tests: this machine's clock (TLS libraries read it) when this file is loaded, then monotonic.
 _LOADED = time.monotonic()

@@ -30,10 +30,10 @@ pytestmark = pytest.mark.skipif(LIBRARY is None, reason='libfaketime is not inst
 
 HOST = r"""
 import json, sys, time
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import ntplib_loader, skew
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import ntplib_loader, conclusion, measurement
 options = json.loads(sys.argv[1])
-sources = skew.measure(options, ntplib_loader.load())
-print(json.dumps(dict(skew.conclude(sources, 5.0), now=time.time())))
+sources = measurement.measure(options, ntplib_loader.load())
+print(json.dumps(dict(conclusion.conclude(sources, 5.0), now=time.time())))
 """
 
 CLOCKS = {

@@ -15,13 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import ntplib_loader
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.addresses import (
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption, NtplibMissing
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.resolver import (
     Address,
     is_near,
     join,
     parse_endpoint,
 )
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption, NtplibMissing
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import words_for
 
 

@@ -5,12 +5,12 @@
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import skew
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import conclusion, measurement
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import step as stepping
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.clock import Anchor
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption, CannotSetClock, ClockError
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import make_source
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import Hands, StepRefused, refusal, step
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.system_clock import Anchor
 from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._clock.clock_servers import (
     NtpServer,
     honest,
@@ -35,7 +35,7 @@ class FakeHost:
 
     def measure(self, options, codec, wanted_width):
         self.measured += 1
-        return skew.measure_on_anchor(dict(options, ntp_servers=[server.name for server in self.servers]), codec,
+        return measurement.measure_on_anchor(dict(options, ntp_servers=[server.name for server in self.servers]), codec,
                                       wanted_width, self.anchor)
 
     def step_clock(self, offset, anchor):
@@ -143,7 +143,7 @@ def test_a_clock_that_is_set_back_is_a_failure_that_has_changed_something(codec,
 def test_sources_that_fall_silent_after_the_step_are_asked_once_more(codec, servers):
     host = FakeHost(90.0, servers)
     original = host.measure
-    host.measure = lambda *arguments: skew.Measurement([], Anchor()) if host.measured == 1 and not host.slept[1:] \
+    host.measure = lambda *arguments: measurement.Measurement([], Anchor()) if host.measured == 1 and not host.slept[1:] \
         else original(*arguments)
     result = step(OPTIONS, codec, False, host.hands)
     assert result['after']['verdict'] == 'in_sync'
@@ -249,7 +249,7 @@ def test_bad_options(max_step):
 
 def test_the_decision_is_about_the_interval():
     sources = [make_source('n%d' % i, 'ntp', offset=100, low=99.0, high=101.0) for i in range(3)]
-    measured = skew.conclude(sources, 5)
+    measured = conclusion.conclude(sources, 5)
     assert refusal(measured, 100.5, False) is not None, 'it could be 101 s'
     assert refusal(measured, 101.0, False) is None
     assert stepping.STEP_OPTIONS['_ntplib']['no_log'] is True

@@ -10,14 +10,14 @@ import time
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import system_clock
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import CannotSetClock
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.system_clock import (
-    Anchor,
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import clock, rtc
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.capabilities import (
     ProcessView,
     may_set_clock,
     process_view,
 )
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.clock import Anchor
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import CannotSetClock
 
 ALL = {'CapEff': 0x1ffffffffff, 'CapBnd': 0x1ffffffffff}
 NO_TIME = 0x1ffffffffff & ~(1 << 25)
@@ -90,7 +90,7 @@ def test_the_step_is_an_absolute_target_on_the_monotonic_line(monkeypatch):
     now = [1000.0]
     anchor = Anchor(wall=lambda: 5000.0 + now[0], monotonic=lambda: now[0], raw=lambda: now[0])
     now[0] += 7.5  # what the way from measuring to setting takes
-    system_clock.step_clock(300000000.25, anchor)
+    clock.step_clock(300000000.25, anchor)
     assert told == [(time.CLOCK_REALTIME, 300006007.75)]
 
 
@@ -101,7 +101,7 @@ def test_a_refusal_of_the_kernel_is_a_clock_error(monkeypatch, error):
         raise error
     monkeypatch.setattr(time, 'clock_settime', refuses)
     with pytest.raises(CannotSetClock, match='refused to set its clock'):
-        system_clock.step_clock(1.0, Anchor())
+        clock.step_clock(1.0, Anchor())
 
 
 def test_the_anchor_notices_a_step_and_no_slewing():
@@ -146,7 +146,7 @@ def script(tmp_path, monkeypatch, text):
     path = tmp_path / 'hwclock'
     path.write_text('#!/bin/sh\n' + text)
     path.chmod(0o755)
-    monkeypatch.setattr(system_clock.shutil, 'which', lambda *_name, **_more: str(path))
+    monkeypatch.setattr(rtc.shutil, 'which', lambda *_name, **_more: str(path))
 
 
 @pytest.fixture
@@ -168,18 +168,18 @@ def kernel(monkeypatch):
 
 def test_the_hardware_clock_is_written(tmp_path, monkeypatch, kernel):
     script(tmp_path, monkeypatch, 'echo "$@" > %s/said' % tmp_path)
-    assert system_clock.write_rtc('/dev/rtc0') == {'device': '/dev/rtc0', 'written': True, 'reason': ''}
+    assert rtc.write_rtc('/dev/rtc0') == {'device': '/dev/rtc0', 'written': True, 'reason': ''}
     assert (tmp_path / 'said').read_text() == '--systohc\n', 'the mode (UTC or LOCAL) is that of /etc/adjtime'
     assert kernel.told is None
 
 
 def test_a_hardware_clock_that_is_utc_from_now_on_is_so_for_the_kernel_too(tmp_path, monkeypatch, kernel):
     script(tmp_path, monkeypatch, 'echo "$@" > %s/said' % tmp_path)
-    assert system_clock.write_rtc('/dev/rtc0', utc=True) == {'device': '/dev/rtc0', 'written': True, 'reason': ''}
+    assert rtc.write_rtc('/dev/rtc0', utc=True) == {'device': '/dev/rtc0', 'written': True, 'reason': ''}
     assert (tmp_path / 'said').read_text() == '--systohc --utc\n'
     assert kernel.told == (None, 0, 0), 'else it writes local time again as soon as it is synchronised'
     kernel.refuses = errno.EPERM
-    told = system_clock.write_rtc('/dev/rtc0', utc=True)
+    told = rtc.write_rtc('/dev/rtc0', utc=True)
     assert told['written'] is True
     assert told['reason'].startswith('Until the next boot the kernel may write local time')
     assert 'not permitted' in told['reason']
@@ -187,19 +187,19 @@ def test_a_hardware_clock_that_is_utc_from_now_on_is_so_for_the_kernel_too(tmp_p
 
 def test_a_hardware_clock_that_cannot_be_written_is_told(tmp_path, monkeypatch, kernel):
     script(tmp_path, monkeypatch, 'echo "hwclock: Cannot access the Hardware Clock" >&2; exit 1')
-    told = system_clock.write_rtc('/dev/rtc0', utc=True)
+    told = rtc.write_rtc('/dev/rtc0', utc=True)
     assert kernel.told is None
     assert told['written'] is False
     assert 'Cannot access the Hardware Clock' in told['reason']
-    monkeypatch.setattr(system_clock.shutil, 'which', lambda *_name, **_more: None)
-    assert 'not installed' in system_clock.write_rtc('/dev/rtc0')['reason']
+    monkeypatch.setattr(rtc.shutil, 'which', lambda *_name, **_more: None)
+    assert 'not installed' in rtc.write_rtc('/dev/rtc0')['reason']
 
 
 def test_no_hardware_clock(tmp_path, monkeypatch):
-    assert system_clock.rtc_device(str(tmp_path)) is None
+    assert rtc.rtc_device(str(tmp_path)) is None
     (tmp_path / 'dev').mkdir()
     (tmp_path / 'dev' / 'rtc0').write_text('')
-    assert system_clock.rtc_device(str(tmp_path)) == str(tmp_path / 'dev' / 'rtc0')
-    monkeypatch.setattr(system_clock, 'rtc_device', lambda: None)
-    assert system_clock.write_rtc() == {'device': 'none', 'written': False,
+    assert rtc.rtc_device(str(tmp_path)) == str(tmp_path / 'dev' / 'rtc0')
+    monkeypatch.setattr(rtc, 'rtc_device', lambda: None)
+    assert rtc.write_rtc() == {'device': 'none', 'written': False,
                                         'reason': 'This host has no hardware clock.'}

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import skew
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import conclusion, measurement
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.clock import Anchor
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import make_source
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.system_clock import Anchor
 from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._clock.clock_servers import (
     HttpsServer,
     NtpServer,
@@ -42,7 +42,7 @@ def dead(name='dead.test', kind='ntp', silent=True):
 
 
 def agent(middle):
-    return skew.agent_source('tenant', middle - 1, middle + 1)
+    return conclusion.agent_source('tenant', middle - 1, middle + 1)
 
 
 def accepted(result):
@@ -94,7 +94,7 @@ CASES = [
 @pytest.mark.parametrize('sources, verdict, direction, verified, who, message', CASES)
 def test_conclusions(sources, verdict, direction, verified, who, message):
     before = json.dumps(sources, sort_keys=True)
-    result = skew.conclude(sources, 5.0)
+    result = conclusion.conclude(sources, 5.0)
     assert json.dumps(sources, sort_keys=True) == before, 'it is pure'
     assert (result['verdict'], result['direction'], result['verified']) == (verdict, direction, verified)
     assert accepted(result) == [bool(yes) for yes in who]
@@ -107,29 +107,29 @@ def test_conclusions(sources, verdict, direction, verified, who, message):
 
 @pytest.mark.parametrize('sources', [case[0] for case in CASES])
 def test_the_order_of_the_sources_does_not_matter(sources):
-    verdicts = {skew.conclude(order, 5.0)['verdict'] for order in itertools.islice(itertools.permutations(sources), 24)}
+    verdicts = {conclusion.conclude(order, 5.0)['verdict'] for order in itertools.islice(itertools.permutations(sources), 24)}
     assert len(verdicts) == 1
 
 
 def test_times_and_rounding():
-    result = skew.conclude([ntp(100.12345678, 0.0000004)], 5)
+    result = conclusion.conclude([ntp(100.12345678, 0.0000004)], 5)
     assert result['host_time'] == '2017-02-28T18:39:51.123Z'
     assert result['reference_time'] == '2017-02-28T18:41:31.246Z'
     assert result['offset'] == 100.123457
     assert result['low'] <= 100.12345638
     assert result['high'] >= 100.12345718
-    assert skew.conclude([agent(0)], 5)['host_time'] is None
+    assert conclusion.conclude([agent(0)], 5)['host_time'] is None
 
 
 def test_dates_that_were_not_checked_are_told():
-    assert skew.conclude([https(9, dates=False)], 5)['tls_dates_checked'] is False
-    assert skew.conclude([https(9, dates=True)], 5)['tls_dates_checked'] is True
-    both = skew.conclude([https(9, dates=False), https(9, name='https://b.test/')], 5)
+    assert conclusion.conclude([https(9, dates=False)], 5)['tls_dates_checked'] is False
+    assert conclusion.conclude([https(9, dates=True)], 5)['tls_dates_checked'] is True
+    both = conclusion.conclude([https(9, dates=False), https(9, name='https://b.test/')], 5)
     assert both['tls_dates_checked'] is False
 
 
 def test_an_agent_with_another_clock_is_told_by_how_much():
-    result = skew.conclude([https(0), agent(3601.52)], 5)
+    result = conclusion.conclude([https(0), agent(3601.52)], 5)
     assert result['sources'][1]['reason'].startswith("AEM does not run on this host's clock")
     assert '1 h 0 min' in result['sources'][1]['reason']
 
@@ -148,7 +148,7 @@ def test_no_minority_makes_a_wrong_verdict(truth, honest_radii, lies, silent, se
     sources += [dead('s%d' % i) for i in range(silent)]
     if secured and len(lies) < len(honest_radii):
         sources.append(https(truth))
-    result = skew.conclude(sources, limit)
+    result = conclusion.conclude(sources, limit)
     if result['low'] is not None:
         assert result['low'] <= truth <= result['high']
         assert result['low'] <= result['offset'] + 1e-6
@@ -167,10 +167,10 @@ def test_both_kinds_are_asked_side_by_side(codec, authority):
     with HttpsServer(dated(), *authority.issue('side'), delay=0.3) as service, \
             NtpServer(honest(), delay=0.15) as server:
         began = time.monotonic()
-        sources = skew.measure({'ntp_servers': [server.name], 'https_urls': [service.url()], 'ca_path': authority.path,
+        sources = measurement.measure({'ntp_servers': [server.name], 'https_urls': [service.url()], 'ca_path': authority.path,
                                 'timeout': 3}, codec)
         assert time.monotonic() - began < 1.0
-    result = skew.conclude(sources, 5)
+    result = conclusion.conclude(sources, 5)
     assert accepted(result) == [True, True]
     assert [source['kind'] for source in result['sources']] == ['ntp', 'https']
     assert result['verified'] is True
@@ -178,7 +178,7 @@ def test_both_kinds_are_asked_side_by_side(codec, authority):
 
 
 def test_without_ntplib_the_servers_say_so():
-    sources = skew.measure({'ntp_servers': ['127.0.0.1', 'b.test'], 'https_urls': []}, None)
+    sources = measurement.measure({'ntp_servers': ['127.0.0.1', 'b.test'], 'https_urls': []}, None)
     assert [source['reason'] for source in sources] == ['ntplib is neither on this host nor was it carried here'] * 2
 
 
@@ -192,7 +192,7 @@ def test_without_ntplib_the_servers_say_so():
 ])
 def test_options_that_cannot_be_used_are_an_error_before_anything(options, said):
     with pytest.raises(BadOption) as caught:
-        skew.measure(options, None)
+        measurement.measure(options, None)
     assert said in str(caught.value)
 
 
@@ -214,9 +214,9 @@ def test_a_clock_that_is_set_during_the_run_is_measured_again(codec, step):
     clock = MovingClock((0.1, step))
     with NtpServer(honest(), delay=0.05) as one, NtpServer(honest(), delay=0.05) as two:
         began = time.monotonic()
-        sources = skew.measure({'ntp_servers': [one.name, two.name], 'timeout': 3}, codec, make_anchor=clock.anchor)
+        sources = measurement.measure({'ntp_servers': [one.name, two.name], 'timeout': 3}, codec, make_anchor=clock.anchor)
         assert time.monotonic() - began < 2
-    result = skew.conclude(sources, 5)
+    result = conclusion.conclude(sources, 5)
     assert result['low'] <= -step <= result['high']
     assert result['offset'] == pytest.approx(-step, abs=0.01)
 
@@ -224,9 +224,9 @@ def test_a_clock_that_is_set_during_the_run_is_measured_again(codec, step):
 def test_a_clock_that_is_set_when_no_time_is_left_is_undecided(codec):
     clock = MovingClock((0.45, -300.0))
     with NtpServer(honest(), delay=0.05) as one, NtpServer(lambda *_unused: []) as silent:
-        sources = skew.measure({'ntp_servers': [one.name, silent.name], 'timeout': 0.6}, codec,
+        sources = measurement.measure({'ntp_servers': [one.name, silent.name], 'timeout': 0.6}, codec,
                                make_anchor=clock.anchor)
-    result = skew.conclude(sources, 5)
+    result = conclusion.conclude(sources, 5)
     assert result['verdict'] == 'undecided'
     assert result['offset'] is None
     assert 'clock was set by 5 min 0 s while it was being measured' in result['message']
@@ -237,9 +237,9 @@ def test_a_clock_that_is_set_when_no_time_is_left_is_undecided(codec):
 def test_a_clock_that_is_set_all_the_time_ends_undecided_and_strangers_are_not_pestered(codec):
     clock = MovingClock(*[(0.2 * i, 10.0) for i in range(1, 30)])
     with NtpServer(honest(), delay=0.15) as one, NtpServer(lambda *_unused: []) as silent:
-        sources = skew.measure({'ntp_servers': [one.name, silent.name], 'timeout': 3}, codec, make_anchor=clock.anchor)
+        sources = measurement.measure({'ntp_servers': [one.name, silent.name], 'timeout': 3}, codec, make_anchor=clock.anchor)
         assert len(silent.requests) < 60
-    assert skew.conclude(sources, 5)['verdict'] == 'undecided'
+    assert conclusion.conclude(sources, 5)['verdict'] == 'undecided'
 
 
 def test_a_kiss_code_holds_for_the_second_run_too(codec):
@@ -249,7 +249,7 @@ def test_a_kiss_code_holds_for_the_second_run_too(codec):
     def script(request, _server):
         return [packet(request, true_time(), true_time(), stratum=0, reference=b'DENY')]
     with NtpServer(script) as kissing, NtpServer(lambda *_unused: []) as silent:
-        sources = skew.measure({'ntp_servers': [kissing.name, silent.name], 'timeout': 1.5}, codec,
+        sources = measurement.measure({'ntp_servers': [kissing.name, silent.name], 'timeout': 1.5}, codec,
                                make_anchor=clock.anchor)
         time.sleep(0.1)
         assert len(kissing.requests) == 1
@@ -267,8 +267,8 @@ def test_one_step_of_a_slewing_daemon_widens_the_interval():
 def test_a_part_that_fails_as_nobody_has_thought_of_is_a_reason_not_an_error(codec, monkeypatch):
     def fails(*_unused):
         raise MemoryError('no room')
-    monkeypatch.setattr(skew.ntp.selectors, 'DefaultSelector', fails)
+    monkeypatch.setattr(measurement.ntp_client.selectors, 'DefaultSelector', fails)
     began = time.monotonic()
-    sources = skew.measure({'ntp_servers': ['127.0.0.1:9'], 'timeout': 3}, codec)
+    sources = measurement.measure({'ntp_servers': ['127.0.0.1:9'], 'timeout': 3}, codec)
     assert time.monotonic() - began < 0.5
     assert sources[0]['reason'] == 'it could not be asked (MemoryError: no room)'

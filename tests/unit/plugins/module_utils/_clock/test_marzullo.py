@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.interval import Interval, agree
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.marzullo import Interval, agree
 
 finite = st.floats(-1e9, 1e9)
 width = st.floats(0, 100)

@@ -16,12 +16,12 @@ import time
 import urllib.parse
 from typing import List, NamedTuple, Optional, Tuple
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.addresses import Endpoint, join, parse_endpoint
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.clock import Anchor
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadDate, BadOption, Unusable
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.imf_date import iso_utc, parse_http_date
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.interval import Interval
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.marzullo import Interval
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.resolver import Endpoint, join, parse_endpoint
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import Source, make_source, words_for
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.system_clock import Anchor
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.tls import (
     Connection,
     Connector,

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import http_date, skew, tls
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import conclusion, https_date, measurement, tls
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption, Unusable
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.imf_date import format_http_date
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.interval import Interval
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.marzullo import Interval
 from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._clock.clock_servers import (
     BUSY,
     HttpsServer,
@@ -39,10 +39,10 @@ def ask(urls, authority, behind=0.0, timeout=2.0, wanted_width=float('inf'), **o
     options.setdefault('ca_path', authority.path)
     began = time.monotonic()
     urls = [url if isinstance(url, str) else url.url() for url in urls]
-    sources = skew.measure(dict(options, https_urls=urls, timeout=timeout), None, wanted_width, host_clock(behind))
+    sources = measurement.measure(dict(options, https_urls=urls, timeout=timeout), None, wanted_width, host_clock(behind))
     took = time.monotonic() - began
     assert took <= 1.1 * timeout + BUSY, 'the deadline holds'
-    result = skew.conclude(sources, options.get('max_skew', 5.0))
+    result = conclusion.conclude(sources, options.get('max_skew', 5.0))
     return result, result['sources'][0], took
 
 
@@ -55,7 +55,7 @@ def ask(urls, authority, behind=0.0, timeout=2.0, wanted_width=float('inf'), **o
 def test_the_truth_is_inside(truth, server, out, back, age):
     # server: its clock when it answers; a cache keeps the answer for age seconds and tells them cut.
     date = int(server - (age or 0))
-    interval = http_date.prove(date, None if age is None else int(age), server - truth - out, server - truth + back)
+    interval = https_date.prove(date, None if age is None else int(age), server - truth - out, server - truth + back)
     assert interval.low - 1e-6 <= truth <= interval.high + 1e-6
 
 
@@ -65,11 +65,11 @@ def test_asking_at_the_edge_halves_what_is_left(truth, start, latency):
     now, interval, widths = start, None, []
     for _request in range(6):
         sent, received = now, now + 2 * latency
-        proven = http_date.prove(int((now + latency + truth) // 1), None, sent, received)
+        proven = https_date.prove(int((now + latency + truth) // 1), None, sent, received)
         interval = proven if interval is None else interval.intersection(proven)
         assert interval.low - 1e-6 <= truth <= interval.high + 1e-6
         widths.append(interval.width)
-        later = http_date.next_edge(interval, 2 * latency, received)
+        later = https_date.next_edge(interval, 2 * latency, received)
         assert 0 <= later - received < 1.000001
         now = later
     assert widths[2] <= 0.25 + 3 * 2 * latency
@@ -399,7 +399,7 @@ def test_the_certificate_is_the_services_whatever_the_proxy_is(authority):
 ])
 def test_urls_that_cannot_be_used_are_an_error_before_anything(url, reason):
     with pytest.raises(BadOption) as caught:
-        http_date.parse_url(url)
+        https_date.parse_url(url)
     assert reason in str(caught.value)
     assert 'https_urls' in str(caught.value)
     assert 'pw' not in str(caught.value)
@@ -411,7 +411,7 @@ def test_urls_that_cannot_be_used_are_an_error_before_anything(url, reason):
     ('https://h/%41', 'h', 443, '/%41'),
 ])
 def test_urls(url, host, port, path):
-    target = http_date.parse_url(url)
+    target = https_date.parse_url(url)
     assert (target.endpoint.host, target.endpoint.port, target.path) == (host, port, path)
 
 
@@ -420,7 +420,7 @@ def test_urls(url, host, port, path):
 def test_no_url_raises_anything_else(text):
     for url in (text, 'https://' + text):
         with contextlib.suppress(BadOption):
-            http_date.parse_url(url)
+            https_date.parse_url(url)
 
 
 class Wire:
@@ -447,8 +447,8 @@ def test_ten_thousand_mutated_answers_raise_nothing_else():
         response = http.client.HTTPResponse(Wire(bytes(data)), method='HEAD')
         try:
             response.begin()
-            answer = http_date.read_headers(response)
-            assert http_date.prove(answer.date, answer.age, 0, 1).width <= 4
+            answer = https_date.read_headers(response)
+            assert https_date.prove(answer.date, answer.age, 0, 1).width <= 4
             outcomes['read'] += 1
         except (Unusable, http.client.HTTPException, ValueError):  # what _exchange() turns into a reason
             outcomes['refused'] += 1
@@ -474,5 +474,5 @@ def test_a_slow_address_does_not_hold_up_a_fast_one(authority, certificate, monk
 
 
 def test_interval_of_nothing_is_no_interval():
-    assert http_date.prove(10, None, 10.2, 10.3) == Interval(10 - 10.3, 11 - 10.2)
+    assert https_date.prove(10, None, 10.2, 10.3) == Interval(10 - 10.3, 11 - 10.2)
     assert tls.proxy_of_environment('localhost') is None

@@ -15,7 +15,10 @@ import struct
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import ntp_packet
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.addresses import (
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.clock import Anchor
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import Unusable
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.marzullo import Interval, agree
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.resolver import (
     Address,
     Endpoint,
     Resolved,
@@ -23,10 +26,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.address
     is_loopback,
     is_near,
 )
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import Unusable
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.interval import Interval, agree
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import Source, make_source, words_for
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.system_clock import Anchor
 
 PORT = 123
 

@@ -16,7 +16,7 @@ import time
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import addresses, ntp, skew
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import conclusion, measurement, ntp_client, resolver
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.era import ntp_timestamp
 from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._clock.clock_servers import (
     BUSY,
@@ -34,10 +34,10 @@ def ask(codec, servers, timeout=1.0, behind=BEHIND, **options):
     """(skew, seconds it took)"""
     began = time.monotonic()
     names = [server if isinstance(server, str) else server.name for server in servers]
-    sources = skew.measure(dict(options, ntp_servers=names, timeout=timeout), codec, make_anchor=host_clock(behind))
+    sources = measurement.measure(dict(options, ntp_servers=names, timeout=timeout), codec, make_anchor=host_clock(behind))
     took = time.monotonic() - began
     assert took <= 1.1 * timeout + BUSY, 'the deadline holds'
-    return skew.conclude(sources, options.get('max_skew', 5.0)), took
+    return conclusion.conclude(sources, options.get('max_skew', 5.0)), took
 
 
 @contextlib.contextmanager
@@ -217,7 +217,7 @@ def test_a_closed_port_is_told_at_once(codec):
     assert took < 0.5 + BUSY
 
 
-def resolver(monkeypatch, table):
+def resolve_names(monkeypatch, table):
     """Let names resolve to the given loopback addresses."""
     real = socket.getaddrinfo
 
@@ -235,7 +235,7 @@ def resolver(monkeypatch, table):
 def test_a_name_that_does_not_resolve(codec, monkeypatch):
     def fails():
         raise socket.gaierror(socket.EAI_NONAME, 'Name or service not known')
-    resolver(monkeypatch, {'nowhere.test': fails})
+    resolve_names(monkeypatch, {'nowhere.test': fails})
     with three_honest() as servers:
         result, took = ask(codec, servers + ['nowhere.test'], timeout=3)
     assert 'does not resolve (Name or service not known)' in result['sources'][-1]['reason']
@@ -245,7 +245,7 @@ def test_a_name_that_does_not_resolve(codec, monkeypatch):
 
 def test_a_resolver_that_hangs_does_not_cost_the_deadline(codec, monkeypatch):
     released = threading.Event()
-    resolver(monkeypatch, {'slow.test': lambda: released.wait(5) and []})
+    resolve_names(monkeypatch, {'slow.test': lambda: released.wait(5) and []})
     result, took = ask(codec, ['slow.test'], timeout=0.5)
     assert 'not resolved within 0.5 s' in result['sources'][0]['reason']
     assert 0.45 < took < 0.5 + BUSY
@@ -265,7 +265,7 @@ def test_names_that_no_resolver_takes(codec, name):
 def test_of_ten_addresses_four_are_asked_and_each_has_a_vote(codec, monkeypatch):
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(NtpServer(honest())) for _server in range(10)]
-        resolver(monkeypatch, {'pool.test': [('127.0.0.1', server.port) for server in servers]})
+        resolve_names(monkeypatch, {'pool.test': [('127.0.0.1', server.port) for server in servers]})
         result, _took = ask(codec, ['pool.test'])
         assert [bool(server.requests) for server in servers] == [True] * 4 + [False] * 6
     assert [source['accepted'] for source in result['sources']] == [True] * 4
@@ -274,7 +274,7 @@ def test_of_ten_addresses_four_are_asked_and_each_has_a_vote(codec, monkeypatch)
 
 def test_two_names_of_one_address_have_one_vote(codec, monkeypatch):
     with NtpServer(honest(90)) as liar, NtpServer(honest()) as good, NtpServer(honest()) as other:
-        resolver(monkeypatch, {name: [('127.0.0.1', liar.port)] for name in ('a.test', 'b.test', 'c.test')})
+        resolve_names(monkeypatch, {name: [('127.0.0.1', liar.port)] for name in ('a.test', 'b.test', 'c.test')})
         result, _took = ask(codec, ['a.test', 'b.test', 'c.test', good, other])
     assert result['low'] <= BEHIND <= result['high']
     assert result['verified'] is False
@@ -292,7 +292,7 @@ def ipv6_works():
 @pytest.mark.skipif(not ipv6_works(), reason='this machine has no IPv6 loopback')
 def test_both_families_are_asked_and_one_votes(codec, monkeypatch):
     with NtpServer(honest()) as four, NtpServer(honest(), host='::1') as six, NtpServer(honest(3)) as other:
-        resolver(monkeypatch, {'dual.test': [('::1', six.port), ('127.0.0.1', four.port)]})
+        resolve_names(monkeypatch, {'dual.test': [('::1', six.port), ('127.0.0.1', four.port)]})
         result, _took = ask(codec, ['dual.test', other])
         assert four.requests
         assert six.requests
@@ -303,7 +303,7 @@ def test_both_families_are_asked_and_one_votes(codec, monkeypatch):
 @pytest.mark.skipif(not ipv6_works(), reason='this machine has no IPv6 loopback')
 def test_the_family_that_answers_votes(codec, monkeypatch):
     with NtpServer(lambda *_unused: []) as four, NtpServer(honest(), host='::1') as six:
-        resolver(monkeypatch, {'dual.test': [('127.0.0.1', four.port), ('::1', six.port)]})
+        resolve_names(monkeypatch, {'dual.test': [('127.0.0.1', four.port), ('::1', six.port)]})
         result, _took = ask(codec, ['dual.test', six.name])
     assert result['verdict'] == 'skewed'
 
@@ -342,9 +342,9 @@ def test_a_host_too_busy_to_read_is_none_the_worse(codec, monkeypatch):
             if ready:
                 time.sleep(0.04)
             return ready
-    monkeypatch.setattr(ntp.selectors, 'DefaultSelector', Busy)
+    monkeypatch.setattr(ntp_client.selectors, 'DefaultSelector', Busy)
     with three_honest() as servers:
-        sources = skew.measure({'ntp_servers': [server.name for server in servers]}, codec)
+        sources = measurement.measure({'ntp_servers': [server.name for server in servers]}, codec)
     assert {source['samples'] for source in sources} == {8}
     for source in sources:
         assert source['delay'] < 0.02
@@ -387,14 +387,14 @@ def test_more_samples_decide(codec):
 ])
 def test_manners(address, samples, least_pause):
     family = socket.AF_INET6 if ':' in address else socket.AF_INET
-    peer = ntp.Peer('name', addresses.Address(family, (address, 123)))
+    peer = ntp_client.Peer('name', resolver.Address(family, (address, 123)))
     assert peer.pace.samples == samples
     assert peer.pace.spacing == least_pause
 
 
 def test_a_public_server_is_asked_once_and_again_after_two_seconds_only_in_doubt(codec, monkeypatch):
-    monkeypatch.setattr(ntp, 'is_loopback', lambda _address: False)
-    monkeypatch.setattr(ntp, 'is_near', lambda _address: False)
+    monkeypatch.setattr(ntp_client, 'is_loopback', lambda _address: False)
+    monkeypatch.setattr(ntp_client, 'is_near', lambda _address: False)
     with three_honest() as servers:
         ask(codec, servers, timeout=3)
         assert [len(server.requests) for server in servers] == [1, 1, 1]
@@ -407,7 +407,7 @@ def test_a_public_server_is_asked_once_and_again_after_two_seconds_only_in_doubt
 
 
 def test_a_near_server_that_answers_one_request_only_is_not_pestered(codec, monkeypatch):
-    monkeypatch.setattr(ntp, 'is_loopback', lambda _address: False)
+    monkeypatch.setattr(ntp_client, 'is_loopback', lambda _address: False)
 
     def limited(request, server):
         now = true_time()

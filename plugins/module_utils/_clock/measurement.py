@@ -1,0 +1,182 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Measure the clock: ask all NTP servers and https services at once, under one deadline; conclusion.py judges the answers."""
+
+import contextlib
+import math
+import queue
+import threading
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Set, Tuple
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import https_date, ntp_client
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.argspec import SKEW_OPTIONS
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.clock import Anchor
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.resolver import Address, Endpoint, parse_endpoint
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import Source, make_source
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.tls import Proxy, Trust, context_for, parse_proxy
+
+# A clock that was set during the run makes it void; below so many seconds left there is no use in another one.
+_SHORTEST_RUN = 0.3
+_MOST_RUNS = 3  # strangers' servers are not to pay for a clock that is set all the time
+_TICK = 0.05
+_MARGIN = 0.1
+
+_NO_ANSWER = 'no answer within the time'
+_LONGEST = 3600.0   # seconds that the option timeout may be
+
+
+class Plan(NamedTuple):
+    """The checked options."""
+
+    servers: List[Tuple[str, Endpoint]]  # as asked, and what it means
+    targets: List[https_date.Target]
+    max_skew: float
+    timeout: float
+    trust: Trust
+    proxy: Optional[Proxy]  # of the option; None leaves it to the environment
+
+
+def plan_for(options: Mapping[str, Any]) -> Plan:
+    """Raises BadOption, naming the option and what to write instead."""
+    max_skew = _seconds(options, 'max_skew', 1e9)
+    timeout = _seconds(options, 'timeout', _LONGEST)
+    trust = Trust(options.get('ca_path') or None, options.get('validate_certs', True))
+    proxy = parse_proxy(options['https_proxy']) if options.get('https_proxy') else None
+    targets = [https_date.parse_url(str(url)) for url in _unique(options.get('https_urls'))]
+    servers = [(str(text), parse_endpoint(str(text), ntp_client.PORT, 'ntp_servers'))
+               for text in _unique(options.get('ntp_servers'))]
+    if targets and trust.ca_path:
+        context_for(trust)  # a ca_path that cannot be loaded is found before anything is sent
+    return Plan(servers, targets, max_skew, timeout, trust, proxy)
+
+
+def _unique(values: Any) -> List[Any]:
+    return list(dict.fromkeys(values or []))
+
+
+def _seconds(options: Mapping[str, Any], name: str, most: float) -> float:
+    value = float(options.get(name, SKEW_OPTIONS[name]['default']))
+    if not (math.isfinite(value) and 0 < value <= most):
+        raise BadOption(f'{name}: {value:g} is not a number of seconds above 0 and up to {most:g}.')
+    return value
+
+
+class Measurement(NamedTuple):
+    """What was measured, and the time line it was measured on."""
+
+    sources: List[Source]
+    anchor: Anchor
+
+
+def measure(options: Mapping[str, Any], codec: Any, wanted_width: float = math.inf,
+            make_anchor: Callable[[], Anchor] = Anchor) -> List[Source]:
+    """Ask all NTP servers and https URLs side by side, under one deadline; see measure_on_anchor()."""
+    return measure_on_anchor(options, codec, wanted_width, make_anchor).sources
+
+
+def measure_on_anchor(options: Mapping[str, Any], codec: Any, wanted_width: float = math.inf,
+                      make_anchor: Callable[[], Anchor] = Anchor) -> Measurement:
+    """Ask all NTP servers and https URLs side by side, under one deadline.
+
+    options: as in arguments.SKEW_OPTIONS. codec: the ntplib module (ntplib_loader.load()); None when there is none.
+    wanted_width: seconds; https services are asked again until their interval is as narrow, if the time allows.
+    Raises BadOption before anything is sent; whatever the network does becomes the reason of a source.
+    """
+    plan = plan_for(options)
+    anchor = make_anchor()
+    end = anchor.monotonic() + plan.timeout
+    barred: Set[Address] = set()
+    for run in range(1, _MOST_RUNS + 1):
+        sources, shift = _run(plan, codec, wanted_width, anchor, end, barred, run < _MOST_RUNS)
+        if not shift:
+            break
+        if run == _MOST_RUNS or end - anchor.monotonic() < _SHORTEST_RUN:
+            for source in sources:
+                source['_clock_moved'] = shift
+            break
+        anchor = make_anchor()
+    now = anchor.now()
+    for source in sources:
+        source['_host_time'] = now
+    return Measurement(sources, anchor)
+
+
+class _Part(NamedTuple):
+    """A piece of the measurement that runs in a thread of its own."""
+
+    run: Callable[[], List[Source]]
+    abort: Callable[[], None]
+    absent: List[Source]  # what is told when it does not come back
+
+
+def _run(plan: Plan, codec: Any, wanted_width: float, anchor: Anchor, end: float, barred: Set[Address],
+         may_run_again: bool) -> Tuple[List[Source], float]:
+    """(sources, seconds by which the host's clock was set meanwhile): one try at everything."""
+    # The parts end a little before the time is up, and are waited for a little longer: they have more to tell than
+    # "no answer", and on a busy host a thread may be late.
+    margin = min(_MARGIN, plan.timeout / 20)
+    sources: List[Source] = []
+    results: 'queue.Queue[Tuple[int, List[Source]]]' = queue.Queue()
+    waiting = dict(enumerate(_servers(plan, codec, anchor, end - margin, barred)
+                             + _services(plan, wanted_width, anchor, end - margin)))
+    for number, part in waiting.items():
+        _start(number, part, results)
+    shift = 0.0
+    while waiting and anchor.monotonic() < end + margin:
+        with contextlib.suppress(queue.Empty):
+            number, come = results.get(timeout=max(0.0, min(_TICK, end + margin - anchor.monotonic())))
+            sources += come
+            del waiting[number]
+        shift = shift or anchor.moved()
+        if shift and may_run_again and end - anchor.monotonic() >= _SHORTEST_RUN:
+            break
+    shift = shift or anchor.moved()
+    for part in waiting.values():
+        part.abort()
+        sources += part.absent
+    order = {text: i for i, text in enumerate([t for t, _e in plan.servers] + [t.url for t in plan.targets])}
+    return sorted(sources, key=lambda source: order[source['source']]), shift
+
+
+def _servers(plan: Plan, codec: Any, anchor: Anchor, deadline: float, barred: Set[Address]) -> List[_Part]:
+    """All NTP servers are one part: they share a loop."""
+    def absent(reason: str, silent: bool) -> List[Source]:
+        return [make_source(text, 'ntp', reason=reason, _silent=silent) for text, _endpoint in plan.servers]
+    if not plan.servers:
+        return []
+    if codec is None:
+        told = absent('ntplib is neither on this host nor was it carried here', False)
+        return [_Part(lambda: told, lambda: None, told)]
+    cancelled = threading.Event()
+    query = ntp_client.Query(plan.servers, codec, anchor, deadline, plan.max_skew, barred, cancelled.is_set)
+    return [_Part(query.run, cancelled.set, absent(_NO_ANSWER, True))]
+
+
+def _services(plan: Plan, wanted_width: float, anchor: Anchor, deadline: float) -> List[_Part]:
+    """Each https service is a part; two URLs of one service ask it once."""
+    parts: Dict[Endpoint, _Part] = {}
+    twins: List[Source] = []
+    for target in plan.targets:
+        if target.endpoint in parts:
+            first = parts[target.endpoint].absent[0]['source']
+            twins.append(make_source(target.url, 'https', reason=f'the same service as {first}: asked once'))
+            continue
+        question = https_date.Question(target, plan.trust, plan.proxy, anchor, deadline, plan.max_skew, wanted_width)
+        parts[target.endpoint] = _Part(question.run, question.abort,
+                                       [make_source(target.url, 'https', reason=_NO_ANSWER, _silent=True)])
+    return list(parts.values()) + ([_Part(lambda: twins, lambda: None, twins)] if twins else [])
+
+
+def _start(number: int, part: _Part, results: 'queue.Queue[Tuple[int, List[Source]]]') -> None:
+    def work() -> None:
+        try:
+            results.put((number, part.run()))
+        except Exception as error:  # pylint: disable=broad-except  # the last resort: nobody else would hear of it
+            results.put((number, [dict(source, reason=f'it could not be asked ({type(error).__name__}: {error})')
+                                  for source in part.absent]))
+    try:
+        threading.Thread(target=work, daemon=True).start()
+    except RuntimeError:  # no more threads: one after the other, still within the deadline
+        work()

@@ -1,0 +1,64 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The hardware clock (RTC), from which the next boot takes the time."""
+
+import os
+import shutil
+import struct
+import subprocess
+from typing import Dict, Optional
+
+_UTC = struct.pack('ii', 0, 0)  # struct timezone: minutes west of Greenwich, kind of summer time
+
+
+def rtc_device(root: str = '/') -> Optional[str]:
+    """The path of the hardware clock, None where there is none."""
+    for path in ('dev/rtc', 'dev/rtc0', 'dev/misc/rtc'):
+        if os.path.exists(os.path.join(root, path)):
+            return os.path.join(root, path)
+    return None
+
+
+def write_rtc(device: Optional[str] = None, utc: bool = False) -> Dict[str, object]:
+    """Write the system's time to the hardware clock, else the next boot brings the skew back.
+
+    ``hwclock --systohc`` keeps to the mode (UTC or LOCAL) that /etc/adjtime records; utc makes it UTC from now on.
+    Returns {device, written, reason}; a failure is reported, not raised: the clock itself is right by then. With written,
+    a reason is what will spoil it.
+    """
+    device = rtc_device() if device is None else device
+    if device is None:
+        return {'device': 'none', 'written': False, 'reason': 'This host has no hardware clock.'}
+    command = shutil.which('hwclock', path=os.pathsep.join(['/usr/sbin', '/sbin', '/usr/bin', '/bin']))
+    if command is None:
+        return {'device': device, 'written': False, 'reason': 'hwclock is not installed (package util-linux).'}
+    try:
+        # AnsibleModule.run_command knows no time-out, and a hardware clock may hang.
+        done = subprocess.run([command, '--systohc'] + ['--utc'] * utc,  # pylint: disable=ansible-bad-function
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=20, check=False)
+    except (OSError, subprocess.SubprocessError) as error:
+        return {'device': device, 'written': False, 'reason': f'hwclock --systohc failed: {error}'}
+    if done.returncode:
+        said = ' '.join(done.stdout.decode('utf-8', 'replace').split())
+        return {'device': device, 'written': False, 'reason': f'hwclock --systohc failed: {said or done.returncode}'}
+    return {'device': device, 'written': True, 'reason': _tell_kernel_utc() if utc else ''}
+
+
+def _tell_kernel_utc() -> str:
+    """Have the kernel keep the hardware clock in UTC, as systemd does at a boot where /etc/adjtime says so. '' or why not.
+
+    A kernel that was told at boot that it holds local time writes that again as soon as a daemon has synchronised it (every
+    11 minutes, sync_hw_clock() in kernel/time/ntp.c), by the zone it was given then: so that zone becomes UTC. The time of
+    day is left alone, and so is every program's zone.
+    """
+    try:
+        import ctypes  # here alone: not every Python has it, and to measure nobody needs it
+        library = ctypes.CDLL(None, use_errno=True)
+        failed = library.settimeofday(None, _UTC)
+    except (ImportError, OSError, AttributeError) as error:
+        why = str(error)
+    else:
+        why = os.strerror(ctypes.get_errno()) if failed else ''
+    return why and f'Until the next boot the kernel may write local time to the hardware clock, against /etc/adjtime: {why}.'
