@@ -90,7 +90,7 @@ def zone_hint(offset: float, zones: t.Sequence[int], rtc_local: bool) -> Hint | 
 
 def drift_hint(offset: float, reference_time: str | None, last_repair: t.Mapping[str, t.Any]) -> Hint | None:
     """Did the clock run away since it was repaired last."""
-    then, now = _moment(last_repair.get('at')), _moment(reference_time)
+    then, now = moment(last_repair.get('at')), moment(reference_time)
     if then is None or now is None or now - then < TOO_SOON:
         return None
     rate = abs(offset) / (now - then) * 1e6
@@ -117,7 +117,8 @@ def _filled(hint: Hint, **figures: str) -> Hint:
     return Hint(hint.fact.format(**figures), hint.advice)
 
 
-def _moment(text: t.Any) -> float | None:
+def moment(text: t.Any) -> float | None:
+    """Unix seconds of an ISO 8601 text; None where it is none."""
     try:
         return datetime.datetime.fromisoformat(str(text).replace('Z', '+00:00')).timestamp()
     except ValueError:

@@ -15,7 +15,7 @@ from pathlib import Path
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils import fleet, query
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import aem_guard, fleet, query
 
 PREFIX = 'fix_bp_jwt_'
 RESULT = 'fix_bp_jwt_result'
@@ -87,6 +87,7 @@ def _check_together(options: dict[str, t.Any]) -> t.Iterator[str]:
                'controller, or fix_bp_jwt_aem_user and fix_bp_jwt_aem_password from a vault.')
     if options.get('fix_bp_jwt_agents') and options.get('fix_bp_jwt_agent_query'):
         yield 'The agents are named by fix_bp_jwt_agents and chosen by fix_bp_jwt_agent_query: give only one of them.'
+    yield from aem_guard.complaints(options)
     if options['fix_bp_jwt_report_query']:
         try:
             query.understand(options['fix_bp_jwt_report_query'])

@@ -59,13 +59,15 @@ WORDS: dict[str, str] = {
     'not_testable': 'agents cannot be tested',
     'no_reference': 'no reference is believed',
     'unfinished': 'an earlier repair is to be finished',
+    'stop_deferred': 'repair waits until AEM may be stopped',
+    'cannot_stop_aem': 'AEM cannot be stopped for the repair',
     'cannot_set_clock': "clock is not the host's to set",
     'unreachable': 'host unreachable',
     'no_result': 'failed before it was measured',
 }
 # Of two hosts that need someone, the one whose agents fail comes first.
-_URGENCY = ('jwt_expired', 'not_only_the_clock', 'not_the_clock', 'other_clock', 'cannot_set_clock', 'aem_unreachable',
-            'not_testable', 'no_reference', 'unfinished', 'at_risk', 'no_result', 'unreachable')
+_URGENCY = ('jwt_expired', 'not_only_the_clock', 'not_the_clock', 'other_clock', 'cannot_set_clock', 'cannot_stop_aem',
+            'stop_deferred', 'aem_unreachable', 'not_testable', 'no_reference', 'unfinished', 'at_risk', 'no_result', 'unreachable')
 MODES = {
     'fix': 'Repair run',
     'check': 'Check run, nothing was changed',

@@ -10,9 +10,10 @@ Two questions are put to the measurement: what do the agents say (a row of `TABL
 
 from __future__ import annotations
 
+import datetime
 import typing as t
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils import hints
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import aem_guard, hints
 
 
 class State(t.NamedTuple):
@@ -51,6 +52,10 @@ STATES: dict[str, State] = {
     'unfinished': State(
         True, False, 'an earlier repair of this host did not come to its end',
         'finish it: run this playbook without --check'),
+    aem_guard.DEFERRED: State(
+        False, False, 'the repair has to stop AEM, which is not allowed now', ''),
+    aem_guard.CANNOT_STOP: State(
+        False, False, 'the repair has to stop AEM, which cannot be done safely', ''),
     'cannot_set_clock': State(
         False, False, "the clock is wrong, but it is not this host's to set",
         'correct the clock of the machine that this host runs on'),
@@ -83,20 +88,9 @@ OPTIONS_TO_CORRECT = {
 # States of AEM, as brand_portal_health_info names them, in which it does not answer.
 AEM_SILENT = ('unreachable', 'starting')
 
-# What a jump does to an AEM that runs on (Apache Oak: the cluster lease of a document store lasts 120 s of the wall clock).
-JUMP_UNDER_AEM = (
-    'The clock of this host will jump by {by} under a running AEM, because fix_bp_jwt_aem_service names no unit to be stopped '
-    'meanwhile. With its repository in files (TarMK) AEM goes on. With a document store (MongoDB or a database) {harm}. Whether '
-    'it comes through is looked at afterwards. To have AEM stopped meanwhile, give its unit: "systemctl list-units --all '
-    '--type=service" lists the units'
-)
-HARM = {
-    'behind': 'the cluster lease of 120 s counts as lost, and AEM ends itself until somebody starts it',
-    'ahead': 'the cluster lease is not renewed and indexing pauses until time has caught up',
-}
 LOST_BY_THE_JUMP = 'AEM did not come back after the clock was set by {by} while it ran, as with a document store'
-START_IT = ('start AEM on this host (its log then tells of a lost lease), run again, and give its unit as '
-            'fix_bp_jwt_aem_service for the next time')
+START_IT = ('start AEM on this host (its log then tells of a lost lease), run again, and let it be stopped the next time: set '
+            'fix_bp_jwt_aem_service=auto or to its unit, or fix_bp_jwt_unknown_store=stop')
 STARTED_NOT_READY = '{units} was stopped while the clock was set and started again, but AEM is not ready yet'
 WAIT_LONGER = ('look at "systemctl status {units}" and AEM\'s error.log; where AEM only takes longer, raise '
                'fix_bp_jwt_aem_ready_timeout; then run again')
@@ -109,17 +103,20 @@ def decide(
     accept_unverified: bool = False,
     aem_service: str = '',
     aem_stop_above: float = 60.0,
+    aem_options: t.Mapping[str, t.Any] | None = None,
     repair_results: t.Mapping[str, t.Any] | None = None,
 ) -> dict[str, t.Any]:
     """The verdict on one host.
 
     `health` is what brand_portal_health_info returned (`skew`, `tests`, `aem`); `time_service` what time_service_info did,
-    once that was asked. `aem_service` and `aem_stop_above` (seconds) are the role's options. `repair_results` is what a repair has
+    once that was asked. `aem_service` and `aem_stop_above` (seconds) are the role's options; `aem_options` are more of them, see
+    aem_guard.guard. `repair_results` is what a repair has
     done by now: `keep` is the result of time_service, `step` that of clock_step or of time_service's own step of the clock, each {}
     where it was not run; `aem` is what AEM's state was before.
     Returns `state`, `repair` (shall the clock be corrected), `healthy`, `summary` (one sentence
     of what is the case, with figures), `next_step` ('' where nothing is left to do), `cause` (the id of the
-    first failing agent's cause, '' when none fails) and `warning` (what a repair may do to AEM, '' where nothing).
+    first failing agent's cause, '' when none fails), `warning` (what a repair may do to AEM, '' where nothing) and `aem`: the
+    units (`stop_services`) or the `commands` that stop AEM around the step, and a `note` on why it is stopped, or not.
     Offsets are reference − host, in seconds.
     """
     skew, tests, aem = health['skew'], health.get('tests') or [], health.get('aem') or {'state': 'ok', 'message': ''}
@@ -130,7 +127,16 @@ def decide(
         state = 'unfinished'
     rule = STATES[state]
     repair = rule.repair and (skew['verdict'] == 'skewed' or state == 'unfinished') and (state != 'at_risk' or fix_at_risk)
-    jumps = repair and skew['verdict'] == 'skewed' and abs(skew['offset']) >= aem_stop_above
+    guard = aem_guard.Guard()
+    if repair and skew['verdict'] == 'skewed' and abs(skew['offset']) >= aem_stop_above:
+        # An AEM that an earlier run has left stopped is started at any time of day.
+        stopped = 'service_stop' in (health.get('interrupted') or [])
+        guard = aem_guard.guard(
+            skew['offset'], aem['state'], (time_service or {}).get('aem') or {},
+            {'aem_service': aem_service, **(aem_options or {})},
+            None if stopped else _trusted_now(skew, time_service or {}))
+        if guard.state:
+            state, repair, rule = guard.state, False, STATES[guard.state]
     stepped = _what_was_stepped(repair_results or {})
     was_up = (repair_results or {}).get('aem') not in AEM_SILENT
     down = _why_aem_is_down(stepped, aem_stop_above) if state == 'aem_unreachable' and was_up else None
@@ -141,17 +147,18 @@ def decide(
         'repair': repair,
         'healthy': rule.healthy,
         'cause': failing[0]['cause'] if failing else '',
-        'summary': _joined([*known, down[0] if down else '', *facts]),
-        'next_step': _joined([down[1] if down else _next_step(state, rule, failing, aem), *steps]),
-        'warning': _warning(skew, aem['state']) if jumps and not aem_service else '',
+        'summary': _joined([*known, guard.why, guard.note, down[0] if down else '', *facts]),
+        'next_step': _joined([down[1] if down else guard.next_step or _next_step(state, rule, failing, aem), *steps]),
+        'warning': guard.warning,
+        'aem': {'stop_services': guard.units, 'commands': guard.commands, 'note': guard.note},
     }
 
 
-def _warning(skew: dict[str, t.Any], aem_state: str) -> str:
-    """What the jump may do to an AEM that runs on."""
-    if aem_state == 'unreachable':
-        return ''
-    return JUMP_UNDER_AEM.format(by=hints.in_time(skew['offset']), harm=HARM['behind' if skew['offset'] > 0 else 'ahead']) + '.'
+def _trusted_now(skew: t.Mapping[str, t.Any], time_service: t.Mapping[str, t.Any]) -> datetime.datetime | None:
+    """The right time when time_service_info looked: the host's clock corrected by the measured offset; None before that."""
+    moment = hints.moment(time_service.get('host_time'))
+    return None if moment is None else (
+        datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc) + datetime.timedelta(seconds=moment + skew['offset']))
 
 
 def _is_unfinished(state: str, clock: str, left: t.Sequence[str]) -> bool:

@@ -145,7 +145,8 @@ def test_no_clock_is_ever_changed_but_on_believed_skew():
 
 
 def test_the_table_is_complete():
-    named = {state for row in TABLE.values() for state in row.values()} | {'cannot_set_clock', 'unfinished'}
+    named = {state for row in TABLE.values() for state in row.values()} | {
+        'cannot_set_clock', 'unfinished', 'stop_deferred', 'cannot_stop_aem'}
     assert named == set(STATES)
     assert all(set(row) == {'in_sync', 'skewed', 'no_reference'} for row in TABLE.values())
 
@@ -171,7 +172,62 @@ def stepped(offset=7200.0, units=()):
 def test_the_harm_of_a_jump_under_aem_is_told_before(offset, service, aem, said):
     tests = EXPIRED if aem == 'ok' else []
     warning = decide(health(tests, aem=aem, verdict='skewed', offset=offset), aem_service=service)['warning']
-    assert (said in warning and 'fix_bp_jwt_aem_service' in warning) if said else warning == ''
+    assert (said in warning and 'fix_bp_jwt_aem_service=auto' in warning) if said else warning == ''
+
+
+DOCUMENT = {'unit': 'aem.service', 'pid': 8, 'home': '/opt/aem/crx-quickstart', 'store': 'document', 'lease_check': 'strict',
+            'evidence': 'run mode crx3mongo', 'stoppable': True, 'reason': '', 'advice': '', 'needs_root': False}
+SEGMENT = {**DOCUMENT, 'store': 'segment', 'lease_check': 'unknown', 'evidence': 'run mode crx3tar'}
+NOON_OF_2017 = '2017-02-28T12:00:00.000Z'
+
+
+def found(aem, **more):
+    return {**HOST, 'aem': aem, 'host_time': NOON_OF_2017, **more}
+
+
+def test_an_aem_that_was_found_is_stopped_for_its_document_store_only():
+    sick = health(EXPIRED, verdict='skewed', offset=7200.0)
+    verdict = decide(sick, found(DOCUMENT), aem_service='auto')
+    assert (verdict['state'], verdict['repair'], verdict['warning']) == ('jwt_expired', True, '')
+    assert verdict['aem']['stop_services'] == ['aem.service']
+    assert 'aem.service is stopped around the step' in verdict['summary'] and 'crx3mongo' in verdict['summary']
+    verdict = decide(sick, found(SEGMENT), aem_service='auto')
+    assert (verdict['repair'], verdict['warning'], verdict['aem']['stop_services']) == (True, '', [])
+    assert 'AEM is not stopped for the step: it runs on a segment store' in verdict['summary']
+    assert decide(health(EXPIRED, verdict='skewed', offset=59.0), found(DOCUMENT), aem_service='auto')['aem']['stop_services'] == []
+
+
+def test_a_document_store_that_cannot_be_stopped_is_not_ended_by_a_step():
+    session = {**DOCUMENT, 'unit': '', 'stoppable': False, 'reason': 'it runs in a session', 'advice': 'give commands'}
+    verdict = decide(health(EXPIRED, verdict='skewed', offset=7200.0), found(session), aem_service='auto')
+    assert (verdict['state'], verdict['repair'], verdict['healthy']) == ('cannot_stop_aem', False, False)
+    assert 'it runs in a session' in verdict['summary']
+    assert verdict['next_step'].startswith('give commands')
+    assert decide(health(EXPIRED, verdict='skewed', offset=30.0), found(session), aem_service='auto')['state'] == 'jwt_expired'
+
+
+@pytest.mark.parametrize(('offset', 'state'), [
+    (10 * 3600.0, 'jwt_expired'),       # noon of its own 2017, 22:00 by the references
+    (17 * 3600.0 - 60, 'jwt_expired'),
+    (17 * 3600.0, 'stop_deferred'),
+    (120.0, 'stop_deferred'),
+    (9.75 * 365 * 86400, 'stop_deferred'),
+])
+def test_the_window_is_judged_by_the_time_of_the_references(offset, state):
+    options = {'stop_window': '22:00-05:00'}
+    sick = health(EXPIRED, verdict='skewed', offset=offset)
+    verdict = decide(sick, found(DOCUMENT), aem_service='auto', aem_options=options)
+    assert (verdict['state'], verdict['repair']) == (state, state == 'jwt_expired')
+    assert ('22:00-05:00' in verdict['next_step']) is (state == 'stop_deferred')
+    # Before the host was looked at nothing is decided, and what needs no stop is done at any time.
+    assert decide(sick, aem_service='auto', aem_options=options)['repair']
+    assert decide(sick, found(SEGMENT), aem_service='auto', aem_options=options)['repair']
+
+
+def test_what_an_earlier_run_has_left_stopped_is_started_at_any_time():
+    sick = {**health([], aem='unreachable', verdict='skewed', offset=7200.0), 'interrupted': ['service_stop']}
+    verdict = decide(sick, found(DOCUMENT), aem_service='aem.service', aem_options={'may_stop_aem': False})
+    assert (verdict['state'], verdict['repair']) == ('aem_unreachable', True)
 
 
 def test_nothing_is_warned_of_that_will_not_be_done():

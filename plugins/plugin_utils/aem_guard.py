@@ -1,0 +1,172 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether AEM is stopped around a step of the clock, by what, and whether it may be stopped now. Pure.
+
+Offsets are reference − host, in seconds.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import shlex
+import typing as t
+import zoneinfo
+
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import hints
+
+AUTO = 'auto'
+STEP, STOP = 'step', 'stop'
+DEFERRED, CANNOT_STOP = 'stop_deferred', 'cannot_stop_aem'
+
+# What a step does to an AEM that runs on (Apache Oak: the cluster lease of a document store lasts 120 s of the wall clock).
+STEP_UNDER_AEM = (
+    'The clock of this host will be stepped by {by} while AEM runs, because {why}. An AEM on a segment store (TarMK) goes on. On a '
+    'document store (MongoDB or a database) {harm}. This run tests AEM afterwards. To have AEM stopped around the step, {advice}'
+)
+HARM = {
+    'behind': 'the cluster lease of 120 s counts as lost, and AEM ends itself until somebody starts it',
+    'ahead': 'the cluster lease is not renewed and indexing pauses until time has caught up',
+}
+NOT_NAMED = 'fix_bp_jwt_aem_service is empty'
+NAME_IT = ('set fix_bp_jwt_aem_service=auto, or give the unit of AEM: "systemctl list-units --all --type=service" lists the units')
+STORE_UNKNOWN = 'nothing on this host tells which repository AEM has'
+STOP_UNKNOWN = 'set fix_bp_jwt_unknown_store=stop'
+STEPPED_LIVE = 'AEM is not stopped for the step: it runs on a segment store (TarMK; {evidence}), which has no lease to lose'
+STOPPED_FOR = '{what} is stopped around the step, because AEM runs on a document store ({evidence}; its lease check is {lease})'
+STOPPED_UNKNOWN = '{what} is stopped around the step, because nothing tells the repository of AEM (fix_bp_jwt_unknown_store=stop)'
+CANNOT = ('the step of {by} would end AEM on its document store ({evidence}), and AEM cannot be stopped around it: {reason}')
+CANNOT_UNKNOWN = ('AEM is to be stopped around the step (fix_bp_jwt_unknown_store=stop), and cannot be: {reason}')
+STEP_IT_LIVE = 'to step the clock under a running AEM all the same, set fix_bp_jwt_aem_service to an empty text'
+FORBIDDEN = 'fix_bp_jwt_may_stop_aem=false forbids to stop AEM'
+OUTSIDE = 'it is {now} in {zone}, and fix_bp_jwt_stop_window={window} is the time in which AEM may be stopped'
+ALLOW = 'allow it for this run with fix_bp_jwt_may_stop_aem=true'
+WAIT = 'run again within {window} ({zone}), or at once with an empty fix_bp_jwt_stop_window'
+
+_WINDOW = re.compile(r'([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)')
+
+
+class Guard(t.NamedTuple):
+    """What a repair does with AEM. state: '' or why no repair is begun; why, next_step: of that state."""
+
+    units: list[str] = []
+    commands: dict[str, list[str]] = {}
+    note: str = ''
+    warning: str = ''
+    state: str = ''
+    why: str = ''
+    next_step: str = ''
+
+
+def guard(
+    offset: float,
+    aem_state: str,
+    found: t.Mapping[str, t.Any],
+    options: t.Mapping[str, t.Any],
+    trusted_now: datetime.datetime | None,
+) -> Guard:
+    """What to do with AEM around a step by `offset`, which is large enough to matter.
+
+    aem_state: as brand_portal_health_info names it. found: the key aem of time_service_info, {} before it was asked.
+    options: aem_service, aem_unknown_store, aem_stop_command, aem_start_command, may_stop_aem, stop_window, stop_window_zone.
+    trusted_now: the right time, None where it is not known yet; then AEM may be stopped.
+    """
+    service = options.get('aem_service', '')
+    if service == AUTO:
+        decided = _found(offset, aem_state, found, options)
+    elif service:
+        decided = Guard(units=[service])
+    elif aem_state == 'unreachable':
+        decided = Guard()
+    else:
+        decided = Guard(warning=_warning(offset, NOT_NAMED, NAME_IT))
+    if not (decided.units or decided.commands) or trusted_now is None:
+        return decided
+    why, next_step = _not_now(options, trusted_now)
+    return decided._replace(state=DEFERRED, why=why, next_step=next_step) if why else decided
+
+
+def _found(offset: float, aem_state: str, found: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> Guard:
+    if not found or (not found['pid'] and aem_state == 'unreachable'):
+        return Guard()      # not looked for yet; or AEM does not run
+    if found['store'] == 'segment':
+        return Guard(note=STEPPED_LIVE.format(evidence=found['evidence']))
+    known = found['store'] == 'document'
+    if not known and options.get('aem_unknown_store', STEP) == STEP:
+        reason = found['reason'] or STORE_UNKNOWN
+        return Guard(warning=_warning(offset, reason, found['advice'] if found['reason'] else STOP_UNKNOWN))
+    commands = {name: shlex.split(options.get(f'aem_{name}_command', '')) for name in ('stop', 'start')}
+    by_command = all(commands.values()) and bool(found['pid'])
+    if not by_command and not found['stoppable']:
+        cannot = CANNOT if known else CANNOT_UNKNOWN
+        return Guard(state=CANNOT_STOP, next_step=f'{found["advice"]}; {STEP_IT_LIVE}', why=cannot.format(
+            by=hints.in_time(offset), evidence=found['evidence'], reason=found['reason']))
+    what = 'AEM' if by_command else found['unit']
+    note = (STOPPED_FOR if known else STOPPED_UNKNOWN).format(what=what, evidence=found['evidence'], lease=found['lease_check'])
+    if by_command:
+        return Guard(commands=commands, note=note)
+    return Guard(units=[found['unit']], note=note)
+
+
+def _warning(offset: float, why: str, advice: str) -> str:
+    harm = HARM['behind' if offset > 0 else 'ahead']
+    return STEP_UNDER_AEM.format(by=hints.in_time(offset), why=why, harm=harm, advice=advice) + '.'
+
+
+# the time in which AEM may be stopped
+
+
+def _not_now(options: t.Mapping[str, t.Any], now: datetime.datetime) -> tuple[str, str]:
+    """(why AEM may not be stopped now, what to do about it), ('', '') where it may."""
+    if not options.get('may_stop_aem', True):
+        return FORBIDDEN, ALLOW
+    window, zone = options.get('stop_window', ''), options.get('stop_window_zone', 'UTC')
+    if not window or in_window(window, zone, now):
+        return '', ''
+    here = now.astimezone(zoneinfo.ZoneInfo(zone))
+    return OUTSIDE.format(now=here.strftime('%H:%M'), zone=zone, window=window), WAIT.format(window=window, zone=zone)
+
+
+def in_window(window: str, zone: str, now: datetime.datetime) -> bool:
+    """Whether a moment is in a daily window such as 22:00-05:00: from its first minute on, up to its last."""
+    begin, end = _minutes(window)
+    here = now.astimezone(zoneinfo.ZoneInfo(zone))
+    minute = here.hour * 60 + here.minute
+    return begin <= minute < end if begin < end else minute >= begin or minute < end
+
+
+def complaints(options: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+    """What is wrong with the options of these names, with the prefix that they have in the role."""
+    window, zone = options.get('fix_bp_jwt_stop_window') or '', options.get('fix_bp_jwt_stop_window_zone') or 'UTC'
+    if window:
+        try:
+            _minutes(window)
+        except ValueError as error:
+            yield f'fix_bp_jwt_stop_window: {error}.'
+        try:
+            zoneinfo.ZoneInfo(zone)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+            yield (f'fix_bp_jwt_stop_window_zone: the controller knows no time zone {zone!r}. Give a name such as Europe/Zurich; '
+                   'where the controller lacks them all, install the package tzdata there.')
+    commands = {name: options.get(f'fix_bp_jwt_aem_{name}_command') or '' for name in ('stop', 'start')}
+    for name, command in commands.items():
+        try:
+            shlex.split(command)
+        except ValueError as error:
+            yield f'fix_bp_jwt_aem_{name}_command cannot be split into words ({error}).'
+    if bool(commands['stop']) != bool(commands['start']):
+        yield 'fix_bp_jwt_aem_stop_command and fix_bp_jwt_aem_start_command belong together: give both.'
+
+
+def _minutes(window: str) -> tuple[int, int]:
+    """Begin and end in minutes of the day. Raises ValueError."""
+    match = _WINDOW.fullmatch(str(window).strip())
+    if not match:
+        raise ValueError(f'{window!r} is no window of the day. Give it as 22:00-05:00')
+    hours = [int(text) for text in match.groups()]
+    begin, end = hours[0] * 60 + hours[1], hours[2] * 60 + hours[3]
+    if begin == end:
+        raise ValueError(f'{window} begins when it ends. Give a window such as 22:00-05:00, or an empty text for the whole day')
+    return begin, end
