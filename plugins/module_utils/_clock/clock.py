@@ -30,9 +30,9 @@ class Anchor:
     """
 
     def __init__(self, wall: Clock = time.time, monotonic: Clock = time.monotonic, raw: Clock = _raw_monotonic,
-                 stamped: Optional[bool] = None) -> None:
-        """stamped: is `wall` the clock of the kernel's stamps? None: if it is the system's own."""
-        self._wall, self.monotonic, self._raw_clock = wall, monotonic, raw
+                 stamped: Optional[bool] = None, sleep: Callable[[float], None] = time.sleep) -> None:
+        """stamped: is `wall` the clock of the kernel's stamps? None: if it is the system's own. sleep: waits on this line."""
+        self._wall, self.monotonic, self._raw_clock, self.sleep = wall, monotonic, raw, sleep
         self._stamped = wall is time.time if stamped is None else stamped
         self._wall_at, self._at, self._blur = self._pair()
         self._raw_at = raw()

@@ -12,7 +12,6 @@ import http.client
 import re
 import socket
 import ssl
-import time
 import urllib.parse
 from typing import List, NamedTuple, Optional, Tuple
 
@@ -177,7 +176,7 @@ class Question:
         pause = next_edge(proven, round_trip, now) - now
         if self._anchor.monotonic() + pause + 3 * round_trip >= self._deadline:
             return False
-        time.sleep(pause)
+        self._anchor.sleep(pause)
         return True
 
     def _exchange(self, connection: ssl.SSLSocket) -> Tuple[float, Answer, float]:

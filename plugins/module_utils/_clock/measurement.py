@@ -71,13 +71,15 @@ class Measurement(NamedTuple):
 
 
 def measure(options: Mapping[str, Any], codec: Any, wanted_width: float = math.inf,
-            make_anchor: Callable[[], Anchor] = Anchor) -> List[Source]:
+            make_anchor: Callable[[], Anchor] = Anchor,
+            network: ntp_client.Network = ntp_client.REAL_NETWORK) -> List[Source]:
     """Ask all NTP servers and https URLs side by side, under one deadline; see measure_on_anchor()."""
-    return measure_on_anchor(options, codec, wanted_width, make_anchor).sources
+    return measure_on_anchor(options, codec, wanted_width, make_anchor, network).sources
 
 
 def measure_on_anchor(options: Mapping[str, Any], codec: Any, wanted_width: float = math.inf,
-                      make_anchor: Callable[[], Anchor] = Anchor) -> Measurement:
+                      make_anchor: Callable[[], Anchor] = Anchor,
+                      network: ntp_client.Network = ntp_client.REAL_NETWORK) -> Measurement:
     """Ask all NTP servers and https URLs side by side, under one deadline.
 
     options: as in arguments.SKEW_OPTIONS. codec: the ntplib module (ntplib_loader.load()); None when there is none.
@@ -89,7 +91,7 @@ def measure_on_anchor(options: Mapping[str, Any], codec: Any, wanted_width: floa
     end = anchor.monotonic() + plan.timeout
     barred: Set[Address] = set()
     for run in range(1, _MOST_RUNS + 1):
-        sources, shift = _run(plan, codec, wanted_width, anchor, end, barred, run < _MOST_RUNS)
+        sources, shift = _run(plan, codec, wanted_width, anchor, end, barred, run < _MOST_RUNS, network)
         if not shift:
             break
         if run == _MOST_RUNS or end - anchor.monotonic() < _SHORTEST_RUN:
@@ -112,14 +114,14 @@ class _Part(NamedTuple):
 
 
 def _run(plan: Plan, codec: Any, wanted_width: float, anchor: Anchor, end: float, barred: Set[Address],
-         may_run_again: bool) -> Tuple[List[Source], float]:
+         may_run_again: bool, network: ntp_client.Network) -> Tuple[List[Source], float]:
     """(sources, seconds by which the host's clock was set meanwhile): one try at everything."""
     # The parts end a little before the time is up, and are waited for a little longer: they have more to tell than
     # "no answer", and on a busy host a thread may be late.
     margin = min(_MARGIN, plan.timeout / 20)
     sources: List[Source] = []
     results: 'queue.Queue[Tuple[int, List[Source]]]' = queue.Queue()
-    waiting = dict(enumerate(_servers(plan, codec, anchor, end - margin, barred)
+    waiting = dict(enumerate(_servers(plan, codec, anchor, end - margin, barred, network)
                              + _services(plan, wanted_width, anchor, end - margin)))
     for number, part in waiting.items():
         _start(number, part, results)
@@ -140,7 +142,8 @@ def _run(plan: Plan, codec: Any, wanted_width: float, anchor: Anchor, end: float
     return sorted(sources, key=lambda source: order[source['source']]), shift
 
 
-def _servers(plan: Plan, codec: Any, anchor: Anchor, deadline: float, barred: Set[Address]) -> List[_Part]:
+def _servers(plan: Plan, codec: Any, anchor: Anchor, deadline: float, barred: Set[Address],
+             network: ntp_client.Network) -> List[_Part]:
     """All NTP servers are one part: they share a loop."""
     def absent(reason: str, silent: bool) -> List[Source]:
         return [make_source(text, 'ntp', reason=reason, _silent=silent) for text, _endpoint in plan.servers]
@@ -150,7 +153,7 @@ def _servers(plan: Plan, codec: Any, anchor: Anchor, deadline: float, barred: Se
         told = absent('ntplib is neither on this host nor was it carried here', False)
         return [_Part(lambda: told, lambda: None, told)]
     cancelled = threading.Event()
-    query = ntp_client.Query(plan.servers, codec, anchor, deadline, plan.max_skew, barred, cancelled.is_set)
+    query = ntp_client.Query(plan.servers, codec, anchor, deadline, plan.max_skew, barred, cancelled.is_set, network)
     return [_Part(query.run, cancelled.set, absent(_NO_ANSWER, True))]
 
 

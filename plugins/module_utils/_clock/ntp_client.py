@@ -65,6 +65,17 @@ _TIMESPEC = struct.Struct('@ll')
 _TURN = 64  # datagrams taken from one socket before the others' turn: a flood must not starve them
 
 
+class Network(NamedTuple):
+    """What a query reaches the network by; a test brings a simulated one, whose time passes only while it waits."""
+
+    socket: Callable[[int, int], Any] = socket.socket  # (family, type)
+    selector: Callable[[], Any] = selectors.DefaultSelector
+    resolver: Callable[[int], Any] = Resolver  # (type)
+
+
+REAL_NETWORK = Network()
+
+
 class Peer:
     """One address of one name: its socket, what was asked, what was learned."""
 
@@ -118,8 +129,10 @@ class Query:
     """One run over all servers; run() is all there is to call."""
 
     def __init__(self, servers: Sequence[Tuple[str, Endpoint]], codec: Any, anchor: Anchor, deadline: float,
-                 max_skew: float, barred: Set[Address], cancelled: Callable[[], bool]) -> None:
+                 max_skew: float, barred: Set[Address], cancelled: Callable[[], bool],
+                 network: Network = REAL_NETWORK) -> None:
         """servers: (text as asked, endpoint). deadline: monotonic. barred: addresses that sent a kiss code."""
+        self._network = network
         self._codec, self._anchor, self._deadline, self._max_skew = codec, anchor, deadline, max_skew
         self._barred, self._cancelled = barred, cancelled
         self._clock = anchor.monotonic
@@ -132,15 +145,15 @@ class Query:
         self._started = self._clock()
 
     def run(self) -> List[Source]:
-        resolver = Resolver(socket.SOCK_DGRAM)
-        with selectors.DefaultSelector() as self._selector:
+        resolver = self._network.resolver(socket.SOCK_DGRAM)
+        with self._network.selector() as self._selector:
             try:
                 return self._loop(resolver)
             finally:
                 for peer in self._peers:
                     self._close(peer)
 
-    def _loop(self, resolver: Resolver) -> List[Source]:
+    def _loop(self, resolver: Any) -> List[Source]:
         for endpoint in self._names:
             resolver.ask(endpoint)
         while not self._cancelled():
@@ -180,7 +193,7 @@ class Query:
 
     def _open(self, peer: Peer) -> None:
         try:
-            peer.socket = socket.socket(peer.address.family, socket.SOCK_DGRAM)
+            peer.socket = self._network.socket(peer.address.family, socket.SOCK_DGRAM)
             peer.socket.setblocking(False)
             with contextlib.suppress(OSError):
                 peer.socket.setsockopt(socket.SOL_SOCKET, _STAMP, 1)

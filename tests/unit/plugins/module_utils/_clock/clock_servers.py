@@ -21,22 +21,50 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.clock i
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.era import ntp_timestamp
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.imf_date import format_http_date
 
-# True time of all tests: this machine's clock (TLS libraries read it) when this file is loaded, then monotonic.
-_LOADED = time.monotonic()
+# True time of all tests begins with this machine's clock (TLS libraries read it) when this file is loaded.
 TRUE_START = time.time()
 
-# Seconds that a busy machine may add to what a test waits for; how near a deadline is kept is for tests/bench to show.
-BUSY = 0.25
+
+class RealLine:
+    """The time line of a test: this machine's monotonic clock."""
+
+    monotonic = staticmethod(time.monotonic)
+    sleep = staticmethod(time.sleep)
+
+    def __init__(self):
+        self.began = self.monotonic()
+
+    def true_time(self):
+        """Unix seconds."""
+        return TRUE_START + (self.monotonic() - self.began)
+
+
+class VirtualLine(RealLine):
+    """A time line that passes only while somebody sleeps on it: how busy the machine is does not show."""
+
+    _now = 5000.0
+
+    def monotonic(self):
+        return self._now
+
+    def sleep(self, seconds):
+        self._now += max(0.0, seconds)
+
+
+# The one that servers and hosts of this process live on; the fixture `virtual` replaces it for a test.
+LINE = RealLine()
 
 
 def true_time():
     """Unix seconds."""
-    return TRUE_START + (time.monotonic() - _LOADED)
+    return LINE.true_time()
 
 
-def host_clock(behind):
+def host_clock(behind, stamped=None):
     """A make_anchor() for a host whose wall clock is so many seconds behind the truth."""
-    return lambda: Anchor(wall=lambda: true_time() - behind)
+    line = LINE
+    return lambda: Anchor(wall=lambda: line.true_time() - behind, monotonic=line.monotonic, raw=line.monotonic,
+                          stamped=stamped, sleep=line.sleep)
 
 
 def packet(request, received, transmitted, leap=0, version=4, mode=4, stratum=2, poll=6, precision=-23,
@@ -174,6 +202,7 @@ class HttpsServer(Listener):
                                            else ssl.PROTOCOL_TLS)
             self._context.load_cert_chain(certificate, key)
         self.open = 0
+        self.all_left = threading.Event()  # a client has come, and none is left
         super().__init__(host)
 
     def url(self, host='localhost', path='/'):
@@ -186,6 +215,8 @@ class HttpsServer(Listener):
             yield
         finally:
             self.open -= 1
+            if not self.open:
+                self.all_left.set()
 
     def _serve(self, client):
         with contextlib.suppress(OSError, ValueError):
@@ -206,10 +237,10 @@ class HttpsServer(Listener):
                     head, _end, held = held.partition(b'\r\n\r\n')
                     self.heads.append(head.decode('latin-1'))
                     self.moments.append(true_time())
-                    time.sleep(self.delay / 2)
+                    LINE.sleep(self.delay / 2)
                     answer = self.script(number, head)
                     number += 1
-                    time.sleep(self.delay / 2)
+                    LINE.sleep(self.delay / 2)
                     if answer is None:
                         return
                     for piece in answer if isinstance(answer, list) else [answer]:

@@ -9,6 +9,7 @@ import pytest
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import ntplib_loader
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import NtplibMissing
+from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._clock import clock_servers
 
 
 @pytest.fixture(scope='session')
@@ -34,3 +35,10 @@ def no_proxy(monkeypatch):
     for name in ('HTTPS_PROXY', 'https_proxy', 'ALL_PROXY', 'all_proxy', 'HTTP_PROXY', 'http_proxy', 'NO_PROXY',
                  'no_proxy'):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def virtual(monkeypatch):
+    """The time line of servers and hosts in this test: it passes only while one of them waits."""
+    monkeypatch.setattr(clock_servers, 'LINE', clock_servers.VirtualLine())
+    return clock_servers.LINE

@@ -12,10 +12,11 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import make_source
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import Hands, StepRefused, refusal, step
 from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._clock.clock_servers import (
-    NtpServer,
     honest,
+    host_clock,
     true_time,
 )
+from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._clock.simulated import Simulated
 
 OPTIONS = {'ntp_servers': [], 'https_urls': [], 'max_skew': 5.0, 'timeout': 1.0, 'max_step': 0.0,
            'accept_unverified': False}
@@ -26,17 +27,17 @@ class FakeHost:
     """A host with a clock that is so many seconds behind, and a record of what is done to it."""
 
     def __init__(self, behind, servers, refuses=None, sets_back=False):
+        self.world = servers[0].world if servers else None
         self.behind, self.servers, self.refuses, self.sets_back = behind, servers, refuses, sets_back
         self.stepped, self.rtc_written, self.slept, self.measured = [], 0, [], 0
 
     def anchor(self):
-        behind = self.behind
-        return Anchor(wall=lambda: true_time() - behind)
+        return host_clock(self.behind)()
 
     def measure(self, options, codec, wanted_width):
         self.measured += 1
         return measurement.measure_on_anchor(dict(options, ntp_servers=[server.name for server in self.servers]), codec,
-                                      wanted_width, self.anchor)
+                                      wanted_width, self.anchor, *([self.world.network] if self.world else []))
 
     def step_clock(self, offset, anchor):
         self.stepped.append(offset)
@@ -55,9 +56,13 @@ class FakeHost:
 
 
 @pytest.fixture
-def servers():
-    with NtpServer(honest()) as one, NtpServer(honest()) as two, NtpServer(honest()) as three:
-        yield [one, two, three]
+def world(virtual):
+    return Simulated(virtual)
+
+
+@pytest.fixture
+def servers(world):
+    return world.honest(3)
 
 
 @pytest.mark.parametrize('behind', [3e8, -3e8, 60.0, -60.0])
@@ -122,11 +127,10 @@ def test_unverified_can_be_accepted_and_a_step_just_short_of_the_limit(codec, se
     assert result['changed'] is True
 
 
-def test_sources_that_disagree_set_nothing(codec):
-    with NtpServer(honest(90)) as one, NtpServer(honest(200)) as two:
-        host = FakeHost(0, [one, two])
-        with pytest.raises(StepRefused, match='contradict each other'):
-            step(dict(OPTIONS, accept_unverified=True), codec, False, host.hands)
+def test_sources_that_disagree_set_nothing(world, codec):
+    host = FakeHost(0, [world.server(honest(90)), world.server(honest(200))])
+    with pytest.raises(StepRefused, match='contradict each other'):
+        step(dict(OPTIONS, accept_unverified=True), codec, False, host.hands)
     assert host.stepped == []
 
 
