@@ -43,6 +43,10 @@ OUT_OF_STEP = (
     'after the first that fails, and no clock is changed. Run the playbook aemops.brand_portal.fix_bp_jwt, which keeps '
     'them in step, or give the play "strategy: linear"'
 )
+NOTHING_MEASURED = (
+    'Nothing was measured before this task, so nothing is proven. Run the whole role or playbook: without --tags, and without '
+    '--start-at-task in its middle. Where no host at all is meant to be right, set fix_bp_jwt_allow_no_hosts=true'
+)
 NOT_OVER = 'This was written before the run was over; it may have died'
 
 Options = dict[str, t.Any]
@@ -97,6 +101,8 @@ class ActionModule(ActionBase):
     def conclude(self) -> Result:
         """The end of a host: failed, or unreachable as it was, unless it passed."""
         name = self.vars['inventory_hostname']
+        if '__fix_bp_jwt_plan' not in self.vars and not self.options()['fix_bp_jwt_allow_no_hosts']:
+            return {'failed': True, 'msg': NOTHING_MEASURED}
         if name not in self.hosts():
             return {}
         last = self.last_word(name, self.vars.get(options.RESULT) or {})
@@ -230,14 +236,18 @@ class ActionModule(ActionBase):
         last = [self.last_word(name, result) for name, result in found.items()]
         began = [result['began'] for result in found.values() if 'began' in result]
         thresholds = [result['max_skew'] for result in last if result['max_skew'] is not None]
-        listed = [report.listed(result) for result in last]
+        now, mode, days = _now(), self.mode(chosen), chosen['fix_bp_jwt_report_keep_days']
+        rows = [report.listed(result, mode, now) for result in last]
+        if chosen['fix_bp_jwt_report_dir']:
+            rows += report.kept(_read_json(_report_path(chosen)), set(found), now, days)
         try:
-            listed = query.shape(listed, chosen['fix_bp_jwt_report_query'])
+            listed = query.shape(rows, chosen['fix_bp_jwt_report_query'])
         except query.Problem as error:  # it could be used before the repairs, so this is rare, and no reason to be silent
             display.warning(f'{error}. The report lists all hosts instead.')
+            listed = rows
         return report.document(
-            last, listed, collection_version=_version(), started_at=min(began, default=None), finished_at=_now(),
-            complete=complete, mode=self.mode(chosen), max_skew=max(set(thresholds), key=thresholds.count, default=None),
+            last, listed, rows, collection_version=_version(), started_at=min(began, default=None), finished_at=now,
+            complete=complete, mode=mode, max_skew=max(set(thresholds), key=thresholds.count, default=None),
             stopped=self.stopped() or ('' if complete else NOT_OVER))
 
     def check_outputs(self, chosen: Options, known: dict[str, Result]) -> None:
@@ -257,10 +267,10 @@ class ActionModule(ActionBase):
     def write(self, chosen: Options, document: Result) -> None:
         folder, metrics = chosen['fix_bp_jwt_report_dir'], chosen['fix_bp_jwt_prometheus_file']
         if folder:
-            _replace(os.path.join(folder, 'brand-portal.json'), json.dumps(document, indent=1, ensure_ascii=False) + '\n')
+            _replace(_report_path(chosen), json.dumps(document, indent=1, ensure_ascii=False) + '\n')
             _replace(os.path.join(folder, 'brand-portal.html'), report_page.page(document))
         if metrics and document['complete']:
-            _replace(metrics, report.metrics(document))
+            _replace(metrics, report.metrics(document, _read(metrics), chosen['fix_bp_jwt_report_keep_days']))
 
 
 def _aem(chosen: Options) -> dict[str, t.Any]:
@@ -269,6 +279,25 @@ def _aem(chosen: Options) -> dict[str, t.Any]:
         'password': chosen['fix_bp_jwt_aem_password'], 'ca_path': chosen['fix_bp_jwt_ca_path'] or None,
         'validate_certs': chosen['fix_bp_jwt_validate_certs'],
     }
+
+
+def _report_path(chosen: Options) -> str:
+    return os.path.join(chosen['fix_bp_jwt_report_dir'], 'brand-portal.json')
+
+
+def _read(path: str) -> str:
+    """What an earlier run has written; '' where there is nothing that can be read."""
+    try:
+        return Path(path).read_text(encoding='utf-8')
+    except (OSError, UnicodeDecodeError):
+        return ''
+
+
+def _read_json(path: str) -> t.Any:
+    try:
+        return json.loads(_read(path) or 'null')
+    except ValueError:
+        return None
 
 
 def _now() -> str:

@@ -43,7 +43,7 @@ def complaints_about_names(names: t.Iterable[str]) -> list[str]:
 # What one host is asked for all of them: it may be one whose other options are wrong.
 OF_THE_RUN = tuple(f'{PREFIX}{name}' for name in (
     'mode', 'serial', 'max_fail_percentage', 'common_skew_percentage', 'common_skew_hosts', 'accept_common_skew',
-    'report_dir', 'report_query', 'prometheus_file', 'table_hosts', 'stats_hosts',
+    'report_dir', 'report_query', 'report_keep_days', 'prometheus_file', 'table_hosts', 'stats_hosts', 'allow_no_hosts',
 ))
 
 

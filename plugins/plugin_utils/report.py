@@ -20,8 +20,7 @@ CLOCK = ('verdict', 'direction', 'offset', 'low', 'high', 'verified')
 HEADINGS = ('host', 'clock before -> after', 'agents 200', 'state', 'what to do next')
 UNREACHABLE, NO_RESULT = 'unreachable', 'no_result'
 LONGEST_WORD = 500  # characters of a text in the statistics, of which AWX keeps thousands
-LOST = 'the host could no longer be reached in the middle of the repair'
-NOT_BEGUN = 'not begun'  # how an error begins that stands where no repair was begun
+LOST_ON_THE_WAY = 'the host could no longer be reached in the middle of the repair'
 AFTER_AN_ERROR = 'correct what stopped the repair, then run again'
 LOOK_AT_IT = 'look at the host itself: what its clock and its AEM are like now is not known, then run again'
 WITHOUT_RESULT = {
@@ -34,6 +33,17 @@ _SYSTEM_SAID = re.compile(r'^\w+: (\[Errno \d+\] .*)$', re.MULTILINE)
 _NO_ROOM = re.compile(r'No space left on device|No usable temporary directory')
 
 
+# What became of a repair, in a host's result as `repair`.
+NONE = 'none'                # none was due, or this host may not set its clock
+DUE = 'due'                  # due and not tried yet
+PREDICTED = 'predicted'      # due, but check mode and fix_bp_jwt_mode=diagnose change nothing
+NOT_BEGUN = 'not_begun'      # due, but this run has stopped before
+FAILED = 'failed'            # begun, and stopped by an error
+NOT_PROVEN = 'not_proven'    # came to its end, but the host is not proven healthy
+PROVEN = 'proven'
+LOST = 'lost'                # the host could no longer be reached in the middle of it
+
+
 def sum_up(
     host: str,
     before: dict[str, t.Any],
@@ -44,6 +54,7 @@ def sum_up(
     check_mode: bool = False,
     repair_due: bool | None = None,
     diagnose_only: bool = False,
+    changes: t.Mapping[str, t.Any] | None = None,
 ) -> dict[str, t.Any]:
     """The result of one host: what the variable fix_bp_jwt_result holds.
 
@@ -52,6 +63,7 @@ def sum_up(
     `diagnose_only`: whether nothing is repaired whatever is found.
     `repair_due`: None before a repair; after it, whether one was due (`verdict` then knows whether the host may set its clock).
     `passed`: proven healthy, or in check mode a host that a run would repair.
+    `changes`: the result of time_service, {} where it was not run.
     """
     tried = repair_due is not None and (verdict['repair'] or bool(error))
     would_repair = check_mode and verdict['repair'] and not error
@@ -65,9 +77,12 @@ def sum_up(
     result = {
         'host': host,
         'passed': proven or would_repair,
+        'healthy': proven,
         'state_before': verdict['state'],
         'state_after': verdict_after['state'],
         'repaired': bool(after) and proven,
+        'repair': _what_became(verdict['repair'], repair_due is not None, tried, bool(error), bool(after) and proven,
+                               check_mode or diagnose_only),
         'repair_due': verdict['repair'] if repair_due is None else repair_due,
         'tried': tried,
         'concluded': repair_due is not None,
@@ -79,6 +94,7 @@ def sum_up(
         'agents_before': count_answered(before),
         'agents_after': count_answered(after) if after else None,
         'agents': agents(before, after),
+        'changes': changes_of(changes or {}),
         'cause': verdict['cause'],
         'meaning': failing[0].get('meaning', '') if failing else STATES[verdict['state']].meaning,
         'evidence': failing[0].get('evidence', '') if failing else '',
@@ -88,6 +104,37 @@ def sum_up(
     }
     result['message'] = _message(result)
     return result
+
+
+def _what_became(due: bool, over: bool, tried: bool, error: bool, proven: bool, predicts: bool) -> str:
+    if not over:
+        return (PREDICTED if predicts else DUE) if due else NONE
+    if not tried:
+        return NONE
+    if error:
+        return FAILED
+    if predicts:
+        return PREDICTED
+    return PROVEN if proven else NOT_PROVEN
+
+
+# What a result of time_service says of its acts, by the type that a report shows.
+CHANGES: dict[str, t.Any] = {
+    'actions': [], 'acts': [], 'backups': {}, 'stopped': [], 'downtime': 0.0, 'disabled': [], 'restored': False, 'problems': [],
+}
+
+
+def changes_of(result: t.Mapping[str, t.Any]) -> dict[str, t.Any] | None:
+    """What was changed on a host, or in check mode would be; None where time_service was not run."""
+    if not any(name in result for name in CHANGES):
+        return None
+    kept = {name: result.get(name) or default for name, default in CHANGES.items()}
+    clock_stop = (result.get('clock') or {}).get('stopped') or {}
+    if not kept['stopped']:
+        kept['stopped'] = list(clock_stop.get('units') or [])
+    if not kept['downtime']:
+        kept['downtime'] = float(clock_stop.get('seconds') or 0.0)
+    return kept
 
 
 def clock(health: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -102,7 +149,7 @@ def count_answered(health: dict[str, t.Any]) -> dict[str, int]:
 
 
 def agents(before: dict[str, t.Any], after: dict[str, t.Any]) -> list[dict[str, t.Any]]:
-    """Each agent before and after a repair; the code and the cause are of its last test."""
+    """Each agent before and after a repair; `response_code` and `cause` are those of its last test."""
     then = {test['agent']: test for test in before.get('tests') or []}
     now = {test['agent']: test for test in after.get('tests') or []}
     listed = []
@@ -113,9 +160,16 @@ def agents(before: dict[str, t.Any], after: dict[str, t.Any]) -> list[dict[str, 
             'succeeded_before': then[name]['succeeded'] if name in then else None,
             'succeeded_after': now[name]['succeeded'] if name in now else None,
             'response_code': last.get('response_code'),
-            'cause': '' if last['succeeded'] else last.get('cause', ''),
+            'response_code_before': then[name].get('response_code') if name in then else None,
+            'response_code_after': now[name].get('response_code') if name in now else None,
+            'cause': _cause(last),
+            'cause_before': _cause(then[name]) if name in then else '',
         })
     return listed
+
+
+def _cause(test: t.Mapping[str, t.Any]) -> str:
+    return '' if test['succeeded'] else test.get('cause', '')
 
 
 def without_result(host: str, said: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -126,8 +180,8 @@ def without_result(host: str, said: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     if _NO_ROOM.search(error):
         next_step = MAKE_ROOM
     result = {
-        'host': host, 'passed': False, 'state_before': state, 'state_after': state, 'repaired': False, 'repair_due': False,
-        'tried': False, 'concluded': False, 'offset_before': None, 'offset_after': None, 'max_skew': None,
+        'host': host, 'passed': False, 'healthy': False, 'state_before': state, 'state_after': state, 'repaired': False,
+        'repair': NONE, 'repair_due': False, 'tried': False, 'concluded': False, 'changes': None, 'offset_before': None, 'offset_after': None, 'max_skew': None,
         'clock_before': None, 'clock_after': None, 'agents_before': None, 'agents_after': None, 'agents': [],
         'cause': '', 'meaning': '', 'evidence': '',
         'error': ' '.join(error.split()), 'summary': summary, 'next_step': next_step,
@@ -140,18 +194,22 @@ def conclude(result: t.Mapping[str, t.Any], stopped: str = '', lost: bool = Fals
     """The last word on a host whose repair was due: why it was not begun (`stopped`), or that it was `lost` on the way."""
     last = dict(result)
     if lost:
-        last.update(passed=False, error=LOST, next_step=LOOK_AT_IT)
+        last.update(passed=False, healthy=False, repair=LOST, error=LOST_ON_THE_WAY, next_step=LOOK_AT_IT)
     elif last['repair_due'] and not last['tried'] and stopped:
-        last.update(passed=False, error=f'{NOT_BEGUN}: {stopped}', next_step='see why this run stopped')
+        last.update(passed=False, healthy=False, repair=NOT_BEGUN, error=f'not begun: {stopped}',
+                    next_step='see why this run stopped')
     last['message'] = _message(last)
     return last
+
+
+# How a sentence with `error` begins, by `repair`. Of a host without a result the error is Ansible's own sentence.
+ERROR_BEGINS = {NOT_BEGUN: 'The repair was ', FAILED: 'The repair stopped: ', LOST: 'The repair stopped: '}
 
 
 def _message(result: t.Mapping[str, t.Any]) -> str:
     parts = [f'{result["host"]}: {result["state_after"]}: {result["summary"]}']
     if result['error']:
-        what = 'The repair was ' if result['error'].startswith(NOT_BEGUN) else 'The repair stopped: '
-        parts.append(('' if result['agents_before'] is None else what) + result['error'])
+        parts.append(ERROR_BEGINS.get(result['repair'], '') + result['error'])
     if result['next_step']:
         parts.append(f'Next: {result["next_step"]}')
     return '. '.join(part.rstrip('.') for part in parts) + '.'
@@ -160,14 +218,21 @@ def _message(result: t.Mapping[str, t.Any]) -> str:
 def document(
     results: t.Sequence[t.Mapping[str, t.Any]],
     hosts: list[dict[str, t.Any]],
+    rows: list[dict[str, t.Any]] | None = None,
     **about: t.Any,
 ) -> dict[str, t.Any]:
-    """The document: counts over all `results`, and the `hosts` to list. `about` is what it says of the run (ABOUT)."""
+    """The document: counts over all `results`, and the `hosts` to list. `about` is what it says of the run (ABOUT).
+
+    `rows` are those of all hosts, also of the ones that an earlier run has left: `hosts` where nothing has shaped them.
+    """
+    rows = hosts if rows is None else rows
     return {
         'schema_version': SCHEMA_VERSION,
         **{name: about.get(name, default) for name, default in ABOUT.items()},
         'counts': count(results),
+        'kept': sum(1 for row in rows if row.get('age')),
         'hosts': hosts,
+        **({} if hosts == rows else {'results': rows}),
     }
 
 
@@ -176,13 +241,50 @@ ABOUT: dict[str, t.Any] = {
     'stopped': '',
 }
 # Of a result; what else it has is for the role.
-LISTED = ('host', 'passed', 'state_before', 'state_after', 'repaired', 'clock_before', 'clock_after', 'agents_before',
-          'agents_after', 'agents', 'cause', 'meaning', 'evidence', 'next_step', 'error', 'summary', 'message')
+LISTED = ('host', 'passed', 'healthy', 'state_before', 'state_after', 'repaired', 'repair', 'clock_before', 'clock_after',
+          'agents_before', 'agents_after', 'agents', 'changes', 'cause', 'meaning', 'evidence', 'next_step', 'error', 'summary',
+          'message')
+# Of a row that a query has shaped, so that it is still known how the host is.
+HOW_IT_IS = ('passed', 'healthy', 'state_before', 'state_after', 'repaired', 'repair', 'age')
 
 
-def listed(result: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """A host as the document lists it."""
-    return {name: result[name] for name in LISTED}
+def listed(result: t.Mapping[str, t.Any], mode: str = 'fix', reported_at: str | None = None) -> dict[str, t.Any]:
+    """A host as the document lists it; `age` is 0 for a host of this run."""
+    return {**{name: result[name] for name in LISTED}, 'mode': mode, 'reported_at': reported_at, 'age': 0}
+
+
+def kept(former: t.Any, hosts: t.Container[str], now: str, days: float) -> list[dict[str, t.Any]]:
+    """The rows of an earlier document for the hosts that are not in this run, with their age in seconds.
+
+    Not those that are older than `days`, and none of what is no document of ours.
+    """
+    if not isinstance(former, dict) or former.get('schema_version') != SCHEMA_VERSION:
+        return []
+    rows, end = [], _seconds(now) or 0.0
+    for row in former.get('results') or former.get('hosts') or []:
+        if not isinstance(row, dict) or not isinstance(row.get('host'), str) or row['host'] in hosts or 'state_after' not in row:
+            continue
+        at = row.get('reported_at') or former.get('finished_at')
+        try:
+            age = max(1, round(end - (_seconds(at) or 0.0)))
+        except (ValueError, TypeError, AttributeError):
+            continue
+        if age <= days * 86400:
+            missing = {'healthy': bool(row.get('passed')) and row['state_after'] == 'healthy', 'repair': NONE, 'changes': None,
+                       'mode': former.get('mode', 'fix')}
+            rows.append({**missing, **row, 'reported_at': at, 'age': age})
+    return rows
+
+
+def rows_of(report: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
+    """The rows of all hosts, as they were before a query shaped them."""
+    return report.get('results') or report['hosts']
+
+
+def shaped(report: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
+    """The hosts to list, each with how it is (HOW_IT_IS), which a query may have left out."""
+    known = {row['host']: {name: row[name] for name in HOW_IT_IS if name in row} for row in rows_of(report)}
+    return [{**known.get(host['host'], {}), **host} for host in report['hosts']]
 
 
 def count(results: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
@@ -197,6 +299,7 @@ def count(results: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
         'passed': passed,
         'failed': len(results) - passed - sum(silent.values()),
         'repaired': sum(1 for result in results if result['repaired']),
+        'would_be_repaired': sum(1 for result in results if result['passed'] and not result['healthy']),
         **silent,
         'states': dict(sorted(states.items())),
     }
@@ -210,7 +313,7 @@ def table(report: t.Mapping[str, t.Any], at_most: int = 50) -> list[str]:
 
     With more than `at_most` hosts those that passed without a repair are summed up in a line.
     """
-    hosts, counts = report['hosts'], report['counts']
+    hosts, counts = [host for host in shaped(report) if not host.get('age')], report['counts']
     loud = [host for host in hosts if len(hosts) <= at_most or not host.get('passed') or host.get('repaired')]
     quiet = len(hosts) - len(loud)
     rows = [HEADINGS] + [_row(host) for host in loud] if loud else []
@@ -222,6 +325,8 @@ def table(report: t.Mapping[str, t.Any], at_most: int = 50) -> list[str]:
         lines.append('No host was in this run.')
     elif len(hosts) != counts['hosts'] or counts['hosts'] > 1:
         lines.append(in_figures(counts))
+    if report.get('kept'):
+        lines.append(f'{report["kept"]} more host{"s" if report["kept"] > 1 else ""} of earlier runs in the report.')
     if report['stopped']:
         lines.append(f'STOPPED: {report["stopped"]}.')
     return lines
@@ -229,7 +334,8 @@ def table(report: t.Mapping[str, t.Any], at_most: int = 50) -> list[str]:
 
 def in_figures(counts: t.Mapping[str, t.Any]) -> str:
     """'12 hosts: 10 passed (1 repaired), 1 failed, 1 unreachable; healthy 10, not_the_clock 1, unreachable 1'."""
-    passed = f'{counts["passed"]} passed' + (f' ({counts["repaired"]} repaired)' if counts['repaired'] else '')
+    how = [f'{counts[name]} {name.replace("_", " ")}' for name in ('repaired', 'would_be_repaired') if counts[name]]
+    passed = f'{counts["passed"]} passed' + (f' ({", ".join(how)})' if how else '')
     words = [passed] + [f'{counts[name]} {name.replace("_", " ")}' for name in ('failed', UNREACHABLE, NO_RESULT) if counts[name]]
     states = ', '.join(f'{state} {number}' for state, number in counts['states'].items())
     return f'{counts["hosts"]} host{"s" if counts["hosts"] > 1 else ""}: {", ".join(words)}; {states}'
@@ -280,7 +386,9 @@ def in_words(offset: float | None) -> str:
 
 def statistics(report: t.Mapping[str, t.Any], at_most: int) -> dict[str, t.Any]:
     """What AWX keeps with the job: the counts, and the first `at_most` hosts that did not pass. Bounded for any fleet."""
-    sick = [host for host in report['hosts'] if not host.get('passed', False)]
+    rows = {row['host']: row for row in rows_of(report)}
+    chosen = [rows[host['host']] for host in report['hosts'] if host['host'] in rows]
+    sick = [row for row in chosen if not row['passed'] and not row.get('age')]
     return {
         **{name: report[name] for name in ('schema_version', 'mode', 'started_at', 'finished_at', 'stopped', 'counts')},
         'hosts': [_short(host) for host in sick[:at_most]],
@@ -296,47 +404,109 @@ def _short(host: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 # For Prometheus
 
 
-def metrics(report: t.Mapping[str, t.Any]) -> str:
-    """The same for node_exporter's textfile collector, in Prometheus' text format."""
+class Sample(t.NamedTuple):
+    """What the metrics say of a host. `at` is in seconds since the epoch."""
+
+    state: str
+    healthy: bool
+    result: str  # passed, would_be_repaired, failed, unreachable or no_result
+    mode: str
+    at: float | None
+    offset: float | None = None
+    tested: int | None = None
+    answered: int | None = None
+
+
+def metrics(report: t.Mapping[str, t.Any], former: str = '', days: float = 7.0) -> str:
+    """The same for node_exporter's textfile collector, in Prometheus' text format.
+
+    `former` is the text of an earlier run: its hosts that are in none of the report's rows are kept, for so many days.
+    """
     started, finished = (_seconds(report[name]) for name in ('started_at', 'finished_at'))
-    tested = [(host, _last(host, 'agents')) for host in report['hosts'] if _last(host, 'agents')]
-    families: list[tuple[str, str, list[tuple[dict[str, str], float]]]] = [
-        ('last_run_timestamp_seconds', 'When the last run ended, in seconds since the epoch.', _if(finished, finished)),
+    samples = {row['host']: _sample(row) for row in rows_of(report)}
+    for host, sample in read_metrics(former).items():
+        if sample.at and finished and finished - sample.at <= days * 86400:
+            samples.setdefault(host, sample)
+    results = [sample.result for sample in samples.values()]
+    families: list[tuple[str, str, list[tuple[dict[str, str], float | None]]]] = [
+        ('last_run_timestamp_seconds', 'When the last run ended, in seconds since the epoch.', [({}, finished)]),
         ('last_run_duration_seconds', 'How long the last run took from the first measurement on.',
-         _if(started, (finished or 0.0) - (started or 0.0))),
+         [({}, finished - started if finished and started else None)]),
+        ('last_run_info', 'The mode of the last run: fix, check, diagnose or rehearse. Only fix changes a host.',
+         [({'mode': report['mode'], 'version': report['collection_version']}, 1.0)]),
+        ('last_run_hosts', 'Hosts that the last run was for.', [({}, report['counts']['hosts'])]),
         ('repairs_stopped', '1 when the last run refused to begin repairs, for the reason its report gives.',
          [({}, float(bool(report['stopped'])))]),
-        ('hosts', 'Hosts of the last run by result: passed, failed, unreachable, no_result.',
-         [({'result': name}, report['counts'][name]) for name in ('passed', 'failed', UNREACHABLE, NO_RESULT)]),
+        ('hosts', 'Hosts by their last result: passed, would_be_repaired, failed, unreachable, no_result.',
+         [({'result': name}, results.count(name)) for name in RESULTS]),
         ('hosts_repaired', 'Hosts whose clock the last run corrected and proved.', [({}, report['counts']['repaired'])]),
-        ('hosts_state', 'Hosts of the last run by the state they were left in.',
-         [({'state': state}, number) for state, number in report['counts']['states'].items()]),
-        ('host_passed', '1 when the host is proven healthy, or in check mode would be repaired.',
-         [({'host': host['host']}, float(host['passed'])) for host in report['hosts'] if 'passed' in host]),
+        ('hosts_state', 'Hosts by the state they were left in.',
+         [({'state': state}, sum(sample.state == state for sample in samples.values()))
+          for state in sorted({sample.state for sample in samples.values()})]),
+        ('host_passed', '1 when the host is proven healthy. A host that a run would repair is 0, in check mode too.',
+         [({'host': host}, float(sample.healthy)) for host, sample in samples.items()]),
         ('host_state', '1 for the state that the host was left in.',
-         [({'host': host['host'], 'state': host['state_after']}, 1.0) for host in report['hosts'] if host.get('state_after')]),
+         [({'host': host, 'state': sample.state}, 1.0) for host, sample in samples.items()]),
+        ('host_reported_timestamp_seconds', 'When the run ended that told this of the host, and the mode of that run.',
+         [({'host': host, 'mode': sample.mode, 'result': sample.result}, sample.at) for host, sample in samples.items()]),
         ('host_clock_offset_seconds', 'Reference minus host clock at its last measurement: positive is behind.',
-         [({'host': host['host']}, offset) for host in report['hosts'] for offset in [_last(host, 'clock').get('offset')]
-          if offset is not None]),
+         [({'host': host}, sample.offset) for host, sample in samples.items()]),
         ('host_agents_tested', 'Brand Portal agents that were tested on the host.',
-         [({'host': host['host']}, agents['tested']) for host, agents in tested]),
+         [({'host': host}, sample.tested) for host, sample in samples.items()]),
         ('host_agents_answered', 'Of these, the agents that Brand Portal answered 200.',
-         [({'host': host['host']}, agents['answered']) for host, agents in tested]),
+         [({'host': host}, sample.answered) for host, sample in samples.items()]),
     ]
     lines = []
-    for name, text, samples in families:
-        if samples:
-            lines += [f'# HELP brand_portal_{name} {text}', f'# TYPE brand_portal_{name} gauge']
-            lines += [f'brand_portal_{name}{_labels(labels)} {value:.10g}' for labels, value in samples]
+    for name, text, found in families:
+        known = [(labels, value) for labels, value in found if value is not None]
+        if known:
+            lines += [f'# HELP {PREFIX}{name} {text}', f'# TYPE {PREFIX}{name} gauge']
+            lines += [f'{PREFIX}{name}{_labels(labels)} {value:.10g}' for labels, value in known]
     return '\n'.join(lines) + '\n'
+
+
+PREFIX = 'brand_portal_'
+RESULTS = ('passed', 'would_be_repaired', 'failed', UNREACHABLE, NO_RESULT)
+_LINE = re.compile(rf'^{PREFIX}(host_\w+)\{{(.*)\}} (\S+)$', re.MULTILINE)
+_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+_ESCAPED = {'\\\\': '\\', '\\"': '"', '\\n': '\n'}
+
+
+def _sample(row: t.Mapping[str, t.Any]) -> Sample:
+    clock, agents = _last(row, 'clock'), _last(row, 'agents')
+    result = ('passed' if row['healthy'] else 'would_be_repaired' if row['passed']
+              else row['state_after'] if row['state_after'] in WITHOUT_RESULT else 'failed')
+    return Sample(row['state_after'], row['healthy'], result, row.get('mode') or 'fix', _seconds(row.get('reported_at')),
+                  clock.get('offset'), agents.get('tested'), agents.get('answered'))
+
+
+def read_metrics(text: str) -> dict[str, Sample]:
+    """What an earlier file of these metrics says of each host; what cannot be read is left out."""
+    found: dict[str, dict[str, t.Any]] = {}
+    for name, labels, value in _LINE.findall(text):
+        label = {key: re.sub(r'\\.', lambda escaped: _ESCAPED.get(escaped.group(), escaped.group()), raw)
+                 for key, raw in _LABEL.findall(labels)}
+        try:
+            found.setdefault(label.get('host', ''), {})[name] = (float(value), label)
+        except ValueError:
+            continue
+    samples = {}
+    for host, said in found.items():
+        about = said.get('host_reported_timestamp_seconds')
+        if about and 'host_state' in said and 'host_passed' in said:
+            value = {name: number for name, (number, _label) in said.items()}
+            samples[host] = Sample(said['host_state'][1].get('state', ''), value['host_passed'] == 1, about[1].get('result', ''),
+                                   about[1].get('mode', ''), about[0], value.get('host_clock_offset_seconds'),
+                                   _whole(value.get('host_agents_tested')), _whole(value.get('host_agents_answered')))
+    return samples
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else int(value)
 
 
 def _seconds(iso: str | None) -> float | None:
     return datetime.datetime.fromisoformat(iso.replace('Z', '+00:00')).timestamp() if iso else None
-
-
-def _if(known: float | None, value: float | None) -> list[tuple[dict[str, str], float]]:
-    return [({}, value)] if known is not None and value is not None else []
 
 
 def _last(host: t.Mapping[str, t.Any], what: str) -> t.Mapping[str, t.Any]:

@@ -22,7 +22,12 @@ import re
 import typing as t
 from pathlib import Path
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils.report import NOT_BEGUN, WITHOUT_RESULT, in_words
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils.report import (
+    ERROR_BEGINS,
+    WITHOUT_RESULT,
+    in_words,
+    shaped,
+)
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils.report_picture import WIDTH_OF_ALL, Axis, number
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils.verdict import STATES
 
@@ -71,6 +76,7 @@ _URGENCY = ('jwt_expired', 'not_only_the_clock', 'not_the_clock', 'other_clock',
 MODES = {
     'fix': 'Repair run',
     'check': 'Check run, nothing was changed',
+    'rehearse': 'Rehearsal, nothing was changed',
     'diagnose': 'Diagnosis, nothing was changed',
 }
 COLUMNS = (('host', 'Host'), ('state', 'State'), ('clock', 'Clock'), ('agents', 'Agents 200'), ('next', 'What to do next, and why'))
@@ -99,7 +105,7 @@ def page(report: Data) -> str:
     Keys that fix_bp_jwt_report_query left out are shown as not told. Offsets are reference − host, in seconds.
     """
     mode = str(report.get('mode') or '')
-    hosts = sorted((_host(data) for data in report.get('hosts') or []), key=_order)
+    hosts = sorted((_host(data) for data in shaped(report)), key=_order)
     axis = Axis(number(report.get('max_skew')), _clocks(hosts))
     verdict = headline(report, hosts)
     style, script = _beside('report_page.css'), _beside('report_page.js')
@@ -164,9 +170,9 @@ def _reasons(hosts: t.Iterable[Host]) -> str:
 
 
 def _total(report: Data, hosts: t.Sequence[Host]) -> int:
-    """All hosts of the run: a report query may have left some out of the list."""
+    """All hosts of the run and those kept from earlier ones: a report query may have left some out of the list."""
     counted = number((report.get('counts') or {}).get('hosts'))
-    return max(int(counted or 0), len(hosts))
+    return max(int(counted or 0) + int(number(report.get('kept')) or 0), len(hosts))
 
 
 def _hosts(count: int) -> str:
@@ -196,10 +202,15 @@ def _notes(report: Data, mode: str, hosts: t.Sequence[Host]) -> str:
     notes = []
     total = _total(report, hosts)
     if not total:
-        notes.append('The inventory group is empty, or --limit left nobody in: nothing was measured and nothing is known.')
+        notes.append('The inventory group is empty, or --limit left no host in: nothing was measured and nothing is known.')
     elif total > len(hosts):
-        notes.append(f'{_hosts(total - len(hosts))} of this run {"is" if total - len(hosts) == 1 else "are"} not listed: '
+        notes.append(f'{_hosts(total - len(hosts))} {"is" if total - len(hosts) == 1 else "are"} not listed: '
                      'fix_bp_jwt_report_query left them out.')
+    older = [host for host in hosts if _age(host.data)]
+    if older:
+        notes.append(f'{_hosts(len(older))} {"was" if len(older) == 1 else "were"} not in this run and '
+                     f'{"is" if len(older) == 1 else "are"} shown as {"its" if len(older) == 1 else "their"} last run left '
+                     f'{"it" if len(older) == 1 else "them"}, with {"its" if len(older) == 1 else "their"} age.')
     if any(host.group == 'planned' for host in hosts):
         notes.append('To repair: run without --check.' if mode == 'check' else 'To repair: run with fix_bp_jwt_mode=fix.')
     return ''.join(f'<p class="note">{_text(note)}</p>' for note in notes)
@@ -378,7 +389,21 @@ def _state(host: Host) -> str:
     badge = f'<span class="badge">{_mark(host.group)}{GROUPS[host.group].name}</span>'
     if host.group not in ('healthy', 'repaired', 'untold'):
         badge += f'<span class="words">{_text(_in_few_words(host.state))}</span>'
+    if _age(host.data):
+        codes += f' <span class="age">{_text(_in_time(_age(host.data)))} ago</span>'
     return f'{badge}<span class="codes">{codes}</span>'
+
+
+def _age(data: Data) -> float:
+    """Seconds since the run that this row is of; 0 for this run."""
+    return number(data.get('age')) or 0.0
+
+
+def _in_time(seconds: float) -> str:
+    for size, unit in ((86400, 'd'), (3600, 'h'), (60, 'min')):
+        if seconds >= size:
+            return f'{seconds / size:.0f} {unit}'
+    return f'{seconds:.0f} s'
 
 
 def _in_few_words(state: str) -> str:
@@ -440,9 +465,7 @@ def _next(host: Host) -> str:
     if data.get('next_step'):
         parts.append(f'<p class="step">{_text(data["next_step"])}</p>')
     if data.get('error'):
-        error = str(data['error'])
-        what = '' if host.group == 'silent' else 'The repair was ' if error.startswith(NOT_BEGUN) else 'The repair stopped: '
-        parts.append(f'<p class="error">{what}{_text(error)}</p>')
+        parts.append(f'<p class="error">{ERROR_BEGINS.get(str(data.get("repair")), "")}{_text(data["error"])}</p>')
     if data.get('cause') and data['cause'] != 'none':
         meaning = f': {_text(data["meaning"])}' if data.get('meaning') else ''
         parts.append(f'<p class="cause"><code>{_text(data["cause"])}</code>{meaning}</p>')
@@ -460,6 +483,7 @@ def _evidence(host: Host) -> str:
         ('Clock before', _measured(data.get('clock_before'))),
         ('Clock after', _measured(data.get('clock_after'))),
         ('Agents', _agent_list(data.get('agents') or [])),
+        *_changes(data.get('changes') or {}, str(data.get('mode') or '')),
     ]
     said = ''.join(f'<dt>{name}</dt><dd>{content}</dd>' for name, content in rows if content)
     if not said:
@@ -494,12 +518,44 @@ def _agent_list(agents: t.Sequence[Data]) -> str:
         if before and after in (None, True):
             well.append(name)
             continue
-        why = ' '.join(_text(agent[key]) for key in ('response_code', 'cause') if agent.get(key))
-        now = '' if after is None else ' → ✓ answered 200' if after else ' → ✕ failed'
-        failed.append(f'<li>✕ {name}: {why or "failed"}{now}</li>' if not before else f'<li>{name}: ✓ answered 200{now}</li>')
+        then = _answer(agent, '_before') or 'failed'
+        code = agent.get('response_code_after') or agent.get('response_code')
+        now = '' if after is None else f' → ✓ {_text(code or 200)}' if after else f' → ✕ {_answer(agent, "_after") or "failed"}'
+        failed.append(f'<li>✕ {name}: {then}{now}</li>' if not before else f'<li>{name}: ✓ answered 200{now}</li>')
     if well:
         failed.append(f'<li>✓ {", ".join(well)}: answered 200</li>')
     return f'<ul>{"".join(failed)}</ul>' if failed else ''
+
+
+def _answer(agent: Data, when: str) -> str:
+    """'jwt_expired (401)'. A row of an earlier version has only the last answer."""
+    last = agent.get('response_code_before') is None and agent.get('response_code_after') is None
+    code = agent.get('response_code') if last else agent.get(f'response_code{when}')
+    cause = agent.get('cause_before', agent.get('cause')) if when == '_before' else agent.get('cause')
+    words = [_text(cause) if cause and cause != 'none' else '', f'({_text(code)})' if code else '']
+    return ' '.join(word for word in words if word)
+
+
+def _changes(changes: Data, mode: str) -> list[tuple[str, str]]:
+    """What was changed on the host, as rows of its evidence."""
+    stopped = [str(unit) for unit in changes.get('stopped') or []]
+    downtime = number(changes.get('downtime'))
+    down = ', '.join(stopped) + (f', down for {downtime:.1f} s' if downtime else '') if stopped else ''
+    backups = changes.get('backups') or {}
+    kept = [f'{file}: {backup}' for file, backup in backups.items()] if isinstance(backups, t.Mapping) else []
+    rolled_back = ' (rolled back)' if changes.get('restored') else ''
+    return [
+        ('Would change' if mode == 'check' else 'Changed' + rolled_back, _list(changes.get('actions') or [])),
+        ('Services stopped', _text(down)),
+        ('Disabled', _text(', '.join(str(unit) for unit in changes.get('disabled') or []))),
+        ('Backups', _list(kept)),
+        ('Left open', _list(changes.get('problems') or [])),
+    ]
+
+
+def _list(texts: t.Iterable[t.Any]) -> str:
+    items = ''.join(f'<li>{_text(text)}</li>' for text in texts)
+    return f'<ul>{items}</ul>' if items else ''
 
 
 # The file itself

@@ -24,6 +24,12 @@ from ansible_collections.aemops.brand_portal.plugins.plugin_utils import report_
 
 CAUSES = {cause.id: cause for cause in causes.ALL}
 MAX_SKEW = 5.0
+END = '2026-11-25T02:03:51Z'
+CHANGES = {
+    'actions': ['Stopped aem.service', 'Set the clock', 'Started aem.service',
+                'Wrote /etc/chrony/sources.d/aemops-brand-portal.sources', 'Enabled and started chrony.service'],
+    'acts': [], 'backups': {}, 'stopped': ['aem.service'], 'downtime': 41.8, 'disabled': [], 'restored': False, 'problems': [],
+}
 DAY, YEAR = 86400, 365 * 86400
 Document = dict[str, t.Any]
 
@@ -68,9 +74,10 @@ def document(hosts: int, broken: int, mode: str = 'fix', seed: int = 7) -> Docum
         states[host['state_after']] = states.get(host['state_after'], 0) + 1
     return {
         'schema_version': 1, 'collection_version': '0.1.0', 'mode': mode, 'max_skew': MAX_SKEW, 'stopped': '',
-        'started_at': '2026-11-25T02:00:04Z', 'finished_at': '2026-11-25T02:03:51Z',
+        'started_at': '2026-11-25T02:00:04Z', 'finished_at': END, 'complete': True, 'kept': 0,
         'counts': {'hosts': hosts, 'passed': sum(host['passed'] for host in listed),
                    'failed': sum(not host['passed'] for host in listed), 'repaired': sum(host['repaired'] for host in listed),
+                   'would_be_repaired': sum(host['passed'] and not host['healthy'] for host in listed),
                    'unreachable': states.get('unreachable', 0), 'no_result': 0, 'states': states},
         'hosts': listed,
     }
@@ -80,6 +87,7 @@ def _host(name: str, sick: Sick | None, mode: str, chance: random.Random) -> Doc
     sick = sick or Sick('healthy', offset=chance.gauss(0, 0.012), within=chance.uniform(0.004, 0.06), clock='in_sync', failing=0)
     if sick.before == 'unreachable':
         return {'host': name, 'passed': False, 'state_before': 'unreachable', 'state_after': 'unreachable', 'repaired': False,
+                'healthy': False, 'repair': 'none', 'changes': None, 'mode': mode, 'reported_at': END, 'age': 0,
                 'clock_before': None, 'clock_after': None, 'agents_before': None, 'agents_after': None, 'agents': [], 'cause': '',
                 'meaning': '', 'evidence': '', 'error': f'Failed to connect to the host via ssh: connect to host {name} port 22: '
                 'Connection timed out', 'summary': 'the host could not be reached',
@@ -90,13 +98,18 @@ def _host(name: str, sick: Sick | None, mode: str, chance: random.Random) -> Doc
     last = 'healthy' if repaired else sick.before
     return {
         'host': name, 'passed': passed, 'state_before': sick.before, 'state_after': last, 'repaired': repaired,
+        'healthy': last == 'healthy', 'repair': 'proven' if repaired else 'predicted' if passed and last != 'healthy' else 'none',
+        'changes': dict(CHANGES) if repaired else None, 'mode': mode, 'reported_at': END, 'age': 0,
         'clock_before': _clock(sick.offset, sick.within, sick.clock),
         'clock_after': _clock(chance.gauss(0, 0.002), 0.02, 'in_sync') if repaired else None,
         'agents_before': {'answered': 4 - sick.failing, 'tested': 4},
         'agents_after': {'answered': 4, 'tested': 4} if repaired else None,
         'agents': [{'agent': f'mp_replication_agent{number}_default_acme', 'succeeded_before': number >= sick.failing,
-                    'succeeded_after': True if repaired else None, 'response_code': sick.code if number < sick.failing else 200,
-                    'cause': sick.cause if number < sick.failing else 'none'} for number in range(4)],
+                    'succeeded_after': True if repaired else None, 'response_code': 200 if repaired or number >= sick.failing else sick.code,
+                    'response_code_before': sick.code if number < sick.failing else 200,
+                    'response_code_after': 200 if repaired else None,
+                    'cause': '' if repaired or number >= sick.failing else sick.cause,
+                    'cause_before': sick.cause if number < sick.failing else ''} for number in range(4)],
         'cause': sick.cause, 'meaning': cause.meaning if cause else '', 'evidence': sick.evidence,
         'next_step': '' if repaired or rule.healthy else rule.next_step or (cause.advice if cause else ''),
         'error': sick.error, 'summary': verdict.STATES[last].meaning,

@@ -17,6 +17,7 @@ from ansible_collections.aemops.brand_portal.plugins.plugin_utils.report import 
     count,
     document,
     in_words,
+    kept,
     listed,
     metrics,
     statistics,
@@ -93,7 +94,8 @@ def test_a_host_without_a_result_is_not_forgotten():
     assert lines[3].startswith('aem3') and 'healthy' in lines[3]
     assert 'no route' in results[0]['message']
     counts = count(results)
-    assert counts == {'hosts': 3, 'passed': 1, 'failed': 0, 'repaired': 0, 'unreachable': 1, 'no_result': 1,
+    assert counts == {'hosts': 3, 'passed': 1, 'failed': 0, 'repaired': 0, 'would_be_repaired': 0, 'unreachable': 1,
+                      'no_result': 1,
                       'states': {'healthy': 1, 'no_result': 1, 'unreachable': 1}}
 
 
@@ -132,7 +134,8 @@ def fleet(healthy):
 
 
 def report_of(results, **about):
-    return document(results, [listed(result) for result in results], **{**RUN, **about})
+    about = {**RUN, **about}
+    return document(results, [listed(result, about.get('mode', 'fix'), about['finished_at']) for result in results], **about)
 
 
 @pytest.mark.parametrize('results', [[], fleet(0), fleet(3)], ids=['no host', 'the sick', 'all kinds'])
@@ -182,3 +185,91 @@ def test_metrics():
     names = [line.split()[2] for line in lines if line.startswith('# TYPE')]
     assert len(names) == len(set(names)) and all(f'# HELP {name} ' in '\n'.join(lines) for name in names)
     assert 'duration' not in metrics(report_of([], started_at=None))
+
+
+def test_check_mode_and_a_diagnosis_never_look_healed():
+    for way, mode in (({'check_mode': True}, 'check'), ({'diagnose_only': True}, 'diagnose')):
+        report = report_of([sum_up('sick', health(90.0, 0), {}, EXPIRED, EXPIRED, **way)], mode=mode)
+        lines = metrics(report).splitlines()
+        assert 'brand_portal_host_passed{host="sick"} 0' in lines and 'brand_portal_hosts{result="passed"} 0' in lines
+        assert any(line.startswith(f'brand_portal_last_run_info{{mode="{mode}"') for line in lines)
+        assert report['hosts'][0]['healthy'] is False and report['hosts'][0]['repair'] == 'predicted'
+    assert '1 passed (1 would be repaired)' in '\n'.join(table(report_of(
+        [sum_up(name, health(90.0, 0), {}, EXPIRED, EXPIRED, check_mode=True) for name in ('a', 'b')][:1]
+        + [without_result('c', {})])))
+
+
+LATER = '2026-11-26T02:31:30Z'
+
+
+def test_a_run_over_a_part_keeps_the_rows_of_the_others():
+    former = report_of(fleet(2))
+    now = [sum_up('h0', health(90.0, 0), {}, EXPIRED, EXPIRED)]
+    rows = [listed(result, 'fix', LATER) for result in now]
+    rows += kept(json.loads(json.dumps(former)), {'h0'}, LATER, 7)
+    report = document(now, rows, finished_at=LATER)
+    assert [row['host'] for row in rows] == ['h0', 'h1', 'healed', 'waits', 'waits', 'gone', 'bad']
+    assert {row['age'] for row in rows[1:]} == {86400} and report['kept'] == 6 and report['counts']['hosts'] == 1
+    jsonschema.validate(json.loads(json.dumps({**report, **RUN, 'finished_at': LATER})), SCHEMA)
+    lines = table(report)
+    assert lines[1].startswith('h0') and not any(line.startswith('h1') for line in lines)
+    assert '6 more hosts of earlier runs in the report.' in lines
+    assert statistics({**report, **RUN}, 100)['hosts'][0]['host'] == 'h0' and statistics({**report, **RUN}, 100)['hosts_left_out'] == 0
+    assert kept(former, set(), '2026-12-24T02:31:30Z', 7) == [] and kept(former, set(), LATER, 0) == []
+
+
+@pytest.mark.parametrize('former', [None, [], {'schema_version': 2, 'hosts': [{'host': 'a'}]}, {'schema_version': 1, 'hosts': [1, {}]},
+                                    {'schema_version': 1, 'hosts': [{'host': 'a', 'state_after': 'healthy', 'reported_at': 5}]}])
+def test_what_is_no_report_of_ours_is_not_kept(former):
+    assert kept(former, set(), LATER, 7) == []
+
+
+def test_the_metrics_keep_the_series_of_the_others():
+    names = ['h0', 'a"b\\c']
+    former = metrics(report_of([sum_up(name, health(1.5, 3), {}, HEALTHY, HEALTHY) for name in names] + fleet(0)))
+    now = report_of([sum_up('h0', health(90.0, 0), {}, EXPIRED, EXPIRED)], finished_at=LATER)
+    lines = metrics(now, former).splitlines()
+    assert r'brand_portal_host_passed{host="a\"b\\c"} 1' in lines and 'brand_portal_host_passed{host="h0"} 0' in lines
+    assert r'brand_portal_host_clock_offset_seconds{host="a\"b\\c"} 1.5' in lines
+    assert 'brand_portal_host_agents_answered{host="healed"} 4' in lines
+    assert 'brand_portal_hosts{result="passed"} 2' in lines and 'brand_portal_last_run_hosts 1' in lines
+    assert 'brand_portal_hosts{result="unreachable"} 1' in lines
+    assert metrics(now, metrics(now, former)) == metrics(now, former)
+    assert metrics(now, former, days=0.5) == metrics(now) and metrics(now, 'no metrics\n') == metrics(now)
+
+
+def test_a_query_shapes_what_is_listed_never_counts_or_metrics():
+    results = fleet(2)
+    rows = [listed(result, 'fix', RUN['finished_at']) for result in results]
+    shaped = [{'host': row['host'], 'state': row['state_after']} for row in rows if row['host'] != 'h1']
+    report, full = document(results, shaped, rows, **RUN), document(results, rows, **RUN)
+    jsonschema.validate(json.loads(json.dumps({**report, 'hosts': rows})), SCHEMA)
+    assert metrics(report) == metrics(full) and report['counts'] == full['counts']
+    assert 'healed' in '\n'.join(table(report)) and 'jwt_expired -> healthy' in '\n'.join(table(report))
+    assert [row['host'] for row in statistics(report, 100)['hosts']] == ['waits', 'waits', 'gone', 'bad']
+    assert [row['host'] for row in kept(json.loads(json.dumps(report)), set(), LATER, 7)] == [row['host'] for row in rows]
+
+
+def test_both_codes_are_kept():
+    before, after = health(90.0, 0, 1), health(0.0, 1, 1)
+    before['tests'][0].update(response_code=401, cause='jwt_expired')
+    after['tests'][0].update(response_code=200, cause='none')
+    [agent] = sum_up('a', before, after, EXPIRED, HEALTHY, repair_due=True)['agents']
+    assert (agent['response_code_before'], agent['response_code_after'], agent['response_code']) == (401, 200, 200)
+    assert (agent['cause_before'], agent['cause']) == ('jwt_expired', '')
+
+
+def test_what_was_changed_is_in_the_result():
+    done = {'actions': ['Set the clock'], 'acts': [{'act': 'clock'}], 'stopped': ['aem.service'], 'downtime': 2.4, 'backups': {},
+            'disabled': [], 'restored': False, 'problems': []}
+    result = sum_up('a', health(90.0, 0), health(0.0, 4), EXPIRED, HEALTHY, repair_due=True, changes={**done, 'msg': 'done', 'rc': 0})
+    assert result['changes'] == done and result['repair'] == 'proven'
+    assert sum_up('a', health(0.0, 4), {}, HEALTHY, HEALTHY)['changes'] is None
+
+
+@pytest.mark.parametrize(('keywords', 'repair'), [
+    ({}, 'due'), ({'check_mode': True}, 'predicted'), ({'diagnose_only': True}, 'predicted'), ({'repair_due': True, 'error': 'no'}, 'failed'),
+    ({'repair_due': True}, 'not_proven'), ({'repair_due': True, 'check_mode': True}, 'predicted'),
+])
+def test_what_became_of_the_repair(keywords, repair):
+    assert sum_up('a', health(90.0, 0), {}, EXPIRED, EXPIRED, **keywords)['repair'] == repair

@@ -162,7 +162,7 @@ def test_hosts_that_a_query_left_out_are_counted_and_said():
     report['hosts'] = [host for host in report['hosts'] if not host['passed']]
     read = page(report)
     assert read.headline.startswith('4 of 50 hosts need you')
-    assert '46 hosts of this run are not listed: fix_bp_jwt_report_query left them out.' in read.text
+    assert '46 hosts are not listed: fix_bp_jwt_report_query left them out.' in read.text
 
 
 @pytest.mark.parametrize('kept', [(), ('passed',), ('state_before', 'agents_before'), ('clock_before', 'clock_after'), ('agents',)])
@@ -198,19 +198,46 @@ def test_a_repaired_host_shows_before_and_after():
     [host] = sample(1, 1)['hosts']
     text = page(document(host)).text
     assert 'jwt_expired → healthy' in text and '0 of 4 → 4 of 4' in text and '9 y 268 d behind → 0.0' in text
-    assert 'JWT has expired' in text and '401 jwt_expired → ✓ answered 200' in text
+    assert 'JWT has expired' in text and 'jwt_expired (401) → ✓ 200' in text
 
 
-@pytest.mark.parametrize(('state', 'error', 'words'), [
-    ('jwt_expired', 'the package chrony cannot be had', 'The repair stopped: the package chrony cannot be had'),
-    ('jwt_expired', 'not begun: a canary failed', 'The repair was not begun: a canary failed'),
-    ('unreachable', 'No route to host', 'No route to host'),
+@pytest.mark.parametrize(('state', 'repair', 'error', 'words'), [
+    ('jwt_expired', 'failed', 'the package chrony cannot be had', 'The repair stopped: the package chrony cannot be had'),
+    ('jwt_expired', 'not_begun', 'not begun: a canary failed', 'The repair was not begun: a canary failed'),
+    ('unreachable', 'none', 'No route to host', 'No route to host'),
 ])
-def test_what_went_wrong_is_said(state, error, words):
+def test_what_went_wrong_is_said(state, repair, error, words):
     [host] = sample(1, 1)['hosts']
-    host.update(error=error, passed=False, repaired=False, state_after=state)
+    host.update(error=error, repair=repair, passed=False, repaired=False, state_after=state)
     [cell] = re.findall(r'<p class="error">(.*?)</p>', report_page.page(document(host)))
     assert cell == words
+
+
+def test_the_changes_and_the_downtime_are_listed():
+    [host] = sample(1, 1)['hosts']
+    host['changes'].update(disabled=['ntp.service'], backups={'/etc/chrony.conf': '/etc/chrony.conf.before'},
+                           problems=['/etc/x was changed by someone else'])
+    read = page(document(host))
+    assert 'aem.service, down for 41.8 s' in read.text and 'Wrote /etc/chrony/sources.d' in read.text
+    assert 'ntp.service' in read.text and '/etc/chrony.conf: /etc/chrony.conf.before' in read.text
+    assert 'Left open/etc/x was changed by someone else' in read.text and 'Would change' not in read.text
+    assert 'Would change' in page(document(dict(host, mode='check'))).text
+    assert 'Changed (rolled back)' in page(document(dict(host, changes=dict(host['changes'], restored=True)))).text
+
+
+def test_a_host_of_an_earlier_run_is_shown_with_its_age():
+    one, two = sample(2, 0)['hosts']
+    two.update(age=3 * 86400)
+    read = page(document(one, two, kept=1, counts={'hosts': 1}))
+    assert '3 d ago' in read.text and '1 host was not in this run' in read.text
+    assert read.headline == 'All 2 hosts are healthy'
+
+
+def test_a_query_does_not_hide_how_the_hosts_are():
+    report = sample(10, 5)
+    report['results'] = report['hosts']
+    report['hosts'] = [{'host': host['host'], 'state': host['state_after']} for host in report['hosts']]
+    assert page(report).headline.startswith('4 of 10 hosts need you')
 
 
 # The picture
