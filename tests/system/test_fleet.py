@@ -42,20 +42,35 @@ ALIKE = [{'name': f'a{number}', 'clock': -3600} for number in range(1, 7)] + [{'
 RIGHT = [{'name': f'a{number}', 'aem': {'scenario': 'real'}} for number in range(1, 6)]
 
 
+# The fleet's inventory as a cloud's plugin gives it: hosts by name, each with its variables.
+BY_SCRIPT = '''#!{python}
+import json, os
+group = json.load(open(os.environ["FLEET"] + "/inventory.json"))["aem_authors"]
+print(json.dumps({{"aem_authors": {{"hosts": list(group["hosts"]), "vars": group["vars"]}}, "_meta": {{"hostvars": group["hosts"]}}}}))
+'''
+
+
 class Fleet:
     """Runs the playbook on the cheap fleet and reads what it wrote."""
 
     def __init__(self, environment, folder):
         self.environment, self.folder = environment, folder
 
-    def play(self, spec, *options, book=None, reference_offset=0, **variables):
+    def play(self, spec, *options, book=None, reference_offset=0, again=False, named_by_script=False, **variables):
+        """`again` keeps the report of the run before. `named_by_script`: the inventory is a program's, which parses no name."""
         (self.folder / 'spec.json').write_text(json.dumps(spec))
-        for name in ('brand-portal.json', 'brand-portal.html', 'brand_portal.prom'):
+        for name in () if again else ('brand-portal.json', 'brand-portal.html', 'brand_portal.prom'):
             (self.folder / name).unlink(missing_ok=True)
+        inventory = '{inventory}'
+        if named_by_script:
+            script = self.folder / 'inventory.py'
+            script.write_text(BY_SCRIPT.format(python=sys.executable))
+            script.chmod(0o755)
+            inventory = str(script)
         command = [sys.executable, str(playbook.ROOT / 'tests/bench/fleet.py'), '--spec', str(self.folder / 'spec.json'),
-                   '--reference-offset', str(reference_offset), '--',
+                   '--reference-offset', str(reference_offset), '--', 'env', 'FLEET={folder}',
                    str(self.environment.bin / 'ansible-playbook'), str(book or playbook.ROOT / 'fix-bp-jwt.yml'),
-                   '-i', '{inventory}', '-e', f'fix_bp_jwt_report_dir={self.folder}',
+                   '-i', inventory, '-e', f'fix_bp_jwt_report_dir={self.folder}',
                    '-e', f'fix_bp_jwt_prometheus_file={self.folder}/brand_portal.prom', '--forks', '10', *options]
         settings = {'ANSIBLE_NOCOLOR': '1', 'ANSIBLE_INJECT_FACT_VARS': 'False', 'ANSIBLE_LOCALHOST_WARNING': 'False',
                     'ANSIBLE_COLLECTIONS_PATH': str(playbook.ROOT / 'collections'), 'ANSIBLE_PIPELINING': 'True',
@@ -204,11 +219,84 @@ def test_a_limit_and_a_shaped_report(fleet):
     assert '"3 hosts: 1 passed, 2 failed; at_risk 1, healthy 1, not_the_clock 1"' in run.output
 
 
-def test_no_host_at_all(fleet):
-    run = fleet.play(FIVE_WAYS, '-e', 'fix_bp_jwt_hosts=nobody')
+ONE_IS_WRONG = [{'name': 'a1'}, {'name': 'a4', 'clock': -300}]
+
+
+@pytest.mark.parametrize('options', [
+    ('-e', 'fix_bp_jwt_hosts=authors'), ('-i', 'db1,', '--limit', 'db1'), ('--tags', 'nothing'), ('--tags', 'nothing', '--skip-tags', 'always'),
+    ('--start-at-task', 'aemops.brand_portal.fix_bp_jwt : Write the report'), ('--start-at-task', 'Assert*'), ('--check', '--tags', 'x'),
+], ids=' '.join)
+def test_a_run_that_measured_no_host_fails_and_says_why(fleet, options):
+    run = fleet.play(ONE_IS_WRONG, *options)
+    assert run.returncode != 0, run.output
+    assert 'No host was measured, so this run proves nothing.' in ' '.join(run.output.split())
+    assert not (fleet.folder / 'brand-portal.json').exists()
+
+
+@pytest.mark.parametrize('step', ['Look at all hosts together*', 'Select the hosts that need more'])
+def test_a_run_that_begins_after_the_measurement_fails(fleet, step):
+    run = fleet.play(ONE_IS_WRONG, '--start-at-task', step if '*' not in step else f'aemops.brand_portal.fix_bp_jwt : {step}')
+    assert run.returncode != 0, run.output
+    assert {counts['failed'] for counts in run.recap.values()} == {1}
+
+
+def test_the_role_alone_proves_nothing_where_it_did_not_measure(fleet):
+    run = fleet.play(ONE_IS_WRONG, '--start-at-task', 'aemops.brand_portal.fix_bp_jwt : Assert*', book=role_alone(fleet.folder))
+    assert run.returncode == 2, run.output
+    assert 'Nothing was measured before this task' in run.output
+    assert {counts['failed'] for counts in run.recap.values()} == {1}
+
+
+def test_no_host_at_all_where_that_is_meant(fleet):
+    run = fleet.play(FIVE_WAYS, '-e', 'fix_bp_jwt_hosts=authors', '-e', 'fix_bp_jwt_allow_no_hosts=true')
     assert run.returncode == 0, run.output
     assert fleet.report['counts']['hosts'] == 0 and fleet.report['hosts'] == []
     assert 'No host was in this run.' in run.output
+
+
+# What a dynamic inventory may give as a name; the third is what clouds make of a label.
+NAMES = ['author1.example.com:4502', '10.0.0.1:22', 'Author 4 (west) #1', 'a*', '~b', 'ünï']
+
+
+def test_hosts_of_any_name_are_measured_and_counted(fleet):
+    spec = [{'name': name, 'clock': 0 if number == 0 else -300} for number, name in enumerate(NAMES)]
+    run = fleet.play(spec, '-e', 'fix_bp_jwt_mode=diagnose', '-e', 'fix_bp_jwt_common_skew_hosts=9', named_by_script=True)
+    assert run.returncode == 2, run.output
+    assert fleet.states() == {name: 'healthy' if number == 0 else 'at_risk' for number, name in enumerate(NAMES)}
+    assert run.output.count('"host ') == 1
+
+
+def test_any_errors_fatal_of_the_configuration_does_not_stop_the_others(fleet):
+    # With the role alone, Ansible checks the types of options before; there, any_errors_fatal is the play's own to give.
+    for book, option in ((None, {'fix_bp_jwt_max_skew': 'five'}), (role_alone(fleet.folder), {'fix_bp_jwt_max_skw': 5})):
+        spec = [{'name': 'a1'}, {'name': 'a2', 'variables': option}, {'name': 'a3', 'up': False}, {'name': 'a4', 'clock': -300}]
+        run = fleet.play(spec, book=book, ANSIBLE_ANY_ERRORS_FATAL='1')
+        assert run.returncode != 0
+        assert fleet.states() == {'a1': 'healthy', 'a2': 'no_result', 'a3': 'unreachable', 'a4': 'cannot_set_clock'}
+        recap = {host: (counts['unreachable'], counts['failed']) for host, counts in run.recap.items()}
+        assert {host: recap[host] for host in ('a2', 'a3', 'a4')} == {'a2': (0, 1), 'a3': (1, 0), 'a4': (0, 1)}, run.output
+
+
+def test_check_mode_never_looks_healed(fleet):
+    run = fleet.play(ONE_IS_WRONG, '--check')
+    assert fleet.states()['a4'] == 'cannot_set_clock' and run.returncode == 2  # nobody in the fleet may set a clock
+    fleet.play(ONE_IS_WRONG, '-e', 'fix_bp_jwt_mode=diagnose')
+    assert fleet.metric('host_passed{host="a4"}') == 0 and fleet.metric('host_passed{host="a1"}') == 1
+    assert 'mode="diagnose"' in (fleet.folder / 'brand_portal.prom').read_text()
+
+
+def test_a_run_over_a_part_keeps_the_rows_and_series_of_the_others(fleet):
+    fleet.play(ONE_IS_WRONG, '-e', 'fix_bp_jwt_mode=diagnose')
+    run = fleet.play(ONE_IS_WRONG, '--limit', 'a1', again=True)
+    assert run.returncode == 0, run.output
+    a4 = {host['host']: host for host in fleet.report['hosts']}['a4']
+    assert a4['state_after'] == 'at_risk' and a4['mode'] == 'diagnose' and a4['age'] > 0
+    assert fleet.report['counts']['hosts'] == 1 and fleet.report['kept'] == 1
+    assert fleet.metric('host_passed{host="a4"}') == 0 and fleet.metric('hosts{result="failed"}') == 1
+    assert 'a4' in (fleet.folder / 'brand-portal.html').read_text()
+    assert '1 more host of earlier runs in the report.' in run.output
+    fleet.play(ONE_IS_WRONG, '--limit', 'a1', '-e', 'fix_bp_jwt_report_keep_days=0', again=True)
+    assert [host['host'] for host in fleet.report['hosts']] == ['a1']
 
 
 @pytest.mark.parametrize(('option', 'said'), [
