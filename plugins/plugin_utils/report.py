@@ -181,7 +181,8 @@ def without_result(host: str, said: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         next_step = MAKE_ROOM
     result = {
         'host': host, 'passed': False, 'healthy': False, 'state_before': state, 'state_after': state, 'repaired': False,
-        'repair': NONE, 'repair_due': False, 'tried': False, 'concluded': False, 'changes': None, 'offset_before': None, 'offset_after': None, 'max_skew': None,
+        'repair': NONE, 'repair_due': False, 'tried': False, 'concluded': False, 'changes': None,
+        'offset_before': None, 'offset_after': None, 'max_skew': None,
         'clock_before': None, 'clock_after': None, 'agents_before': None, 'agents_after': None, 'agents': [],
         'cause': '', 'meaning': '', 'evidence': '',
         'error': ' '.join(error.split()), 'summary': summary, 'next_step': next_step,
@@ -299,7 +300,6 @@ def count(results: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
         'passed': passed,
         'failed': len(results) - passed - sum(silent.values()),
         'repaired': sum(1 for result in results if result['repaired']),
-        'would_be_repaired': sum(1 for result in results if result['passed'] and not result['healthy']),
         **silent,
         'states': dict(sorted(states.items())),
     }
@@ -324,7 +324,8 @@ def table(report: t.Mapping[str, t.Any], at_most: int = 50) -> list[str]:
     if not counts['hosts']:
         lines.append('No host was in this run.')
     elif len(hosts) != counts['hosts'] or counts['hosts'] > 1:
-        lines.append(in_figures(counts))
+        foreseen = [row for row in rows_of(report) if not row.get('age') and row.get('passed') and not row.get('healthy', True)]
+        lines.append(in_figures(counts, len(foreseen)))
     if report.get('kept'):
         lines.append(f'{report["kept"]} more host{"s" if report["kept"] > 1 else ""} of earlier runs in the report.')
     if report['stopped']:
@@ -332,9 +333,10 @@ def table(report: t.Mapping[str, t.Any], at_most: int = 50) -> list[str]:
     return lines
 
 
-def in_figures(counts: t.Mapping[str, t.Any]) -> str:
+def in_figures(counts: t.Mapping[str, t.Any], would_be_repaired: int = 0) -> str:
     """'12 hosts: 10 passed (1 repaired), 1 failed, 1 unreachable; healthy 10, not_the_clock 1, unreachable 1'."""
-    how = [f'{counts[name]} {name.replace("_", " ")}' for name in ('repaired', 'would_be_repaired') if counts[name]]
+    ways = (('repaired', counts['repaired']), ('would be repaired', would_be_repaired))
+    how = [f'{number} {words}' for words, number in ways if number]
     passed = f'{counts["passed"]} passed' + (f' ({", ".join(how)})' if how else '')
     words = [passed] + [f'{counts[name]} {name.replace("_", " ")}' for name in ('failed', UNREACHABLE, NO_RESULT) if counts[name]]
     states = ', '.join(f'{state} {number}' for state, number in counts['states'].items())

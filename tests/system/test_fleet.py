@@ -46,7 +46,8 @@ RIGHT = [{'name': f'a{number}', 'aem': {'scenario': 'real'}} for number in range
 BY_SCRIPT = '''#!{python}
 import json, os
 group = json.load(open(os.environ["FLEET"] + "/inventory.json"))["aem_authors"]
-print(json.dumps({{"aem_authors": {{"hosts": list(group["hosts"]), "vars": group["vars"]}}, "_meta": {{"hostvars": group["hosts"]}}}}))
+hosts = group["hosts"]
+print(json.dumps({{"aem_authors": {{"hosts": list(hosts), "vars": group["vars"]}}, "_meta": {{"hostvars": hosts}}}}))
 '''
 
 
@@ -223,8 +224,9 @@ ONE_IS_WRONG = [{'name': 'a1'}, {'name': 'a4', 'clock': -300}]
 
 
 @pytest.mark.parametrize('options', [
-    ('-e', 'fix_bp_jwt_hosts=authors'), ('-i', 'db1,', '--limit', 'db1'), ('--tags', 'nothing'), ('--tags', 'nothing', '--skip-tags', 'always'),
-    ('--start-at-task', 'aemops.brand_portal.fix_bp_jwt : Write the report'), ('--start-at-task', 'Assert*'), ('--check', '--tags', 'x'),
+    ('-e', 'fix_bp_jwt_hosts=authors'), ('-i', 'db1,', '--limit', 'db1'),
+    ('--tags', 'nothing'), ('--tags', 'nothing', '--skip-tags', 'always'), ('--check', '--tags', 'x'),
+    ('--start-at-task', 'aemops.brand_portal.fix_bp_jwt : Write the report'), ('--start-at-task', 'Assert*'),
 ], ids=' '.join)
 def test_a_run_that_measured_no_host_fails_and_says_why(fleet, options):
     run = fleet.play(ONE_IS_WRONG, *options)

@@ -77,7 +77,6 @@ def document(hosts: int, broken: int, mode: str = 'fix', seed: int = 7) -> Docum
         'started_at': '2026-11-25T02:00:04Z', 'finished_at': END, 'complete': True, 'kept': 0,
         'counts': {'hosts': hosts, 'passed': sum(host['passed'] for host in listed),
                    'failed': sum(not host['passed'] for host in listed), 'repaired': sum(host['repaired'] for host in listed),
-                   'would_be_repaired': sum(host['passed'] and not host['healthy'] for host in listed),
                    'unreachable': states.get('unreachable', 0), 'no_result': 0, 'states': states},
         'hosts': listed,
     }
@@ -98,14 +97,16 @@ def _host(name: str, sick: Sick | None, mode: str, chance: random.Random) -> Doc
     last = 'healthy' if repaired else sick.before
     return {
         'host': name, 'passed': passed, 'state_before': sick.before, 'state_after': last, 'repaired': repaired,
-        'healthy': last == 'healthy', 'repair': 'proven' if repaired else 'predicted' if passed and last != 'healthy' else 'none',
+        'healthy': last == 'healthy',
+        'repair': 'proven' if repaired else 'predicted' if passed and last != 'healthy' else 'none',
         'changes': dict(CHANGES) if repaired else None, 'mode': mode, 'reported_at': END, 'age': 0,
         'clock_before': _clock(sick.offset, sick.within, sick.clock),
         'clock_after': _clock(chance.gauss(0, 0.002), 0.02, 'in_sync') if repaired else None,
         'agents_before': {'answered': 4 - sick.failing, 'tested': 4},
         'agents_after': {'answered': 4, 'tested': 4} if repaired else None,
         'agents': [{'agent': f'mp_replication_agent{number}_default_acme', 'succeeded_before': number >= sick.failing,
-                    'succeeded_after': True if repaired else None, 'response_code': 200 if repaired or number >= sick.failing else sick.code,
+                    'succeeded_after': True if repaired else None,
+                    'response_code': 200 if repaired or number >= sick.failing else sick.code,
                     'response_code_before': sick.code if number < sick.failing else 200,
                     'response_code_after': 200 if repaired else None,
                     'cause': '' if repaired or number >= sick.failing else sick.cause,
