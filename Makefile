@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh Debian machine with git, make, python3 and apt:
-#   make demo    heal a real machine whose clock stands in 2017, and watch
+#   make demo    heal a real machine whose clock is in 2017, and watch
 #   make test    everything that must hold
 # Each step can be run alone; CONTRIBUTING.md says what they need.
 
@@ -8,7 +8,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 environment = python3 tests/tools/environment.py
-# Nothing that is tested here may set this machine's clock, whoever runs it.
+# No test may set the clock of this machine, also when root runs it.
 without_clock = $(if $(filter 0,$(shell id -u)),setpriv --bounding-set=-sys_time --inh-caps=-sys_time)
 pytest = $(without_clock) $$bin/python -m pytest
 # Each of these measurements into one document; at the end it fails where one was not as wanted.
@@ -20,7 +20,7 @@ measure = missed=; for what in $(1); do python3 tests/bench/$$what --document $(
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
 
-demo: ## Heal a lab machine that stands in February 2017, and show it
+demo: ## Heal a lab machine whose clock is in February 2017, and show it
 	@bin=$$($(environment) dev); $(without_clock) $$bin/python tests/demo.py
 
 test: lint types sanity units system ## Everything that must hold before a change is submitted
@@ -35,7 +35,7 @@ lint: ## ansible-lint (production), yamllint, ruff, antsibull-docs
 types: ## mypy
 	@bin=$$($(environment) dev); $$bin/mypy
 
-sanity: ## ansible-test sanity on the collection as a stranger would install it
+sanity: ## ansible-test sanity on the collection as users install it
 	@bin=$$($(environment) dev); tests/tools/sanity $$bin
 
 units: ## Unit tests on the newest controller; what runs on hosts also on the oldest Python they may have

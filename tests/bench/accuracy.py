@@ -21,11 +21,11 @@ import sys
 import time
 from typing import Any, NamedTuple
 
-import crew
-import room
+import harness
+import netem
+import netns
 import tools
-import wan
-from crew import ms, quantile
+from harness import ms, quantile
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import conclusion, measurement, ntplib_loader
 
@@ -42,7 +42,7 @@ class Measured(NamedTuple):
     kind: str
     loss: float
     asked: int
-    liars: int
+    falsetickers: int
     truth: float
     verdict: str
     offset: float | None
@@ -81,46 +81,47 @@ def measure(addresses: list[str], timeout: float) -> tuple[dict[str, Any], float
 # truth
 
 
-def bad_world(rng: random.Random) -> tuple[wan.World, float, int]:
-    """(world, loss, liars): 1 to 9 servers, up to 30 % loss, any minority lying; the host off by nothing to decades."""
+def bad_world(rng: random.Random) -> tuple[netem.World, float, int]:
+    """(world, loss, falsetickers): 1 to 9 servers, up to 30 % loss, any minority lying; the host off by nothing to decades."""
     count = rng.choice((1, 2, 3, 3, 4, 4, 5, 5, 6, 7, 8, 9))
     loss = rng.uniform(0, 0.3)
-    liars = rng.randint(0, (count - 1) // 2)
-    servers = wan.with_liars(rng, [wan.honest_server(rng, loss) for _server in range(count)], liars)
+    falsetickers = rng.randint(0, (count - 1) // 2)
+    servers = netem.with_falsetickers(rng, [netem.honest_server(rng, loss) for _server in range(count)], falsetickers)
     truth = rng.choice((0.0, rng.uniform(-4, 4), rng.uniform(-100, 100), rng.uniform(4.9, 5.1), rng.uniform(-1e9, 1e9)))
-    return wan.World(truth, servers), loss, liars
+    return netem.World(truth, servers), loss, falsetickers
 
 
 def truth(count: int, workers: int, seed: int, timeout: float) -> bool:
     """Print the table; is all well?"""
     kinds = list(OURS)
 
-    def work(network: wan.Network, number: int) -> list[Measured]:
+    def work(network: netem.Network, number: int) -> list[Measured]:
         rng = random.Random(f'{seed}/{number}')
         kind = kinds[number % len(kinds)]
-        world, loss, liars = bad_world(rng)
+        world, loss, falsetickers = bad_world(rng)
         network.become(world, number)
         result, seconds = measure(network.addresses(kind, len(world.servers)), timeout)
-        return [Measured(kind, loss, len(world.servers), liars, world.truth, result['verdict'], result['offset'],
+        return [Measured(kind, loss, len(world.servers), falsetickers, world.truth, result['verdict'], result['offset'],
                          result['low'], result['high'], seconds, timeout)]
-    crew.heading(f'Truth: {count} measurements, 1 to 9 servers, loss 0 to 30 % each way, any minority lying')
-    all_of_them: list[Measured] = crew.rounds(count, workers, MOST_SERVERS, work)
+    harness.heading(f'Truth: {count} measurements, 1 to 9 servers, loss 0 to 30 % each way, any minority lying')
+    all_of_them: list[Measured] = harness.rounds(count, workers, MOST_SERVERS, work)
     slices = [(OURS[kind], [m for m in all_of_them if m.kind == kind]) for kind in kinds]
     slices += [(f'loss {low} to {low + 10} %', [m for m in all_of_them if low <= m.loss * 100 < low + 10]) for low in (0, 10, 20)]
-    slices += [('no liar', [m for m in all_of_them if not m.liars]), ('liars', [m for m in all_of_them if m.liars]),
+    slices += [('no falseticker', [m for m in all_of_them if not m.falsetickers]),
+               ('falsetickers', [m for m in all_of_them if m.falsetickers]),
                ('**all**', all_of_them)]
-    crew.say(crew.table(
+    harness.say(harness.table(
         ('measurements', 'n', 'with an interval', 'truth outside', 'wrong verdict', 'error median ms', 'p95 ms',
          'width median ms', 'p95 ms', 'time median s', 'p95 s', 'longest s'),
         [_truth_row(title, part) for title, part in slices]))
     verdicts = {verdict: sum(m.verdict == verdict for m in all_of_them) for verdict in sorted({m.verdict for m in all_of_them})}
-    crew.say('Verdicts: ' + ', '.join(f'{verdict} {number}' for verdict, number in verdicts.items()) + '.\n')
+    harness.say('Verdicts: ' + ', '.join(f'{verdict} {number}' for verdict, number in verdicts.items()) + '.\n')
     false = [m for m in all_of_them if m.low is not None and not m.true or m.wrong]
     for measured in false:
-        crew.say(f'FALSE: {measured}')
+        harness.say(f'FALSE: {measured}')
     late = [m for m in all_of_them if m.seconds > 1.1 * m.timeout]
     if late:
-        crew.say(f'{len(late)} took more than 1.1 times the deadline, up to {max(m.seconds for m in late):.2f} s\n')
+        harness.say(f'{len(late)} took more than 1.1 times the deadline, up to {max(m.seconds for m in late):.2f} s\n')
     return not false
 
 
@@ -147,20 +148,20 @@ class Reading(NamedTuple):
     note: str
 
 
-def _loopback(_rng: random.Random) -> tuple[wan.Server, ...]:
-    return tuple(wan.Server() for _server in range(5))
+def _loopback(_rng: random.Random) -> tuple[netem.Server, ...]:
+    return tuple(netem.Server() for _server in range(5))
 
 
-def _queues(rng: random.Random) -> tuple[wan.Server, ...]:
-    return tuple(wan.honest_server(rng, two_ways=False) for _server in range(5))
+def _queues(rng: random.Random) -> tuple[netem.Server, ...]:
+    return tuple(netem.honest_server(rng, two_ways=False) for _server in range(5))
 
 
-def _two_ways(rng: random.Random) -> tuple[wan.Server, ...]:
-    return tuple(wan.honest_server(rng) for _server in range(5))
+def _two_ways(rng: random.Random) -> tuple[netem.Server, ...]:
+    return tuple(netem.honest_server(rng) for _server in range(5))
 
 
-def _bad(rng: random.Random) -> tuple[wan.Server, ...]:
-    return wan.with_liars(rng, [wan.honest_server(rng, loss=0.1) for _server in range(5)], rng.randint(1, 2))
+def _bad(rng: random.Random) -> tuple[netem.Server, ...]:
+    return netem.with_falsetickers(rng, [netem.honest_server(rng, loss=0.1) for _server in range(5)], rng.randint(1, 2))
 
 
 # (title, maker, the kinds of addresses that such servers have and that we treat differently)
@@ -184,7 +185,7 @@ print(json.dumps(conclusion.conclude(measurement.measure(options, ntplib_loader.
 def _ours_as_a_process(addresses: list[str]) -> tuple[dict[str, Any], float]:
     began = time.monotonic()
     done = subprocess.run([sys.executable, '-c', _PROCESS, json.dumps({'ntp_servers': addresses})], check=True,
-                          stdout=subprocess.PIPE, env={'PYTHONPATH': str(room.ROOT / 'collections')})
+                          stdout=subprocess.PIPE, env={'PYTHONPATH': str(netns.ROOT / 'collections')})
     return json.loads(done.stdout), time.monotonic() - began
 
 
@@ -194,7 +195,7 @@ def compare(world_name: str, count: int, workers: int, seed: int, missing: dict[
     process = f'{OURS[kinds[0]]}, with the start of Python'
     others = [tool for tool in tools.NTP_TOOLS if not set(tool.packages) & set(missing)]
 
-    def ours(network: wan.Network, kind: str, truth_: float, as_process: bool = False) -> Reading:
+    def ours(network: netem.Network, kind: str, truth_: float, as_process: bool = False) -> Reading:
         addresses = network.addresses(kind, 5)
         result, seconds = _ours_as_a_process(addresses) if as_process else measure(addresses, 5.0)
         name = process if as_process else OURS[kind]
@@ -203,14 +204,14 @@ def compare(world_name: str, count: int, workers: int, seed: int, missing: dict[
         return Reading(name, abs(result['offset'] - truth_), result['high'] - result['low'],
                        result['low'] <= truth_ <= result['high'], seconds, '')
 
-    def theirs(network: wan.Network, tool: tools.Tool, truth_: float) -> Reading:
+    def theirs(network: netem.Network, tool: tools.Tool, truth_: float) -> Reading:
         asked = tool.ask(network.addresses('public', 5), network.name)
         error = None if asked.offset is None else abs(asked.offset - truth_)
         return Reading(tool.title, error, None, None, asked.seconds, asked.note)
 
-    def work(network: wan.Network, number: int) -> list[Reading]:
+    def work(network: netem.Network, number: int) -> list[Reading]:
         rng = random.Random(f'{seed}/{world_name}/{number}')
-        world = wan.World(rng.uniform(-0.4, 0.4), make(rng))
+        world = netem.World(rng.uniform(-0.4, 0.4), make(rng))
         turns = [lambda kind=kind: ours(network, kind, world.truth) for kind in kinds]
         turns.append(lambda: ours(network, kinds[0], world.truth, as_process=True))
         turns += [lambda tool=tool: theirs(network, tool, world.truth) for tool in others]
@@ -222,19 +223,19 @@ def compare(world_name: str, count: int, workers: int, seed: int, missing: dict[
             network.become(world, number * 100 + turn)
             readings.append(ask())
         return readings
-    room.name_hosts({wan.Network.name_of(block): [room.address('public', block, number) for number in range(5)]
+    netns.name_hosts({netem.Network.name_of(block): [netns.address('public', block, number) for number in range(5)]
                      for block in range(1, workers + 1)})
-    crew.heading(f'{title}, {count} rounds')
-    readings: list[Reading] = crew.rounds(count, workers, 5, work)
+    harness.heading(f'{title}, {count} rounds')
+    readings: list[Reading] = harness.rounds(count, workers, 5, work)
     yardstick = _times(readings, 'chronyd -Q, iburst')
     names = [*OURS.values(), process, *(tool.title for tool in tools.NTP_TOOLS),
              tools.CHRONYD_WITHOUT_IBURST.title]
     rows = [_compare_row(name, [r for r in readings if r.tool == name], yardstick) for name in names]
     headings = ('tool', 'answers', 'off by > 1 s', 'error median ms', 'p95 ms', 'width median ms', 'truth inside',
                 'time median s', 'p95 s', 'time / chronyd iburst', 'without an answer')
-    crew.say(crew.table(headings, [row for row in rows if row]))
+    harness.say(harness.table(headings, [row for row in rows if row]))
     for package, reason in missing.items():
-        crew.say(f'Not compared: {package}: {reason}')
+        harness.say(f'Not compared: {package}: {reason}')
 
 
 def _times(readings: list[Reading], tool: str) -> float:
@@ -260,21 +261,21 @@ def _compare_row(name: str, part: list[Reading], yardstick: float) -> list[Any] 
 
 def silent(count: int, seed: int) -> bool:
     """One server never answers: alone, where it could change the verdict, and where it could not."""
-    crew.heading(f'One server is silent, {count} measurements a row')
+    harness.heading(f'One server is silent, {count} measurements a row')
     rows, kept = [], True
-    with wan.Network(1, MOST_SERVERS) as network:
+    with netem.Network(1, MOST_SERVERS) as network:
         for others, timeout in ((0, 0.5), (0, 2.0), (2, 0.5), (2, 1.0), (2, 2.0), (2, 5.0), (4, 5.0)):
             for kind in OURS:
                 took = []
                 for number in range(count):
                     rng = random.Random(f'{seed}/{others}/{timeout}/{number}')
-                    servers = tuple(wan.honest_server(rng) for _server in range(others)) + (wan.Server(silent=True),)
-                    network.become(wan.World(0.0, servers), number)
+                    servers = tuple(netem.honest_server(rng) for _server in range(others)) + (netem.Server(silent=True),)
+                    network.become(netem.World(0.0, servers), number)
                     took.append(measure(network.addresses(kind, len(servers)), timeout)[1])
                 kept = kept and max(took) <= 1.1 * timeout
                 rows.append([f'{others} that answer and 1 that does not', kind, timeout, f'{statistics.median(took):.3f}',
                              f'{max(took):.3f}', f'{max(took) / timeout:.3f}'])
-    crew.say(crew.table(('servers', 'addresses', 'deadline s', 'time median s', 'longest s', 'longest / deadline'), rows))
+    harness.say(harness.table(('servers', 'addresses', 'deadline s', 'time median s', 'longest s', 'longest / deadline'), rows))
     return kept
 
 
@@ -286,21 +287,21 @@ def main() -> int:
     parser.add_argument('--worlds', nargs='+', choices=list(WORLDS), default=list(WORLDS), help='of "compare"')
     parser.add_argument('--workers', type=int, default=12, help='measurements at a time (default 12)')
     parser.add_argument('--seed', type=int, default=1, help='another one makes other worlds')
-    crew.add_document_option(parser)
+    harness.add_document_option(parser)
     options = parser.parse_args()
     what = options.what or ['truth', 'compare', 'silent']
-    missing = room.enter(prepare=tools.fetch if 'compare' in what else None)
+    missing = netns.enter(prepare=tools.fetch if 'compare' in what else None)
     well = True
     if 'truth' in what:
-        with crew.part('accuracy truth', options.document):
+        with harness.part('accuracy truth', options.document):
             well = truth(options.count, options.workers, options.seed, 5.0) and well
     if 'compare' in what:
-        with crew.part('accuracy compare', options.document):
-            crew.say('Compared with: ' + tools.versions())
+        with harness.part('accuracy compare', options.document):
+            harness.say('Compared with: ' + tools.versions())
             for world in options.worlds:
                 compare(world, options.asks, min(8, options.workers), options.seed, missing)
     if 'silent' in what:
-        with crew.part('accuracy silent', options.document):
+        with harness.part('accuracy silent', options.document):
             well = silent(max(2, options.count // 200), options.seed) and well
     return 0 if well else 1
 

@@ -18,11 +18,11 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import crew
-import room
+import harness
+import netem
+import netns
 import tools
-import wan
-from crew import ms, quantile
+from harness import ms, quantile
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import conclusion, measurement
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.imf_date import format_http_date
@@ -90,15 +90,15 @@ def one_round(authority: Authority, certificate: tuple[str, str], number: int, s
 def measure(count: int, workers: int, seed: int, missing: dict[str, str]) -> bool:
     """Say the table; was the truth always inside?"""
     if 'htpdate' in missing:
-        crew.say('Not compared: htpdate: ' + missing['htpdate'])
-    crew.heading(f'The Date of https services, 5 to 40 ms each way and queues, {count} rounds')
+        harness.say('Not compared: htpdate: ' + missing['htpdate'])
+    harness.heading(f'The Date of https services, 5 to 40 ms each way and queues, {count} rounds')
     with tempfile.TemporaryDirectory() as folder:
         authority = Authority(folder)
         certificate = authority.issue('service')
 
-        def work(_network: wan.Network, number: int) -> list[Any]:
+        def work(_network: netem.Network, number: int) -> list[Any]:
             return one_round(authority, certificate, number, seed)
-        readings: list[Reading] = crew.rounds(count, workers, 1, work)
+        readings: list[Reading] = harness.rounds(count, workers, 1, work)
     rows = []
     for tool in sorted({reading.tool for reading in readings}, key=lambda tool: (tool.startswith('htpdate'), tool)):
         part = [reading for reading in readings if reading.tool == tool]
@@ -108,7 +108,7 @@ def measure(count: int, workers: int, seed: int, missing: dict[str, str]) -> boo
         rows.append([tool, f'{len(errors)} of {len(part)}', ms(quantile(errors, 0.5)), ms(quantile(errors, 0.95)),
                      ms(quantile(widths, 0.5)), f'{sum(bool(r.true) for r in part)} of {len(widths)}' if widths else 'no interval',
                      *(f'{quantile([r.seconds for r in part], share):.2f}' for share in (0.5, 0.95)), '; '.join(notes)[:120]])
-    crew.say(crew.table(('tool', 'answers', 'error median ms', 'p95 ms', 'width median ms', 'truth inside', 'time median s',
+    harness.say(harness.table(('tool', 'answers', 'error median ms', 'p95 ms', 'width median ms', 'truth inside', 'time median s',
                          'p95 s', 'without an answer'), rows))
     return all(reading.true is not False for reading in readings)
 
@@ -118,10 +118,10 @@ def main() -> int:
     parser.add_argument('--count', type=int, default=64, help='rounds (default 64)')
     parser.add_argument('--workers', type=int, default=8, help='rounds at a time (default 8)')
     parser.add_argument('--seed', type=int, default=1, help='another one makes other services')
-    crew.add_document_option(parser)
+    harness.add_document_option(parser)
     options = parser.parse_args()
-    missing = room.enter(prepare=tools.fetch)
-    with crew.part('dates', options.document):
+    missing = netns.enter(prepare=tools.fetch)
+    with harness.part('dates', options.document):
         well = measure(options.count, options.workers, options.seed, missing)
     return 0 if well else 1
 

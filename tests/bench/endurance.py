@@ -20,9 +20,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import crew
-import room
-import wan
+import harness
+import netem
+import netns
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import conclusion, measurement, ntplib_loader
 from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._clock.clock_servers import (
@@ -62,12 +62,12 @@ def look() -> tuple[int, int, int]:
 
 def measure(count: int) -> bool:
     """Say the table; did everything stay flat?"""
-    pipe, theirs = wan.FORK.Pipe()
-    process = wan.FORK.Process(target=serve, args=(theirs,), daemon=True)
+    pipe, theirs = netem.FORK.Pipe()
+    process = netem.FORK.Process(target=serve, args=(theirs,), daemon=True)
     process.start()
     names, url, ca_path = pipe.recv()
     codec = ntplib_loader.load()
-    crew.heading(f'{count} measurements in one process, each with a deadline of {DEADLINE} s')
+    harness.heading(f'{count} measurements in one process, each with a deadline of {DEADLINE} s')
     asked = {'ntp_servers': [*names, '127.0.0.1:9', 'nowhere.bench'], 'https_urls': [url], 'ca_path': ca_path, 'timeout': DEADLINE}
     looks, verdicts, took = [], set(), []
     for number in range(1, count + 1):
@@ -76,22 +76,22 @@ def measure(count: int) -> bool:
         took.append(time.monotonic() - began)
         if number % (count // 10) == 0:
             looks.append((number, *look()))
-        crew.progress(number, count)
-    crew.say(crew.table(('after', 'resident KiB', 'descriptors', 'threads'), looks))
+        harness.progress(number, count)
+    harness.say(harness.table(('after', 'resident KiB', 'descriptors', 'threads'), looks))
     (_first, memory, *others), (_last, memory_at_end, *others_at_end) = looks[0], looks[-1]
     grown = memory_at_end - memory
-    crew.say(f'Verdicts: {", ".join(sorted(verdicts))}. Memory grew by {grown} KiB. '
-             f'Median time {crew.quantile(took, 0.5):.3f} s, longest {max(took):.3f} s.')
+    harness.say(f'Verdicts: {", ".join(sorted(verdicts))}. Memory grew by {grown} KiB. '
+             f'Median time {harness.quantile(took, 0.5):.3f} s, longest {max(took):.3f} s.')
     return grown <= MAY_GROW and others_at_end == others
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--count', type=int, default=1000, help='measurements (default 1000: 5 minutes)')
-    crew.add_document_option(parser)
+    harness.add_document_option(parser)
     options = parser.parse_args()
-    room.enter()
-    with crew.part('endurance', options.document):
+    netns.enter()
+    with harness.part('endurance', options.document):
         well = measure(options.count)
     return 0 if well else 1
 

@@ -7,7 +7,7 @@
 
 One sshd answers at an address of its own for each host; a host's clock is this machine's, as libfaketime shows it to
 whoever logs in there. One process plays every host's AEM, another Brand Portal, a third the NTP servers. All of it is
-in a network that ends with the command (room.py); nobody here may set a clock.
+in a network that ends with the command (netns.py); no process in it may set a clock.
 
 --hosts N     that many healthy hosts
 --spec FILE   JSON, a list of hosts: name, and what is not as usual with it (see Host)
@@ -31,11 +31,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import room
+import netem
+import netns
 import tools
-import wan
 
-sys.path.append(str(room.ROOT / 'tests'))
+sys.path.append(str(netns.ROOT / 'tests'))
 
 TENANT = 'acme'
 USER, PASSWORD = 'replication-tester', 'S3cret-fleet-must-not-be-seen'
@@ -48,7 +48,7 @@ class Host(NamedTuple):
 
     name: str
     clock: float = 0.0  # seconds ahead of this machine
-    aem: dict[str, Any] = {}  # settings of the stand-in (tests/fakes/aem.py); {'scenario': 'down'}: nobody answers
+    aem: dict[str, Any] = {}  # settings of the stand-in (tests/fakes/aem.py); {'scenario': 'down'}: nothing answers
     up: bool = True  # False: SSH is refused
     variables: dict[str, Any] = {}  # of its inventory
 
@@ -75,10 +75,10 @@ class Fleet:
         common = {
             'ansible_user': 'root', 'ansible_ssh_private_key_file': str(self.folder / 'key'),
             'ansible_ssh_common_args': '-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR',
-            # Named, so that nobody has to look for it: that costs each host a call more.
+            # Named, so that Ansible does not look for it: that costs each host a call more.
             'ansible_python_interpreter': '/usr/bin/python3',
             'fix_bp_jwt_aem_url': 'http://{{ ansible_host }}:4502', 'fix_bp_jwt_ca_path': str(self.folder / 'ca.pem'),
-            'fix_bp_jwt_ntp_servers': [room.address('public', 1, number) for number in range(NTP_SERVERS)],
+            'fix_bp_jwt_ntp_servers': [netns.address('public', 1, number) for number in range(NTP_SERVERS)],
             **variables,
         }
         hosts = {host.name: {'ansible_host': address(number), **({} if host.up else {'ansible_port': 9}), **host.variables}
@@ -109,7 +109,7 @@ class Fleet:
 
 @contextlib.contextmanager
 def running(hosts: Sequence[Host], reference_offset: float = 0.0) -> Iterator[Fleet]:
-    """In the room only. reference_offset: seconds that everybody who knows the time is ahead of this machine."""
+    """Inside the network namespace only. reference_offset: seconds by which the reference clocks are ahead of this machine."""
     from fakes import ca
     with tempfile.TemporaryDirectory(prefix='fleet-') as name:
         folder = Path(name)
@@ -119,12 +119,12 @@ def running(hosts: Sequence[Host], reference_offset: float = 0.0) -> Iterator[Fl
         fleet = Fleet(hosts, folder)
         fleet.write_inventory()
         _furnish(folder)
-        ready = wan.FORK.Event()
-        fakes = wan.FORK.Process(target=_serve, args=(fleet, reference_offset, ready), daemon=True)
+        ready = netem.FORK.Event()
+        fakes = netem.FORK.Process(target=_serve, args=(fleet, reference_offset, ready), daemon=True)
         fakes.start()
         try:
-            with wan.Network(1, NTP_SERVERS) as network:
-                network.become(wan.World(reference_offset, (wan.Server(),) * NTP_SERVERS), 1)
+            with netem.Network(1, NTP_SERVERS) as network:
+                network.become(netem.World(reference_offset, (netem.Server(),) * NTP_SERVERS), 1)
                 fleet.fakes = [process.pid for process in (fakes, network.process) if process.pid]
                 fleet.start_sshd()
                 if not ready.wait(30):
@@ -146,7 +146,7 @@ def _furnish(folder: Path) -> None:
     passwd = ['root:x:0:0:root:/root:/bin/sh', 'sshd:x:65533:65534::/run/sshd:/bin/false', 'nobody:x:65534:65534::/:/bin/false']
     (folder / 'passwd').write_text('\n'.join(passwd) + '\n', encoding='utf-8')
     subprocess.run(['mount', '--bind', str(folder / 'passwd'), '/etc/passwd'], check=True)
-    room.name_hosts({f'{TENANT}.brand-portal.adobe.com': ['127.100.0.1'], 'ims-na1.adobelogin.com': ['127.100.0.1']})
+    netns.name_hosts({f'{TENANT}.brand-portal.adobe.com': ['127.100.0.1'], 'ims-na1.adobelogin.com': ['127.100.0.1']})
 
 
 def _wait_for_ssh() -> None:
@@ -189,7 +189,7 @@ def _serve(fleet: Fleet, reference_offset: float, ready: Any) -> None:
 
 
 class _Settings(NamedTuple):
-    """Stands for aem.Configuration where there is no file."""
+    """Replaces aem.Configuration where there is no file."""
 
     settings: dict[str, Any]
 
@@ -207,7 +207,7 @@ def main() -> int:
     hosts = healthy(options.hosts)
     if options.spec:
         hosts = [Host(**host) for host in json.loads(options.spec.read_text(encoding='utf-8'))]
-    missing = room.enter(prepare=lambda: tools.fetch(SSHD))
+    missing = netns.enter(prepare=lambda: tools.fetch(SSHD))
     if missing:
         sys.exit(f'no SSH server for the fleet: {missing}')
     with running(hosts, options.reference_offset) as fleet:

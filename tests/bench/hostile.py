@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What hostile and broken servers do to a measurement: verdict, reason and time of each, as a table.
 
-Each NTP server is asked beside three honest ones and alone; then come names, twins and majorities, and https services.
+Each NTP server is asked beside three truechimers and alone; then come names, twins and majorities, and https services.
 Real sockets, a network of its own, no clock touched. Ends with 1 when a measurement raises anything, outlasts its
 deadline by more than 10 %, or believes what it must not.
 """
@@ -20,8 +20,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import crew
-import room
+import harness
+import netns
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import conclusion, measurement, ntplib_loader
 from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._clock.clock_servers import (
@@ -37,7 +37,7 @@ from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._cl
 
 BEHIND = 100.0  # the host, in seconds
 DEADLINE = 1.2
-LIES = ('90 s off', 'era 2 lie', 'smeared by 1 s')  # well-formed and synchronised: alone they can only be unverified
+LIES = ('90 s off', 'era 2 lie', 'smeared by 1 s')  # well-formed and synchronized: alone they can only be unverified
 
 
 class Told(NamedTuple):
@@ -90,7 +90,7 @@ def honest_servers(count: int):
 
 
 def one_server(bench: Bench, name: str, script: Callable[..., Any], expected: str) -> list[str]:
-    """Beside three honest ones, and alone."""
+    """Beside three truechimers, and alone."""
     with honest_servers(3) as good, NtpServer(script) as server:
         beside = bench.ask(name, [each.name for each in [*good, server]])
         told = beside.of(server.name)
@@ -141,8 +141,8 @@ def others(bench: Bench) -> list[list[str]]:
         row_of_source('a name that does not resolve, alone', bench.ask('name', ['nowhere.bench']), 'nowhere.bench',
                       'does not resolve', 'unreachable')
 
-    ten = [room.address('loopback', 200, number) for number in range(10)]
-    room.name_hosts({'ten.bench': ten, 'a.bench': ten[:1], 'b.bench': ten[:1], 'c.bench': ten[:1]})
+    ten = [netns.address('loopback', 200, number) for number in range(10)]
+    netns.name_hosts({'ten.bench': ten, 'a.bench': ten[:1], 'b.bench': ten[:1], 'c.bench': ten[:1]})
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(NtpServer(honest(), host=ip, port=123)) for ip in ten]
         told = bench.ask('ten', ['ten.bench'])
@@ -151,23 +151,23 @@ def others(bench: Bench) -> list[list[str]]:
             told.verdict == 'skewed' and asked == 4)
     with honest_servers(2) as good, NtpServer(honest(90), host=ten[0], port=123):
         told = bench.ask('twins', ['a.bench', 'b.bench', 'c.bench', *(server.name for server in good)])
-        row('three names for one liar, beside two honest ones', told, told.of('b.bench')['reason'],
+        row('three names for one falseticker, beside two truechimers', told, told.of('b.bench')['reason'],
             told.holds_truth and not told.of('a.bench')['accepted'])
 
-    def liars(what: str, offsets: Sequence[float], good: int, verdict: str, **options: Any) -> None:
+    def falsetickers(what: str, offsets: Sequence[float], good: int, verdict: str, **options: Any) -> None:
         with honest_servers(good) as servers, contextlib.ExitStack() as stack:
             lying = [stack.enter_context(NtpServer(honest(offset))) for offset in offsets]
             told = bench.ask(what, [server.name for server in [*servers, *lying]], **options)
             row(what, told, told.skew['message'], told.verdict == verdict)
-    liars('a majority of liars, each for himself (one honest)', (50, -70), 1, 'sources_disagree')
-    liars('a majority of liars in league (3 of 5), no service asked', (90, 90, 90), 2, 'skewed')
+    falsetickers('a majority of falsetickers, each for himself (one honest)', (50, -70), 1, 'sources_disagree')
+    falsetickers('a majority of falsetickers in league (3 of 5), no service asked', (90, 90, 90), 2, 'skewed')
     with tempfile.TemporaryDirectory() as folder:
         authority = Authority(folder)
         with HttpsServer(dated(), *authority.issue('service')) as service:
-            liars('the same, with the https service asked as always', (90, 90, 90), 2, 'sources_disagree',
+            falsetickers('the same, with the https service asked as always', (90, 90, 90), 2, 'sources_disagree',
                   https_urls=[service.url()], ca_path=authority.path)
-    liars('2 of 4 smeared by 1 s', (-1, -1), 2, 'sources_disagree')
-    liars('all 3 smeared by 1 s', (-1, -1, -1), 0, 'skewed')
+    falsetickers('2 of 4 smeared by 1 s', (-1, -1), 2, 'sources_disagree')
+    falsetickers('all 3 smeared by 1 s', (-1, -1, -1), 0, 'skewed')
     return rows
 
 
@@ -201,26 +201,26 @@ def try_all(only: str) -> bool:
     from test_http_date import BROKEN  # the unit tests' own lists; they want pytest, which is inside
     from test_ntp import HOSTILE
     bench = Bench()
-    crew.heading(f'Hostile and broken servers; the host is {BEHIND:g} s behind, the deadline {DEADLINE} s')
+    harness.heading(f'Hostile and broken servers; the host is {BEHIND:g} s behind, the deadline {DEADLINE} s')
     rows = [one_server(bench, name, script, expected) for name, (script, expected) in HOSTILE.items() if only in name]
-    crew.say(crew.table(('server', 'beside 3 honest', 'said of it', 's', 'alone', 's'), rows))
+    harness.say(harness.table(('server', 'beside 3 honest', 'said of it', 's', 'alone', 's'), rows))
     if not only:
-        crew.say(crew.table(('case', 'verdict', 'said', 's'), others(bench)))
-        crew.say(crew.table(('https service', 'verdict', 'said of it', 's'), services(bench, BROKEN)))
-    crew.say(f'{bench.measured} measurements, none raised anything; the longest took {bench.longest:.2f} s of {DEADLINE} s; '
+        harness.say(harness.table(('case', 'verdict', 'said', 's'), others(bench)))
+        harness.say(harness.table(('https service', 'verdict', 'said of it', 's'), services(bench, BROKEN)))
+    harness.say(f'{bench.measured} measurements, none raised anything; the longest took {bench.longest:.2f} s of {DEADLINE} s; '
              f'not as wanted: {len(bench.bad)}')
     for bad in bench.bad:
-        crew.say(f'NOT AS WANTED: {bad}')
+        harness.say(f'NOT AS WANTED: {bad}')
     return not bench.bad
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--only', default='', help='hostile servers whose name has this in it')
-    crew.add_document_option(parser)
+    harness.add_document_option(parser)
     options = parser.parse_args()
-    room.enter()
-    with crew.part('hostile', options.document):
+    netns.enter()
+    with harness.part('hostile', options.document):
         well = try_all(options.only)
     return 0 if well else 1
 

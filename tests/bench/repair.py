@@ -7,7 +7,7 @@
     repair.py [ROUNDS]      5 by default; writes docs/repair-cost.md
 
 Each round boots two copies of one lab machine, whose clock is 90 s behind, one after the other, and repairs one by hand and
-one by the role; which one comes first alternates. Nothing else runs meanwhile.
+one by the role; which one comes first alternates. Nothing else runs at that time.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PLAY = [{'hosts': 'all', 'gather_facts': False, 'roles': ['aemops.brand_portal.t
 BEHIND = -90
 AIM = 1.5
 
-# What somebody types who knows what to do, and for whom nothing goes wrong. The time is read off another clock.
+# What an expert types, with nothing going wrong. The time is read off another clock.
 SET = 'date -s @{now} >/dev/null'
 CONFIGURE = '''
 printf 'server {server} iburst\\n' >/etc/chrony/sources.d/site.sources
@@ -103,7 +103,7 @@ def rounds(hosts: Hosts, kind: str, count: int) -> dict[str, list[Timed]]:
 def document(results: dict[str, dict[str, list[Timed]]], count: int) -> str:
     lines = ['# What a repair of the clock costs', '',
              '<!-- Written by tests/bench/repair.py from a run: `make repair-cost`. -->', '',
-             'The role `time_sync` against the same commands typed over one SSH session by somebody who knows them, types in no',
+             'The role `time_sync` against the same commands typed over one SSH session by an expert, types in no',
              'time, reads the time off another clock and meets no trouble: no measuring, no agreement of servers, no way back, no',
              f'proof. Lab machines whose clock is 90 s behind, one at a time, by hand and by the role alternating, {count} rounds.',
              f'The aim is a ratio of {AIM} or less.', '',

@@ -27,10 +27,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import crew
 import fleet
-import meter
-import room
+import harness
+import netns
+import resource_usage
 import tools
 
 # The least that Ansible can do with a host, and the least that we can: one call and nothing around it, for the clock
@@ -86,7 +86,7 @@ class Run(NamedTuple):
 
     @property
     def undisturbed(self) -> float:
-        """Wall time less what the stand-ins for AEM, Brand Portal and the time servers took of this machine meanwhile."""
+        """Wall time less what the stand-ins for AEM, Brand Portal and the time servers took of this machine at the same time."""
         return self.wall - self.fakes / (os.cpu_count() or 1)
 
     @property
@@ -99,7 +99,7 @@ class Fleet:
 
     def __init__(self, hosts: fleet.Fleet, forks: int) -> None:
         self.fleet, self.forks, self._numbers = hosts, forks, itertools.count(1)
-        self.books = {BOOK: room.ROOT / BOOK}
+        self.books = {BOOK: netns.ROOT / BOOK}
         for module, arguments in LEAST.items():
             name = module.rpartition('.')[2]
             self.books[name] = hosts.folder / f'{name}.yml'
@@ -111,13 +111,13 @@ class Fleet:
         folder = self.fleet.folder / f'run{next(self._numbers)}'
         folder.mkdir()
         assert self.fleet.sshd
-        cost = meter.run(
+        cost = resource_usage.run(
             [str(Path(sys.executable).parent / 'ansible-playbook'), str(self.books[what]), '-i', str(self.fleet.inventory),
              '--forks', str(self.forks), *options],
-            [self.fleet.sshd.pid, *self.fleet.fakes], cwd=room.ROOT,
+            [self.fleet.sshd.pid, *self.fleet.fakes], cwd=netns.ROOT,
             env={**os.environ, 'AEM_USER': fleet.USER, 'AEM_PASSWORD': fleet.PASSWORD, 'ANSIBLE_NOCOLOR': '1',
                  'ANSIBLE_LOG_PATH': str(folder / 'log'), 'ANSIBLE_LOCAL_TEMP': str(folder / 'tmp'),
-                 'ANSIBLE_SSH_CONTROL_PATH_DIR': str(folder / 'cp'), 'ANSIBLE_COLLECTIONS_PATH': str(room.ROOT / 'collections')})
+                 'ANSIBLE_SSH_CONTROL_PATH_DIR': str(folder / 'cp'), 'ANSIBLE_COLLECTIONS_PATH': str(netns.ROOT / 'collections')})
         well = [host for host, *counts in RECAP.findall(cost.output) if counts[1:] == ['0', '0', '0']]
         if cost.returncode or len(well) != (hosts or len(self.fleet.hosts)):
             raise RuntimeError(f'{what} ended with {cost.returncode}, {len(well)} hosts well:\n{cost.output[-4000:]}')
@@ -158,7 +158,7 @@ def by_turns(bench: Fleet, rounds: int, plays: Sequence[str]) -> dict[str, list[
     for number in range(rounds):
         for what in runs if number % 2 else reversed(runs):
             runs[what].append(bench.play(what))
-            crew.progress(sum(map(len, runs.values())), len(runs) * rounds)
+            harness.progress(sum(map(len, runs.values())), len(runs) * rounds)
     return runs
 
 
@@ -175,7 +175,7 @@ Figures = dict[str, float]  # by the names of FIGURES
 
 
 def cost(count: int, rounds: int, forks: int) -> bool:
-    crew.heading(f'{count} healthy hosts over SSH, {forks} forks, median of {rounds} runs each, by turns')
+    harness.heading(f'{count} healthy hosts over SSH, {forks} forks, median of {rounds} runs each, by turns')
     with fleet.running(fleet.healthy(count)) as hosts:
         bench = Fleet(hosts, forks)
         runs = by_turns(bench, rounds, (PING, CLOCK, CALL, BOOK))
@@ -183,10 +183,10 @@ def cost(count: int, rounds: int, forks: int) -> bool:
         # What the agents' tests cost, their Python on the hosts included, is what the one call costs more with them.
         shared[ASIDE] = {figure: shared[BOOK][figure] - shared[CALL][figure] + shared[CLOCK][figure] for figure in FIGURES}
         show_cost(shared, count)
-        crew.say(crew.table(('task', 'wall s'), [(name, f'{seconds:.1f}') for name, seconds in runs[BOOK][-1].tasks.items()]))
+        harness.say(harness.table(('task', 'wall s'), [(name, f'{seconds:.1f}') for name, seconds in runs[BOOK][-1].tasks.items()]))
         alone = bench.give_processors()
         own = {what: medians(part, ('wall', 'controller')) for what, part in by_turns(bench, rounds, (PING, BOOK)).items()}
-    crew.say('The same, each host with a processor of its own: its answer is played back after the time that it took alone, '
+    harness.say('The same, each host with a processor of its own: its answer is played back after the time that it took alone, '
              f'{alone[PING]:.2f} s for ping and {alone[CALL]:.2f} s for brand_portal_health_info.\n')
     show_cost(own, count)
     return all(ours[figure] <= AT_MOST * least[figure]
@@ -205,7 +205,7 @@ def show_cost(costs: dict[str, Figures], count: int) -> None:
     rows = [[what, *(f'{each[figure]:.1f}' for figure in figures)] for what, each in costs.items()]
     rows += [[f'**{what} / {first}**', *(_ratio(costs[what][figure], least[figure]) for figure in figures)] for what in others]
     rows.append([f'{BOOK}, a host ms', *(f'{costs[BOOK][figure] / count * 1e3:.0f}' for figure in figures)])
-    crew.say(crew.table(('play', *(FIGURES[figure] for figure in figures)), rows))
+    harness.say(harness.table(('play', *(FIGURES[figure] for figure in figures)), rows))
 
 
 def _ratio(ours: float, least: float) -> str:
@@ -230,7 +230,7 @@ def line_through(points: Sequence[tuple[int, float]]) -> Line:
 
 
 def growth(counts: Sequence[int], rounds: int, forks: int) -> bool:
-    crew.heading(f'Does the cost of a host grow with the fleet? {forks} forks, median of {rounds} runs')
+    harness.heading(f'Does the cost of a host grow with the fleet? {forks} forks, median of {rounds} runs')
     rows, walls, cpus, memories = [], [], [], []
     for count in counts:
         with fleet.running(fleet.healthy(count)) as hosts:
@@ -241,12 +241,12 @@ def growth(counts: Sequence[int], rounds: int, forks: int) -> bool:
         walls.append((count, wall))
         cpus.append((count, cpu))
         memories.append((count, memory / 1024))
-    crew.say(crew.table(('hosts', 'wall s', 'wall a host ms', "controller's CPU a host ms", "ansible-playbook's memory MiB",
+    harness.say(harness.table(('hosts', 'wall s', 'wall a host ms', "controller's CPU a host ms", "ansible-playbook's memory MiB",
                          'with its forks MiB'), rows))
     spread = {what: max(each) / min(each) - 1 for what, each in (
         ('wall time', [wall / count for count, wall in walls]), ("controller's CPU", [cpu / count for count, cpu in cpus]))}
     wall, cpu, memory = map(line_through, (walls, cpus, memories))
-    crew.say('A host of the dearest row costs '
+    harness.say('A host of the dearest row costs '
              + ' and '.join(f'{share:.0%} more {what}' for what, share in spread.items())
              + ' than one of the cheapest. The lines through the rows: '
              f'wall {wall.start:.1f} s + {wall.each * 1e3:.0f} ms a host, controller\'s CPU {cpu.start:.1f} s + '
@@ -268,24 +268,24 @@ def model(cpu: Line, memory: Line) -> None:
         computing = cpu.of(part) / JOB_CORES
         rows.append([f'{hosts:,}', jobs, f'{jobs * cpu.of(part) / 60:.0f}', f'{memory.of(part):.0f}',
                      *(f'{max(computing, part * seconds / JOB_FORKS) / 60:.1f}' for seconds in CALLS.values())])
-    crew.say(f'What follows for jobs of {JOB_HOSTS:,} hosts, {JOB_FORKS} forks and {JOB_CORES} processors like this machine\'s, '
+    harness.say(f'What follows for jobs of {JOB_HOSTS:,} hosts, {JOB_FORKS} forks and {JOB_CORES} processors like this machine\'s, '
              'all at the same time. A host keeps a fork for '
              + ', '.join(f'{seconds:g} s ({who})' for who, seconds in CALLS.items()) + ':\n')
-    crew.say(crew.table(('hosts', 'jobs', "controllers' CPU min, all jobs", 'memory a job MiB',
+    harness.say(harness.table(('hosts', 'jobs', "controllers' CPU min, all jobs", 'memory a job MiB',
                          *(f'minutes, {who}' for who in CALLS)), rows))
 
 
 def many(count: int, forks: int) -> bool:
-    crew.heading(f'{count} healthy hosts in one job, {forks} forks, connections of the kind local')
+    harness.heading(f'{count} healthy hosts in one job, {forks} forks, connections of the kind local')
     with fleet.running(fleet.healthy(count)) as hosts:
         hosts.write_inventory(ansible_connection='local')
         bench = Fleet(hosts, forks)
         ping, ours = bench.play(PING), bench.play(BOOK)
-    crew.say(crew.table(
+    harness.say(harness.table(
         ('playbook', 'wall s', "controller's and hosts' CPU s", "ansible-playbook's memory MiB", 'with its forks MiB'),
         [[run.what, f'{run.wall:.0f}', f'{run.controller:.0f}', f'{run.main_peak / 1024:.0f}', f'{run.peak / 1024:.0f}']
          for run in (ping, ours)]))
-    crew.say(crew.table(('task', 'wall s'), [(name, f'{seconds:.1f}') for name, seconds in ours.tasks.items()]))
+    harness.say(harness.table(('task', 'wall s'), [(name, f'{seconds:.1f}') for name, seconds in ours.tasks.items()]))
     return True
 
 
@@ -295,12 +295,12 @@ def main() -> int:
     parser.add_argument('--hosts', type=int, nargs='+', help='default: 200; 50 100 200 for "growth"; 1000 for "many"')
     parser.add_argument('--rounds', type=int, default=3, help='runs of each playbook, by turns (default 3)')
     parser.add_argument('--forks', type=int, default=20, help="as in the checkout's ansible.cfg (default 20)")
-    crew.add_document_option(parser)
+    harness.add_document_option(parser)
     options = parser.parse_args()
-    missing = room.enter(prepare=lambda: tools.fetch(fleet.SSHD))
+    missing = netns.enter(prepare=lambda: tools.fetch(fleet.SSHD))
     if missing:
         sys.exit(f'no SSH server for the fleet: {missing}')
-    with crew.part(f'scale {options.what}', options.document):
+    with harness.part(f'scale {options.what}', options.document):
         if options.what == 'growth':
             well = growth(options.hosts or [50, 100, 200], options.rounds, options.forks)
         elif options.what == 'cost':

@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from crew import quantile
+from harness import quantile
 
 PACKAGES = {
     'chrony': 'usr/sbin/chronyd',
@@ -44,7 +44,7 @@ class Asked(NamedTuple):
 
 
 class Tool(NamedTuple):
-    """How a tool is called: `ask(addresses, name)`, where the name stands for all the addresses."""
+    """How a tool is called: `ask(addresses, name)`, where the name resolves to all the addresses."""
 
     title: str
     packages: Sequence[str]
@@ -137,7 +137,7 @@ def _ntplib(addresses: list[str], _name: str) -> Asked:
     for address in addresses:
         with contextlib.suppress(ntplib.NTPException, OSError):
             offsets.append(ntplib.NTPClient().request(address, port=123, version=4).offset)
-    return Asked(quantile(offsets, 0.5) if offsets else None, time.monotonic() - began, '' if offsets else 'nobody answered')
+    return Asked(quantile(offsets, 0.5) if offsets else None, time.monotonic() - began, '' if offsets else 'no answer')
 
 
 def htpdate(urls: list[str]) -> Asked:
@@ -155,5 +155,5 @@ NTP_TOOLS = (
     Tool('check_ntp_time', ['monitoring-plugins-basic'], _check_ntp_time),
     Tool('ntplib, one by one', [], _ntplib),
 )
-# It polls every 64 s and wants several answers: nobody waits for that, but it was asked for.
+# It polls every 64 s and wants several answers: too long to wait for in practice, but the comparison includes it.
 CHRONYD_WITHOUT_IBURST = Tool('chronyd -Q, no iburst', ['chrony'], _chronyd(''))

@@ -39,34 +39,34 @@ end
 
 
 def test_a_part_of_a_page_is_written_and_the_rest_left_alone(bench, tmp_path):
-    crew = bench('crew')
+    harness = bench('harness')
     page = tmp_path / 'page.md'
     page.write_text(PAGE)
-    with crew.part('two', page):
-        crew.say('a table')
-        crew.say('another')
+    with harness.part('two', page):
+        harness.say('a table')
+        harness.say('another')
     assert page.read_text() == PAGE.replace('two -->\n<', 'two -->\na table\nanother\n\n<')
-    with crew.part('one', page):
-        crew.say('new')
+    with harness.part('one', page):
+        harness.say('new')
     assert 'old' not in page.read_text()
     assert page.read_text().count('a table') == 1
 
 
 def test_a_bench_that_breaks_writes_nothing(bench, tmp_path):
-    crew = bench('crew')
+    harness = bench('harness')
     page = tmp_path / 'page.md'
     page.write_text(PAGE)
-    with pytest.raises(RuntimeError), crew.part('one', page):
-        crew.say('half a table')
+    with pytest.raises(RuntimeError), harness.part('one', page):
+        harness.say('half a table')
         raise RuntimeError
     assert page.read_text() == PAGE
 
 
 def test_a_page_without_the_part_is_told_before_anything_is_measured(bench, tmp_path):
-    crew = bench('crew')
+    harness = bench('harness')
     page = tmp_path / 'page.md'
     page.write_text(PAGE.replace('measured: two', 'measured: three'))
-    with pytest.raises(SystemExit, match='has no part'), crew.part('two', page):
+    with pytest.raises(SystemExit, match='has no part'), harness.part('two', page):
         pytest.fail('measured in vain')
 
 
@@ -90,7 +90,7 @@ while not pathlib.Path(sys.argv[1]).exists():
 
 def test_the_time_of_children_that_outlive_a_command_is_counted(bench, tmp_path):
     """And they end with it."""
-    cost = bench('meter').run([sys.executable, '-c', LEAVES_A_CHILD, str(tmp_path / 'worked')])
+    cost = bench('resource_usage').run([sys.executable, '-c', LEAVES_A_CHILD, str(tmp_path / 'worked')])
     assert cost.returncode == 0, cost.output
     assert cost.cpu >= 0.4
     assert 0.4 < cost.wall < 300

@@ -55,7 +55,7 @@ class Anchor:
         return self._wall_at + (moment - self._at)
 
     def now(self) -> float:
-        """Unix seconds by this anchor: what the wall clock reads, had nobody set it since."""
+        """Unix seconds by this anchor: what the wall clock would read if it had not been set since."""
         return self.at(self.monotonic())
 
     def arrival(self, stamp: Optional[float], earliest: float) -> float:
@@ -71,7 +71,7 @@ class Anchor:
         return moment if earliest <= moment <= now else now
 
     def moved(self) -> float:
-        """Seconds by which the wall clock has been set since; 0.0 when nobody did."""
+        """Seconds by which the wall clock has been set since; 0.0 when it was not."""
         wall, moment, blur = self._pair()
         shift = wall - self.at(moment)
         return shift if abs(shift) > STEP_SECONDS + blur + self._blur else 0.0

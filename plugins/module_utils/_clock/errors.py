@@ -1,11 +1,11 @@
 # Copyright: (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The clock wing's own errors: nothing else leaves it, whatever a server or a user sends."""
+"""The errors that the _clock package raises; it raises no others, whatever a server or a user sends."""
 
 
 class ClockError(Exception):
-    """Base of the wing's errors. Its text is one or two sentences for people: fact, option, next step."""
+    """Base of the package's errors. Its text is one or two sentences for people: fact, option, next step."""
 
 
 class BadOption(ClockError):

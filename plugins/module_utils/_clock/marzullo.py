@@ -63,11 +63,11 @@ class Agreement(NamedTuple):
 def agree(intervals: Sequence[Interval], silent: int = 0) -> Optional[Agreement]:
     """Intersect intervals after Marzullo (RFC 5905 §11.2.1), keeping *every* point that a majority allows.
 
-    The intersection of the largest clique alone is the usual answer and is not safe: two liars that agree by chance
+    The intersection of the largest clique alone is the usual answer and is not safe: two falsetickers that agree by chance
     with one honest source form a clique as large as the honest one's own. If fewer than half of the sources lie, the
     truth lies in more than half of the intervals; so the hull of all points covered that often always holds it.
 
-    silent: sources that were asked and have not been heard. They might have been honest, so the liars may be more
+    silent: sources that were asked and have not been heard. They may be truechimers, so the falsetickers may be more
     than half of those who answered. The bounds allow for it: a point needs the votes of a majority of all, less the
     silent ones. A majority of those who answered is needed in any case.
 
@@ -109,7 +109,7 @@ def _estimate(members: Sequence[Interval], within: Interval) -> float:
     """Mean of the middles, each brought within what a majority of those who were heard allows.
 
     A narrow interval counts for more, because it knows more; so does one whose middle many others allow, because a
-    liar that is near enough to be a member can claim any width, but not the others' votes.
+    falseticker that is near enough to be a member can claim any width, but not the others' votes.
     """
     total = weights = 0.0
     for interval in members:

@@ -19,7 +19,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.tls imp
 
 # A clock that was set during the run makes it void; below so many seconds left there is no use in another one.
 _SHORTEST_RUN = 0.3
-_MOST_RUNS = 3  # strangers' servers are not to pay for a clock that is set all the time
+_MOST_RUNS = 3  # public servers must not be asked again and again because a clock is set all the time
 _TICK = 0.05
 _MARGIN = 0.1
 
@@ -115,7 +115,7 @@ class _Part(NamedTuple):
 
 def _run(plan: Plan, codec: Any, wanted_width: float, anchor: Anchor, end: float, barred: Set[Address],
          may_run_again: bool, network: ntp_client.Network) -> Tuple[List[Source], float]:
-    """(sources, seconds by which the host's clock was set meanwhile): one try at everything."""
+    """Measure once; return (sources, seconds by which the host's clock was set during the measurement)."""
     # The parts end a little before the time is up, and are waited for a little longer: they have more to tell than
     # "no answer", and on a busy host a thread may be late.
     margin = min(_MARGIN, plan.timeout / 20)
@@ -176,7 +176,7 @@ def _start(number: int, part: _Part, results: 'queue.Queue[Tuple[int, List[Sourc
     def work() -> None:
         try:
             results.put((number, part.run()))
-        except Exception as error:  # pylint: disable=broad-except  # the last resort: nobody else would hear of it
+        except Exception as error:  # pylint: disable=broad-except  # an exception in a thread would otherwise be lost
             results.put((number, [dict(source, reason=f'it could not be asked ({type(error).__name__}: {error})')
                                   for source in part.absent]))
     try:

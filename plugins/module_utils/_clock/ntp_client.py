@@ -44,7 +44,7 @@ class Pace(NamedTuple):
     most: int  # never more requests than these in one run
 
 
-# RFC 8633 §3 and RFC 4330 §10: strangers' servers are asked once, and no sooner than 2 s again; servers drop (and may
+# RFC 8633 §3 and RFC 4330 §10: public servers are asked once, and no sooner than 2 s again; servers drop (and may
 # report) what comes faster. Our own network's may be asked a few times, waiting for each answer. Loopback is ours.
 _PUBLIC = Pace(samples=1, at_once=False, spacing=2.0, retry=2.0, most=16)
 _NEAR = Pace(samples=4, at_once=False, spacing=0.05, retry=0.5, most=24)
@@ -320,7 +320,7 @@ class Query:
         return None if agreement is None else agreement.bounds.clears(self._max_skew)
 
     def _ask_again(self, now: float) -> bool:
-        """The threshold lies within the interval: one more sample of each, in its time. False when nobody is left."""
+        """The threshold lies within the interval: one more sample of each, in its time. False when no peer is left."""
         again = False
         for peer in self._peers:
             if not peer.usable or peer.closed or peer.requests >= peer.pace.most:

@@ -92,9 +92,9 @@ def read(codec: Any, data: bytes, sent: float, received: float, sent_wall: float
         raise KissOfDeath(f'it sent the kiss code {code or "(none)"}: {_KISSES.get(code, "do not use it now")} '
                           '(stratum 0)')
     if packet.leap == 3:
-        raise Unusable('its clock is not synchronised (leap indicator 3)')
+        raise Unusable('its clock is not synchronized (leap indicator 3)')
     if packet.stratum >= 16:
-        raise Unusable(f'its clock is not synchronised (stratum {packet.stratum})')
+        raise Unusable(f'its clock is not synchronized (stratum {packet.stratum})')
     raw_received, raw_transmitted = (int.from_bytes(data[at:at + 8], 'big') for at in (32, 40))
     if raw_transmitted == 0:
         raise Unusable('its transmit timestamp is zero')

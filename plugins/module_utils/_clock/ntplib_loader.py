@@ -22,7 +22,7 @@ def load(carried: Optional[str] = None) -> Any:
         own = importlib.import_module('ntplib')
         if _works(own):
             return own
-    except Exception:  # pylint: disable=broad-except  # a stranger's module of that name may do anything
+    except Exception:  # pylint: disable=broad-except  # a module of that name from another source may raise anything
         pass
     if not carried:
         raise NtplibMissing('ntplib is neither installed on this host nor was it carried from the controller. '

@@ -26,7 +26,7 @@ class Endpoint(NamedTuple):
 
 
 class Address(NamedTuple):
-    """One address a name stands for: the family and the socket address that socket.connect() takes."""
+    """One address of a name: the family and the socket address that socket.connect() takes."""
 
     family: int
     sockaddr: tuple

@@ -49,12 +49,12 @@ def write_rtc(device: Optional[str] = None, utc: bool = False) -> Dict[str, obje
 def _tell_kernel_utc() -> str:
     """Have the kernel keep the hardware clock in UTC, as systemd does at a boot where /etc/adjtime says so. '' or why not.
 
-    A kernel that was told at boot that it holds local time writes that again as soon as a daemon has synchronised it (every
+    A kernel that was told at boot that it holds local time writes that again as soon as a daemon has synchronized it (every
     11 minutes, sync_hw_clock() in kernel/time/ntp.c), by the zone it was given then: so that zone becomes UTC. The time of
     day is left alone, and so is every program's zone.
     """
     try:
-        import ctypes  # here alone: not every Python has it, and to measure nobody needs it
+        import ctypes  # here alone: not every Python has it, and a measurement does not need it
         library = ctypes.CDLL(None, use_errno=True)
         failed = library.settimeofday(None, _UTC)
     except (ImportError, OSError, AttributeError) as error:

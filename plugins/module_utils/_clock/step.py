@@ -24,7 +24,7 @@ STEP_OPTIONS: Dict[str, Dict[str, Any]] = dict(
 # A step is to be near: https services are asked until their interval is this narrow. Seconds.
 _WANTED_WIDTH = 0.1
 
-# Strangers' servers are not asked again any sooner (RFC 8633 §3). Seconds.
+# Public servers are not asked again any sooner (RFC 8633 §3). Seconds.
 _MANNERS = 2.0
 
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Real servers on loopback for the clock wing's tests: scripted NTP, HTTPS with made certificates, an HTTP proxy.
+"""Real servers on loopback for the _clock package's tests: scripted NTP, HTTPS with made certificates, an HTTP proxy.
 
 They tell the truth by the same monotonic time line a test's anchor uses, so that a test knows the true offset exactly.
 """

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every test of the clock wing shares."""
+"""What every test of the _clock package shares."""
 
 import sys
 
@@ -31,7 +31,7 @@ def authority(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch):
-    """The environment of whoever runs the tests must not lead them elsewhere."""
+    """The proxy settings of the calling environment must not redirect the tests."""
     for name in ('HTTPS_PROXY', 'https_proxy', 'ALL_PROXY', 'all_proxy', 'HTTP_PROXY', 'http_proxy', 'NO_PROXY',
                  'no_proxy'):
         monkeypatch.delenv(name, raising=False)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A whole process whose clock stands in another decade (libfaketime), against real servers in the present.
+"""A whole process whose clock is decades off (libfaketime), against real servers in the present.
 
 Unlike an injected anchor this also turns the clock of TLS: a certificate is judged as on such a host.
 """

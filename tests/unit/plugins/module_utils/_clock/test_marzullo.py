@@ -15,25 +15,25 @@ width = st.floats(0, 100)
 
 @st.composite
 def votes(draw):
-    """(truth, intervals of a majority that hold it, intervals of liars, honest ones that were not heard)."""
+    """(truth, intervals of a majority that hold it, intervals of falsetickers, truechimers that were not heard)."""
     truth = draw(finite)
     honest = [Interval(truth - below, truth + above)
               for below, above in draw(st.lists(st.tuples(width, width), min_size=1, max_size=9))]
     most_liars = len(honest) - 1
-    liars = [Interval(low, low + wide)
+    falsetickers = [Interval(low, low + wide)
              for low, wide in draw(st.lists(st.tuples(finite, width), max_size=most_liars))]
-    # Liars that know each other lie best.
-    if liars and draw(st.booleans()):
-        liars = [Interval(liars[0].low - i / 8, liars[0].high) for i in range(len(liars))]
+    # Falsetickers that know each other lie best.
+    if falsetickers and draw(st.booleans()):
+        falsetickers = [Interval(falsetickers[0].low - i / 8, falsetickers[0].high) for i in range(len(falsetickers))]
     unheard = draw(st.integers(0, len(honest) - 1))
-    return truth, honest[unheard:], liars, unheard
+    return truth, honest[unheard:], falsetickers, unheard
 
 
 @given(votes(), st.randoms())
 @settings(max_examples=600, deadline=None)
 def test_the_truth_is_inside_whatever_a_minority_says_and_whoever_is_silent(case, random):
-    truth, honest, liars, unheard = case
-    intervals = honest + liars
+    truth, honest, falsetickers, unheard = case
+    intervals = honest + falsetickers
     random.shuffle(intervals)
     agreement = agree(intervals, unheard)
     if agreement is None:
@@ -46,10 +46,10 @@ def test_the_truth_is_inside_whatever_a_minority_says_and_whoever_is_silent(case
 @given(votes())
 @settings(max_examples=300, deadline=None)
 def test_every_honest_source_is_a_member_when_all_are_heard(case):
-    _truth, honest, liars, unheard = case
+    _truth, honest, falsetickers, unheard = case
     if unheard:
         return
-    agreement = agree(honest + liars)
+    agreement = agree(honest + falsetickers)
     assert set(range(len(honest))) <= set(agreement.members)
 
 
@@ -68,7 +68,7 @@ def test_the_order_does_not_matter(pairs, silent, random):
 
 
 def test_two_cliques_of_one_size_keep_both_possibilities():
-    # The classical answer, the one largest intersection, would drop [0, 1]; two liars of five can arrange that.
+    # The classical answer, the one largest intersection, would drop [0, 1]; two falsetickers of five can arrange that.
     agreement = agree([Interval(0, 1), Interval(0, 5), Interval(0, 5), Interval(4, 5), Interval(0.5, 1)])
     assert agreement.bounds == Interval(0, 5)
     three = agree([Interval(0, 2), Interval(1, 8), Interval(7, 9)])
@@ -82,12 +82,12 @@ def test_two_that_contradict_each_other_agree_on_nothing():
 
 
 def test_a_silent_source_widens_the_bounds_it_could_have_narrowed():
-    good, other, liar = Interval(-0.01, 0.01), Interval(-0.02, 0.02), Interval(89.9, 90.1)
-    assert agree([good, other, liar]).bounds == good
-    assert agree([good, other, liar], silent=1).bounds == good  # two of four lie at the most one
+    good, other, falseticker = Interval(-0.01, 0.01), Interval(-0.02, 0.02), Interval(89.9, 90.1)
+    assert agree([good, other, falseticker]).bounds == good
+    assert agree([good, other, falseticker], silent=1).bounds == good  # two of four lie at the most one
     # With two silent ones, two of these three may lie.
-    assert agree([good, other, liar], silent=2).bounds == Interval(-0.02, 90.1)
-    assert agree([good, other, liar], silent=2).members == (0, 1)
+    assert agree([good, other, falseticker], silent=2).bounds == Interval(-0.02, 90.1)
+    assert agree([good, other, falseticker], silent=2).members == (0, 1)
 
 
 def test_a_narrow_interval_decides_the_estimate():
@@ -97,7 +97,7 @@ def test_a_narrow_interval_decides_the_estimate():
 
 
 def test_a_middle_that_the_others_do_not_allow_counts_for_less():
-    """As narrow as the honest ones, and near enough to be a member: where its middle stands, it stands alone."""
+    """As narrow as the truechimers, and near enough to be a member: but no other interval holds its middle."""
     honest = [Interval(-0.02, 0.02), Interval(-0.021, 0.019), Interval(-0.019, 0.021)]
     agreement = agree(honest + [Interval(0.015, 0.055)])
     assert agreement.members == (0, 1, 2, 3)

@@ -102,7 +102,7 @@ def test_conclusions(sources, verdict, direction, verified, who, message):
     assert accepted(result) == [bool(yes) for yes in who]
     assert message in f"{result['message']} {result['advice']}"
     for source in result['sources']:
-        assert (source['reason'] == '') == source['accepted'], 'whoever is not accepted is told why'
+        assert (source['reason'] == '') == source['accepted'], 'each rejected source has a reason'
         assert not [key for key in source if key.startswith('_')]
     json.dumps(result, allow_nan=False)
 

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Asking servers that are honest, hostile, broken, silent and slow, on a simulated network.
 
-For each hostile server: what is said of it, that it does not sway three honest ones, and what it costs in time.
+For each hostile server: what is said of it, that it does not sway three truechimers, and what it costs in time.
 test_ntp_sockets.py asks real sockets.
 """
 
@@ -231,10 +231,10 @@ def test_of_ten_addresses_four_are_asked_and_each_has_a_vote(world, codec):
 
 
 def test_two_names_of_one_address_have_one_vote(world, codec):
-    liar = world.server(honest(90))
+    falseticker = world.server(honest(90))
     good = world.server(honest())
     other = world.server(honest())
-    world.names.update((name, (0.01, [('127.0.0.1', liar.port)])) for name in ('a.test', 'b.test', 'c.test'))
+    world.names.update((name, (0.01, [('127.0.0.1', falseticker.port)])) for name in ('a.test', 'b.test', 'c.test'))
     result, _took = ask(world, codec, ['a.test', 'b.test', 'c.test', good, other])
     assert result['low'] <= BEHIND <= result['high']
     assert result['verified'] is False
@@ -275,11 +275,11 @@ def test_a_majority_of_liars_that_agree_wins_and_one_that_does_not_agree_decides
 
 def test_two_liars_and_two_that_are_lost_do_not_make_a_wrong_answer(world, codec):
     good = world.server(honest())
-    liar = world.server(honest(90))
+    falseticker = world.server(honest(90))
     other = world.server(honest(90))
     lost = world.server(lambda *_unused: [])
     lost_too = world.server(lambda *_unused: [])
-    result, _took = ask(world, codec, [good, liar, other, lost, lost_too], timeout=1.5, behind=0)
+    result, _took = ask(world, codec, [good, falseticker, other, lost, lost_too], timeout=1.5, behind=0)
     assert result['low'] <= 0 <= result['high']
     assert result['verdict'] == 'undecided'
 

@@ -128,7 +128,7 @@ def test_the_anchor_takes_its_least_interrupted_reading():
 @pytest.mark.parametrize('stamp, moment', [
     (1007.6, 57.6),  # read 0.4 s late
     (1008.0, 58.0), (None, 58.0),
-    (1002.9, 58.0),  # before anything was asked: the clock was set meanwhile
+    (1002.9, 58.0),  # before anything was asked: the clock was set in between
     (1008.1, 58.0),  # yet to come
     (5e9, 58.0), (0.0, 58.0),
 ])
@@ -151,7 +151,7 @@ def script(tmp_path, monkeypatch, text):
 
 @pytest.fixture
 def kernel(monkeypatch):
-    """Stands where the C library is: nothing here may tell this machine's kernel anything."""
+    """Replaces the C library, so that no test calls this machine's kernel."""
     class Kernel:
         told = None
         refuses = 0
@@ -177,7 +177,7 @@ def test_a_hardware_clock_that_is_utc_from_now_on_is_so_for_the_kernel_too(tmp_p
     script(tmp_path, monkeypatch, 'echo "$@" > %s/said' % tmp_path)
     assert rtc.write_rtc('/dev/rtc0', utc=True) == {'device': '/dev/rtc0', 'written': True, 'reason': ''}
     assert (tmp_path / 'said').read_text() == '--systohc --utc\n'
-    assert kernel.told == (None, 0, 0), 'else it writes local time again as soon as it is synchronised'
+    assert kernel.told == (None, 0, 0), 'else it writes local time again as soon as it is synchronized'
     kernel.refuses = errno.EPERM
     told = rtc.write_rtc('/dev/rtc0', utc=True)
     assert told['written'] is True

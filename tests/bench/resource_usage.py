@@ -21,7 +21,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import wan
+import netem
 
 _PR_SET_CHILD_SUBREAPER = 36
 _TICKS = os.sysconf('SC_CLK_TCK')
@@ -45,8 +45,8 @@ def run(command: Sequence[str], others: Iterable[int] = (), **options: Any) -> C
     """Run a command to its end. others: processes of servers, which are charged with what they and their children use."""
     others = list(others)
     before = [_spent(pid) for pid in others]
-    ours, theirs = wan.FORK.Pipe()
-    process = wan.FORK.Process(target=_measure, args=(theirs, list(command), options))
+    ours, theirs = netem.FORK.Pipe()
+    process = netem.FORK.Process(target=_measure, args=(theirs, list(command), options))
     process.start()
     theirs.close()
     try:

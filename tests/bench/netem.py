@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """NTP servers behind a wide-area network, on real sockets: delay, queues that differ by direction, loss, and lies.
 
-The servers are a process of their own, so that whoever asks them is timed alone. A datagram is held for the time its
+The servers are a process of their own, so that the client is timed alone. A datagram is held for the time its
 way takes; the server reads its clock when the request is out of its queue. The truth is this machine's clock plus
 `World.truth`, so a host that reads this machine's clock is behind by exactly that.
 """
@@ -21,7 +21,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import room
+import netns
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.era import ntp_timestamp
 
@@ -67,16 +67,16 @@ def honest_server(rng: random.Random, loss: float = 0.0, two_ways: bool = True) 
 
 
 def lie(rng: random.Random) -> float:
-    """Seconds a liar is off: near the truth (it wants to be believed) or far from it."""
+    """Seconds a falseticker is off: near the truth (it wants to be believed) or far from it."""
     size = rng.choice((rng.uniform(0.02, 0.1), rng.uniform(0.1, 1), rng.uniform(1, 100), rng.uniform(1e3, 1e8)))
     return rng.choice((-1, 1)) * size
 
 
-def with_liars(rng: random.Random, servers: Sequence[Server], liars: int) -> tuple[Server, ...]:
+def with_falsetickers(rng: random.Random, servers: Sequence[Server], falsetickers: int) -> tuple[Server, ...]:
     """Some of them lie, in league or each for himself, and claim to know the time to the microsecond."""
     made = list(servers)
     common = lie(rng) if rng.random() < 0.5 else None
-    for number in rng.sample(range(len(made)), liars):
+    for number in rng.sample(range(len(made)), falsetickers):
         made[number] = made[number]._replace(error=lie(rng) if common is None else common, honest=False,
                                              root_delay=0.0, root_dispersion=0.0)
     return tuple(made)
@@ -91,7 +91,7 @@ class Network:
     def __init__(self, block: int, most: int) -> None:
         self._block, self.name = block, self.name_of(block)
         self._pipe, theirs = FORK.Pipe()
-        places = [(address, number) for kind in room.BLOCKS for number, address in enumerate(self.addresses(kind, most))]
+        places = [(address, number) for kind in netns.BLOCKS for number, address in enumerate(self.addresses(kind, most))]
         self.process = FORK.Process(target=_serve, args=(theirs, places), daemon=True)
         self.process.start()
         theirs.close()  # so that the end of that process is noticed here
@@ -99,12 +99,12 @@ class Network:
 
     @staticmethod
     def name_of(block: int) -> str:
-        """The name that a bench may let stand for all of a block's servers (room.name_hosts)."""
+        """The name that a bench may let stand for all of a block's servers (netns.name_hosts)."""
         return f'pool{block}.bench'
 
     def addresses(self, kind: str, count: int) -> list[str]:
-        """Of the first servers; kind: see room.BLOCKS."""
-        return [room.address(kind, self._block, number) for number in range(count)]
+        """Of the first servers; kind: see netns.BLOCKS."""
+        return [netns.address(kind, self._block, number) for number in range(count)]
 
     def become(self, world: World, seed: int) -> None:
         self._pipe.send((world, seed))

@@ -30,13 +30,13 @@ sys.path.insert(0, str(ROOT / 'collections'))
 _WITHOUT_CLOCK = ['setpriv', '--bounding-set=-sys_time', '--inh-caps=-sys_time']
 _CAP_SYS_TIME = 25
 
-# An address of each kind that the measurement treats differently: see ntp_client.Pace. The room has all of them on its `lo`.
-# The "public" ones are carriers' (RFC 6598), which count as strangers'; no packet leaves the room.
+# An address of each kind that the measurement treats differently: see ntp_client.Pace. The namespace has all of them on its `lo`.
+# The "public" ones are carriers' (RFC 6598), which count as public; no packet leaves the namespace.
 BLOCKS = {'public': '100.64', 'near': '10.99', 'loopback': '127.99'}
 
 
 def enter(prepare: Callable[[], Any] | None = None) -> Any:
-    """Come back inside the room, under the tests' own Python; outside this never returns.
+    """Start the program again inside the namespace, under the tests' own Python; outside this never returns.
 
     prepare: called outside, where there is a network; inside, enter() returns what it returned (as JSON can tell it).
     """
@@ -68,7 +68,7 @@ def address(kind: str, block: int, number: int) -> str:
 
 
 def name_hosts(names: dict[str, list[str]]) -> None:
-    """What names stand for in the room; all others do not resolve."""
+    """Let these names resolve to these addresses in the namespace; no other name resolves."""
     lines = ['127.0.0.1 localhost'] + [f'{ip} {name}' for name, ips in names.items() for ip in ips]
     Path(os.environ['AEMOPS_BENCH_HOSTS']).write_text('\n'.join(lines) + '\n', encoding='utf-8')
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from wan import FORK, Network
+from netem import FORK, Network
 
 
 def rounds(count: int, workers: int, servers: int, work: Callable[[Network, int], list[Any]]) -> list[Any]:
@@ -38,8 +38,8 @@ def rounds(count: int, workers: int, servers: int, work: Callable[[Network, int]
                     results.put(work(network, number))
         except BaseException:  # also what pytest or a reader would never see: the parent tells it
             results.put(traceback.format_exc())
-    crew = [FORK.Process(target=run, args=(block,)) for block in range(1, workers + 1)]
-    for process in crew:
+    harness = [FORK.Process(target=run, args=(block,)) for block in range(1, workers + 1)]
+    for process in harness:
         process.start()
     done: list[Any] = []
     try:
@@ -49,10 +49,10 @@ def rounds(count: int, workers: int, servers: int, work: Callable[[Network, int]
                 raise RuntimeError(come)
             done += come
             progress(number + 1, count)
-        for process in crew:  # each ends its servers, whose addresses the next ones want
+        for process in harness:  # each ends its servers, whose addresses the next ones want
             process.join(10)
     finally:
-        for process in crew:
+        for process in harness:
             process.terminate()
             process.join()
     return done
@@ -103,14 +103,14 @@ def _niceness_of_session() -> int:
         return 0
 
 
-# Documents: the tables stand where the page has marked a part for them, so that nobody copies a figure by hand
+# Documents: each table is written into the part that the page marks for it; no figure is copied by hand
 
 DOCUMENT = '--document'
 _said: list[str] = []
 
 
 def say(text: str) -> None:
-    """To whoever watches, and to the document."""
+    """Print the line, and keep it for the document."""
     print(text, flush=True)
     _said.append(text)
 
