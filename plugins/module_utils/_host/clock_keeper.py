@@ -1,0 +1,264 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether anything keeps this host's clock: the kernel's word, and the traces and answers of what runs.
+
+Every healthy host is looked at, so this reads a few files, sends one datagram over the loopback interface, and starts no command
+but for VMware's tools. No root is needed. Nothing is changed.
+"""
+
+import getopt
+import os
+import re
+import socket
+import struct
+import time
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.capabilities import clock_owner
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.kernel import KernelClock, read
+
+KEPT, NOT_KEPT, UNKNOWN = 'kept', 'not_kept', 'unknown'
+_WAIT = 0.5             # seconds for an answer over the loopback interface
+_DRIFT_AGE = 3 * 3600   # seconds; chronyd and ntpd write the file every hour while they are synchronized
+_TOOLS = 'VMware tools'
+
+
+class Program(NamedTuple):
+    """What may keep a clock: its process (as the kernel names it, 15 characters), its units, where it writes the drift."""
+
+    name: str
+    process: str
+    units: Tuple[str, ...]
+    drift: Tuple[str, ...] = ()
+
+
+# The first that runs counts.
+PROGRAMS = (
+    Program('chronyd', 'chronyd', ('chronyd', 'chrony'), ('/var/lib/chrony/chrony.drift', '/var/lib/chrony/drift')),
+    Program('openntpd', 'openntpd', ('openntpd',), ('/var/lib/openntpd/db/ntpd.drift', '/var/db/ntpd.drift')),
+    Program('ntpd', 'ntpd', ('ntpd', 'ntpsec', 'ntp'),
+            ('/var/lib/ntpsec/ntp.drift', '/var/lib/ntp/ntp.drift', '/var/lib/ntp/drift')),
+    Program('systemd-timesyncd', 'systemd-timesyn', ('systemd-timesyncd',)),
+    Program('ntpd-rs', 'ntp-daemon', ('ntpd-rs',)),
+    Program('phc2sys', 'phc2sys', ('phc2sys', 'timemaster')),
+    Program('VirtualBox guest additions', 'VBoxService', ('vboxadd-service', 'virtualbox-guest-utils')),
+    Program(_TOOLS, 'vmtoolsd', ('vmtoolsd', 'open-vm-tools')),
+)
+_OTHERS = re.compile(r'ntp|chrony|ptp4l|timesync|clockspeed|roughtime|htpdate|tlsdate')
+
+
+class Answer(NamedTuple):
+    """What a daemon says of itself: whether it is synchronized, and to what ('' where it is not told)."""
+
+    synchronized: bool
+    source: str
+    own_clock: bool = False
+
+
+Ask = Callable[[], Optional[Answer]]
+
+
+def look(run: Optional[Callable[[List[str]], str]] = None, root: str = '/', kernel: Callable[[], Optional[KernelClock]] = read,
+         asks: Optional[Dict[str, Ask]] = None, now: Callable[[], float] = time.time,
+         owner: Callable[[], Optional[str]] = clock_owner) -> Dict[str, Any]:
+    """As brand_portal_health_info documents its key kept. run: runs a command and gives its output, where that is wanted."""
+    said = kernel()
+    program, pids, all_seen = _running(root)
+    state, reason, source = UNKNOWN, '', ''
+    by = program.name if program else ''
+    if program is None:
+        state, by, reason = _without_daemon(said, all_seen, owner)
+    elif program.name == 'chronyd' and any(_runs_without_control(_command(root, pid)) for pid in pids):
+        state, reason = NOT_KEPT, 'no_control_of_clock'
+    elif program.name == _TOOLS:
+        pushes = 'enabled' in run(['vmware-toolbox-cmd', 'timesync', 'status']).lower() if run else None
+        synchronized = bool(said and said.synchronized)
+        state = KEPT if pushes or synchronized else UNKNOWN if pushes is None else NOT_KEPT
+        reason = 'no_time_daemon' if state == NOT_KEPT else ''
+    elif program.name == 'VirtualBox guest additions':
+        disabled = any('--disable-timesync' in _command(root, pid) for pid in pids)
+        state, reason = (NOT_KEPT, 'no_time_daemon') if disabled else (KEPT, '')
+    else:
+        answer = (_ASKS if asks is None else asks).get(program.name, lambda: None)()
+        source = answer.source if answer else ''
+        state, reason = _by_daemon(program, said, answer, root, now)
+    if state != KEPT:
+        source = ''
+    return {
+        'state': state, 'by': by, 'source': source, 'reason': reason, 'msg': _message(state, by, source, reason),
+        'kernel_synchronized': said.synchronized if said else None,
+        'maximum_error': said.maximum_error if said else None, 'estimated_error': said.estimated_error if said else None,
+    }
+
+
+def _without_daemon(said: Optional[KernelClock], all_seen: bool, owner: Callable[[], Optional[str]]) -> Tuple[str, str, str]:
+    """(state, by, reason) where no daemon is seen: it may run where this host cannot see it."""
+    if owner():
+        return (KEPT, 'the machine that this host runs on', '') if said and said.synchronized else (UNKNOWN, '', '')
+    if not all_seen:
+        return (KEPT, 'a daemon that this account cannot see', '') if said and said.synchronized else (UNKNOWN, '', '')
+    return NOT_KEPT, '', 'no_time_daemon'
+
+
+def _by_daemon(program: Program, said: Optional[KernelClock], answer: Optional[Answer], root: str,
+               now: Callable[[], float]) -> Tuple[str, str]:
+    """(state, reason) of a daemon that runs and may set the clock."""
+    if answer:
+        if answer.own_clock:
+            return NOT_KEPT, 'own_clock'
+        return (KEPT, '') if answer.synchronized else (NOT_KEPT, 'not_synchronized')
+    if said and said.synchronized:
+        return KEPT, ''
+    if program.name == 'systemd-timesyncd' and said is None:
+        kept = os.path.exists(os.path.join(root, 'run/systemd/timesync/synchronized'))
+        return (KEPT, '') if kept else (NOT_KEPT, 'not_synchronized')
+    if _drift_is_fresh(program, root, now):
+        return KEPT, ''
+    if said is None or (program.name == 'chronyd' and not _has_rtcsync(root)):
+        return UNKNOWN, ''
+    return NOT_KEPT, 'not_synchronized'
+
+
+def _message(state: str, by: str, source: str, reason: str) -> str:
+    if state == KEPT:
+        return 'The clock is kept by {0}{1}.'.format(by, ', synchronized to {0}'.format(source) if source else '')
+    return {
+        '': 'Whether anything keeps the clock cannot be told.',
+        'no_time_daemon': 'Nothing keeps the clock: no time daemon runs{0}.'.format(
+            ', and {0} does not set it'.format(by) if by else ''),
+        'no_control_of_clock': 'Nothing keeps the clock: {0} runs with the option -x, by which it does not set it.'.format(by),
+        'own_clock': 'Nothing keeps the clock: {0} follows the clock of this host itself.'.format(by),
+        'not_synchronized': 'Nothing keeps the clock: {0} runs, but is not synchronized to any source.'.format(by),
+    }[reason]
+
+
+# what runs
+
+
+def _running(root: str) -> Tuple[Optional[Program], List[int], bool]:
+    """(the program that keeps the clock, its processes, whether all processes can be seen)."""
+    for program in PROGRAMS:
+        pids = [pid for unit in program.units for pid in _pids_of(root, unit) if _name(root, pid)]
+        if pids:
+            return program, pids, True
+    names = {pid: _name(root, pid) for pid in _pids(root)}
+    for program in PROGRAMS:
+        pids = [pid for pid, name in names.items() if name == program.process]
+        if pids:
+            first = (_command(root, pids[0]) or [''])[0]
+            other = 'openntpd' if program.name == 'ntpd' and first.startswith(('ntpd: ', 'openntpd')) else program.name
+            return next(each for each in PROGRAMS if each.name == other), pids, True
+    for pid, name in names.items():
+        if _OTHERS.search(name):
+            return Program(name, name, ()), [pid], True
+    return None, [], bool(_name(root, 1))
+
+
+def _pids_of(root: str, unit: str) -> List[int]:
+    """The processes of a systemd service, by its control group (version 2, then 1)."""
+    for folder in ('sys/fs/cgroup/system.slice', 'sys/fs/cgroup/systemd/system.slice', 'sys/fs/cgroup/unified/system.slice'):
+        text = _text(root, '{0}/{1}.service/cgroup.procs'.format(folder, unit))
+        if text:
+            return [int(word) for word in text.split() if word.isdigit()]
+    return []
+
+
+def _pids(root: str) -> List[int]:
+    try:
+        return [int(name) for name in os.listdir(os.path.join(root, 'proc')) if name.isdigit()]
+    except OSError:
+        return []
+
+
+def _name(root: str, pid: int) -> str:
+    return _text(root, 'proc/{0}/comm'.format(pid)).strip()
+
+
+def _command(root: str, pid: int) -> List[str]:
+    return [word for word in _text(root, 'proc/{0}/cmdline'.format(pid)).split('\0') if word]
+
+
+def _runs_without_control(command: List[str]) -> bool:
+    """Whether a chronyd was started with -x: chronyd(8)."""
+    try:
+        options, _rest = getopt.gnu_getopt(command[1:], '46df:F:hl:L:mnpP:qQrRst:u:U:vx', ['help', 'version'])
+    except getopt.GetoptError:
+        return '-x' in command
+    return ('-x', '') in options
+
+
+def _drift_is_fresh(program: Program, root: str, now: Callable[[], float]) -> bool:
+    for path in program.drift:
+        try:
+            return abs(now() - os.stat(os.path.join(root, path.lstrip('/'))).st_mtime) < _DRIFT_AGE
+        except OSError:
+            continue
+    return False
+
+
+def _has_rtcsync(root: str) -> bool:
+    """Whether chronyd tells the kernel that it is synchronized: chrony.conf(5)."""
+    texts = _text(root, 'etc/chrony/chrony.conf') + _text(root, 'etc/chrony.conf')
+    return not texts or bool(re.search(r'(?im)^\s*rtcsync\b', texts))
+
+
+def _text(root: str, path: str) -> str:
+    try:
+        with open(os.path.join(root, path), encoding='utf-8', errors='replace') as stream:
+            return stream.read()
+    except OSError:
+        return ''
+
+
+# what the daemons say
+
+
+def ask_chronyd(port: int = 323, wait: float = _WAIT) -> Optional[Answer]:
+    """chronyd's tracking, as chronyc asks for it over the loopback interface (candm.h, version 6); None without an answer."""
+    # version, type of packet, two reserved, command 33 (tracking), attempt, sequence; as long as the answer.
+    reply = _exchange(port, struct.pack('!BBBBHHI', 6, 1, 0, 0, 33, 0, 0x61656D21).ljust(128, b'\0'), wait)
+    if len(reply) < 76 or struct.unpack('!HHH', reply[4:10]) != (33, 5, 0):
+        return None
+    reference, address, family, stratum, leap = struct.unpack('!I16sHxxHH', reply[28:56])
+    own = stratum > 0 and reference == 0x7F7F0101     # `local`
+    if family == 1:
+        source = socket.inet_ntop(socket.AF_INET, address[:4])
+    elif family == 2:
+        source = socket.inet_ntop(socket.AF_INET6, address)
+    else:       # a reference clock
+        source = struct.pack('!I', reference).rstrip(b'\0').decode('ascii', 'replace')
+    return _answer(leap != 3 and reference != 0, source, own)
+
+
+def ask_ntpd(port: int = 123, wait: float = _WAIT) -> Optional[Answer]:
+    """ntpd's system variables, as ntpq asks for them (RFC 9327, read variables); None without an answer."""
+    reply = _exchange(port, struct.pack('!BBHHHHH', 0x16, 2, 1, 0, 0, 0, 0), wait)
+    if len(reply) < 12 or reply[0] & 0x07 != 6 or reply[1] & 0xDF != 0x82:    # a response to opcode 2; more may follow
+        return None
+    leap = reply[4] >> 6
+    text = reply[12:].decode('ascii', 'replace')
+    refid = re.search(r'\brefid=([^,\s]+)', text)
+    source = refid.group(1) if refid else ''
+    return _answer(leap != 3, source, source.startswith('LOCAL'))
+
+
+def _answer(synchronized: bool, source: str, own_clock: bool) -> Answer:
+    """A source in 127.0.0.0/8 is this host: ntpd's local clock (127.127.1.x), orphan mode (127.0.0.1), or another daemon here."""
+    own_clock = own_clock or (synchronized and source.startswith('127.')) or source == '::1'
+    return Answer(synchronized and not own_clock, source if synchronized and not own_clock else '', own_clock)
+
+
+def _exchange(port: int, packet: bytes, wait: float) -> bytes:
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+            asking.settimeout(wait)
+            asking.connect(('127.0.0.1', port))
+            asking.send(packet)
+            return asking.recv(4096)
+    except OSError:
+        return b''
+
+
+_ASKS = {'chronyd': ask_chronyd, 'ntpd': ask_ntpd}  # type: Dict[str, Ask]
