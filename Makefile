@@ -71,7 +71,7 @@ scale: ## What a fleet of healthy hosts costs beside one ping; writes docs/scale
 	@$(call measure,'scale.py cost' 'scale.py growth' 'scale.py many',docs/scale.md)
 
 fuzz: ## 100,000 mutated pages of AEM (5 minutes)
-	@bin=$$($(environment) dev); AEMOPS_FUZZ_PAGES=100000 $(pytest) tests/unit/plugins/module_utils/_aem/test_agent_fuzz.py
+	@bin=$$($(environment) dev); AEMOPS_FUZZ_PAGES=100000 $(pytest) tests/unit/plugins/module_utils/_aem/test_agent_fuzz.py tests/unit/plugins/module_utils/_aem/test_agent_page.py
 
 test-matrix: ## Each ansible-core on each Python it allows to each Python of a host; writes docs/compatibility.md
 	@tests/tools/packages libfaketime

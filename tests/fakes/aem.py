@@ -223,6 +223,7 @@ class Aem:
     def __init__(self, configuration: Configuration) -> None:
         self.configuration = configuration
         self._started = time.monotonic()
+        self.wait: Callable[[float], None] = time.sleep  # how a test takes its `delay`
         self._logs: dict[str, list[agent_log.Line]] = {}
         self._healed: dict[str, bool] = {}
         self._lock = threading.Lock()
@@ -339,7 +340,7 @@ class Aem:
             page = scenarios.plain_page(agent_log.test_page(agent, journal.lines, verdict))
             lines, succeeded = journal.lines, verdict.succeeded
         else:
-            time.sleep(author.settings["delay"])
+            self.wait(author.settings["delay"])
             script = scenarios.BY_NAME[scenario]
             page, lines = scenarios.play(script, self._context(author, agent), "test")
             succeeded = script.succeeded

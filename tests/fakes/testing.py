@@ -76,6 +76,10 @@ class Aem(NamedTuple):
         return self.server.requests
 
     @property
+    def application(self) -> Any:
+        return self.server.application
+
+    @property
     def tested(self) -> list[str]:
         """The agents that were tested, in the order their tests ended."""
         return [entry["tested"] for entry in self.requests if "tested" in entry]
@@ -136,7 +140,7 @@ def running_aem(
         "tenant": tenant,
         "private_key": str(directory / "agent.key"),
         "ca": str(directory / "ca.pem"),
-        "timeouts": {"connect": 5, "read": 5},
+        "timeouts": {"connect": 60, "read": 60},
     }
     if portal:
         given["connect_to"] = {

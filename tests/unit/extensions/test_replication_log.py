@@ -10,7 +10,9 @@ The whole way, from a log to a run of the playbook, is tests/system/test_events.
 from __future__ import annotations
 
 import asyncio
+import io
 import os
+import random
 import runpy
 import shutil
 import subprocess
@@ -94,9 +96,9 @@ def test_the_agent_is_read_behind_any_thread(thread):
 
 def test_long_lines_cost_little():
     nasty = [entry('x' * 10**6), f'{STAMP} *ERROR* [' + '] a.' * 10**5, entry('JWT ' * 10**5), '[' * 10**6]
-    began = time.monotonic()
+    began = time.process_time()
     assert read(*nasty) == []
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 5, 'of the processor: a minute if it were quadratic'
 
 
 # What is read of a file
@@ -210,28 +212,40 @@ def test_a_line_without_end_and_bytes_that_are_no_text(log):
     assert list(follower.lines()) == ['x' * SOURCE.LONGEST, '\ufffd\ufffd']
 
 
-def test_every_line_once_while_the_log_is_rotated_under_load(log):
-    """Some 20,000 lines by a writer of its own, renamed every 3,000th: none is lost, none told twice, all in order."""
+@pytest.mark.parametrize('seed', range(5))
+def test_every_line_once_while_the_log_is_rotated_under_load(log, seed):
+    """Lines in pieces, renamed files, a look at any time, but for two renames between two looks: each once, in order."""
+    chance = random.Random(seed)
     follower = SOURCE.Follower(str(log))
-    writer = subprocess.Popen([sys.executable, '-c', '''
-import os, sys, time
-path = sys.argv[1]
-file = open(path, 'a')
-for number in range(20000):
-    file.write(str(number)[:2]); file.write(str(number)[2:] + '\\n')
-    if number % 50 == 0:
-        file.flush(); time.sleep(0.002)
-    if number % 3000 == 2999:
-        file.flush(); os.rename(path, path + '.%d' % number); file.close(); time.sleep(0.05); file = open(path, 'a')
-file.close()
-''', str(log)])
-    seen = []
-    ends = time.monotonic() + 60
-    while len(seen) < 20000 and time.monotonic() < ends:
-        seen += follower.lines()
-        time.sleep(0.01)
-    assert writer.wait(10) == 0
-    assert seen == [str(number) for number in range(20000)]
+    lines = [str(number) for number in range(20000)]
+    seen, held, renames = [], ''.join(line + '\n' for line in lines), 0
+    file = io.FileIO(log, 'a')
+    while held:
+        length = chance.randint(1, 3000)
+        file.write(held[:length].encode())
+        held = held[length:]
+        if chance.random() < 0.5:
+            seen += follower.lines()
+        if held and chance.random() < 0.1 and file.tell():
+            end = held.index('\n') + 1  # the writer ends a line before it goes on elsewhere
+            file.write(held[:end].encode())
+            held = held[end:]
+            renames += 1
+            os.rename(log, f'{log}.{renames}')
+            if chance.random() < 0.5:
+                seen += follower.lines()
+            file.close()
+            file = io.FileIO(log, 'a')
+            if chance.random() < 0.5:
+                seen += follower.lines()
+            if held:
+                file.write(held[:1].encode())
+                held = held[1:]
+            seen += follower.lines()
+    file.close()
+    seen += follower.lines()
+    assert renames > 3
+    assert seen == lines
 
 
 # The source as a whole

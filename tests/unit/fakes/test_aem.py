@@ -6,6 +6,7 @@
 import contextlib
 import email.utils
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -56,10 +57,10 @@ def test_the_login_page_is_for_everybody(aem):
 
 
 def test_starting(lab, tmp_path):
-    with testing.running_aem(lab, name=tmp_path.name, starting_seconds=0.3) as aem:
+    with testing.running_aem(lab, name=tmp_path.name, starting_seconds=86400) as aem:
         path = aem.url + "/libs/granite/core/content/login.html"
         assert fetch(path).status == 503
-        time.sleep(0.4)
+        aem.configure(starting_seconds=0.001)
         assert fetch(path).status == 200
 
 
@@ -163,32 +164,38 @@ def aem_date(answer):
 def test_the_date_of_an_answer_is_that_of_its_request(get, aem):
     """As Jetty has it: during a slow test Brand Portal's Date is later than AEM's."""
     aem.configure(delay=1.1, scenario="ok")
-    began = time.time()
-    assert int(began) <= aem_date(get(aem, f"/{NAMES[0]}.test.html")) <= began + 0.5
+    waited = []
+
+    def wait(seconds):
+        time.sleep(seconds)
+        waited.append(time.time())
+    aem.application.wait = wait
+    began = int(time.time())
+    assert began <= aem_date(get(aem, f"/{NAMES[0]}.test.html")) < waited[0] - 1
     aem.configure(date_at="sent")
-    began = time.time()
-    assert aem_date(get(aem, f"/{NAMES[0]}.test.html")) >= int(began + 1.1)
+    assert aem_date(get(aem, f"/{NAMES[0]}.test.html")) >= int(waited[1])
 
 
 def test_tests_run_side_by_side(get, aem):
     aem.configure(delay=0.5, scenario="ok")
-    began = time.monotonic()
+    together = threading.Barrier(len(NAMES), timeout=60)
+    aem.application.wait = lambda _seconds: together.wait()
     threads = [threading.Thread(target=get, args=(aem, f"/{name}.test.html")) for name in NAMES]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert time.monotonic() - began < 1.5
+    assert not together.broken
     assert sorted(aem.tested) == NAMES
 
 
 def test_stamps_are_local_and_of_either_format(get, aem):
     aem.configure(scenario="ok", stamp_zone_hours=-8, clock_offset=1488307191 - time.time())
     text = get(aem, f"/{NAMES[0]}.test.html").text
-    assert "<code>28.02.2017 10:39:5" in text and "* Connect Timeout" not in text
+    assert re.search(r"<code>28\.02\.2017 10:(39|4\d):\d\d", text) and "* Connect Timeout" not in text
     aem.configure(date_format="iso")
     text = get(aem, f"/{NAMES[0]}.test.html").text
-    assert "<code>2017-02-28 10:39:5" in text and "* Connect Timeout: 180000" in text
+    assert re.search(r"<code>2017-02-28 10:(39|4\d):\d\d", text) and "* Connect Timeout: 180000" in text
 
 
 class Ticks:

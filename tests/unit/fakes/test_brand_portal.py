@@ -61,7 +61,7 @@ def test_an_expired_jwt_in_the_articles_bytes(exchange):
 
 def test_there_is_no_leeway(exchange):
     assert exchange(claims(exp=int(time.time()))).status == 400
-    assert exchange(claims(exp=int(time.time()) + 5)).status == 200
+    assert exchange(claims(exp=int(time.time()) + 120)).status == 200
 
 
 def test_neither_iat_nor_nbf_counts(exchange):
@@ -73,7 +73,7 @@ def test_neither_iat_nor_nbf_counts(exchange):
 def test_it_judges_by_its_own_clock(lab, exchange, offset):
     with testing.running_portal(lab, clock_offset=offset) as portal:
         assert exchange(claims(exp=int(time.time() + offset) - 5), portal=portal).status == 400
-        assert exchange(claims(exp=int(time.time() + offset) + 5), portal=portal).status == 200
+        assert exchange(claims(exp=int(time.time() + offset) + 120), portal=portal).status == 200
 
 
 INVALID_TOKEN = (400, "invalid_token")
@@ -155,7 +155,7 @@ def test_its_address_redirects_and_tells_its_date(lab, portal, method):
         response = connection.getresponse()
         response.read()
         assert (response.status, response.headers["Location"]) == (302, "/mediaportal.html")
-        assert abs(seconds(response.headers["Date"]) - time.time()) < 2
+        assert abs(seconds(response.headers["Date"]) - time.time()) < 60
     connection.close()
 
 
@@ -172,7 +172,7 @@ def test_ways_to_tell_no_date(lab):
     assert email.utils.parsedate_tz(headers("malformed")["Date"]) is None
     aged = headers("aged:3600", clock_offset=86400)
     assert aged["Age"] == "3600"
-    assert seconds(aged["Date"]) == pytest.approx(time.time() + 86400 - 3600, abs=2)
+    assert seconds(aged["Date"]) == pytest.approx(time.time() + 86400 - 3600, abs=60)
     with pytest.raises(ValueError, match="no such way"):
         headers("made-up")
 

@@ -245,7 +245,7 @@ def test_a_host_that_never_answers(get, aem, agent, silent_port):
     silent = f"127.0.0.1:{silent_port}"
     aem.configure(
         connect_to={"acme.brand-portal.adobe.com": silent, "ims-na1.adobelogin.com": silent},
-        timeouts={"connect": 1, "read": 0.2},
+        timeouts={"connect": 60, "read": 0.2},
     )
     assert failure(get, aem, agent)[0].endswith("msg: java.net.SocketTimeoutException: Read timed out")
 
