@@ -49,7 +49,7 @@ PROGRAMS = (
 _OTHERS = re.compile(r'ntp|chrony|ptp4l|timesync|clockspeed|roughtime|htpdate|tlsdate')
 
 
-class Answer(NamedTuple):
+class DaemonAnswer(NamedTuple):
     """What a daemon says of itself: whether it is synchronized, and to what ('' where it is not told)."""
 
     synchronized: bool
@@ -57,7 +57,7 @@ class Answer(NamedTuple):
     own_clock: bool = False
 
 
-Ask = Callable[[], Optional[Answer]]
+Ask = Callable[[], Optional[DaemonAnswer]]
 
 
 def look(run: Optional[Callable[[List[str]], str]] = None, root: str = '/', kernel: Callable[[], Optional[KernelClock]] = read,
@@ -102,7 +102,7 @@ def _without_daemon(said: Optional[KernelClock], all_seen: bool, owner: Callable
     return NOT_KEPT, '', 'no_time_daemon'
 
 
-def _by_daemon(program: Program, said: Optional[KernelClock], answer: Optional[Answer], root: str,
+def _by_daemon(program: Program, said: Optional[KernelClock], answer: Optional[DaemonAnswer], root: str,
                now: Callable[[], float]) -> Tuple[str, str]:
     """(state, reason) of a daemon that runs and may set the clock."""
     if answer:
@@ -215,7 +215,7 @@ def _text(root: str, path: str) -> str:
 # what the daemons say
 
 
-def ask_chronyd(port: int = 323, wait: float = _WAIT) -> Optional[Answer]:
+def ask_chronyd(port: int = 323, wait: float = _WAIT) -> Optional[DaemonAnswer]:
     """chronyd's tracking, as chronyc asks for it over the loopback interface (candm.h, version 6); None without an answer."""
     # version, type of packet, two reserved, command 33 (tracking), attempt, sequence; as long as the answer.
     reply = _exchange(port, struct.pack('!BBBBHHI', 6, 1, 0, 0, 33, 0, 0x61656D21).ljust(128, b'\0'), wait)
@@ -232,7 +232,7 @@ def ask_chronyd(port: int = 323, wait: float = _WAIT) -> Optional[Answer]:
     return _answer(leap != 3 and reference != 0, source, own)
 
 
-def ask_ntpd(port: int = 123, wait: float = _WAIT) -> Optional[Answer]:
+def ask_ntpd(port: int = 123, wait: float = _WAIT) -> Optional[DaemonAnswer]:
     """ntpd's system variables, as ntpq asks for them (RFC 9327, read variables); None without an answer."""
     reply = _exchange(port, struct.pack('!BBHHHHH', 0x16, 2, 1, 0, 0, 0, 0), wait)
     if len(reply) < 12 or reply[0] & 0x07 != 6 or reply[1] & 0xDF != 0x82:    # a response to opcode 2; more may follow
@@ -244,10 +244,10 @@ def ask_ntpd(port: int = 123, wait: float = _WAIT) -> Optional[Answer]:
     return _answer(leap != 3, source, source.startswith('LOCAL'))
 
 
-def _answer(synchronized: bool, source: str, own_clock: bool) -> Answer:
+def _answer(synchronized: bool, source: str, own_clock: bool) -> DaemonAnswer:
     """A source in 127.0.0.0/8 is this host: ntpd's local clock (127.127.1.x), orphan mode (127.0.0.1), or another daemon here."""
     own_clock = own_clock or (synchronized and source.startswith('127.')) or source == '::1'
-    return Answer(synchronized and not own_clock, source if synchronized and not own_clock else '', own_clock)
+    return DaemonAnswer(synchronized and not own_clock, source if synchronized and not own_clock else '', own_clock)
 
 
 def _exchange(port: int, packet: bytes, wait: float) -> bytes:

@@ -9,7 +9,8 @@ import socket
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host import aem_process
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import aem_process, aem_repository
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.processes import Processes
 
 URL = 'http://localhost:4502'
 ANY4, ANY6, LOOP4 = '00000000', '0' * 32, '0100007F'
@@ -351,7 +352,7 @@ def test_the_lease_check_as_the_command_line_sets_it(tree, words, lease):
 @pytest.mark.parametrize('oak, lease', [('1.4.11', 'lenient'), ('1.8.17', 'lenient'), ('1.9.5', 'lenient'), ('1.9.6', 'strict'),
                                         ('1.22.18', 'strict'), ('1.58.0.T20240101', 'strict'), ('', 'unknown')])
 def test_the_lease_check_by_the_version_of_oak(tree, oak, lease):
-    assert aem_process.lease_check_of(oak) == lease
+    assert aem_repository.lease_check_of(oak) == lease
     if oak:
         tree.aem(modes='crx3mongo', version='x')
         tree.write('/opt/aem/crx-quickstart/launchpad/felix/bundle12/bundle.info',
@@ -401,4 +402,4 @@ def test_the_folder_of_aem(tree, command, cwd):
     os.remove(os.path.join(tree.root, 'proc/800/cwd'))
     if cwd:
         tree.link('/proc/800/cwd', cwd)
-    assert aem_process.aem_home(aem_process.Processes(str(tree.root)), 800) == '/opt/aem/crx-quickstart'
+    assert aem_repository.aem_home(Processes(str(tree.root)), 800) == '/opt/aem/crx-quickstart'

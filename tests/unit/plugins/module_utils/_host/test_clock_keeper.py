@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.kernel import KernelClock
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import clock_keeper
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.clock_keeper import Answer
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.clock_keeper import DaemonAnswer
 
 SAYS_SO, DENIES = KernelClock(True, 0.05, 0.001), KernelClock(False, 16.0, 16.0)
 NOW = 1.8e9
@@ -55,7 +55,7 @@ def verdict(found):
     return found['state'], found['by'], found['reason']
 
 
-SYNCED, LOST, OWN = Answer(True, '192.0.2.1'), Answer(False, ''), Answer(False, '', True)
+SYNCED, LOST, OWN = DaemonAnswer(True, '192.0.2.1'), DaemonAnswer(False, ''), DaemonAnswer(False, '', True)
 
 
 @pytest.mark.parametrize('process, unit, kernel, answer, state, reason', [
@@ -199,12 +199,12 @@ def tracking(reference, address=b'', family=0, stratum=3, leap=0, status=0):
 
 
 @pytest.mark.parametrize('reply, answer', [
-    (tracking(0xC0000201, bytes([192, 0, 2, 1]), 1), Answer(True, '192.0.2.1')),
-    (tracking(0x12345678, bytes.fromhex('20010db8000000000000000000000001'), 2), Answer(True, '2001:db8::1')),
-    (tracking(0x50484330), Answer(True, 'PHC0')),
-    (tracking(0, stratum=0, leap=3), Answer(False, '')),
-    (tracking(0x7F7F0101, stratum=10), Answer(False, '', True)),
-    (tracking(0x7F000001, bytes([127, 0, 0, 1]), 1), Answer(False, '', True)),
+    (tracking(0xC0000201, bytes([192, 0, 2, 1]), 1), DaemonAnswer(True, '192.0.2.1')),
+    (tracking(0x12345678, bytes.fromhex('20010db8000000000000000000000001'), 2), DaemonAnswer(True, '2001:db8::1')),
+    (tracking(0x50484330), DaemonAnswer(True, 'PHC0')),
+    (tracking(0, stratum=0, leap=3), DaemonAnswer(False, '')),
+    (tracking(0x7F7F0101, stratum=10), DaemonAnswer(False, '', True)),
+    (tracking(0x7F000001, bytes([127, 0, 0, 1]), 1), DaemonAnswer(False, '', True)),
     (tracking(0xC0000201, bytes([192, 0, 2, 1]), 1, status=2), None),      # not authorized
     (lambda packet: b'\x06\x02', None),
 ])
@@ -220,12 +220,12 @@ def variables(text, leap=0, first=0x82):
 
 
 @pytest.mark.parametrize('reply, answer', [
-    (variables('leap=0, stratum=3,\r\nrefid=192.0.2.1, reftime=0x1'), Answer(True, '192.0.2.1')),
-    (variables('stratum=3, refid=192.0.2.1', first=0xA2), Answer(True, '192.0.2.1')),      # more follows
-    (variables('leap=3, stratum=16, refid=INIT', leap=3), Answer(False, '')),
-    (variables('stratum=6, refid=LOCAL(0)'), Answer(False, '', True)),
-    (variables('stratum=6, refid=127.127.1.0'), Answer(False, '', True)),
-    (variables('stratum=6, refid=127.0.0.1'), Answer(False, '', True)),     # orphan mode
+    (variables('leap=0, stratum=3,\r\nrefid=192.0.2.1, reftime=0x1'), DaemonAnswer(True, '192.0.2.1')),
+    (variables('stratum=3, refid=192.0.2.1', first=0xA2), DaemonAnswer(True, '192.0.2.1')),      # more follows
+    (variables('leap=3, stratum=16, refid=INIT', leap=3), DaemonAnswer(False, '')),
+    (variables('stratum=6, refid=LOCAL(0)'), DaemonAnswer(False, '', True)),
+    (variables('stratum=6, refid=127.127.1.0'), DaemonAnswer(False, '', True)),
+    (variables('stratum=6, refid=127.0.0.1'), DaemonAnswer(False, '', True)),     # orphan mode
     (variables('', first=0xC2), None),
     (lambda packet: b'', None),
 ])

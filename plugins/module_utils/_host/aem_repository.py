@@ -1,0 +1,175 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The repository that an AEM runs on: a segment store or a document store, and how strict its lease check is."""
+
+import glob
+import os
+import re
+from typing import Any, Dict, Iterable, List, NamedTuple, Sequence, Tuple
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.processes import Processes, text_of
+
+_HOME = 'crx-quickstart'
+_DOCUMENT_MODES = ('crx3mongo', 'crx3rdb')
+_SEGMENT_MODES = ('crx3tar', 'crx3tar-nofds')
+_DOCUMENT_PID = 'org.apache.jackrabbit.oak.plugins.document.DocumentNodeStoreService'
+_SEGMENT_PIDS = ('org.apache.jackrabbit.oak.segment.SegmentNodeStoreService',
+                 'org.apache.jackrabbit.oak.plugins.segment.SegmentNodeStoreService')
+_OSGI_FILE = re.compile(r'(?P<pid>[\w.]+?)(?:[-~].*)?\.(?:config|cfg|cfg\.json|xml)\Z')
+_LEASE_MODE = re.compile(r'leaseCheckMode"?\s*[:=]\s*"?(STRICT|LENIENT|DISABLED)', re.IGNORECASE)
+# The first Oak whose lease check is strict (LeaseCheckMode), and the first AEM that has it.
+_STRICT_OAK, _STRICT_AEM = (1, 9, 6), (6, 5)
+_MOST_FILES = 20000
+
+
+class Store(NamedTuple):
+    """A repository: segment, document or unknown; the lease check of a document store; what tells so."""
+
+    kind: str
+    lease_check: str
+    evidence: str
+
+
+UNKNOWN = Store('unknown', 'unknown', '')
+
+
+def aem_home(proc: Processes, pid: int) -> str:
+    """The path of AEM's crx-quickstart folder; '' where nothing tells it."""
+    words, cwd = proc.command(pid), proc.link(pid, 'cwd')
+    candidates = []
+    for word, following in zip(words, words[1:] + ['']):
+        if word == '-c':
+            candidates.append(following)
+        elif word in ('-b', '-jar'):
+            candidates.append(os.path.join(following if word == '-b' else os.path.dirname(following), _HOME))
+        elif word.startswith('-Dsling.home='):
+            candidates.append(word.partition('=')[2])
+        inside = re.match(r'((?:.*/)?{0})/'.format(_HOME), word)
+        if inside and not word.startswith('-'):
+            candidates.append(inside.group(1))
+    candidates += [cwd] if os.path.basename(cwd) == _HOME else [os.path.join(cwd, _HOME)] if cwd else []
+    for candidate in candidates:
+        path = os.path.normpath(os.path.join(cwd or '/', candidate)) if cwd or candidate.startswith('/') else ''
+        real = os.path.join(proc.root, path.lstrip('/'))
+        if path and os.path.isdir(real) and (os.path.basename(path) == _HOME or os.path.isdir(os.path.join(real, 'repository'))):
+            return path
+    return ''
+
+
+def repository(proc: Processes, pid: int, home: str) -> Store:
+    """What the process and its files tell of the repository, the running program's own word first."""
+    words = proc.command(pid)
+    modes = run_modes(proc.root, words, home)
+    configured = dict(_configured(proc.root, home, modes))
+    lease = _lease_check(proc.root, words, home, configured.get('document', ''))
+    for mode in modes:
+        if mode in _DOCUMENT_MODES or mode in _SEGMENT_MODES:
+            kind = 'document' if mode in _DOCUMENT_MODES else 'segment'
+            return _store(kind, lease, 'run mode ' + mode)
+    opened = next((path for path in proc.open_files(pid) if '/segmentstore/' in path), '')
+    if opened:
+        return _store('segment', lease, 'it has {0} open'.format(opened))
+    if len(configured) == 1:
+        kind = list(configured)[0]
+        return _store(kind, lease, configured[kind])
+    journal = os.path.join(home, 'repository/segmentstore/journal.log')
+    if not configured and home and os.path.exists(os.path.join(proc.root, journal.lstrip('/'))):
+        return _store('segment', lease, journal)
+    return UNKNOWN
+
+
+def _store(kind: str, lease: str, evidence: str) -> Store:
+    return Store(kind, lease if kind == 'document' else 'unknown', evidence)
+
+
+def run_modes(root: str, words: Sequence[str], home: str) -> List[str]:
+    """The run modes that the command line gives, or else sling.properties."""
+    found = []  # type: List[str]
+    for at, word in enumerate(words):
+        if word.startswith('-Dsling.run.modes='):
+            found += word.partition('=')[2].split(',')
+        elif word in ('-r', '-runmode') and at + 1 < len(words):
+            found += words[at + 1].split(',')
+    if not found and home:
+        text = text_of(root, os.path.join(home, 'conf/sling.properties').lstrip('/'))
+        found = [mode for line in re.findall(r'(?m)^\s*sling\.run\.modes\s*=\s*(.*)$', text) for mode in line.split(',')]
+    return [mode.strip() for mode in found if mode.strip()]
+
+
+def _configured(root: str, home: str, modes: Sequence[str]) -> Iterable[Tuple[str, str]]:
+    """(kind of store, path) for each OSGi configuration of a node store below install and in what Felix has taken in."""
+    if not home:
+        return
+    left = _MOST_FILES
+    for top in ('install', 'launchpad/config'):
+        folder = os.path.join(root, home.lstrip('/'), top)
+        for place, folders, names in os.walk(folder):
+            folders[:] = sorted(name for name in folders if _applies(name, modes))
+            for name in sorted(names):
+                left -= 1
+                if left < 0:
+                    return
+                path = os.path.join(place, name)
+                inside = os.path.relpath(path, folder).replace('/', '.') if top != 'install' else name
+                match = _OSGI_FILE.match(inside)
+                pid = match.group('pid') if match else ''
+                if pid == _DOCUMENT_PID or pid in _SEGMENT_PIDS:
+                    yield ('document' if pid == _DOCUMENT_PID else 'segment'), '/' + os.path.relpath(path, root)
+
+
+def _applies(folder: str, modes: Sequence[str]) -> bool:
+    """Whether the installer reads a folder: install.author.crx3mongo is for these run modes together."""
+    kind, dot, needed = folder.partition('.')
+    return not modes or not dot or kind not in ('install', 'config') or set(needed.split('.')) <= set(modes)
+
+
+def _lease_check(root: str, words: Sequence[str], home: str, configuration: str) -> str:
+    """strict, lenient, disabled or unknown: as configured, else by the version of AEM or of Oak."""
+    if any(word.startswith('-Doak.documentMK.disableLeaseCheck=true') for word in words):
+        return 'disabled'
+    said = _LEASE_MODE.search(' '.join(words)) or _LEASE_MODE.search(text_of(root, configuration.lstrip('/')))
+    if said:
+        return said.group(1).lower()
+    if not home:
+        return 'unknown'
+    jars = ' '.join(list(words) + [os.path.basename(path) for path in
+                                   glob.glob(os.path.join(root, home.lstrip('/'), 'app/*.jar'))])
+    aem = [_numbers(text) for text in re.findall(r'cq-quickstart-(\d+\.\d+[.\d]*)', jars)]
+    if aem:
+        return 'strict' if max(aem)[:2] >= _STRICT_AEM else 'lenient'
+    for info in glob.glob(os.path.join(root, home.lstrip('/'), 'launchpad/felix/bundle*/bundle.info')):
+        oak = re.search(r'oak-(?:core|store-document)[-/](\d+\.\d+\.\d+)', text_of('/', info.lstrip('/')))
+        if oak:
+            return lease_check_of(oak.group(1))
+    return 'unknown'
+
+
+def lease_check_of(oak: str) -> str:
+    """The lease check that this version of Apache Oak has by default."""
+    numbers = _numbers(oak)
+    return 'unknown' if len(numbers) < 2 else 'strict' if numbers[:3] >= _STRICT_OAK else 'lenient'
+
+
+def from_overview(overview: Dict[str, Any]) -> Store:
+    """What AEM's system overview (export.json) tells of the repository."""
+    said = overview.get('Repository')
+    said = said if isinstance(said, dict) else {}
+    kind = str(said.get('Node Store', '')).lower()
+    lease = lease_check_of(str(said.get('Apache Oak Version', '')))
+    if re.search(r'document|mongo|rdb', kind):
+        return Store('document', lease, 'its system overview')
+    if re.search(r'segment|tar', kind):
+        return Store('segment', 'unknown', 'its system overview')
+    return Store('unknown', lease, '')
+
+
+def merged(files: Store, overview: Store) -> Store:
+    if files.kind == 'unknown':
+        return overview if overview.kind != 'unknown' else UNKNOWN
+    return files._replace(lease_check=overview.lease_check)
+
+
+def _numbers(text: str) -> Tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r'\d+', text))

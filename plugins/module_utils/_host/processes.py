@@ -1,0 +1,101 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What /proc says of processes: their sockets, commands, ancestors and control groups."""
+
+import os
+import re
+from typing import Iterable, List, Set, Tuple
+
+_JAVA = re.compile(r'(java|jsvc)(\.exec|\d*)\Z')
+
+
+class Processes:
+    """What /proc below a root folder says of processes."""
+
+    def __init__(self, root: str = '/') -> None:
+        self.root = root
+
+    def text(self, pid: int, name: str) -> str:
+        return text_of(self.root, 'proc/{0}/{1}'.format(pid, name))
+
+    def link(self, pid: int, name: str) -> str:
+        try:
+            return os.readlink(os.path.join(self.root, 'proc/{0}/{1}'.format(pid, name)))
+        except OSError:
+            return ''
+
+    def pids(self) -> List[int]:
+        try:
+            return sorted(int(name) for name in os.listdir(os.path.join(self.root, 'proc')) if name.isdigit())
+        except OSError:
+            return []
+
+    def owners(self, inodes: Set[str]) -> Tuple[List[int], bool]:
+        """(processes that have one of these sockets open, whether every process could be looked at)."""
+        wanted, found, all_seen = {'socket:[{0}]'.format(inode) for inode in inodes}, [], True
+        for pid in self.pids():
+            folder = os.path.join(self.root, 'proc/{0}/fd'.format(pid))
+            try:
+                names = os.listdir(folder)
+            except PermissionError:
+                all_seen = False
+                continue
+            except OSError:     # it has ended
+                continue
+            if any(self.link(pid, 'fd/' + name) in wanted for name in names):
+                found.append(pid)
+        return found, all_seen
+
+    def open_files(self, pid: int) -> Iterable[str]:
+        try:
+            names = os.listdir(os.path.join(self.root, 'proc/{0}/fd'.format(pid)))
+        except OSError:
+            return []
+        return [self.link(pid, 'fd/' + name) for name in names]
+
+    def command(self, pid: int) -> List[str]:
+        return [word for word in self.text(pid, 'cmdline').split('\0') if word]
+
+    def name(self, pid: int) -> str:
+        return self.text(pid, 'comm').strip() or os.path.basename((self.command(pid) or ['?'])[0])
+
+    def parent(self, pid: int) -> int:
+        fields = self.text(pid, 'stat').rpartition(')')[2].split()
+        return int(fields[1]) if len(fields) > 1 and fields[1].isdigit() else 0
+
+    def ancestors(self, pid: int) -> List[int]:
+        found = []  # type: List[int]
+        while pid > 1 and len(found) < 64:
+            pid = self.parent(pid)
+            found.append(pid)
+        return found
+
+    def is_java(self, pid: int) -> bool:
+        first = (self.command(pid) or [''])[0]
+        names = (self.name(pid), os.path.basename(first), os.path.basename(self.link(pid, 'exe')))
+        return any(_JAVA.match(name) for name in names)
+
+    def cgroup(self, pid: int) -> str:
+        """The path that systemd gave it, as seen from systemd's own: cgroups(7), version 1, 2 and both mixed."""
+        path, base = self._cgroup(pid), self._cgroup(1)
+        base = base[:-len('/init.scope')] if base.endswith('/init.scope') else ''
+        return path[len(base):] if base and path.startswith(base + '/') else path
+
+    def _cgroup(self, pid: int) -> str:
+        paths = {}
+        for line in self.text(pid, 'cgroup').splitlines():
+            number, _colon, rest = line.partition(':')
+            controllers, _colon, path = rest.partition(':')
+            paths['systemd' if controllers == 'name=systemd' else number] = path
+        return paths.get('systemd') or paths.get('0') or ''
+
+
+def text_of(root: str, path: str) -> str:
+    """The file's text; '' where there is none, or it may not be read."""
+    try:
+        with open(os.path.join(root, path), encoding='utf-8', errors='replace') as stream:
+            return stream.read()
+    except OSError:
+        return ''
