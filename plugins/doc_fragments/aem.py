@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options that lead to AEM and choose its agents."""
+"""Options for access to AEM and for the choice of agents."""
 
 
 class ModuleDocFragment:
@@ -12,7 +12,8 @@ options:
     description:
       - Address of the AEM author as seen from the host the module runs on, with its context path if it has one, such as
         V(http://localhost:4502/author).
-      - What is on the host itself is asked without a proxy. For other hosts the environment's proxy settings hold.
+      - The module connects to the host itself without a proxy, and to other hosts with the proxy settings of the
+        environment.
     type: str
     default: http://localhost:4502
   username:

@@ -2,22 +2,22 @@
 # Copyright: (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measure how far this host's clock is from the truth; see DOCUMENTATION."""
+"""Measure the offset of this host's clock; see DOCUMENTATION."""
 
 DOCUMENTATION = r"""
 module: clock_skew_info
-short_description: Measure how wrong a host's clock is
+short_description: Measure the offset of a host's clock
 version_added: 0.1.0
 author:
   - aemops.brand_portal contributors (@aemops)
 description:
-  - Asks NTP servers and HTTPS services for the time, all at once and under one deadline, and says how far the host's
-    clock is from theirs.
-  - The answer is an interval, RV(skew.low) to RV(skew.high), that holds the true offset as long as those who lie are a
-    minority of those who were asked. The verdict compares this interval, never a single number, with O(max_skew).
-  - The sign is that of NTP, reference - host. A positive offset means that the host is B(behind).
-  - It changes nothing and needs no privileges. It does not fail because the clock is wrong or nobody answers; that is
-    in RV(skew.verdict).
+  - Queries NTP servers and HTTPS services for the time in parallel under one deadline, and returns the offset between
+    the host's clock and theirs.
+  - The result is an interval, RV(skew.low) to RV(skew.high), that contains the true offset as long as falsetickers are a
+    minority of the sources. The verdict compares this interval with O(max_skew), never a single number.
+  - Offsets have the sign that NTP uses, reference - host. A positive offset means that the host is B(behind).
+  - The module changes nothing and needs no privileges. A wrong clock or missing replies are not a failure of the module;
+    RV(skew.verdict) has the result.
 extends_documentation_fragment:
   - aemops.brand_portal.attributes
   - aemops.brand_portal.attributes.info_module
@@ -28,11 +28,11 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Ask the servers of the configured time daemon, or the vendor's pool
+- name: Query the servers of the configured time daemon, or the vendor's pool
   aemops.brand_portal.clock_skew_info:
   register: clock
 
-- name: Ask the service whose tokens are at stake, and three servers of our own
+- name: Query the service that judges the tokens, and three NTP servers
   aemops.brand_portal.clock_skew_info:
     https_urls:
       - https://example.brand-portal.adobe.com/
@@ -43,7 +43,7 @@ EXAMPLES = r"""
     timeout: 3
   register: clock
 
-- name: Stop here unless the clock is known to be right
+- name: Assert that the clock is right
   ansible.builtin.assert:
     that: clock.skew.verdict == 'in_sync'
     fail_msg: "{{ clock.skew.message }}"
@@ -51,7 +51,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 skew:
-  description: What was found out about the host's clock.
+  description: The result of the measurement.
   returned: success
   type: dict
   sample:
@@ -73,97 +73,98 @@ skew:
   contains:
     verdict:
       description:
-        - V(in_sync), the whole interval lies within O(max_skew) either way.
-        - V(skewed), the whole interval lies outside of it.
-        - V(undecided), the threshold lies within the interval, or the clock was set while it was being measured.
-        - V(unreachable), no source could be used.
-        - V(sources_disagree), no majority of the sources agrees, or NTP servers contradict a service that TLS verified.
+        - V(in_sync) if the whole interval is within O(max_skew) in either direction.
+        - V(skewed) if the whole interval is outside of O(max_skew).
+        - V(undecided) if the interval contains the threshold, or if the clock was set during the measurement.
+        - V(unreachable) if no source gave a usable answer.
+        - V(sources_disagree) if no majority of the sources agrees, or if NTP servers contradict a service that TLS has
+          verified.
       type: str
     direction:
-      description: V(behind) or V(ahead) as far as the interval tells, V(none) when V(in_sync), else V(unknown).
+      description: V(behind) or V(ahead) if the interval tells the direction, V(none) if the clock is in sync, else V(unknown).
       type: str
     offset:
-      description: The best estimate in seconds, reference - host; positive when the host is behind.
+      description: Best estimate of the offset in seconds, reference - host. Positive if the host is behind.
       type: float
     low:
-      description: The lower bound of the true offset, in seconds.
+      description: Lower bound of the true offset, in seconds.
       type: float
     high:
-      description: The upper bound of the true offset, in seconds.
+      description: Upper bound of the true offset, in seconds.
       type: float
     max_skew:
-      description: The threshold that was applied, in seconds.
+      description: The value of O(max_skew), in seconds.
       type: float
     verified:
-      description: Whether a service verified by TLS takes part in the agreement, or at least three NTP servers agree.
+      description: Whether a service that TLS has verified is part of the agreement, or at least three NTP servers agree.
       type: bool
     tls_dates_checked:
-      description: V(false) when a service was believed although its certificate's dates do not fit the host's clock.
+      description: V(false) if the module accepted a service although the dates of its certificate contradict the host's clock.
       type: bool
     host_time:
-      description: The host's clock at the end of the measurement, ISO 8601 in UTC.
+      description: Time of the host's clock at the end of the measurement, in ISO 8601 format and UTC.
       type: str
     reference_time:
-      description: The true time at that moment, as far as it is known; RV(skew.host_time) + RV(skew.offset).
+      description: Estimate of the true time at that moment, RV(skew.host_time) + RV(skew.offset).
       type: str
     message:
-      description: All this in a sentence or two for people.
+      description: Summary of the result in one or two sentences.
       type: str
     advice:
-      description: What to do next; empty when nothing is left to do, or when RV(skew.message) says it.
+      description: Next step. Empty if there is nothing left to do, or if RV(skew.message) contains it.
       type: str
     sources:
-      description: Everybody who was asked.
+      description: All sources that were queried.
       type: list
       elements: dict
       contains:
         source:
-          description: The name or URL as it was asked for.
+          description: Name or URL of the source, as given.
           type: str
         address:
-          description: The address and port that answered (or did not). With a proxy, the proxy's.
+          description: Address and port that the module queried. With a proxy, those of the proxy.
           type: str
         kind:
-          description: V(ntp), V(https), or V(agent) for a replication agent's own dates.
+          description: V(ntp), V(https), or V(agent) for the dates in the test of a replication agent.
           type: str
         accepted:
-          description: Whether it is believed.
+          description: Whether the source is part of the agreement (a truechimer).
           type: bool
         reason:
-          description: Why it is not; empty when it is.
+          description: Why the source was rejected. Empty if it was accepted.
           type: str
         offset:
-          description: Its offset in seconds, reference - host.
+          description: Offset that the source reports, in seconds, reference - host.
           type: float
         low:
-          description: The lower bound of what it allows, in seconds.
+          description: Lower bound of the offset by this source, in seconds.
           type: float
         high:
-          description: The upper bound of what it allows, in seconds.
+          description: Upper bound of the offset by this source, in seconds.
           type: float
         delay:
-          description: The least round trip in seconds.
+          description: Shortest round trip in seconds.
           type: float
         samples:
-          description: The number of its answers that count.
+          description: Number of valid replies.
           type: int
         private_address:
-          description: Whether an NTP server has a loopback, link-local or private address; it may be asked more often.
+          description: Whether the NTP server has a loopback, link-local or private address, which the module queries more often.
           type: bool
         stratum:
-          description: An NTP server's stratum.
+          description: Stratum of the NTP server.
           type: int
         root_distance:
-          description: An NTP server's own uncertainty in seconds, root delay / 2 + root dispersion.
+          description: Root distance of the NTP server in seconds, root delay / 2 + root dispersion.
           type: float
         reference_id:
-          description: An NTP server's reference, as an address (or hash) or the name of its clock.
+          description: Reference ID of the NTP server, as an address, a hash, or the name of its clock.
           type: str
         tls_verified:
-          description: Whether a service's certificate was verified.
+          description: Whether TLS verified the certificate of the service.
           type: bool
         tls_dates_checked:
-          description: Whether that included the certificate's dates.
+          description: Whether the verification included the dates of the certificate.
           type: bool
 """
 
