@@ -34,7 +34,7 @@ class Anchor:
         """stamped: is `wall` the clock of the kernel's stamps? None: if it is the system's own. sleep: waits on this line."""
         self._wall, self.monotonic, self._raw_clock, self.sleep = wall, monotonic, raw, sleep
         self._stamped = wall is time.time if stamped is None else stamped
-        self._wall_at, self._at, self._blur = self._pair()
+        self._wall_at, self._at, self._uncertainty = self._pair()
         self._raw_at = raw()
 
     def _pair(self) -> Tuple[float, float, float]:
@@ -46,9 +46,9 @@ class Anchor:
         return min(tries, key=lambda pair: pair[2])
 
     @property
-    def blur(self) -> float:
+    def uncertainty(self) -> float:
         """Seconds by which the anchor itself may be off: half of what lay between its readings."""
-        return self._blur
+        return self._uncertainty
 
     def at(self, moment: float) -> float:
         """The wall clock's reading (Unix seconds) at a moment given in monotonic seconds."""
@@ -70,11 +70,11 @@ class Anchor:
         moment = now - (wall - stamp) if self._stamped and stamp is not None else now
         return moment if earliest <= moment <= now else now
 
-    def moved(self) -> float:
+    def stepped_by(self) -> float:
         """Seconds by which the wall clock has been set since; 0.0 when it was not."""
-        wall, moment, blur = self._pair()
+        wall, moment, uncertainty = self._pair()
         shift = wall - self.at(moment)
-        return shift if abs(shift) > STEP_SECONDS + blur + self._blur else 0.0
+        return shift if abs(shift) > STEP_SECONDS + uncertainty + self._uncertainty else 0.0
 
     def drift_rate(self) -> float:
         """Seconds per second by which the host's time line may stray: a daemon's slewing, at least PHI."""

@@ -7,7 +7,7 @@ import math
 from typing import Any, Dict, List, Optional, Sequence
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.imf_date import iso_utc
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.marzullo import Interval, agree
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.marzullo import Interval, intersect
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import (
     Source,
     interval_of,
@@ -41,7 +41,7 @@ def conclude(sources: Sequence[Source], max_skew: float) -> Dict[str, Any]:
     if not voters:
         return _from_agents(sources, agents, max_skew)
 
-    agreement = agree([_bounds(source) for source in voters], _silent_names(sources))
+    agreement = intersect([_bounds(source) for source in voters], _silent_names(sources))
     if agreement is None:
         return _skew(sources, max_skew, 'sources_disagree', None, None, _disagreement(voters),
                      reason='no majority of the sources agrees with it')
@@ -59,7 +59,7 @@ def conclude(sources: Sequence[Source], max_skew: float) -> Dict[str, Any]:
     for source in agents:
         source['accepted'] = _bounds(source).overlaps(agreement.bounds)
         if not source['accepted']:
-            apart = _bounds(source).gap(agreement.bounds)
+            apart = _bounds(source).distance(agreement.bounds)
             source['reason'] = ("AEM does not run on this host's clock: its own clock differs from this host's by "
                                 f'{duration(apart)} or more')
     return _judge(sources, max_skew, agreement.bounds, agreement.estimate)
@@ -67,7 +67,7 @@ def conclude(sources: Sequence[Source], max_skew: float) -> Dict[str, Any]:
 
 def _from_agents(sources: List[Source], agents: List[Source], max_skew: float) -> Dict[str, Any]:
     """No reference could be asked: the agents' dates stand in, if there are any."""
-    agreement = agree([_bounds(source) for source in agents])
+    agreement = intersect([_bounds(source) for source in agents])
     if agreement is None:
         if agents:
             return _skew(sources, max_skew, 'sources_disagree', None, None, (
@@ -86,7 +86,7 @@ def _judge(sources: List[Source], max_skew: float, bounds: Interval, estimate: f
     """The verdict compares the interval, never the point, with the threshold."""
     if -max_skew <= bounds.low and bounds.high <= max_skew:
         verdict = 'in_sync'
-    elif bounds.clears(max_skew):
+    elif bounds.is_conclusive(max_skew):
         verdict = 'skewed'
     else:
         verdict = 'undecided'

@@ -20,7 +20,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.imf_date import iso_utc, parse_http_date
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.marzullo import Interval
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.resolver import Endpoint, join, parse_endpoint
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import Source, make_source, words_for
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import Source, error_reason, make_source
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.tls import (
     Connection,
     Connector,
@@ -162,13 +162,13 @@ class Question:
                 break
 
     def _note(self, proven: Interval, fastest: float, age: float) -> None:
-        stray = age * self._anchor.drift_rate() + self._anchor.blur + 2e-6
+        stray = age * self._anchor.drift_rate() + self._anchor.uncertainty + 2e-6
         self._source.update(offset=proven.middle, low=proven.low - stray, high=proven.high + stray, delay=fastest,
                             samples=self._source['samples'] + 1)
 
     def _worth_more(self, proven: Interval, round_trip: float) -> bool:
         """Wait for the moment of the next request, if there is to be one."""
-        if proven.clears(self._max_skew) and proven.width <= self._wanted_width:
+        if proven.is_conclusive(self._max_skew) and proven.width <= self._wanted_width:
             return False
         if proven.width <= 2 * round_trip + 0.01:
             return False
@@ -201,7 +201,7 @@ class Question:
             raise Unusable(f'its answer is no HTTP ({type(error).__name__})') from error
         except (OSError, ValueError) as error:
             self._connector.left()
-            raise Unusable(f'no answer: {words_for(error)}') from error
+            raise Unusable(f'no answer: {error_reason(error)}') from error
         if received > self._deadline:
             raise Unusable('no answer within the time')
         return sent, answer, received
@@ -225,7 +225,7 @@ class Question:
 
 def _either(one: Interval, other: Interval) -> Interval:
     """Both, of two answers that contradict each other by no more than a service's machines may differ."""
-    gap = one.gap(other)
+    gap = one.distance(other)
     if gap > _MACHINES_DIFFER:
         raise Unusable(f'its clock moved by {gap:.3f} s or more between two of its answers')
     return Interval(min(one.low, other.low), max(one.high, other.high))

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Intervals that hold the truth, and what can be said when a minority of their authors lies.
+"""Intersect intervals that contain the true offset as long as falsetickers are a minority (Marzullo, RFC 5905 section 11.2.1).
 
 Everything here is pure. All numbers are seconds, *reference - host*: positive means that the host is behind.
 """
@@ -23,7 +23,7 @@ class Interval(NamedTuple):
     def middle(self) -> float:
         return self.low + (self.high - self.low) / 2
 
-    def holds(self, point: float) -> bool:
+    def contains(self, point: float) -> bool:
         return self.low <= point <= self.high
 
     def overlaps(self, other: 'Interval') -> bool:
@@ -34,15 +34,15 @@ class Interval(NamedTuple):
         low, high = max(self.low, other.low), min(self.high, other.high)
         return Interval(low, high) if low <= high else None
 
-    def gap(self, other: 'Interval') -> float:
+    def distance(self, other: 'Interval') -> float:
         """Seconds between two intervals that do not overlap; 0 when they do."""
         return max(0.0, self.low - other.high, other.low - self.high)
 
-    def clears(self, threshold: float) -> bool:
+    def is_conclusive(self, threshold: float) -> bool:
         """Does it settle the question: is all of it within +-threshold, or all of it outside?"""
         return (-threshold <= self.low and self.high <= threshold) or self.low > threshold or self.high < -threshold
 
-    def clip(self, point: float) -> float:
+    def clamp(self, point: float) -> float:
         """The point of this interval that is nearest to the given one."""
         return min(max(point, self.low), self.high)
 
@@ -50,7 +50,7 @@ class Interval(NamedTuple):
 class Agreement(NamedTuple):
     """What a majority says.
 
-    bounds: holds the truth as long as those who lie are a minority of all who were asked (see agree()).
+    bounds: holds the truth as long as those who lie are a minority of all who were asked (see intersect()).
     estimate: the best single number, within bounds.
     members: indices of the intervals that take part in a majority.
     """
@@ -60,7 +60,7 @@ class Agreement(NamedTuple):
     members: Tuple[int, ...]
 
 
-def agree(intervals: Sequence[Interval], silent: int = 0) -> Optional[Agreement]:
+def intersect(intervals: Sequence[Interval], silent: int = 0) -> Optional[Agreement]:
     """Intersect intervals after Marzullo (RFC 5905 §11.2.1), keeping *every* point that a majority allows.
 
     The intersection of the largest clique alone is the usual answer and is not safe: two falsetickers that agree by chance
@@ -113,7 +113,7 @@ def _estimate(members: Sequence[Interval], within: Interval) -> float:
     """
     total = weights = 0.0
     for interval in members:
-        weight = sum(other.holds(interval.middle) for other in members) / max(interval.width, 1e-6)
-        total += weight * (within.clip(interval.middle) - within.low)  # differences keep the digits that large offsets cost
+        weight = sum(other.contains(interval.middle) for other in members) / max(interval.width, 1e-6)
+        total += weight * (within.clamp(interval.middle) - within.low)  # differences keep the digits that large offsets cost
         weights += weight
-    return within.clip(within.low + total / weights)
+    return within.clamp(within.low + total / weights)

@@ -89,9 +89,9 @@ def measure_on_anchor(options: Mapping[str, Any], codec: Any, wanted_width: floa
     plan = plan_for(options)
     anchor = make_anchor()
     end = anchor.monotonic() + plan.timeout
-    barred: Set[Address] = set()
+    denied: Set[Address] = set()
     for run in range(1, _MOST_RUNS + 1):
-        sources, shift = _run(plan, codec, wanted_width, anchor, end, barred, run < _MOST_RUNS, network)
+        sources, shift = _run(plan, codec, wanted_width, anchor, end, denied, run < _MOST_RUNS, network)
         if not shift:
             break
         if run == _MOST_RUNS or end - anchor.monotonic() < _SHORTEST_RUN:
@@ -113,7 +113,7 @@ class _Part(NamedTuple):
     absent: List[Source]  # what is told when it does not come back
 
 
-def _run(plan: Plan, codec: Any, wanted_width: float, anchor: Anchor, end: float, barred: Set[Address],
+def _run(plan: Plan, codec: Any, wanted_width: float, anchor: Anchor, end: float, denied: Set[Address],
          may_run_again: bool, network: ntp_client.Network) -> Tuple[List[Source], float]:
     """Measure once; return (sources, seconds by which the host's clock was set during the measurement)."""
     # The parts end a little before the time is up, and are waited for a little longer: they have more to tell than
@@ -121,7 +121,7 @@ def _run(plan: Plan, codec: Any, wanted_width: float, anchor: Anchor, end: float
     margin = min(_MARGIN, plan.timeout / 20)
     sources: List[Source] = []
     results: 'queue.Queue[Tuple[int, List[Source]]]' = queue.Queue()
-    waiting = dict(enumerate(_servers(plan, codec, anchor, end - margin, barred, network)
+    waiting = dict(enumerate(_servers(plan, codec, anchor, end - margin, denied, network)
                              + _services(plan, wanted_width, anchor, end - margin)))
     for number, part in waiting.items():
         _start(number, part, results)
@@ -131,10 +131,10 @@ def _run(plan: Plan, codec: Any, wanted_width: float, anchor: Anchor, end: float
             number, come = results.get(timeout=max(0.0, min(_TICK, end + margin - anchor.monotonic())))
             sources += come
             del waiting[number]
-        shift = shift or anchor.moved()
+        shift = shift or anchor.stepped_by()
         if shift and may_run_again and end - anchor.monotonic() >= _SHORTEST_RUN:
             break
-    shift = shift or anchor.moved()
+    shift = shift or anchor.stepped_by()
     for part in waiting.values():
         part.abort()
         sources += part.absent
@@ -142,7 +142,7 @@ def _run(plan: Plan, codec: Any, wanted_width: float, anchor: Anchor, end: float
     return sorted(sources, key=lambda source: order[source['source']]), shift
 
 
-def _servers(plan: Plan, codec: Any, anchor: Anchor, deadline: float, barred: Set[Address],
+def _servers(plan: Plan, codec: Any, anchor: Anchor, deadline: float, denied: Set[Address],
              network: ntp_client.Network) -> List[_Part]:
     """All NTP servers are one part: they share a loop."""
     def absent(reason: str, silent: bool) -> List[Source]:
@@ -153,7 +153,7 @@ def _servers(plan: Plan, codec: Any, anchor: Anchor, deadline: float, barred: Se
         told = absent('ntplib is neither on this host nor was it carried here', False)
         return [_Part(lambda: told, lambda: None, told)]
     cancelled = threading.Event()
-    query = ntp_client.Query(plan.servers, codec, anchor, deadline, plan.max_skew, barred, cancelled.is_set, network)
+    query = ntp_client.Query(plan.servers, codec, anchor, deadline, plan.max_skew, denied, cancelled.is_set, network)
     return [_Part(query.run, cancelled.set, absent(_NO_ANSWER, True))]
 
 

@@ -17,16 +17,16 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Se
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import ntp_packet
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.clock import Anchor
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import Unusable
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.marzullo import Interval, agree
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.marzullo import Interval, intersect
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.resolver import (
     Address,
     Endpoint,
     Resolved,
     Resolver,
     is_loopback,
-    is_near,
+    is_private,
 )
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import Source, make_source, words_for
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import Source, error_reason, make_source
 
 PORT = 123
 
@@ -47,7 +47,7 @@ class Pace(NamedTuple):
 # RFC 8633 §3 and RFC 4330 §10: public servers are asked once, and no sooner than 2 s again; servers drop (and may
 # report) what comes faster. Our own network's may be asked a few times, waiting for each answer. Loopback is ours.
 _PUBLIC = Pace(samples=1, at_once=False, spacing=2.0, retry=2.0, most=16)
-_NEAR = Pace(samples=4, at_once=False, spacing=0.05, retry=0.5, most=24)
+_PRIVATE = Pace(samples=4, at_once=False, spacing=0.05, retry=0.5, most=24)
 _LOOPBACK = Pace(samples=8, at_once=True, spacing=0.025, retry=0.1, most=120)
 
 # While nothing is in doubt, repeats end after this time; and those who agree wait no longer than this for one who
@@ -62,7 +62,7 @@ _MAY_WANDER = 0.005
 _STAMP = 35
 _TIMESPEC = struct.Struct('@ll')
 
-_TURN = 64  # datagrams taken from one socket before the others' turn: a flood must not starve them
+_MAX_BATCH = 64  # datagrams taken from one socket before the others' turn: a flood must not starve them
 
 
 class Network(NamedTuple):
@@ -81,7 +81,7 @@ class Peer:
 
     def __init__(self, name: str, address: Address) -> None:
         self.name, self.address = name, address
-        self.pace = _LOOPBACK if is_loopback(address) else _NEAR if is_near(address) else _PUBLIC
+        self.pace = _LOOPBACK if is_loopback(address) else _PRIVATE if is_private(address) else _PUBLIC
         self.socket: Optional[socket.socket] = None
         self.asked: Dict[bytes, float] = {}  # nonce -> monotonic moment of sending
         self.requests = 0
@@ -89,15 +89,15 @@ class Peer:
         self.waiting = False  # has nothing come since the last request?
         self.due: Optional[float] = None  # the next request; None: none is wanted
         self.samples: List[ntp_packet.Sample] = []
-        self.strays = 0
+        self.unmatched = 0
         self.rejected = ''  # why nothing it says is used
-        self.kissed = ''  # the kiss code it sent
+        self.kod = ''  # the kiss code it sent
         self.closed = False
 
     @property
     def silent(self) -> bool:
         """Asked, and neither heard nor known to be dead."""
-        return not (self.samples or self.rejected or self.kissed)
+        return not (self.samples or self.rejected or self.kod)
 
     @property
     def bursting(self) -> bool:
@@ -107,7 +107,7 @@ class Peer:
     def usable(self) -> bool:
         return bool(self.samples) and not self.rejected
 
-    def proven(self, anchor: Anchor) -> Interval:
+    def offset_bounds(self, anchor: Anchor) -> Interval:
         """What all samples together allow, as of now.
 
         A queue can only add delay, and each sample's interval (offset +- delay/2 and more) grows with it: so the
@@ -116,7 +116,7 @@ class Peer:
         Raises Unusable when two samples contradict each other: the server's clock was moved in between.
         """
         now, rate = anchor.monotonic(), anchor.drift_rate()
-        proofs = [sample.interval((now - sample.at) * rate + anchor.blur) for sample in self.samples]
+        proofs = [sample.interval((now - sample.at) * rate + anchor.uncertainty) for sample in self.samples]
         low, high = max(proof.low for proof in proofs), min(proof.high for proof in proofs)
         if low <= high:
             return Interval(low, high)
@@ -129,12 +129,12 @@ class Query:
     """One run over all servers; run() is all there is to call."""
 
     def __init__(self, servers: Sequence[Tuple[str, Endpoint]], codec: Any, anchor: Anchor, deadline: float,
-                 max_skew: float, barred: Set[Address], cancelled: Callable[[], bool],
+                 max_skew: float, denied: Set[Address], cancelled: Callable[[], bool],
                  network: Network = REAL_NETWORK) -> None:
-        """servers: (text as asked, endpoint). deadline: monotonic. barred: addresses that sent a kiss code."""
+        """servers: (text as asked, endpoint). deadline: monotonic. denied: addresses that sent a kiss code."""
         self._network = network
         self._codec, self._anchor, self._deadline, self._max_skew = codec, anchor, deadline, max_skew
-        self._barred, self._cancelled = barred, cancelled
+        self._denied, self._cancelled = denied, cancelled
         self._clock = anchor.monotonic
         self._names: Dict[Endpoint, str] = {}
         for text, endpoint in servers:
@@ -186,8 +186,8 @@ class Query:
                 continue
             peer = Peer(name, address)
             self._peers.append(peer)
-            if address in self._barred:
-                peer.kissed = 'it sent a kiss code before and is not asked again in this run'
+            if address in self._denied:
+                peer.kod = 'it sent a kiss code before and is not asked again in this run'
                 continue
             self._open(peer)
 
@@ -201,7 +201,7 @@ class Query:
             peer.socket.connect(peer.address.sockaddr)
             self._selector.register(peer.socket, selectors.EVENT_READ, peer)
         except (OSError, OverflowError) as error:
-            peer.rejected = words_for(error)
+            peer.rejected = error_reason(error)
             self._close(peer)
             return
         peer.due = self._clock()
@@ -244,13 +244,13 @@ class Query:
 
     def _fail(self, peer: Peer, error: OSError) -> None:
         if not peer.samples:
-            peer.rejected = words_for(error)
+            peer.rejected = error_reason(error)
         self._close(peer)
 
     def _receive(self, seconds: float) -> None:
         for key, _events in self._selector.select(seconds):
             peer = key.data
-            for _datagram in range(_TURN):
+            for _datagram in range(_MAX_BATCH):
                 if peer.closed:
                     break
                 try:
@@ -267,13 +267,13 @@ class Query:
         sent = peer.asked.pop(ntp_packet.originate_of(data), None)
         received = self._anchor.arrival(stamp, self._started if sent is None else sent)
         if sent is None or received > self._deadline:
-            peer.strays += 1
+            peer.unmatched += 1
             return
         try:
             sample = ntp_packet.read(self._codec, data, sent, received, self._anchor.at(sent))
         except ntp_packet.KissOfDeath as error:
-            peer.kissed = str(error)
-            self._barred.add(peer.address)
+            peer.kod = str(error)
+            self._denied.add(peer.address)
             self._close(peer)
             return
         except Unusable as error:
@@ -315,9 +315,9 @@ class Query:
         intervals = []
         for peer in _split(self._peers)[0]:
             with contextlib.suppress(Unusable):
-                intervals.append(peer.proven(self._anchor))
-        agreement = agree(intervals, silent)
-        return None if agreement is None else agreement.bounds.clears(self._max_skew)
+                intervals.append(peer.offset_bounds(self._anchor))
+        agreement = intersect(intervals, silent)
+        return None if agreement is None else agreement.bounds.is_conclusive(self._max_skew)
 
     def _ask_again(self, now: float) -> bool:
         """The threshold lies within the interval: one more sample of each, in its time. False when no peer is left."""
@@ -346,18 +346,18 @@ class Query:
         idle = set(_split(self._peers)[1])
         for peer in self._peers:
             source = make_source(peer.name, 'ntp', str(peer.address), samples=len(peer.samples),
-                                 private_address=is_near(peer.address))
+                                 private_address=is_private(peer.address))
             told.append(source)
             if peer.silent:
-                ignored = f' ({peer.strays} datagrams that answer no request of ours were ignored)'
-                source['reason'] = f'no answer within {waited:.1f} s' + (ignored if peer.strays else '')
+                ignored = f' ({peer.unmatched} datagrams that answer no request of ours were ignored)'
+                source['reason'] = f'no answer within {waited:.1f} s' + (ignored if peer.unmatched else '')
                 source['_silent'] = True
                 continue
             if not peer.usable:
-                source['reason'] = peer.rejected or peer.kissed
+                source['reason'] = peer.rejected or peer.kod
                 continue
             try:
-                interval = peer.proven(self._anchor)
+                interval = peer.offset_bounds(self._anchor)
             except Unusable as error:
                 source['reason'] = str(error)
                 continue

@@ -93,7 +93,7 @@ def is_loopback(address: Address) -> bool:
     return ip is not None and ip.is_loopback
 
 
-def is_near(address: Address) -> bool:
+def is_private(address: Address) -> bool:
     """A private, link-local or loopback address: the user's own server, not the public's."""
     ip = _ip(address.sockaddr[0])
     return ip is not None and (ip.is_private or ip.is_link_local or ip.is_loopback)

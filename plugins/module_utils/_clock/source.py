@@ -62,7 +62,7 @@ _ERRORS = {
 }
 
 
-def words_for(error: BaseException) -> str:
+def error_reason(error: BaseException) -> str:
     """A system error as a reason."""
     if isinstance(error, ssl.SSLError):  # its errno is a number of OpenSSL's
         if isinstance(error, ssl.SSLEOFError):

@@ -25,7 +25,7 @@ STEP_OPTIONS: Dict[str, Dict[str, Any]] = dict(
 _WANTED_WIDTH = 0.1
 
 # Public servers are not asked again any sooner (RFC 8633 §3). Seconds.
-_MANNERS = 2.0
+_PUBLIC_MIN_INTERVAL = 2.0
 
 
 Answer = TypeVar('Answer')
@@ -55,7 +55,7 @@ class StepHooks:
         return ''
 
 
-class Hands(NamedTuple):
+class SystemCalls(NamedTuple):
     """What touches the host; tests put others in its place."""
 
     measure: Callable[..., measurement.Measurement] = measurement.measure_on_anchor
@@ -92,14 +92,14 @@ def refusal(measured: Mapping[str, Any], max_step: float, accept_unverified: boo
     return None
 
 
-def step(options: Mapping[str, Any], codec: Any, check_mode: bool, hands: Optional[Hands] = None,
+def step(options: Mapping[str, Any], codec: Any, check_mode: bool, hands: Optional[SystemCalls] = None,
          hooks: Optional[StepHooks] = None) -> Dict[str, Any]:
     """The module's result: changed, before, after, rtc, stopped, message, diff. In check mode all but the setting is done.
 
     options: STEP_OPTIONS. Raises BadOption, or StepRefused when the clock is wrong and stays so, or something else on the
     host is not as it was.
     """
-    hands, hooks = hands or Hands(), hooks or StepHooks()
+    hands, hooks = hands or SystemCalls(), hooks or StepHooks()
     max_step = float(options['max_step'])
     if not 0 <= max_step < float('inf'):
         raise BadOption(f'max_step: {max_step:g} is not a number of seconds, 0 or above (0 is no limit).')
@@ -129,7 +129,7 @@ def _finish(hooks: StepHooks, check_mode: bool) -> str:
         return str(problem)
 
 
-def _step(options: Mapping[str, Any], codec: Any, check_mode: bool, hands: Hands, hooks: StepHooks,
+def _step(options: Mapping[str, Any], codec: Any, check_mode: bool, hands: SystemCalls, hooks: StepHooks,
           details: Dict[str, Any]) -> None:
     """Measure, decide, set and measure again; what becomes known goes into details, also when this raises."""
     measurement = hands.measure(options, codec, _WANTED_WIDTH)
@@ -163,13 +163,13 @@ def _step(options: Mapping[str, Any], codec: Any, check_mode: bool, hands: Hands
     details['message'] = f"The clock was set by {before['offset']:+.3f} s."
 
 
-def _measure_again(options: Mapping[str, Any], codec: Any, first: measurement.Measurement, hands: Hands) -> Dict[str, Any]:
+def _measure_again(options: Mapping[str, Any], codec: Any, first: measurement.Measurement, hands: SystemCalls) -> Dict[str, Any]:
     """The proof: an independent measurement on the clock as it is now. What only did not answer is asked once more."""
     public = any(source['kind'] == 'ntp' and source['samples'] and not source['private_address'] for source in first.sources)
-    hands.sleep(_MANNERS if public else 0.0)
+    hands.sleep(_PUBLIC_MIN_INTERVAL if public else 0.0)
     after = conclusion.conclude(hands.measure(options, codec, 2 * options['max_skew']).sources, options['max_skew'])
     if after['verdict'] in ('unreachable', 'undecided'):
-        hands.sleep(_MANNERS)
+        hands.sleep(_PUBLIC_MIN_INTERVAL)
         after = conclusion.conclude(hands.measure(options, codec, _WANTED_WIDTH).sources, options['max_skew'])
     return after
 

@@ -28,7 +28,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.resolve
     join,
     parse_endpoint,
 )
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import words_for
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import error_reason
 
 # X509_V_FLAG_NO_CHECK_TIME (openssl/x509_vfy.h): chain and host name are still verified.
 _NO_CHECK_TIME = 0x200000
@@ -78,7 +78,7 @@ def context_for(trust: Trust, check_dates: bool = True) -> ssl.SSLContext:
         else:
             context = ssl.create_default_context(cafile=path or None)
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        raise BadOption(f'ca_path: no certificates can be loaded from {path}: {words_for(error)}.') from error
+        raise BadOption(f'ca_path: no certificates can be loaded from {path}: {error_reason(error)}.') from error
     if not trust.validate:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -162,7 +162,7 @@ class Connector:
                                           do_handshake_on_connect=False)
         except (OSError, ValueError) as error:
             plain.close()
-            raise Unusable(f'no TLS connection: {words_for(error)}') from error
+            raise Unusable(f'no TLS connection: {error_reason(error)}') from error
         except BaseException:
             plain.close()
             raise
@@ -198,7 +198,7 @@ class Connector:
                         try:
                             attempt = _begin(address)
                         except (OSError, OverflowError) as error:
-                            failed.append(words_for(error))
+                            failed.append(error_reason(error))
                             continue
                         attempts[attempt] = address
                         selector.register(attempt, selectors.EVENT_WRITE, attempt)
@@ -211,7 +211,7 @@ class Connector:
                         if not number:
                             return attempt, address
                         attempt.close()
-                        failed.append(words_for(OSError(number, os.strerror(number))))
+                        failed.append(error_reason(OSError(number, os.strerror(number))))
                         next_attempt = self._clock()
             finally:
                 for attempt in attempts:
@@ -231,7 +231,7 @@ class Connector:
             status = response.status
             response.close()
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise Unusable(f'the proxy {proxy.endpoint} did not open a tunnel ({words_for(error)})') from error
+            raise Unusable(f'the proxy {proxy.endpoint} did not open a tunnel ({error_reason(error)})') from error
         if not 200 <= status <= 299:
             # In our words: the proxy's own might repeat what it was sent.
             raise Unusable(f'the proxy {proxy.endpoint} refuses a tunnel: {status} {http.client.responses.get(status, "")}')
@@ -251,10 +251,10 @@ class Connector:
                 # Python 3.6 does not tell why; a second try without the dates tells whether it was for them.
                 raise DatesRefused('its certificate is refused (its authority is unknown, or its dates are wrong)'
                                    ) from error
-            raise Unusable(f'it does not speak TLS as it should ({error.reason or words_for(error)})') from error
+            raise Unusable(f'it does not speak TLS as it should ({error.reason or error_reason(error)})') from error
         except (OSError, ValueError) as error:
             self.left()
-            raise Unusable(f'no TLS connection: {words_for(error)}') from error
+            raise Unusable(f'no TLS connection: {error_reason(error)}') from error
 
 
 def _begin(address: Address) -> socket.socket:

@@ -18,11 +18,11 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption, NtplibMissing
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.resolver import (
     Address,
-    is_near,
+    is_private,
     join,
     parse_endpoint,
 )
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import words_for
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import error_reason
 
 
 @pytest.mark.parametrize('text, host, port', [
@@ -59,7 +59,7 @@ def test_no_text_raises_anything_else(text):
     ('8.8.8.8', False), ('100.64.0.1', False), ('2606:4700::1', False),
 ])
 def test_near(ip, near):
-    assert is_near(Address(2, (ip, 123))) is near
+    assert is_private(Address(2, (ip, 123))) is near
 
 
 @pytest.mark.parametrize('error, words', [
@@ -70,7 +70,7 @@ def test_near(ip, near):
     (socket.timeout('timed out'), 'timed out'), (ValueError(), 'ValueError'),
 ])
 def test_errors_in_words(error, words):
-    assert words in words_for(error)
+    assert words in error_reason(error)
 
 
 def test_join():

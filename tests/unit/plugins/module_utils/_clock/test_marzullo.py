@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.marzullo import Interval, agree
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.marzullo import Interval, intersect
 
 finite = st.floats(-1e9, 1e9)
 width = st.floats(0, 100)
@@ -35,7 +35,7 @@ def test_the_truth_is_inside_whatever_a_minority_says_and_whoever_is_silent(case
     truth, honest, falsetickers, unheard = case
     intervals = honest + falsetickers
     random.shuffle(intervals)
-    agreement = agree(intervals, unheard)
+    agreement = intersect(intervals, unheard)
     if agreement is None:
         assert unheard, 'a majority was heard, so there is an agreement'
         return
@@ -49,7 +49,7 @@ def test_every_honest_source_is_a_member_when_all_are_heard(case):
     _truth, honest, falsetickers, unheard = case
     if unheard:
         return
-    agreement = agree(honest + falsetickers)
+    agreement = intersect(honest + falsetickers)
     assert set(range(len(honest))) <= set(agreement.members)
 
 
@@ -59,7 +59,7 @@ def test_the_order_does_not_matter(pairs, silent, random):
     intervals = [Interval(low, low + wide) for low, wide in pairs]
     shuffled = list(intervals)
     random.shuffle(shuffled)
-    one, other = agree(intervals, silent), agree(shuffled, silent)
+    one, other = intersect(intervals, silent), intersect(shuffled, silent)
     assert (one is None) == (other is None)
     if one:
         assert one.bounds == other.bounds
@@ -69,29 +69,29 @@ def test_the_order_does_not_matter(pairs, silent, random):
 
 def test_two_cliques_of_one_size_keep_both_possibilities():
     # The classical answer, the one largest intersection, would drop [0, 1]; two falsetickers of five can arrange that.
-    agreement = agree([Interval(0, 1), Interval(0, 5), Interval(0, 5), Interval(4, 5), Interval(0.5, 1)])
+    agreement = intersect([Interval(0, 1), Interval(0, 5), Interval(0, 5), Interval(4, 5), Interval(0.5, 1)])
     assert agreement.bounds == Interval(0, 5)
-    three = agree([Interval(0, 2), Interval(1, 8), Interval(7, 9)])
+    three = intersect([Interval(0, 2), Interval(1, 8), Interval(7, 9)])
     assert three.bounds == Interval(1, 8)
     assert three.members == (0, 1, 2)
 
 
 def test_two_that_contradict_each_other_agree_on_nothing():
-    assert agree([Interval(0, 1), Interval(2, 3)]) is None
-    assert agree([]) is None
+    assert intersect([Interval(0, 1), Interval(2, 3)]) is None
+    assert intersect([]) is None
 
 
 def test_a_silent_source_widens_the_bounds_it_could_have_narrowed():
     good, other, falseticker = Interval(-0.01, 0.01), Interval(-0.02, 0.02), Interval(89.9, 90.1)
-    assert agree([good, other, falseticker]).bounds == good
-    assert agree([good, other, falseticker], silent=1).bounds == good  # two of four lie at the most one
+    assert intersect([good, other, falseticker]).bounds == good
+    assert intersect([good, other, falseticker], silent=1).bounds == good  # two of four lie at the most one
     # With two silent ones, two of these three may lie.
-    assert agree([good, other, falseticker], silent=2).bounds == Interval(-0.02, 90.1)
-    assert agree([good, other, falseticker], silent=2).members == (0, 1)
+    assert intersect([good, other, falseticker], silent=2).bounds == Interval(-0.02, 90.1)
+    assert intersect([good, other, falseticker], silent=2).members == (0, 1)
 
 
 def test_a_narrow_interval_decides_the_estimate():
-    agreement = agree([Interval(-0.5, 0.5), Interval(0.1, 0.102)])
+    agreement = intersect([Interval(-0.5, 0.5), Interval(0.1, 0.102)])
     assert agreement.estimate == pytest.approx(0.101, abs=1e-5)
     assert agreement.bounds == Interval(0.1, 0.102)
 
@@ -99,7 +99,7 @@ def test_a_narrow_interval_decides_the_estimate():
 def test_a_middle_that_the_others_do_not_allow_counts_for_less():
     """As narrow as the truechimers, and near enough to be a member: but no other interval holds its middle."""
     honest = [Interval(-0.02, 0.02), Interval(-0.021, 0.019), Interval(-0.019, 0.021)]
-    agreement = agree(honest + [Interval(0.015, 0.055)])
+    agreement = intersect(honest + [Interval(0.015, 0.055)])
     assert agreement.members == (0, 1, 2, 3)
     # Three middles around 0 with three votes each; its own, brought to 0.02, has one.
     assert agreement.estimate == pytest.approx(0.02 / 10)
@@ -108,7 +108,7 @@ def test_a_middle_that_the_others_do_not_allow_counts_for_less():
 def test_a_wide_interval_does_not_draw_the_estimate_away():
     """A Date tells the second, three servers the millisecond."""
     servers = [Interval(0.099, 0.101), Interval(0.098, 0.102), Interval(0.097, 0.103)]
-    assert agree(servers + [Interval(-0.85, 0.15)]).estimate == pytest.approx(0.1, abs=1e-4)
+    assert intersect(servers + [Interval(-0.85, 0.15)]).estimate == pytest.approx(0.1, abs=1e-4)
 
 
 @pytest.mark.parametrize('interval, settled', [
@@ -116,11 +116,11 @@ def test_a_wide_interval_does_not_draw_the_estimate_away():
     (Interval(-9, -5.001), True), (Interval(-9, 9), False),
 ])
 def test_the_interval_not_the_point_clears_the_threshold(interval, settled):
-    assert interval.clears(5) is settled
+    assert interval.is_conclusive(5) is settled
 
 
 @given(finite, width, finite, width)
 @example(0.0, 1.0, 1.0, 1.0)
 def test_overlap_intersection_and_gap_say_the_same(low, wide, other_low, other_wide):
     one, other = Interval(low, low + wide), Interval(other_low, other_low + other_wide)
-    assert one.overlaps(other) == (one.intersection(other) is not None) == (one.gap(other) == 0)
+    assert one.overlaps(other) == (one.intersection(other) is not None) == (one.distance(other) == 0)

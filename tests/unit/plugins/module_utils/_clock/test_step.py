@@ -10,7 +10,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.clock import Anchor
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption, CannotSetClock, ClockError
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import make_source
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import Hands, StepRefused, refusal, step
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import StepRefused, SystemCalls, refusal, step
 from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._clock.clock_servers import (
     honest,
     host_clock,
@@ -51,7 +51,7 @@ class FakeHost:
 
     @property
     def hands(self):
-        return Hands(self.measure, lambda: self.refuses, self.step_clock, self.write_rtc, lambda: '/dev/rtc0',
+        return SystemCalls(self.measure, lambda: self.refuses, self.step_clock, self.write_rtc, lambda: '/dev/rtc0',
                      self.slept.append)
 
 

@@ -109,10 +109,10 @@ def test_the_anchor_notices_a_step_and_no_slewing():
     anchor = Anchor(wall=lambda: wall[0], monotonic=lambda: monotonic[0], raw=lambda: monotonic[0])
     monotonic[0] += 5
     wall[0] += 5
-    assert anchor.moved() == 0.0
+    assert anchor.stepped_by() == 0.0
     assert anchor.now() == 1005.0
     wall[0] -= 0.5
-    assert anchor.moved() == pytest.approx(-0.5)
+    assert anchor.stepped_by() == pytest.approx(-0.5)
     assert anchor.now() == 1005.0
 
 
@@ -122,7 +122,7 @@ def test_the_anchor_takes_its_least_interrupted_reading():
     walls = iter([100.0, 102.0005, 103.0])
     anchor = Anchor(wall=lambda: next(walls), monotonic=lambda: next(moments), raw=lambda: 0.0)
     assert anchor.at(2.0005) == pytest.approx(102.0005)
-    assert anchor.blur == pytest.approx(0.0005)
+    assert anchor.uncertainty == pytest.approx(0.0005)
 
 
 @pytest.mark.parametrize('stamp, moment', [
