@@ -15,7 +15,7 @@ pytest = $(without_clock) $$bin/python -m pytest
 measure = missed=; for what in $(1); do python3 tests/bench/$$what --document $(2) || missed+=" $$what"; done; \
 	test -z "$$missed" || { echo "not as wanted:$$missed"; exit 1; }
 
-.PHONY: help demo test lint types sanity units system lab-test repair-matrix repair-faults repair-cost rtc-test bench scale fuzz test-matrix execution-environment docs clean
+.PHONY: help demo test lint types sanity units system lab-test repair-matrix repair-faults repair-cost rtc-test bench scale fuzz java-words test-matrix execution-environment docs clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
@@ -72,6 +72,10 @@ scale: ## What a fleet of healthy hosts costs beside one ping; writes docs/scale
 
 fuzz: ## 100,000 mutated pages of AEM (5 minutes)
 	@bin=$$($(environment) dev); AEMOPS_FUZZ_PAGES=100000 $(pytest) tests/unit/plugins/module_utils/_aem/test_agent_fuzz.py tests/unit/plugins/module_utils/_aem/test_agent_page.py
+
+java-words: ## Record what real JVMs say of each failure; writes tests/fakes/java_words.json (3 minutes, needs root)
+	@tests/tools/packages openjdk-17-jdk-headless locales libc-l10n
+	@bin=$$($(environment) dev); $(without_clock) $$bin/python tests/tools/java_words.py
 
 test-matrix: ## Each ansible-core on each Python it allows to each Python of a host; writes docs/compatibility.md
 	@tests/tools/packages libfaketime

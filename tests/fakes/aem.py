@@ -5,8 +5,10 @@
 
     aem.py --config FILE.json
 
-In the scenario "real" nothing is scripted: an agent's test mints an RS256 JWT by this stand-in's clock, sends it to IMS
-over verified TLS, posts to Brand Portal with the token it got, and prints what happened in AEM's own format. Any other
+In the scenario "real" nothing is scripted: an agent's test gets an access token from IMS over verified TLS, posts to Brand
+Portal with it, and prints what happened in AEM's own format. How it gets the token depends on the level of AEM (levels.py):
+with an RS256 JWT that it mints by this fake's clock, or with a client secret; a token of the second kind is kept until it
+has expired by this fake's clock. Exceptions speak as a recorded Java does (java_words.json). Any other
 scenario (scenarios.py) prints its own lines. The configuration is read again at each request; only the keys listen,
 cert, key and log are fixed at the start. DEFAULTS below lists every key.
 """
@@ -25,11 +27,12 @@ from typing import Any, Callable, NamedTuple, Optional
 import jwt
 
 try:
-    from . import agent_log, agents, identity, scenarios, web, wire
+    from . import agent_log, agents, identity, levels, scenarios, web, wire
 except ImportError:  # run as a file
     import agent_log  # type: ignore[no-redef]
     import agents  # type: ignore[no-redef]
     import identity  # type: ignore[no-redef]
+    import levels  # type: ignore[no-redef]
     import scenarios  # type: ignore[no-redef]
     import web  # type: ignore[no-redef]
     import wire  # type: ignore[no-redef]
@@ -47,7 +50,12 @@ DEFAULTS: dict[str, Any] = {
     "client_id": "",  # by default what brand_portal.py expects of the tenant
     "client_secret": "",
     "transport_uri": "",  # by default https://<tenant>.brand-portal.adobe.com/bin/receive?sling:authRequestLogin=1
-    "token_url": identity.IMS + "/ims/exchange/jwt",
+    "level": "6.2",  # of levels.LEVELS; the article's is the default
+    "java": wire.JAVA,  # whose words: a version in java_words.json, or {agent: version}
+    "locale": "C",  # the server's: C, de, fr or ja
+    "certificate_dates": "",  # wire.Network.dates
+    "console_hidden": False,  # true: the user may not read the web console, and so neither providers nor bundles
+    "token_url": "",  # by default that of the level
     "private_key": None,  # agent.key of ca.py; a missing file is a key store that was never initialised
     "ca": None,  # ca.pem of ca.py
     "connect_to": {},  # host -> "address:port" to connect to in its place
@@ -67,7 +75,7 @@ DEFAULTS: dict[str, Any] = {
     "delay": 0,  # seconds each test takes longer
     "starting_seconds": 0,  # 503 for so long after the start
     "lease": False,  # a document store's lease: "strict" (true): a forward step of the clock ends this AEM; "lenient"
-    "overview": None,  # the system overview: a dict; None: this account may not read it
+    "overview": None,  # the system overview: a dict, or "level": the level's; None: this account may not read it
 }
 
 LOGIN_PATH = "/libs/granite/core/content/login.html"
@@ -113,6 +121,8 @@ class Configuration:
         settings = {**DEFAULTS, **given}
         if not settings["tenant"]:
             raise ValueError("tenant is required")
+        if settings["level"] not in levels.LEVELS:
+            raise ValueError(f"no such level: {settings['level']}")
         for name in [settings["scenario"], *settings["scenarios"].values()]:
             if name != scenarios.REAL and name not in scenarios.BY_NAME:
                 raise ValueError(f"no such scenario: {name}")
@@ -160,14 +170,39 @@ class Author(NamedTuple):
             timeouts_shown=self.settings["date_format"] == "iso",
         )
 
-    def network(self) -> wire.Network:
+    @property
+    def level(self) -> levels.Level:
+        return levels.LEVELS[self.settings["level"]]
+
+    @property
+    def token_url(self) -> str:
+        return self.settings["token_url"] or identity.IMS + identity.TOKEN_PATHS[self.level.way]
+
+    def network(self, agent: str = "") -> wire.Network:
         settings = self.settings
+        java = settings["java"]
         return wire.Network(
-            self.now(), settings["ca"], settings["connect_to"], wire.Timeouts(**settings["timeouts"])
+            self.now(), settings["ca"], settings["connect_to"], wire.Timeouts(**settings["timeouts"]),
+            java.get(agent, wire.JAVA) if isinstance(java, dict) else java, settings["locale"], settings["certificate_dates"],
         )
 
 
-def real_test(author: Author, journal: agent_log.Journal, oauth: bool) -> agent_log.Verdict:
+class Tokens:
+    """The access tokens that this AEM keeps, each until the end that its claims tell, by this AEM's clock."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[str, float]] = {}
+
+    def valid(self, client_id: str, now: float) -> Optional[str]:
+        token, end = self._kept.get(client_id, ("", 0.0))
+        return token if now < end else None
+
+    def keep(self, client_id: str, token: str) -> None:
+        claims = jwt.decode(token, options={"verify_signature": False})
+        self._kept[client_id] = token, (int(claims["created_at"]) + int(claims["expires_in"])) / 1000
+
+
+def real_test(author: Author, journal: agent_log.Journal, oauth: bool, tokens: Tokens) -> agent_log.Verdict:
     """What the agent does, and a record of what came of it."""
     time.sleep(author.settings["delay"])
     journal.opening(oauth)
@@ -176,45 +211,61 @@ def real_test(author: Author, journal: agent_log.Journal, oauth: bool) -> agent_
         "Content-Type": "application/octet-stream",
     }
     if oauth:
-        token = _access_token(author, journal)
+        token = _access_token(author, journal, tokens)
         if token:
             headers["Authorization"] = f"Bearer {token}"
     journal.sending()
     try:
-        answer = wire.post(author.network(), journal.agent.transport_uri, headers)
+        answer = wire.post(author.network(journal.agent.name), journal.agent.transport_uri, headers)
     except wire.JavaException as exception:
-        return journal.not_sent(str(exception))
+        return journal.not_sent(str(exception), exception.kind)
     return journal.answered(answer)
 
 
-def _access_token(author: Author, journal: agent_log.Journal) -> Optional[str]:
+def _access_token(author: Author, journal: agent_log.Journal, tokens: Tokens) -> Optional[str]:
     """Without a token AEM says so, and sends its request all the same."""
-    who = author.identity
+    who, network = author.identity, author.network(journal.agent.name)
+    if author.level.way == "s2s":
+        return _by_credentials(author, journal, tokens, who, network)
     try:
         private_key = Path(author.settings["private_key"] or "").read_text(encoding="utf-8")
     except OSError:
-        journal.no_token(
-            f"com.adobe.granite.keystore.KeyStoreNotInitialisedException: Uninitialised key store for user {who.user}"
-        )
+        journal.no_token(f"Uninitialised key store for user {who.user}")
         return None
     try:
         answer = wire.exchange(
-            author.network(), author.settings["token_url"], who, wire.mint(who, private_key, author.now())
+            network, author.token_url, who, wire.mint(who, private_key, author.now())
         )
     except wire.JavaException as exception:
         journal.no_token(str(exception))
         return None
     except (ValueError, jwt.PyJWTError):
-        journal.no_token(
-            "java.lang.SecurityException: java.security.UnrecoverableKeyException: "
-            "Could not decrypt key: Could not decrypt data."
-        )
+        journal.no_token("java.security.UnrecoverableKeyException: Could not decrypt key: Could not decrypt data.")
         return None
     if answer.status != 200:
         journal.token_refused(answer.status, answer.body)
         return None
     journal.token()
     return str(json.loads(answer.body)["access_token"])
+
+
+def _by_credentials(
+    author: Author, journal: agent_log.Journal, tokens: Tokens, who: identity.Identity, network: wire.Network
+) -> Optional[str]:
+    token = tokens.valid(who.client_id, author.now())
+    if token is None:
+        try:
+            answer = wire.credentials(network, author.token_url, who)
+        except wire.JavaException as exception:
+            journal.no_token(str(exception))
+            return None
+        if answer.status != 200:
+            journal.token_refused(answer.status, answer.body)
+            return None
+        token = str(json.loads(answer.body)["access_token"])
+        tokens.keep(who.client_id, token)
+    journal.token()
+    return token
 
 
 class Aem:
@@ -226,6 +277,7 @@ class Aem:
         self.wait: Callable[[float], None] = time.sleep  # how a test takes its `delay`
         self._logs: dict[str, list[agent_log.Line]] = {}
         self._healed: dict[str, bool] = {}
+        self._tokens = Tokens()
         self._lock = threading.Lock()
 
     def now(self) -> float:
@@ -267,9 +319,14 @@ class Aem:
         return request.answer(401, headers=[("WWW-Authenticate", REALM)])
 
     def _get(self, request: web.Request, author: Author, path: str) -> None:
+        about = self._about_itself(author, path)
+        if about is not None:
+            return request.answer(200, about.encode() if isinstance(about, str) else json.dumps(about).encode(), [JSON_TYPE])
         below = path[len(agents.ROOT) :] if path.startswith(agents.ROOT) else None
         if path == OVERVIEW_PATH and author.settings["overview"] is not None:
-            return request.answer(200, json.dumps(author.settings["overview"]).encode(), [JSON_TYPE])
+            shown = author.settings["overview"]
+            shown = levels.overview(author.level) if shown == "level" else shown
+            return request.answer(200, json.dumps(shown).encode(), [JSON_TYPE])
         if below is None or author.settings["agents_hidden"]:
             return request.answer(404)
         if below.endswith(".json"):
@@ -278,6 +335,23 @@ class Aem:
             if below.startswith("/") and below.endswith(selector):
                 return page(request, author, below[1 : -len(selector)])
         return request.answer(404)
+
+    @staticmethod
+    def _about_itself(author: Author, path: str) -> Any:
+        """What an account with the rights reads of AEM's levels and providers; None where there is no such page."""
+        level, who = author.level, author.identity
+        if path == level.health:
+            return {"overallResult": "OK", "results": []} if level.health == "/system/health" else "OK"
+        if author.settings["console_hidden"]:
+            return None
+        stored = levels.stored(level, who)
+        if path.startswith(levels.STORED):
+            below = path[len(levels.STORED) :]
+            if below == ".1.json":
+                return {"jcr:primaryType": "sling:Folder", **{name: {"jcr:primaryType": "nt:file"} for name in stored}}
+            return stored.get(below[1:])
+        pages = {levels.CONFIGURATIONS: levels.configurations, levels.BUNDLE: lambda level, _who: levels.bundle(level)}
+        return pages[path](level, who) if path in pages and (path != levels.BUNDLE or level.adobeims) else None
 
     # Agents as JSON
 
@@ -336,7 +410,7 @@ class Aem:
         scenario = author.settings["scenarios"].get(name, author.settings["scenario"])
         if scenario == scenarios.REAL:
             journal = agent_log.Journal(agent, author.stamp)
-            verdict = real_test(author, journal, agents.uses_oauth(properties))
+            verdict = real_test(author, journal, agents.uses_oauth(properties), self._tokens)
             page = scenarios.plain_page(agent_log.test_page(agent, journal.lines, verdict))
             lines, succeeded = journal.lines, verdict.succeeded
         else:

@@ -154,10 +154,11 @@ class Journal:
         for text in texts:
             self.write(level, text)
 
-    def not_sent(self, exception: str) -> Verdict:
-        """The receiver could not be asked at all."""
-        self.error("Error while sending request: %s" % exception)
-        return self.broken("com.day.cq.replication.ReplicationException: Error while sending request: %s" % exception)
+    def not_sent(self, message: str, kind: str = "") -> Verdict:
+        """The receiver could not be asked at all. Only the verdict's line names the class of the exception (`kind`)."""
+        self.error("Error while sending request: %s" % message)
+        thrown = "%s: %s" % (kind, message) if kind else message
+        return self.broken("com.day.cq.replication.ReplicationException: Error while sending request: %s" % thrown)
 
     def broken(self, exception: str) -> Verdict:
         self.error("Error while replicating: %s" % exception)

@@ -5,9 +5,11 @@
 
     brand_portal.py --listen ADDR:PORT --cert F --key F --tenant NAME --public-key F [--clock-offset SECONDS] ...
 
-POST /ims/exchange/jwt   verifies the JWT for real, by this stand-in's clock, and gives an access token
-POST /bin/receive        takes a replication when it carries such a token, else 401
-GET, HEAD /              redirects, as a tenant's address does; every answer shows this stand-in's Date
+POST /oauth/gateway/token  the legacy gateway: verifies the JWT for real, by this fake's clock, and gives an access token
+POST /ims/exchange/jwt     the same until 2026-03-01 by this fake's clock; since then 500 internal_error
+POST /ims/token/v3         OAuth Server-to-Server: gives a signed access token for client_credentials
+POST /bin/receive          takes a replication when it carries such a token that is still valid by this clock, else 401
+GET, HEAD /                redirects, as a tenant's address does; every answer shows this stand-in's Date
 
 There is no way to change its state from outside: what it does is decided by its command line.
 """
@@ -23,6 +25,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 import jwt
+from cryptography.hazmat.primitives import serialization
 
 try:
     from . import identity, web
@@ -31,6 +34,7 @@ except ImportError:  # run as a file
     import web  # type: ignore[no-redef]
 
 TOKEN_LIFETIME_MS = 86399999
+LIFETIME = 86399  # seconds: expires_in of client_credentials
 RECEIVED = b"ReplicationAction TEST ok."
 SERVER = "Apache/2.4.10 (Unix) Communique/4.2.1"
 REALM = 'Basic realm="Sling (Development)"'
@@ -105,9 +109,12 @@ class BrandPortal:
     """The application behind the port."""
 
     def __init__(
-        self, who: identity.Identity, public_key: str, clock_offset: float = 0.0, reject_tokens: bool = False
+        self, who: identity.Identity, public_key: str, clock_offset: float = 0.0, reject_tokens: bool = False,
+        signing_key: str = "",
     ) -> None:
+        """`signing_key`: PEM of an EC key. With the same one, a token outlives this process."""
         self.who = who
+        self.signing_key: Any = serialization.load_pem_private_key(signing_key.encode(), None) if signing_key else None
         self.public_key = public_key
         self.clock_offset = clock_offset
         self.reject_tokens = reject_tokens
@@ -120,8 +127,12 @@ class BrandPortal:
         path = urllib.parse.urlsplit(request.path).path
         if request.command == "POST":
             body = request.body()
-            if path == "/ims/exchange/jwt":
+            if path == identity.TOKEN_PATHS["legacy"]:
                 return self._exchange(request, body)
+            if path == identity.TOKEN_PATHS["jwt"]:
+                return self._ended(request) if self.now() >= identity.JWT_ENDED else self._exchange(request, body)
+            if path == identity.TOKEN_PATHS["s2s"] and self.signing_key is not None:
+                return self._credentials(request, body)
             if path == "/bin/receive":
                 return self._receive(request)
         elif path == "/":
@@ -144,6 +155,47 @@ class BrandPortal:
         content = json.dumps(answer, separators=(",", ":")).encode()
         request.answer(status, content, [("Content-Type", "application/json;charset=UTF-8")])
 
+    @staticmethod
+    def _ended(request: web.Request) -> None:
+        """What IMS says to a JWT since the credentials were converted (adobe-dev-console issue 124)."""
+        request.note["refused"] = "JWT"
+        content = b'{"error": "internal_error", "error_description": "Please try again later"}'
+        request.answer(500, content, [("Content-Type", "application/json;charset=UTF-8")])
+
+    def _credentials(self, request: web.Request, body: bytes) -> None:
+        form = dict(urllib.parse.parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+        refusal = None
+        if form.get("grant_type") != "client_credentials":
+            refusal = Refusal("unsupported_grant_type", "grant_type must be client_credentials")
+        elif form.get("client_id") != self.who.client_id:
+            refusal = Refusal("invalid_client", "invalid client_id parameter")
+        elif form.get("client_secret") != self.who.client_secret:
+            refusal = Refusal("invalid_client", "invalid client_secret parameter")
+        elif set(form.get("scope", "").split(",")) != set(identity.SCOPES.split(",")):
+            refusal = Refusal("invalid_scope", "The client may not use this scope")
+        answer: Mapping[str, Any]
+        if refusal is not None:
+            request.note["refused"] = refusal.description
+            status, answer = 400, {"error": refusal.error, "error_description": refusal.description}
+        else:
+            claims = {"type": "access_token", "client_id": self.who.client_id, "scope": identity.SCOPES,
+                      "created_at": str(int(self.now() * 1000)), "expires_in": str(LIFETIME * 1000)}
+            token = jwt.encode(claims, self.signing_key, algorithm="ES256")
+            status, answer = 200, {"access_token": token, "token_type": "bearer", "expires_in": LIFETIME}
+        content = json.dumps(answer, separators=(",", ":")).encode()
+        request.answer(status, content, [("Content-Type", "application/json;charset=UTF-8")])
+
+    def _is_valid(self, token: str) -> bool:
+        """A token of client_credentials is valid by its signature and its dates, in milliseconds, by this clock."""
+        if self.signing_key is None or token.count(".") != 2:
+            return False
+        try:
+            claims = jwt.decode(token, self.signing_key.public_key(), algorithms=["ES256"])
+        except jwt.PyJWTError:
+            return False
+        created = int(claims["created_at"])
+        return created <= self.now() * 1000 + 30000 and self.now() * 1000 < created + int(claims["expires_in"])
+
     def _refusal(self, form: Mapping[str, str]) -> Optional[Refusal]:
         if "client_id" not in form or "client_secret" not in form:
             return Refusal("bad_request", "client_id and client_secret are required")
@@ -157,7 +209,7 @@ class BrandPortal:
 
     def _receive(self, request: web.Request) -> None:
         scheme, _space, token = (request.headers.get("Authorization") or "").partition(" ")
-        known = scheme == "Bearer" and self._tokens.get(token, 0.0) > self.now()
+        known = scheme == "Bearer" and (self._tokens.get(token, 0.0) > self.now() or self._is_valid(token))
         if not known or self.reject_tokens:
             return request.answer(401, headers=[("WWW-Authenticate", REALM), *GUARDS])
         return request.answer(200, RECEIVED, [*GUARDS, ("Content-Type", "text/plain;charset=UTF-8")])
@@ -195,7 +247,8 @@ def main() -> None:
     options = parser.parse_args()
     address, _colon, port = options.listen.rpartition(":")
     who = identity.of(options.tenant, options.client_id, options.client_secret)
-    application = BrandPortal(who, options.public_key.read_text(), options.clock_offset, options.reject_tokens)
+    application = BrandPortal(
+        who, options.public_key.read_text(), options.clock_offset, options.reject_tokens, Path(options.key).read_text())
     server = serve(application, (address, int(port)), options.cert, options.key, options.date, options.log)
     print(f"Brand Portal stand-in of {options.tenant} at https://{address}:{server.server_port}", flush=True)
     server.serve_forever()

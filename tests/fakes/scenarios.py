@@ -19,10 +19,11 @@ reader (`markup`, `mangle`, `dress`): so any failure can be had in any bad shape
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 try:
-    from . import agent_log
+    from . import agent_log, messages
     from .agent_log import Agent, Answer, Journal, Line, Markup, Verdict
 except ImportError:  # run beside aem.py
     import agent_log  # type: ignore[no-redef]
+    import messages  # type: ignore[no-redef]
     from agent_log import Agent, Answer, Journal, Line, Markup, Verdict  # type: ignore[no-redef]
 
 REAL = "real"  # not scripted: aem.py does what an agent does
@@ -135,14 +136,10 @@ def unauthorized(context: Context, headers: Headers = (), dated: bool = True) ->
     return _answer(context, 401, "Unauthorized", [_REALM] + list(headers), "", dated)
 
 
-def ims(error: str, description: str) -> str:
-    return '{"error":"%s","error_description":"%s"}' % (error, description)
-
-
 # What happened: scripts
 
 Script = Callable[[Journal, Context], Optional[Verdict]]
-EXPIRED = ims("invalid_grant", "JWT has expired")
+EXPIRED = messages.ims("invalid_grant", "JWT has expired")
 
 
 def succeeds(*headers: Tuple[str, str], body_split: bool = False) -> Script:
@@ -186,24 +183,24 @@ def tokenless(message: str) -> Script:
 
     def script(journal: Journal, context: Context) -> Verdict:
         journal.opening()
-        journal.no_token(message.replace("USER", context.agent.user))
+        journal.no_token(message)
         journal.sending()
         return journal.answered(unauthorized(context))
 
     return script
 
 
-def unreachable(exception: str, also_ims: bool = True) -> Script:
+def unreachable(message: str, kind: str, also_ims: bool = True) -> Script:
     """Neither IMS nor Brand Portal can be asked, or only Brand Portal cannot."""
 
     def script(journal: Journal, context: Context) -> Verdict:
         journal.opening()
         if also_ims:
-            journal.no_token(exception.replace("HOST", "ims-na1.adobelogin.com"))
+            journal.no_token(message)
         else:
             journal.token()
         journal.sending()
-        return journal.not_sent(exception.replace("HOST", context.agent.host))
+        return journal.not_sent(message, kind)
 
     return script
 
@@ -231,6 +228,18 @@ def _transfer_failed(exception: str) -> Script:
         return journal.broken("com.day.cq.replication.ReplicationException: " + failed)
 
     return script
+
+
+def _token_had(message: str, kind: str) -> Script:
+    return unreachable(message, kind, also_ims=False)
+
+
+def _no_news(journal: Journal, context: Context) -> Verdict:
+    """The agent stops after it began to send, and says no more than that it failed."""
+    journal.opening()
+    journal.token()
+    journal.sending()
+    return Verdict(False, "")
 
 
 def _oauth_not_initialized(journal: Journal, context: Context) -> Verdict:
@@ -372,20 +381,8 @@ def _numeric(text: str) -> str:
 
 
 _EXPIRES = refused(400, EXPIRED)
+_UNKNOWN_HOST = unreachable("acme.brand-portal.adobe.com: Name or service not known", "java.net.UnknownHostException")
 _SUCCEEDS = succeeds()
-_UNKNOWN_HOST = "java.net.UnknownHostException: HOST"
-_HANDSHAKE = "javax.net.ssl.SSLHandshakeException: "
-_NOT_YET = _HANDSHAKE + "java.security.cert.CertificateNotYetValidException: NotBefore: Wed Mar 01 00:00:00 UTC 2017"
-_OVER = _HANDSHAKE + "java.security.cert.CertificateExpiredException: NotAfter: Thu Mar 02 23:59:59 UTC 2017"
-_VALIDATION = _HANDSHAKE + (
-    "sun.security.validator.ValidatorException: PKIX path validation failed: "
-    "java.security.cert.CertPathValidatorException: "
-)
-_NO_PATH = _HANDSHAKE + (
-    "sun.security.validator.ValidatorException: PKIX path building failed: "
-    "sun.security.provider.certpath.SunCertPathBuilderException: "
-    "unable to find valid certification path to requested target"
-)
 _UNRECOVERABLE = (
     "java.lang.SecurityException: java.security.UnrecoverableKeyException: "
     "Could not decrypt key: Could not decrypt data."
@@ -407,10 +404,21 @@ def _failure(
     return Scenario(name, summary, script, cause or name, clock, False, code, code is not None)
 
 
-def _refusal(name: str, error: str, description: str, clock: str = "no") -> Scenario:
-    """IMS refuses, Brand Portal's 401 follows."""
-    summary = "IMS refuses: %s, %s" % (error, description)
-    return _failure(name, summary, refused(400, ims(error, description)), 401, clock=clock)
+def _java(name: str, summary: str, situation: str, script: Callable[[str, str], Script], code: Optional[int]) -> Scenario:
+    """A failure in the words of Java 17; `script` makes it of message and class."""
+    kind, said = messages.words_of("17.0.9", situation)
+    return _failure(name, summary, script(said, kind), code, messages.SITUATIONS[situation])
+
+
+def _of_message(message: messages.Message) -> Scenario:
+    """A message of the list, as an agent's page tells it."""
+    if message.status:
+        script, code = refused(message.status, message.said), 401
+    elif message.everywhere:
+        script, code = unreachable(message.said, message.kind), None
+    else:
+        script, code = tokenless(message.said), 401
+    return _failure(message.name, message.said, script, code, message.cause, message.expected.clock)
 
 
 def _expired(name: str, summary: str, script: Script = _EXPIRES) -> Scenario:
@@ -426,97 +434,39 @@ def _without_lines(name: str, summary: str, text: Callable[[Context], str], caus
     return Scenario(name, summary, lambda journal, context: None, cause, "no", False, None, False, text=text)
 
 
-# The message table, row by row
+# Beside the messages of the list: what needs a script of its own
 ROWS = [
     _fine("ok", "The agent delivers its test."),
-    _expired("jwt_expired", "KA-10565: IMS finds the JWT's exp in its past."),
-    _refusal("token_expired", "invalid_token", "The token has expired", "likely"),
-    _refusal("jwt_not_yet_valid", "invalid_token", "The JWT is not yet valid", "likely"),
-    _failure(
-        "certificate_not_yet_valid", "TLS fails: for AEM's clock the certificates are not valid yet.",
-        unreachable(_NOT_YET), None, clock="likely",
-    ),
-    _failure(
-        "certificate_expired", "TLS fails: for AEM's clock the certificates have expired.",
-        unreachable(_OVER), None, clock="likely",
-    ),
-    _failure(
-        "certificate_dates", "The same from a Java that names neither the date nor the direction.",
-        unreachable(_VALIDATION + "validity check failed"), None, clock="likely",
-    ),
-    _failure(
-        "certificate_dates_java7", "The same in the words of Java 7 and early 8.",
-        unreachable(_VALIDATION + "timestamp check failed"), None, "certificate_dates", "likely",
-    ),
+    *map(_of_message, messages.WRITTEN),
     _failure(
         "certificate_of_ims_not_yet_valid", "Only the certificate of IMS is younger than AEM's clock.",
-        tokenless(_NOT_YET), 401, "certificate_not_yet_valid", "likely",
-    ),
-    # IMS calls these two invalid_token and invalid_client as well: its description says which it is.
-    _refusal("jwt_signature_mismatch", "invalid_token", "Could not match JWT signature to any of the bindings"),
-    _refusal("invalid_client_secret", "invalid_client", "invalid client_secret parameter"),
-    _refusal(
-        "no_valid_bindings", "invalid_token",
-        "No valid bindings were found for organization and technical account combination",
-    ),
-    _refusal("jwt_malformed", "invalid_token", "JWT token is incorrectly formatted, and can not be decoded."),
-    _refusal("jwt_missing", "invalid_token", "JWT token is missing."),
-    _refusal("invalid_client", "invalid_client", "invalid client_id parameter"),
-    _refusal("invalid_signature", "invalid_signature", "The signature of the JWT is invalid"),
-    _refusal("invalid_scope", "invalid_scope", "Invalid metascope."),
-    _refusal("invalid_jti", "invalid_jti", "The jti claim is required and must not have been used before"),
-    _refusal("bad_request", "bad_request", "The request could not be understood"),
-    _failure(
-        "client_not_allowed", "A legacy gateway application that is not allowed any more.",
-        refused(403, '{"error":"This client: 3f2a-acme-bp is no longer allowed to get access token."}'), 401,
+        tokenless(messages.words_of("17.0.9", "not_yet_valid_sunx509")[1]), 401, "certificate_not_yet_valid", "likely",
     ),
     _failure("key_not_accepted", "401 although there is a token.", not_accepted(), 401),
     _failure("oauth_not_initialized", "There is no access token provider.", _oauth_not_initialized, 401),
-    _failure("keystore_not_initialized", "The user has no key store.", tokenless(_KEYSTORE), 401),
     _failure(
-        "keystore_not_initialized_at_once", "The same, where it ends the transfer.",
+        "keystore_not_initialized_at_once", "There is no key store, and that ends the transfer.",
         _transfer_failed(_KEYSTORE), None, "keystore_not_initialized",
     ),
-    _failure("unrecoverable_key", "The key store's password is wrong.", tokenless(_UNRECOVERABLE), 401),
     _failure(
-        "unrecoverable_key_at_once", "The same, where it ends the transfer.",
+        "unrecoverable_key_at_once", "The key store's password is wrong, and that ends the transfer.",
         _transfer_failed(_UNRECOVERABLE), None, "unrecoverable_key",
     ),
     _failure("trust_anchors_empty", "Java finds no truststore.", _transfer_failed(_ANCHORS), None),
-    _failure(
-        "connection_refused", "Nobody listens there.",
-        unreachable("java.net.ConnectException: Connection refused (Connection refused)"), None,
+    _java("connection_refused", "Nothing listens there.", "refused", unreachable, None),
+    _java("unknown_host", "DNS knows neither IMS nor the tenant.", "unknown_host", unreachable, None),
+    _java("unknown_host_of_tenant", "DNS does not know the tenant; the token was had.", "unknown_host", _token_had, None),
+    _java(
+        "unknown_host_of_ims", "DNS does not know IMS: Brand Portal's 401 is only the consequence.", "unknown_host",
+        lambda said, _kind: tokenless(said), 401,
     ),
-    _failure("unknown_host", "DNS knows neither IMS nor the tenant.", unreachable(_UNKNOWN_HOST), None),
-    _failure(
-        "unknown_host_of_tenant", "DNS does not know the tenant; the token was had.",
-        unreachable(_UNKNOWN_HOST, also_ims=False), None, "unknown_host",
-    ),
-    _failure(
-        "unknown_host_of_ims", "DNS does not know IMS: Brand Portal's 401 is only the consequence.",
-        tokenless(_UNKNOWN_HOST.replace("HOST", "ims-na1.adobelogin.com")), 401, "unknown_host",
-    ),
-    _failure("pkix_path", "The truststore does not know the authority.", unreachable(_NO_PATH), None),
-    _failure(
-        "connect_timeout", "No connection in time.",
-        unreachable("java.net.SocketTimeoutException: connect timed out"), None, "timeout",
-    ),
-    _failure(
-        "read_timeout", "No answer in time; the token was had.",
-        unreachable("java.net.SocketTimeoutException: Read timed out", also_ims=False), None, "timeout",
-    ),
-    _failure(
-        "no_route", "No way to the address.",
-        unreachable("java.net.NoRouteToHostException: No route to host (Host unreachable)"), None,
-    ),
-    _failure(
-        "connection_reset", "The connection is closed before the answer.",
-        unreachable("java.net.SocketException: Connection reset"), None,
-    ),
-    _failure(
-        "tls_handshake", "TLS cannot be agreed on.",
-        unreachable(_HANDSHAKE + "Received fatal alert: handshake_failure"), None,
-    ),
+    _java("connect_timeout", "No connection in time.", "connect_timeout", unreachable, None),
+    _java("read_timeout", "No answer in time; the token was had.", "answer_timeout", _token_had, None),
+    _java("no_route", "No way to the address.", "no_route", unreachable, None),
+    _java("connection_reset", "The connection is closed before the answer.", "reset_after_request", unreachable, None),
+    _java("tls_handshake", "TLS cannot be agreed on.", "alert_handshake_failure", unreachable, None),
+    _java("certificate_name", "The certificate is another's.", "wrong_name", unreachable, None),
+    _java("not_tls", "A port that speaks no TLS.", "plain_text", unreachable, None),
     _failure(
         "proxy_authentication_required", "A proxy between wants a password.",
         answered(407, "Proxy Authentication Required"), 407,
@@ -525,6 +475,14 @@ ROWS = [
         "brand_portal_unavailable", "Brand Portal is out of service.", answered(503, "Service Unavailable"), 503
     ),
     _failure("access_denied", "200, and the transport user may not write.", _access_denied, 200),
+    _failure(
+        "publish_forbidden", "Brand Portal's own user may not import.",
+        answered(403, "Forbidden", "dam-replication-service: Access denied"), 403,
+    ),
+    _failure(
+        "two_authors", "The tenant belongs to another author as well.",
+        answered(500, "Server Error", "The author does not receive the requesting token"), 500,
+    ),
     _without_lines(
         "no_such_agent", "Another name, another run mode, or an agent that is not active.",
         lambda context: agent_log.no_such_agent(context.agent.name), "no_such_agent",
@@ -534,11 +492,11 @@ ROWS = [
         "forbidden", "A firewall's own page in place of Brand Portal's.",
         answered(403, "Forbidden", "<html><h1>Blocked</h1>\nYour request has been refused.</html>"), 403, "unknown",
     ),
-    _failure(
-        "ims_down", "IMS answers with a page instead of JSON.",
-        refused(503, "<html><body>Service Unavailable</body></html>"), 401, "unknown",
-    ),
+    _failure("failed_without_a_word", "The trailer says that it failed, and nothing says why.", _no_news, None, "unknown"),
 ]
+
+# The words of real Java virtual machines
+JAVA = [_of_message(message) for message in messages.RECORDED]
 
 # Words where they mean nothing
 TRAPS = [
@@ -642,10 +600,10 @@ LOGS = [
         _expired("log_broken", "Delivered before, refused last.", _then(_SUCCEEDS, _EXPIRES)),
         _failure(
             "log_other_cause_last", "Expired before; now DNS fails.",
-            _then(_EXPIRES, unreachable(_UNKNOWN_HOST)), None, "unknown_host",
+            _then(_EXPIRES, _UNKNOWN_HOST), None, "unknown_host",
         ),
     )
 ]
 
-SCENARIOS: List[Scenario] = ROWS + TRAPS + SHAPES + CUT + LOGS
+SCENARIOS: List[Scenario] = ROWS + JAVA + TRAPS + SHAPES + CUT + LOGS
 BY_NAME: Dict[str, Scenario] = {scenario.name: scenario for scenario in SCENARIOS}

@@ -115,7 +115,8 @@ def running_portal(
     reject_tokens: bool = False,
 ) -> Iterator[Portal]:
     key = Path(public_key or directory / "agent.pub").read_text()
-    application = brand_portal.BrandPortal(identity.of(tenant), key, clock_offset, reject_tokens)
+    signing_key = (directory / f"{certificate}.key").read_text()
+    application = brand_portal.BrandPortal(identity.of(tenant), key, clock_offset, reject_tokens, signing_key)
     server = brand_portal.serve(
         application,
         ("127.0.0.1", 0),

@@ -5,6 +5,7 @@
 
 import errno
 import http.client
+import re
 import socket
 import ssl
 import time
@@ -15,10 +16,11 @@ from typing import NamedTuple, Optional
 import jwt
 
 try:
-    from . import identity
+    from . import identity, messages
     from .agent_log import Answer
 except ImportError:  # run as a file
     import identity  # type: ignore[no-redef]
+    import messages  # type: ignore[no-redef]
     from agent_log import Answer  # type: ignore[no-redef]
 
 JWT_LIFETIME = 300  # "a few minutes", as IMS advises
@@ -28,15 +30,15 @@ NO_CHECK_TIME = 0x200000
 # X509_V_ERR_*: the chain leads to no trusted authority
 UNTRUSTED = frozenset((2, 18, 19, 20, 21))
 HOSTNAME_MISMATCH, IP_ADDRESS_MISMATCH = 62, 64
-NO_PATH = (
-    "sun.security.validator.ValidatorException: PKIX path building failed: "
-    "sun.security.provider.certpath.SunCertPathBuilderException: "
-    "unable to find valid certification path to requested target"
-)
+JAVA = "11.0.13"  # whose words these are; see java_words.json
 
 
 class JavaException(Exception):
-    """A failure as `Throwable.toString()` prints it."""
+    """A failure: its message, and the class that `Throwable.toString()` names before it."""
+
+    def __init__(self, message: str, kind: str) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class Timeouts(NamedTuple):
@@ -51,6 +53,23 @@ class Network(NamedTuple):
     ca: Optional[str] = None
     connect_to: Mapping[str, str] = {}  # host -> "address:port" in its place: /etc/hosts, with a port
     timeouts: Timeouts = Timeouts()
+    java: str = JAVA
+    locale: str = "C"
+    dates: str = ""  # how a wrong date shows: "" or "_out_of_order" (the server's chain), "_sunx509" (the trust manager)
+
+    def exception(self, situation: str, host: str = "", port: int = 443, date: str = "") -> JavaException:
+        """What this Java says of a situation that was recorded, about this host and date."""
+        try:
+            kind, said = messages.words_of(self.java, situation, self.locale)
+        except KeyError:  # words of Java's own, which are English in every locale
+            kind, said = messages.words_of(self.java, situation)
+        if host:
+            said = _IN_THE_RECORDS.sub(host, said).replace(f"{host}:443", f"{host}:{port}")
+        return JavaException(re.sub(r"(?<=NotAfter: ).*|(?<=NotBefore: ).*", date, said) if date else said, kind)
+
+
+# The names and addresses that java_words.py gave its servers.
+_IN_THE_RECORDS = re.compile(r"(?:acme|nxdomain|nodata|servfail)\.brand-portal\.adobe\.com")
 
 
 def mint(who: identity.Identity, private_key: str, now: float) -> str:
@@ -59,6 +78,14 @@ def mint(who: identity.Identity, private_key: str, now: float) -> str:
 
 def exchange(network: Network, token_url: str, who: identity.Identity, token: str) -> Answer:
     form = {"client_id": who.client_id, "client_secret": who.client_secret, "jwt_token": token}
+    body = urllib.parse.urlencode(form).encode()
+    return post(network, token_url, {"Content-Type": "application/x-www-form-urlencoded"}, body)
+
+
+def credentials(network: Network, token_url: str, who: identity.Identity) -> Answer:
+    """OAuth Server-to-Server: no time is in it, so no clock but IMS's own matters to the answer."""
+    form = {"grant_type": "client_credentials", "client_id": who.client_id, "client_secret": who.client_secret,
+            "scope": identity.SCOPES}
     body = urllib.parse.urlencode(form).encode()
     return post(network, token_url, {"Content-Type": "application/x-www-form-urlencoded"}, body)
 
@@ -78,13 +105,13 @@ def post(network: Network, url: str, headers: dict[str, str], body: bytes = b"")
         version = "HTTP/1.1" if response.version == 11 else "HTTP/1.0"
         return Answer(version, response.status, response.reason, response.getheaders(), content)
     except socket.timeout as error:
-        raise JavaException("java.net.SocketTimeoutException: Read timed out") from error
+        raise network.exception("answer_timeout") from error
     except http.client.RemoteDisconnected as error:
-        raise JavaException(f"org.apache.http.NoHttpResponseException: {host}:{port} failed to respond") from error
+        raise network.exception("closed_after_request", host, port) from error
     except ConnectionError as error:
-        raise JavaException("java.net.SocketException: Connection reset") from error
+        raise network.exception("reset_after_request") from error
     except ssl.SSLError as error:
-        raise JavaException(f"javax.net.ssl.SSLException: {error.reason or error}") from error
+        raise JavaException(str(error.reason or error), "javax.net.ssl.SSLException") from error
     finally:
         connection.close()
         channel.close()
@@ -98,15 +125,17 @@ def _connect(network: Network, host: str, port: int) -> socket.socket:
     try:
         channel = socket.create_connection(address, network.timeouts.connect)
     except socket.gaierror as error:
-        raise JavaException(f"java.net.UnknownHostException: {host}") from error
+        raise network.exception("unknown_host", host) from error
     except socket.timeout as error:
-        raise JavaException("java.net.SocketTimeoutException: connect timed out") from error
+        raise network.exception("connect_timeout", host, port) from error
     except ConnectionRefusedError as error:
-        raise JavaException("java.net.ConnectException: Connection refused (Connection refused)") from error
+        raise network.exception("refused", host, port) from error
     except OSError as error:
-        if error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH):
-            raise JavaException("java.net.NoRouteToHostException: No route to host (Host unreachable)") from error
-        raise JavaException(f"java.net.SocketException: {error.strerror}") from error
+        if error.errno == errno.EHOSTUNREACH:
+            raise network.exception("no_route", host, port) from error
+        if error.errno == errno.ENETUNREACH:
+            raise network.exception("network_unreachable", host, port) from error
+        raise JavaException(str(error.strerror), "java.net.SocketException") from error
     channel.settimeout(network.timeouts.read)
     return channel
 
@@ -117,43 +146,35 @@ def _secure(network: Network, channel: socket.socket, host: str) -> ssl.SSLSocke
     try:
         tls = context.wrap_socket(channel, server_hostname=host)
     except ssl.SSLCertVerificationError as error:
-        raise JavaException(_untrusted(error, host)) from error
+        raise _untrusted(network, error, host) from error
     except ssl.SSLEOFError as error:
-        raise JavaException(
-            "javax.net.ssl.SSLHandshakeException: Remote host closed connection during handshake"
-        ) from error
+        raise network.exception("closed_in_handshake") from error
     except ssl.SSLError as error:
-        raise JavaException("javax.net.ssl.SSLHandshakeException: Received fatal alert: handshake_failure") from error
-    _check_dates(tls.getpeercert() or {}, network.now)
+        raise network.exception("alert_handshake_failure") from error
+    _check_dates(network, tls.getpeercert() or {})
     return tls
 
 
-def _untrusted(error: ssl.SSLCertVerificationError, host: str) -> str:
+def _untrusted(network: Network, error: ssl.SSLCertVerificationError, host: str) -> JavaException:
     if error.verify_code in UNTRUSTED:
-        return f"javax.net.ssl.SSLHandshakeException: {NO_PATH}"
+        return network.exception("unknown_authority")
     if error.verify_code in (HOSTNAME_MISMATCH, IP_ADDRESS_MISMATCH):
-        return (
-            f"javax.net.ssl.SSLPeerUnverifiedException: Certificate for <{host}> doesn't match any of the subject "
-            "alternative names"
-        )
-    return (
-        "javax.net.ssl.SSLHandshakeException: sun.security.validator.ValidatorException: PKIX path validation failed: "
-        f"java.security.cert.CertPathValidatorException: {error.verify_message}"
+        return network.exception("wrong_name", host)
+    return JavaException(
+        f"PKIX path validation failed: java.security.cert.CertPathValidatorException: {error.verify_message}",
+        "javax.net.ssl.SSLHandshakeException",
     )
 
 
-def _check_dates(certificate: Mapping[str, object], now: float) -> None:
+def _check_dates(network: Network, certificate: Mapping[str, object]) -> None:
     """Judge the presented certificate by AEM's clock. The authority's own dates do not count: Java checks none on a
     trust anchor either."""
     not_before = ssl.cert_time_to_seconds(str(certificate["notBefore"]))
     not_after = ssl.cert_time_to_seconds(str(certificate["notAfter"]))
-    if now < not_before:
-        fault = f"CertificateNotYetValidException: NotBefore: {java_date(not_before)}"
-    elif now > not_after:
-        fault = f"CertificateExpiredException: NotAfter: {java_date(not_after)}"
-    else:
-        return
-    raise JavaException(f"javax.net.ssl.SSLHandshakeException: java.security.cert.{fault}")
+    if network.now < not_before:
+        raise network.exception(f"not_yet_valid{network.dates}", date=java_date(not_before))
+    if network.now > not_after:
+        raise network.exception(f"expired{network.dates}", date=java_date(not_after))
 
 
 def java_date(seconds: float) -> str:

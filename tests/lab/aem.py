@@ -39,7 +39,7 @@ def deploy(machine, **settings):
         'listen': ['0.0.0.0', 4502], 'user': 'admin', 'password': 'admin', 'tenant': lab.tenant,
         'private_key': f'{CONFIGURATION}/agent.key', 'ca': f'{CONFIGURATION}/ca.pem', **settings,
     }
-    files = {f'{CODE}/{path.name}': path.read_bytes() for path in FAKES.glob('*.py')}
+    files = {f'{CODE}/{path.name}': path.read_bytes() for path in FAKES.glob('*.*')}
     files['/etc/systemd/system/aem.service'] = (FAKES / 'aem.service').read_bytes()
     files[AUTHORITY] = files[f'{CONFIGURATION}/ca.pem'] = (tls / 'ca.pem').read_bytes()
     files[f'{CONFIGURATION}/agent.key'] = (tls / 'agent.key').read_bytes()

@@ -31,8 +31,21 @@ INTRODUCTION = '''\
 What `tests[].cause` of the modules `replication_agent_test` and `brand_portal_health_info` can be. The agent's own lines are
 searched in the order of this page: a cause stands before what merely follows from it, such as a 401 after a refused token.
 
+AEM prints an exception's message after `msg:`, never its class. The class is in the line `Error while replicating:` and in
+`error.log`. Java's own words are [recorded from real JVMs](../tests/fakes/java_words.json) by `make java-words`; where they
+are the C library's, they come in the language of the server's locale, and the twelve most common are known. In another one
+only the class tells the cause, and a page without it is `unknown`.
+
+What is marked *inferred* is a conclusion from documents, not something that was seen. Which levels of AEM reach Brand Portal,
+by which way, and what a wrong clock breaks with each, is in [AEM's levels](aem-levels.md).
+
 No message alone ever leads to a correction of a clock: that takes measured skew. What `tests[].clock_related` says:
 '''
+# Known from more than the page; its line is another cause's as well.
+NOT_ON_A_PAGE = {
+    'token_outlived': 'sent. Response: 401 Unauthorized',
+    'queue_backlog': 'Error while replicating: java.net.SocketTimeoutException: Read timed out',
+}
 RELATIONS = {
     'yes': 'a wrong clock is the reason',
     'likely': 'a wrong clock may be the reason; the measured skew tells',
@@ -57,7 +70,7 @@ def _clock(cause: causes.Cause) -> str:
 
 def _section(cause: causes.Cause) -> str:
     played = [scenario for scenario in scenarios.ROWS if scenario.cause == cause.id]
-    said = _evidence(played[0]) if played else ''
+    said = _evidence(played[0]) if played else NOT_ON_A_PAGE.get(cause.id, '')
     parts = [f'## {cause.id}', f'{cause.meaning} Clock: {_clock(cause)}.']
     parts += [f'```text\n{said}\n```'] if said else []
     parts += [f'**What to do:** {cause.advice}'] if cause.advice else []

@@ -32,7 +32,7 @@ def exchange(lab, portal):
             form["jwt_token"] = jwt.encode(claims, (lab / "agent.key").read_text(), algorithm="RS256")
         form = {"client_id": WHO.client_id, "client_secret": WHO.client_secret, **form}
         data = urllib.parse.urlencode({key: value for key, value in form.items() if value is not None}).encode()
-        return fetch(portal.url + "/ims/exchange/jwt", data, ca=lab / "ca.pem")
+        return fetch(portal.url + "/oauth/gateway/token", data, ca=lab / "ca.pem")
 
     return exchange
 
@@ -179,7 +179,7 @@ def test_ways_to_tell_no_date(lab):
 
 def test_nothing_on_the_port_changes_it(lab, portal):
     assert fetch(portal.url + "/standin/clock", b"offset=5", ca=lab / "ca.pem").status == 404
-    assert fetch(portal.url + "/ims/exchange/jwt", ca=lab / "ca.pem").status == 404
+    assert fetch(portal.url + "/oauth/gateway/token", ca=lab / "ca.pem").status == 404
 
 
 def test_a_client_that_never_shakes_hands_keeps_nobody_waiting(lab, portal):

@@ -19,7 +19,8 @@ EXPIRED = (
     "Failed to get an access token for user: mac-acme-replication msg: failed to get access token from authorization "
     'server status: 400 response: {"error":"invalid_grant","error_description":"JWT has expired"}'
 )
-TLS = "javax.net.ssl.SSLHandshakeException: java.security.cert."
+DATES = "PKIX path validation failed: java.security.cert.CertPathValidatorException: validity check failed"
+REPLICATING = "Error while replicating: com.day.cq.replication.ReplicationException: Error while sending request: "
 
 
 def run(get, aem, agent):
@@ -51,7 +52,7 @@ def test_with_right_clocks_all_four_agents_succeed(get, aem, portal):
         assert answer.text.endswith('<hr size="1">Replication test <strong>succeeded</strong><br></body></html>')
         assert abs(remote_date(answer) - aem_date(answer)) <= 2
     assert sorted(aem.tested) == names
-    assert [entry["path"] for entry in portal.requests].count("/ims/exchange/jwt") == 4
+    assert [entry["path"] for entry in portal.requests].count("/oauth/gateway/token") == 4
 
 
 # The article's lines, in its order and its words, but for the tenant, the dates and the value of one long header.
@@ -131,21 +132,24 @@ def test_far_ahead_a_short_certificate_has_expired(lab, get, agent, tmp_path):
         lab, portal, tmp_path.name, clock_offset=400 * DAY
     ) as aem:
         lines = run(get, aem, agent).lines
-    fault = f"{TLS}CertificateExpiredException: NotAfter: {java_date(testing.dates_of(lab / 'short.pem')[1])}"
-    assert f"Failed to get an access token for user: mac-acme-replication msg: {fault}" in lines
-    sending = f"Error while sending request: {fault}"
-    assert lines[-2:] == [sending, f"Error while replicating: com.day.cq.replication.ReplicationException: {sending}"]
+    assert f"Failed to get an access token for user: mac-acme-replication msg: {DATES}" in lines
+    assert lines[-2:] == [
+        f"Error while sending request: {DATES}", f"{REPLICATING}javax.net.ssl.SSLHandshakeException: {DATES}"]
     assert not [line for line in lines if line.startswith(("sent. Response", "<<"))]
     assert {entry.get("path") for entry in portal.requests} <= {None}  # no request came through
 
 
 def test_nine_years_behind_a_short_certificate_is_not_yet_valid(lab, get, agent, tmp_path):
     with testing.running_portal(lab, certificate="short") as portal, testing.running_aem(
-        lab, portal, tmp_path.name, clock_offset=-9 * YEAR
+        lab, portal, tmp_path.name, clock_offset=-9 * YEAR, java="25.0.2"
     ) as aem:
         lines = run(get, aem, agent).lines
-    not_before = java_date(testing.dates_of(lab / "short.pem")[0])
-    assert lines[-1].endswith(f"{TLS}CertificateNotYetValidException: NotBefore: {not_before}")
+        assert lines[-1].endswith(f"(bad_certificate) {DATES}")
+        aem.configure(certificate_dates="_sunx509", java="17.0.9")
+        not_before = java_date(testing.dates_of(lab / "short.pem")[0])
+        assert run(get, aem, agent).lines[-2] == f"Error while sending request: NotBefore: {not_before}"
+        aem.configure(certificate_dates="_out_of_order")
+        assert "PKIX path building failed" in run(get, aem, agent).lines[-2]
 
 
 def test_nine_years_behind_a_long_certificate_lets_the_jwt_expire(get, aem, agent):
@@ -155,7 +159,7 @@ def test_nine_years_behind_a_long_certificate_lets_the_jwt_expire(get, aem, agen
 
 def test_before_2010_even_the_long_certificate_is_not_yet_valid(get, aem, agent):
     aem.configure(clock_offset=calendar.timegm((2009, 6, 1, 0, 0, 0)) - time.time())
-    assert run(get, aem, agent).lines[-1].endswith("NotBefore: Fri Jan 01 00:00:00 UTC 2010")
+    assert run(get, aem, agent).lines[-1].endswith(DATES)
 
 
 def test_it_is_the_difference_that_counts(lab, get, agent, tmp_path):
@@ -197,7 +201,7 @@ def test_another_secret_and_another_client(get, aem, agent):
 
 def test_no_key_store_and_a_broken_one(get, aem, agent, tmp_path):
     aem.configure(private_key=str(tmp_path / "nowhere.key"))
-    assert "KeyStoreNotInitialisedException: Uninitialised key store for user mac-acme-" in failure(get, aem, agent)[0]
+    assert "msg: Uninitialised key store for user mac-acme-" in failure(get, aem, agent)[0]
     (tmp_path / "broken.key").write_text("-----BEGIN PRIVATE KEY-----\nbm8ga2V5\n-----END PRIVATE KEY-----\n")
     aem.configure(private_key=str(tmp_path / "broken.key"))
     assert "java.security.UnrecoverableKeyException" in failure(get, aem, agent)[0]
@@ -221,8 +225,9 @@ def test_a_certificate_of_another_host(get, aem, agent, portal):
         transport_uri="https://elsewhere.example.com/bin/receive",
         connect_to={"elsewhere.example.com": portal.address, "ims-na1.adobelogin.com": portal.address},
     )
-    (error, _replicating) = failure(get, aem, agent)
-    assert "SSLPeerUnverifiedException: Certificate for <elsewhere.example.com> doesn't match" in error
+    error, replicating = failure(get, aem, agent)
+    assert "Error while sending request: Certificate for <elsewhere.example.com> doesn't match" in error
+    assert "SSLPeerUnverifiedException: Certificate for <elsewhere.example.com>" in replicating
 
 
 def test_nobody_there(get, aem, agent, free_port):
@@ -230,15 +235,18 @@ def test_nobody_there(get, aem, agent, free_port):
     aem.configure(
         connect_to={"acme.brand-portal.adobe.com": nowhere, "ims-na1.adobelogin.com": nowhere}
     )
-    refused = "java.net.ConnectException: Connection refused (Connection refused)"
-    assert [line.endswith(refused) for line in failure(get, aem, agent)] == [True, True, True]
+    aem.configure(locale="de", java="21.0.8")
+    token, sending, replicating = failure(get, aem, agent)
+    assert "Connect to ims-na1.adobelogin.com:443 [" in token and token.endswith("failed: Verbindungsaufbau abgelehnt")
+    assert "Connect to acme.brand-portal.adobe.com:443 [" in sending
+    assert "org.apache.http.conn.HttpHostConnectException: Connect to acme" in replicating
 
 
 def test_a_name_nobody_knows(get, aem, agent):
-    aem.configure(transport_uri="https://acme.invalid/bin/receive", token_url="https://ims.invalid/ims/exchange/jwt")
+    aem.configure(transport_uri="https://acme.invalid/bin/receive", token_url="https://ims.invalid/oauth/gateway/token")
     token, sending, _replicating = failure(get, aem, agent)
-    assert token.endswith("msg: java.net.UnknownHostException: ims.invalid")
-    assert sending == "Error while sending request: java.net.UnknownHostException: acme.invalid"
+    assert token.endswith("msg: ims.invalid: Name or service not known")
+    assert sending == "Error while sending request: acme.invalid: Name or service not known"
 
 
 def test_a_host_that_never_answers(get, aem, agent, silent_port):
@@ -247,7 +255,7 @@ def test_a_host_that_never_answers(get, aem, agent, silent_port):
         connect_to={"acme.brand-portal.adobe.com": silent, "ims-na1.adobelogin.com": silent},
         timeouts={"connect": 60, "read": 0.2},
     )
-    assert failure(get, aem, agent)[0].endswith("msg: java.net.SocketTimeoutException: Read timed out")
+    assert failure(get, aem, agent)[0].endswith("msg: Read timed out")
 
 
 def test_the_publish_agent_has_no_token_to_get(get, aem, portal):
@@ -255,3 +263,46 @@ def test_the_publish_agent_has_no_token_to_get(get, aem, portal):
     assert "* Auth User: admin" in lines
     assert not [line for line in lines if "OAuth" in line or "access token" in line]
     assert portal.requests == []
+
+
+# OAuth Server-to-Server, and the end of JWT
+
+
+def asked(portal):
+    return [entry["path"].partition("?")[0] for entry in portal.requests]
+
+
+@pytest.mark.parametrize("level", ["6.5.21", "lts"])
+def test_server_to_server_needs_no_right_clock_for_a_token(get, aem, agent, portal, level):
+    aem.configure(level=level, clock_offset=-2 * DAY)
+    assert "sent. Response: 200 OK" in run(get, aem, agent).lines
+    assert asked(portal) == ["/ims/token/v3", "/bin/receive"]
+    assert "sent. Response: 200 OK" in run(get, aem, agent).lines
+    assert asked(portal)[2:] == ["/bin/receive"]  # the token is kept
+
+
+def test_a_token_outlives_its_end_in_an_aem_that_is_behind(lab, get, agent, tmp_path):
+    """The token is 25 hours old. An AEM that is three hours behind goes on using it; one that is right asks for a new one."""
+    with testing.running_portal(lab, clock_offset=-25 * 3600) as past, testing.running_aem(
+        lab, past, tmp_path.name, level="6.5.21", clock_offset=-28 * 3600
+    ) as aem:
+        assert "sent. Response: 200 OK" in run(get, aem, agent).lines
+        with testing.running_portal(lab) as portal:
+            connect_to = dict.fromkeys(["acme.brand-portal.adobe.com", "ims-na1.adobelogin.com"], portal.address)
+            aem.configure(connect_to=connect_to, clock_offset=-3 * 3600)
+            assert failure(get, aem, agent) == ["sent. Response: 401 Unauthorized"]
+            assert asked(portal) == ["/bin/receive"]
+            aem.configure(connect_to=connect_to, clock_offset=0)
+            assert failure(get, aem, agent) == ["sent. Response: 200 OK"]
+
+
+def test_a_jwt_gets_no_token_any_more(lab, get, agent, tmp_path):
+    with testing.running_portal(lab) as portal, testing.running_aem(lab, portal, tmp_path.name, level="6.5.10") as aem:
+        token, answer = failure(get, aem, agent)
+    assert token.endswith('status: 500 response: {"error": "internal_error", "error_description": "Please try again later"}')
+    assert answer == "sent. Response: 401 Unauthorized"
+
+
+def test_a_wrong_secret_of_server_to_server(get, aem, agent):
+    aem.configure(level="6.5.21", client_secret="rotated")
+    assert '"invalid client_secret parameter"' in failure(get, aem, agent)[0]

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes, page, redact
-from fakes import scenarios
+from fakes import messages, scenarios
 
 # In the words of Adobe's article KA-10565: log stamps in an unknown zone, the answer's Date in GMT.
 ARTICLE = """\
@@ -100,9 +100,37 @@ def test_every_cause_has_a_page_and_every_page_a_cause():
     played = {scenario.cause for scenario in scenarios.SCENARIOS}
     ids = [cause.id for cause in causes.ALL]
     assert len(ids) == len(set(ids))
-    # Not on any page: that one is about the client's own deadline (test_agent_aem.py).
-    assert set(ids) - played == {'test_timeout'}
+    # Not on any page: they need the measured clock, the queue, and the client's own deadline.
+    assert set(ids) - played == {'test_timeout', 'token_outlived', 'queue_backlog'}
     assert played < set(ids)
+
+
+@pytest.mark.parametrize('message', messages.MESSAGES, ids=lambda message: message.name)
+def test_every_message_of_the_list_has_its_relation_direction_and_advice(message):
+    read = page.read(body_of('Failed to get an access token for user: mac-acme-replication msg: ' + message.token_line,
+                             'sent. Response: 401 Unauthorized'))
+    finding = causes.explain(read)
+    assert (finding.cause.id, finding.cause.clock_related, finding.cause.direction) == (
+        message.cause, message.expected.clock, message.expected.direction)
+    assert message.expected.advice in finding.cause.advice
+    # What the agent quotes of an answer is not what it says.
+    assert causes.explain(page.read(body_of('sent. Response: 500 Error', '<< HTTP/1.1 500 Error', '<< X: ' + message.token_line))
+                          ).cause.id == 'unknown'
+
+
+def test_the_list_and_the_table_know_the_same_causes():
+    assert set(messages.EXPECTED) == {cause.id for cause in causes.ALL}
+    for cause in causes.ALL:
+        expected = messages.EXPECTED[cause.id]
+        assert (cause.clock_related, cause.direction) == (expected.clock, expected.direction), cause.id
+        assert expected.advice in cause.advice, cause.id
+
+
+def test_every_situation_that_was_recorded_is_judged():
+    told = {word['situation'] for word in messages._load()['words']}
+    assert told - set(messages.SITUATIONS) == {'well', 'well_out_of_order'}
+    assert set(messages.SITUATIONS) < told
+    assert {version.split('.')[0] for version in messages.versions()} >= {'11', '17', '21', '25'}
 
 
 def test_every_cause_says_what_it_means_and_what_to_do():

@@ -1,0 +1,322 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# ruff: noqa: UP006, UP031, UP035  (nothing newer than Python 3.6 here)
+"""What AEM's agents, Adobe IMS and Java say, line by line, and what a right reader makes of each line: one list.
+
+It drives the tests of the table of causes, the scenarios of the fake AEM (scenarios.py), and the samples in docs/causes.md.
+AEM prints an exception's message after `msg:`, never its class; the class is in the line `Error while replicating:` and in
+error.log. Java's own words are in java_words.json, recorded from real JVMs by tests/tools/java_words.py.
+
+Standard library only, and nothing newer than Python 3.6.
+"""
+
+import json
+import os
+from typing import Dict, List, NamedTuple, Optional, Tuple
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class Message(NamedTuple):
+    """One failure as it is told. `status` is IMS's answer; without one, `said` is the message of an exception."""
+
+    name: str
+    said: str
+    cause: str
+    status: int = 0
+    kind: str = ""  # the exception's class; '' where none is known
+    everywhere: bool = True  # an exception: Brand Portal cannot be asked either, so a verdict line with the class follows
+    source: str = ""
+
+    @property
+    def expected(self) -> "Expected":
+        return EXPECTED[self.cause]
+
+    @property
+    def token_line(self) -> str:
+        """What follows `msg:`."""
+        if not self.status:
+            return self.said
+        return "failed to get access token from authorization server status: %d response: %s" % (self.status, self.said)
+
+
+class Expected(NamedTuple):
+    """What the table has to say of a cause, written down a second time so that a change of it is seen."""
+
+    clock: str
+    direction: Optional[str]
+    advice: str  # words that the advice must have
+
+
+_NO, _MIGRATE = "no", "OAuth Server-to-Server"
+EXPECTED: Dict[str, Expected] = {
+    "none": Expected(_NO, None, ""),
+    "unknown": Expected(_NO, None, "log"),
+    "jwt_signature_mismatch": Expected(_NO, None, _MIGRATE),
+    "no_valid_bindings": Expected(_NO, None, _MIGRATE),
+    "jwt_malformed": Expected(_NO, None, _MIGRATE),
+    "jwt_missing": Expected(_NO, None, _MIGRATE),
+    "jwt_end_of_life": Expected(_NO, None, _MIGRATE),
+    "jwt_not_yet_valid": Expected("likely", "ahead", "measured skew"),
+    "token_expired": Expected("likely", "behind", "measured skew"),
+    "jwt_expired": Expected("yes", "behind", "Set AEM's clock right"),
+    "invalid_client_secret": Expected(_NO, None, "client secret"),
+    "client_not_allowed": Expected(_NO, None, _MIGRATE),
+    "invalid_signature": Expected(_NO, None, _MIGRATE),
+    "invalid_scope": Expected(_NO, None, "product profile"),
+    "invalid_jti": Expected(_NO, None, _MIGRATE),
+    "bad_request": Expected(_NO, None, "identifiers"),
+    "unauthorized_client": Expected(_NO, None, "product profile"),
+    "unsupported_grant_type": Expected(_NO, None, "choose OAuth"),
+    "invalid_client": Expected(_NO, None, "client ID"),
+    "access_denied_ims": Expected(_NO, None, "product profile"),
+    "ims_proxy_authentication": Expected(_NO, None, "user and password"),
+    "ims_refused": Expected(_NO, None, "ims-na1.adobelogin.com"),
+    "ims_throttled": Expected("likely", "ahead", "measured skew"),
+    "ims_unavailable": Expected(_NO, None, "status.adobe.com"),
+    "token_unreadable": Expected(_NO, None, "proxy"),
+    "token_provider_missing": Expected(_NO, None, "save and close"),
+    "token_outlived": Expected("likely", "behind", "save and close"),
+    "certificate_not_yet_valid": Expected("likely", "behind", "measured skew"),
+    "certificate_expired": Expected("likely", "ahead", "renewed"),
+    "certificate_dates": Expected("likely", None, "renewed"),
+    "ocsp_dates": Expected("likely", None, "OCSP"),
+    "pkix_path": Expected("likely", None, "truststore"),
+    "certificate_untrusted": Expected(_NO, None, "truststore"),
+    "certificate_name": Expected(_NO, None, "DNS"),
+    "not_tls": Expected(_NO, None, "port"),
+    "tls_handshake": Expected(_NO, None, "TLS versions"),
+    "unknown_host": Expected(_NO, None, "DNS"),
+    "connection_refused": Expected(_NO, None, "firewall"),
+    "timeout": Expected(_NO, None, "firewall"),
+    "no_route": Expected(_NO, None, "routes"),
+    "connection_reset": Expected(_NO, None, "firewall"),
+    "unrecoverable_key": Expected(_NO, None, _MIGRATE),
+    "keystore_not_initialized": Expected(_NO, None, _MIGRATE),
+    "trust_anchors_empty": Expected(_NO, None, "trustStore"),
+    "access_denied": Expected(_NO, None, "transport user"),
+    "publish_forbidden": Expected(_NO, None, "support ticket"),
+    "two_authors": Expected(_NO, None, "all authors but one"),
+    "no_such_agent": Expected(_NO, None, "enabled"),
+    "oauth_not_initialized": Expected(_NO, None, "save and close"),
+    "key_not_accepted": Expected(_NO, None, "save and close"),
+    "proxy_authentication_required": Expected(_NO, None, "user and password"),
+    "brand_portal_unavailable": Expected(_NO, None, "Test again"),
+    "queue_backlog": Expected(_NO, None, "Close Connection"),
+    "test_timeout": Expected(_NO, None, "test_timeout"),
+}
+
+
+def ims(error: str, description: str) -> str:
+    return '{"error":"%s","error_description":"%s"}' % (error, description)
+
+
+_DEV_CONSOLE = "adobe-dev-console issue "
+_JDK = "the source of the JDK"
+
+# Adobe's answers to the request for an access token: (name, status, body, cause, source)
+_IMS: List[Tuple[str, int, str, str, str]] = [
+    ("jwt_end_of_life", 500, '{"error": "internal_error", "error_description": "Please try again later"}',
+     "jwt_end_of_life", _DEV_CONSOLE + "124"),
+    ("jwt_expired", 400, ims("invalid_grant", "JWT has expired"), "jwt_expired", "KA-10565"),
+    ("token_expired", 400, ims("invalid_token", "The token has expired"), "token_expired", ""),
+    ("jwt_not_yet_valid", 400, ims("invalid_token", "The JWT is not yet valid"), "jwt_not_yet_valid", ""),
+    ("jwt_signature_mismatch", 400, ims("invalid_token", "Could not match JWT signature to any of the bindings"),
+     "jwt_signature_mismatch", ""),
+    ("jwt_signature_mismatch_old", 400, ims("invalid_token", "Could not match signature to any of the bindings"),
+     "jwt_signature_mismatch", "an older SDK"),
+    ("no_valid_bindings", 400,
+     ims("invalid_token", "No valid bindings were found for organization and technical account combination"),
+     "no_valid_bindings", ""),
+    ("jwt_malformed", 400, ims("invalid_token", "JWT token is incorrectly formatted, and can not be decoded."),
+     "jwt_malformed", ""),
+    ("jwt_missing", 400, ims("invalid_token", "JWT token is missing."), "jwt_missing", ""),
+    ("invalid_client_secret", 400, ims("invalid_client", "invalid client_secret parameter"), "invalid_client_secret",
+     "Adobe's own client, KA-23909"),
+    ("invalid_client", 400, ims("invalid_client", "invalid client_id parameter"), "invalid_client", ""),
+    ("organization_invalid", 400, ims("invalid_client", "the organization associated with this client is invalid"),
+     "invalid_client", "helpx, the legacy gateway"),
+    ("user_invalid", 400, ims("invalid_client", "the user associated with this client is invalid"), "invalid_client",
+     "helpx, the legacy gateway"),
+    ("invalid_signature", 400, ims("invalid_signature", "The signature of the JWT is invalid"), "invalid_signature", ""),
+    ("invalid_scope", 400, ims("invalid_scope", "Invalid metascope."), "invalid_scope", ""),
+    ("invalid_scope_of_jwt", 400,
+     '{"error_description":"The metascopes in the JWT are not a subset of the metascopes in the binding.",'
+     '"error":"invalid_scope"}', "invalid_scope", _DEV_CONSOLE + "54"),
+    ("invalid_jti", 400, ims("invalid_jti", "The jti claim is required and must not have been used before"),
+     "invalid_jti", ""),
+    ("bad_request", 400, ims("bad_request", "The request could not be understood"), "bad_request", ""),
+    ("access_denied_ims", 400, ims("access_denied", "The client may not use this scope"), "access_denied_ims", "RFC 6749"),
+    ("access_denied_of_code", 400, "access_denied", "access_denied_ims", "aio-lib-ims"),
+    ("profile_not_valid", 403, '{"error_code":"403023","message":"Profile is not valid"}', "access_denied_ims",
+     "Adobe's API gateway; not seen from Brand Portal"),
+    ("unauthorized_client", 400, '{"error":"unauthorized_client"}', "unauthorized_client", "RFC 6749"),
+    ("unsupported_grant_type", 400, '{"error":"unsupported_grant_type"}', "unsupported_grant_type", "RFC 6749"),
+    ("client_not_allowed", 403, '{"error":"This client: 3f2a-acme-bp is no longer allowed to get access token."}',
+     "client_not_allowed", "the legacy gateway"),
+    ("ims_proxy_authentication", 407, "<html><h1>Proxy Authentication Required</h1></html>", "ims_proxy_authentication",
+     "recorded: HttpClient gives a proxy's refusal of CONNECT as the answer"),
+    ("ims_refused", 403, "<html><h1>Access to this site is blocked</h1></html>", "ims_refused", "as above"),
+    ("ims_unavailable", 503, "<html><body>Service Unavailable</body></html>", "ims_unavailable", "as above"),
+    ("ims_bad_gateway", 502, "", "ims_unavailable", "as above"),
+    ("ims_throttled", 429, '{"error":"too_many_requests"}', "ims_throttled", "inferred"),
+    ("token_refused_without_words", 400, 'Unknown macro: {"error"}', "unknown", "Adobe's page lost the answer"),
+]
+
+# Messages of exceptions that make an access token impossible: (name, class, message, cause, source)
+_TOKENLESS: List[Tuple[str, str, str, str, str]] = [
+    ("token_provider_missing", "", "Access token provider is not bind", "token_provider_missing", "commerce-salesforce"),
+    ("token_unreadable", "java.io.IOException", "failed to parse access token: <html><body>Welcome</body></html>",
+     "token_unreadable", "commerce-salesforce"),
+    ("keystore_not_initialized", "com.adobe.granite.keystore.KeyStoreNotInitialisedException",
+     "Uninitialised key store for user mac-acme-replication", "keystore_not_initialized", "config-dynamic"),
+    ("unrecoverable_key", "java.lang.SecurityException",
+     "java.security.UnrecoverableKeyException: Could not decrypt key: Could not decrypt data.", "unrecoverable_key",
+     "config-dynamic"),
+    ("unrecoverable_key_bare", "java.security.UnrecoverableKeyException", "Could not decrypt key: Could not decrypt data.",
+     "unrecoverable_key", "getMessage()"),
+]
+
+_SSL = "javax.net.ssl.SSLHandshakeException"
+_VALIDATOR = "sun.security.validator.ValidatorException: "
+_PATH = "java.security.cert.CertPathValidatorException: "
+_BUILDER = (
+    "sun.security.provider.certpath.SunCertPathBuilderException: unable to find valid certification path to requested target"
+)
+# Messages of exceptions that keep AEM from IMS and Brand Portal alike: (name, class, message, cause, source). What is
+# recorded is in java_words.json; these are Java 8's and others that no server here can provoke.
+_NOWHERE: List[Tuple[str, str, str, str, str]] = [
+    ("certificate_not_yet_valid", _SSL,
+     "java.security.cert.CertificateNotYetValidException: NotBefore: Wed Mar 01 00:00:00 UTC 2017",
+     "certificate_not_yet_valid", _JDK + " 8"),
+    ("certificate_expired", _SSL,
+     "java.security.cert.CertificateExpiredException: NotAfter: Thu Mar 02 23:59:59 UTC 2017",
+     "certificate_expired", _JDK + " 8"),
+    ("certificate_dates", _SSL, _VALIDATOR + "PKIX path validation failed: " + _PATH + "validity check failed",
+     "certificate_dates", _JDK + " 8"),
+    ("certificate_dates_java7", _SSL, _VALIDATOR + "PKIX path validation failed: " + _PATH + "timestamp check failed",
+     "certificate_dates", _JDK + " 8 of 2012"),
+    ("pkix_path", _SSL, _VALIDATOR + "PKIX path building failed: " + _BUILDER, "pkix_path", _JDK + " 8"),
+    ("ocsp_dates", _SSL, "PKIX path validation failed: " + _PATH
+     + "Response is unreliable: its validity interval is out-of-date", "ocsp_dates", _JDK),
+    ("certificate_untrusted", _SSL, "PKIX path validation failed: " + _PATH
+     + "Path does not chain with any of the trust anchors", "certificate_untrusted", _JDK),
+    ("certificate_revoked", _SSL, "PKIX path validation failed: " + _PATH
+     + "Certificate has been revoked, reason: KEY_COMPROMISE", "certificate_untrusted", _JDK),
+    ("certificate_name_of_subject", "javax.net.ssl.SSLPeerUnverifiedException",
+     "Certificate for <acme.brand-portal.adobe.com> doesn't match common name of the certificate subject: proxy",
+     "certificate_name", "HttpClient 4.5"),
+    ("not_tls_8", "javax.net.ssl.SSLException", "Unrecognized SSL message, plaintext connection?", "not_tls",
+     "Java 8 from memory"),
+    ("handshake_closed_8", _SSL, "Remote host closed connection during handshake", "tls_handshake", "Java 8 from memory"),
+    ("handshake_no_protocol", _SSL, "No appropriate protocol (protocol is disabled or cipher suites are inappropriate)",
+     "tls_handshake", "from memory"),
+    ("handshake_chaining", "sun.security.validator.ValidatorException", "Certificate chaining error", "tls_handshake", _JDK),
+    ("reset_by_peer_in_japanese", "java.net.SocketException", "接続が相手からリセットされました", "connection_reset",
+     "jPOS-EE PR 231"),
+    ("broken_pipe", "java.net.SocketException", "Broken pipe (Write failed)", "connection_reset", _JDK),
+    ("refused_in_swedish", "org.apache.http.conn.HttpHostConnectException",
+     "Connect to acme.brand-portal.adobe.com:443 [acme.brand-portal.adobe.com/203.0.113.7] failed: Förbindelsen förvägrad",
+     "connection_refused", "glibc"),
+    ("nothing_known_in_swedish", "java.io.IOException", "Gränsen för antalet öppna filer är nådd", "unknown", "glibc"),
+]
+
+# The situations of java_words.json: what a right reader makes of each; for words without a direction see _of().
+SITUATIONS: Dict[str, str] = {
+    "not_yet_valid": "certificate_not_yet_valid",
+    "expired": "certificate_expired",
+    "intermediate_not_yet_valid": "certificate_not_yet_valid",
+    "intermediate_expired": "certificate_expired",
+    "not_yet_valid_out_of_order": "pkix_path",
+    "expired_out_of_order": "pkix_path",
+    "not_yet_valid_sunx509": "certificate_not_yet_valid",
+    "expired_sunx509": "certificate_expired",
+    "wrong_name": "certificate_name",
+    "unknown_authority": "pkix_path",
+    "unknown_authority_sunx509": "tls_handshake",
+    "intermediate_missing": "pkix_path",
+    "plain_text": "not_tls",
+    "refused": "connection_refused",
+    "connect_timeout": "timeout",
+    "connect_timeout_of_the_kernel": "timeout",
+    "handshake_timeout": "timeout",
+    "answer_timeout": "timeout",
+    "reset_in_handshake": "connection_reset",
+    "reset_after_request": "connection_reset",
+    "closed_in_handshake": "tls_handshake",
+    "closed_after_request": "connection_reset",
+    "alert_handshake_failure": "tls_handshake",
+    "alert_certificate_expired": "tls_handshake",
+    "alert_access_denied": "tls_handshake",
+    "alert_protocol_version": "tls_handshake",
+    "alert_internal_error": "tls_handshake",
+    "alert_unrecognized_name": "tls_handshake",
+    "no_route": "no_route",
+    "network_unreachable": "no_route",
+    "unknown_host": "unknown_host",
+    "unknown_host_again": "unknown_host",
+    "unknown_host_without_address": "unknown_host",
+    "unknown_host_no_name_server": "unknown_host",
+    "proxy_407": "ims_proxy_authentication",
+    "proxy_403": "ims_refused",
+    "proxy_503": "ims_unavailable",
+    "proxy_refused": "connection_refused",
+}
+
+
+def _load() -> dict:
+    with open(os.path.join(HERE, "java_words.json"), encoding="utf-8") as file:
+        return json.load(file)
+
+
+def words_of(java: str, situation: str, locale: str = "C") -> Tuple[str, str]:
+    """(class, message) of what this version of Java says; raises KeyError where it was not recorded."""
+    for said in _load()["words"]:
+        if said["situation"] == situation and said["locale"] == locale and java in said["java"]:
+            return said["class"], said["message"]
+    raise KeyError((java, situation, locale))
+
+
+def versions() -> List[str]:
+    """The Java versions that were asked."""
+    return list(_load()["java"])
+
+
+def _of(situation: str, said: str) -> str:
+    """Older updates of Java say "validity check failed" and not in which direction."""
+    if "validity check failed" in said and not said.startswith("("):
+        return "certificate_dates"
+    return SITUATIONS[situation]
+
+
+def _recorded() -> List[Message]:
+    found: List[Message] = []
+    seen = set()
+    for word in _load()["words"]:
+        situation, java = word["situation"], word["java"][0]
+        if situation not in SITUATIONS:  # nothing failed
+            continue
+        name = "java_%s_%s" % (situation, java) + ("" if word["locale"] == "C" else "_" + word["locale"])
+        where = "Java " + ", ".join(word["java"])
+        if "status" in word:
+            found.append(Message(name, "", SITUATIONS[situation], word["status"], source=where))
+            continue
+        key = (situation, word["class"], word["message"])
+        if key in seen:  # not in the C library's words after all
+            continue
+        seen.add(key)
+        message = Message(name, word["message"], _of(situation, word["message"]), 0, word["class"], True, where)
+        found.append(message)
+        if word["locale"] != "C":  # the class is not on the page when only the token could not be had
+            found.append(message._replace(name=name + "_bare", everywhere=False))
+    return found
+
+
+WRITTEN: List[Message] = (
+    [Message(name, body, cause, status, source=source) for name, status, body, cause, source in _IMS]
+    + [Message(name, said, cause, 0, kind, False, source) for name, kind, said, cause, source in _TOKENLESS]
+    + [Message(name, said, cause, 0, kind, True, source) for name, kind, said, cause, source in _NOWHERE]
+)
+RECORDED: List[Message] = _recorded()
+MESSAGES: List[Message] = WRITTEN + RECORDED
