@@ -109,7 +109,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.argspec import SKEW_OPTIONS
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import ClockError
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.clock_hints import interrupted
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.references import ntp_servers
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.references import ntp_servers
 
 
 class AgentTests(threading.Thread):

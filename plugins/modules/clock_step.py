@@ -137,7 +137,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import ClockError
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import STEP_OPTIONS, StepRefused
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.references import ntp_servers
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.references import ntp_servers
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.step_clock import step_on_host
 
 

@@ -170,12 +170,12 @@ last_repair:
       description: By how many seconds the clock was set.
       type: float
 package_manager:
-  description: The Ansible module that installs packages here.
+  description: The Ansible module that installs packages here; empty where none can be installed.
   returned: always
   type: str
   sample: apt
 ntp_servers:
-  description: The servers of the daemon that is configured here, or the vendor's pool where none is.
+  description: The servers of the daemon that works here, else of one that is installed, or the vendor's pool where none names any.
   returned: always
   type: list
   elements: str
@@ -195,7 +195,7 @@ daemons:
   elements: dict
   contains:
     name:
-      description: chrony, ntpsec, ntpd, timesyncd or openntpd.
+      description: chrony, ntpsec, ntpd, timesyncd, openntpd or ntpd-rs.
       type: str
     installed:
       description: Its unit and its binary are there.
@@ -215,8 +215,12 @@ daemons:
     masked:
       description: Somebody masked its unit.
       type: bool
+    condition:
+      description: The condition of its unit that is not met, so that systemd skips its start, with file and line; empty otherwise.
+      type: str
+      version_added: 0.2.0
     config:
-      description: Its configuration file.
+      description: The configuration file that it is started with.
       type: str
     sources_dir:
       description: Where source files may be dropped beside the configuration; empty where the layout has no such place.
@@ -224,13 +228,53 @@ daemons:
     config_dir:
       description: Where settings may be dropped beside the configuration; empty where the layout has no such place.
       type: str
+    not_read:
+      description: >-
+        Why it would not read what M(aemops.brand_portal.time_service) writes, a configuration from DHCP for instance; empty where it
+        would.
+      type: str
+      version_added: 0.2.0
+    no_control:
+      description: The option it is started with by which it never sets the clock, with its place; empty where it does.
+      type: str
+      version_added: 0.2.0
+steerers:
+  description: >-
+    What sets this clock beside a time daemon, found without executing it. PTP, guest services, units, timers and cron jobs that run
+    C(ntpdate) and the like.
+  returned: always
+  type: list
+  elements: dict
+  version_added: 0.2.0
+  contains:
+    name:
+      description: What it is, in words.
+      type: str
+    unit:
+      description: Its systemd unit; empty where it has none.
+      type: str
+    place:
+      description: The unit, or the file and line, where it was found.
+      type: str
+    can_stop:
+      description: Whether M(aemops.brand_portal.time_service) stops and disables it. Otherwise it refuses to run a second one beside it.
+      type: bool
+    advice:
+      description: What to do about one that is not stopped.
+      type: str
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import capabilities, clock, rtc
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.imf_date import iso_utc
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host import clock_hints, time_service
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import clock_hints
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System
+
+# Of discovery.find_daemons, what is documented.
+DAEMON_KEYS = ('name', 'installed', 'package', 'unit', 'active', 'enabled', 'masked', 'condition', 'config', 'sources_dir',
+               'config_dir', 'not_read', 'no_control')
 
 OPTIONS = {
     'aem_url': {'type': 'str'},
@@ -263,10 +307,8 @@ def find_aem(params):
 def main():
     module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True)
 
-    def run(command):
-        return module.run_command(command)[1] if module.get_bin_path(command[0]) else ''
-
-    host = time_service.Host(run)
+    host = System()
+    daemons = discovery.find_daemons(host)
     clock_owner = capabilities.clock_owner() or ''
     module.exit_json(
         changed=False,
@@ -274,11 +316,12 @@ def main():
         clock_owner=clock_owner,
         host_time=iso_utc(clock.Anchor().now()),
         rtc=rtc.rtc_device() or '',
-        hypervisor_time_sources=time_service.time_pushers(host),
-        package_manager=time_service.package_manager(host),
-        ntp_servers=time_service.default_ntp_servers(host),
+        hypervisor_time_sources=discovery.time_pushers(host),
+        package_manager=discovery.package_manager(host),
+        ntp_servers=discovery.effective_ntp_servers(host, daemons),
         interrupted=clock_hints.interrupted(),
-        daemons=time_service.find_daemons(host),
+        daemons=[{key: facts[key] for key in DAEMON_KEYS} for facts in daemons],
+        steerers=[dict(steerer._asdict()) for steerer in discovery.steerers(host)],
         **dict(clock_hints.facts(), **find_aem(module.params))
     )
 

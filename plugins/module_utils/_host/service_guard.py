@@ -26,7 +26,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step im
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import statedir
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import TOOK_TOO_LONG, listed
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System as HostSystem
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import UP
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import UP
 
 FOLDER = statedir.STATE + '/service_stop'
 GUARD = 'aemops-brand-portal-guard.service'

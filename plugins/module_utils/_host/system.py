@@ -14,8 +14,8 @@ import subprocess
 import time
 from typing import List, NamedTuple, Optional
 
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.host import Host
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.statedir import settle
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import Host
 
 TOOK_TOO_LONG = 124
 _PATH = '/usr/sbin:/usr/bin:/sbin:/bin'

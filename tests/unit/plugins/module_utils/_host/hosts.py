@@ -6,6 +6,7 @@
 
 import os
 
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import Done, System
 
 # What the vendors' files are like, in short: Debian 12; RHEL 9; SLES 15.
@@ -72,6 +73,7 @@ class FakeHost(System):
         """Give it a daemon."""
         self.units[unit + '.service'] = [active, state]
         self.put(BINARIES[unit], '')
+        os.chmod(self.path(BINARIES[unit]), 0o755)
         self.put('/usr/lib/systemd/system/{}.service'.format(unit), '')
         self.packages.add(package or unit)
         return self
@@ -150,7 +152,7 @@ class FakeHost(System):
             return 'C0000201,192.0.2.1,2,0,{0},0,0,0,0,0,0,0,64,Normal\n'.format(self.correction) if self._synchronised() else \
                 '00000000,,0,0,0,0,0,0,0,0,1,1,0,Not synchronised\n'
         if words[-1] == 'sources' and 'reload' not in words and 'reset' not in words:
-            return '^,?,192.0.2.1,0,6,0,4294967295,0,0,0\n'
+            return ''.join('^,?,{0},0,6,0,4294967295,0,0,0\n'.format(name) for name in self._asked('chrony'))
         self.commands.append('chronyc ' + ' '.join(words[1:]))
         if 'makestep' in words:
             self.correction = 0.0
@@ -158,11 +160,17 @@ class FakeHost(System):
             self.began = self.time
         return '200 OK\n'
 
+    def _asked(self, name):
+        """The servers that the daemon lists: those of the files that it reads."""
+        facts = next(each for each in discovery.find_daemons(self) if each['name'] == name)
+        return discovery.make(self, facts).source_names()
+
     def _ntpq(self, words):
         if words[-1].startswith('rv'):
             return 'leap=00, stratum=2, refid=192.0.2.1, offset=0.5\n' if self._synchronised() else \
                 'leap=11, stratum=16, offset=0.0\n'
-        return 'head\n====\n 192.0.2.1 .INIT. 16 u - 64 0 0 0 0\n'
+        name = 'ntpsec' if self.exists('/etc/ntpsec/ntp.conf') else 'ntpd'
+        return 'head\n====\n' + ''.join(' {0} .INIT. 16 u - 64 0 0 0 0\n'.format(name) for name in self._asked(name))
 
     def _timedatectl(self, words):
         if self._synchronised():

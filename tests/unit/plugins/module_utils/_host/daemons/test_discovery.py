@@ -6,7 +6,8 @@
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host import time_service
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.host import Host
 
 DEBIAN = 'ID=debian\nVERSION_ID="12"\n'
 ALMA = 'ID="almalinux"\nID_LIKE="rhel centos fedora"\nVERSION_ID="9.4"\n'
@@ -34,12 +35,12 @@ def make_host(tmp_path):
             target = tmp_path / path.lstrip('/')
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text)
-        return time_service.Host(systemd or Systemd(), root=str(tmp_path))
+        return Host(systemd or Systemd(), root=str(tmp_path))
     return make
 
 
 def daemons(host):
-    return {daemon['name']: daemon for daemon in time_service.find_daemons(host)}
+    return {daemon['name']: daemon for daemon in discovery.find_daemons(host)}
 
 
 def test_a_fresh_debian_has_none_and_knows_where_chrony_would_be(make_host):
@@ -74,7 +75,7 @@ def test_the_layout_of_the_red_hat_family(make_host):
                      Systemd(chronyd=('loaded', 'inactive', 'disabled')))
     chrony = daemons(host)['chrony']
     assert (chrony['unit'], chrony['config'], chrony['enabled']) == ('chronyd.service', '/etc/chrony.conf', False)
-    assert time_service.package_manager(host) == 'dnf'
+    assert discovery.package_manager(host) == 'dnf'
 
 
 def test_a_masked_unit_is_said_to_be_masked(make_host):
@@ -87,7 +88,7 @@ def test_a_masked_unit_is_said_to_be_masked(make_host):
 
 def test_a_host_without_systemd_is_described_from_its_files(make_host):
     host = make_host({'/etc/os-release': DEBIAN}, lambda command: '')  # what a command that is not there prints
-    assert not any(daemon['active'] for daemon in time_service.find_daemons(host))
+    assert not any(daemon['active'] for daemon in discovery.find_daemons(host))
 
 
 def test_servers_of_the_configured_daemon_with_its_drop_ins(make_host):
@@ -97,19 +98,19 @@ def test_servers_of_the_configured_daemon_with_its_drop_ins(make_host):
                                    'sourcedir /etc/chrony/sources.d\n',
         '/etc/chrony/sources.d/local.sources': 'server c.example port 1123 iburst\nserver a.example\n',
         '/etc/chrony/sources.d/ignored.conf': 'server d.example\n'})
-    assert time_service.default_ntp_servers(host) == ['a.example', 'b.example', 'c.example:1123']
+    assert discovery.effective_ntp_servers(host) == ['a.example', 'b.example', 'c.example:1123']
 
 
 def test_servers_of_ntpd_leave_out_its_local_clock(make_host):
     host = make_host({'/etc/os-release': ALMA, '/usr/sbin/ntpd': '',
                       '/etc/ntp.conf': 'server 127.127.1.0\nserver ntp1.example iburst\n'})
-    assert time_service.default_ntp_servers(host) == ['ntp1.example']
+    assert discovery.effective_ntp_servers(host) == ['ntp1.example']
 
 
 def test_servers_of_timesyncd(make_host):
     host = make_host({'/etc/os-release': DEBIAN, '/lib/systemd/systemd-timesyncd': '',
                       '/etc/systemd/timesyncd.conf': '[Time]\n#NTP=no.example\nNTP=a.example b.example\n'})
-    assert time_service.default_ntp_servers(host) == ['a.example', 'b.example']
+    assert discovery.effective_ntp_servers(host) == ['a.example', 'b.example']
 
 
 @pytest.mark.parametrize(('release', 'pool'), [
@@ -120,14 +121,14 @@ def test_servers_of_timesyncd(make_host):
     ('ID=unheard_of\n', 'pool.ntp.org'),
 ])
 def test_the_vendors_pool_where_nothing_is_configured(make_host, release, pool):
-    assert time_service.default_ntp_servers(make_host({'/etc/os-release': release})) == [pool]
+    assert discovery.effective_ntp_servers(make_host({'/etc/os-release': release})) == [pool]
 
 
 @pytest.mark.parametrize(('status', 'pushes'), [('Enabled\n', True), ('Disabled\n', False)])
 def test_vmware_tools_are_named_while_they_push(make_host, status, pushes):
     host = make_host({'/etc/os-release': DEBIAN, '/usr/bin/vmware-toolbox-cmd': '', '/dev/ptp_kvm': ''}, lambda command: status)
-    assert (len(time_service.time_pushers(host)) == 2) == pushes
-    assert bool(time_service.time_pushers(host, only_pushing=True)) == pushes
+    assert (len(discovery.time_pushers(host)) == 2) == pushes
+    assert bool(discovery.time_pushers(host, only_pushing=True)) == pushes
 
 
 def test_ntp_as_an_alias_of_ntpsec_is_no_daemon_of_its_own(make_host):
@@ -151,4 +152,4 @@ def test_a_folder_that_is_empty_after_a_boot_is_not_used(make_host):
 def test_configuration_that_includes_itself_ends(make_host):
     host = make_host({'/etc/os-release': DEBIAN, '/usr/sbin/chronyd': '',
                       '/etc/chrony/chrony.conf': 'include /etc/chrony/chrony.conf\nserver a.example\n'})
-    assert time_service.default_ntp_servers(host) == ['a.example']
+    assert discovery.effective_ntp_servers(host) == ['a.example']

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whom a measurement asks for the time."""
+"""NTP servers used for a measurement."""
 
 from typing import List, Optional
 
@@ -12,5 +12,5 @@ def ntp_servers(given: Optional[List[str]]) -> List[str]:
     if given:
         return given
     # Every host would pay for the knowledge of all layouts, each night (docs/scale.md): read where it is needed.
-    from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import default_ntp_servers
-    return default_ntp_servers()
+    from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.discovery import effective_ntp_servers
+    return effective_ntp_servers()

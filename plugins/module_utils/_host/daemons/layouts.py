@@ -20,6 +20,11 @@ class Layout(NamedTuple):
     sources_dir: str = ''   # files *.sources, read again without a restart (chrony 4)
     config_dir: str = ''    # files *.conf, read at start
     keys: str = ''          # keys for authentication, where the configuration names no other file
+    keys_group: str = ''    # the group that the daemon runs as, which has to read the keys
+    # The file and the variable of options, for a unit that does not tell, and the configurations that the vendor's wrapper takes
+    # instead where DHCP has named a server.
+    defaults: Tuple[str, str] = ('', '')
+    dhcp: Tuple[str, ...] = ()
 
 
 class Daemon(NamedTuple):
@@ -45,6 +50,7 @@ DAEMONS = (
     Daemon('ntpsec', 'ntpd', ('/usr/sbin/ntpd',), ('keys', 'nts')),
     Daemon('timesyncd', 'timesyncd', ('/lib/systemd/systemd-timesyncd', '/usr/lib/systemd/systemd-timesyncd'), ()),
     Daemon('openntpd', '', ('/usr/sbin/ntpd', '/usr/sbin/openntpd'), ()),
+    Daemon('ntpd-rs', '', ('/usr/bin/ntp-daemon',), ()),
 )
 
 
@@ -62,16 +68,25 @@ _ANY: Tuple[int, ...] = ()
 _END: Tuple[int, ...] = (9999999,)
 
 _CHRONY_DEBIAN = Layout('chrony', 'chrony.service', '/etc/chrony/chrony.conf',
-                        '/etc/chrony/sources.d', '/etc/chrony/conf.d', '/etc/chrony/chrony.keys')
+                        '/etc/chrony/sources.d', '/etc/chrony/conf.d', '/etc/chrony/chrony.keys', '_chrony',
+                        ('/etc/default/chrony', 'DAEMON_OPTS'))
 _CHRONY_DEBIAN_3 = _CHRONY_DEBIAN._replace(sources_dir='', config_dir='')
-_CHRONY_REDHAT = Layout('chrony', 'chronyd.service', '/etc/chrony.conf', keys='/etc/chrony.keys')
+_CHRONY_REDHAT = Layout('chrony', 'chronyd.service', '/etc/chrony.conf', keys='/etc/chrony.keys', keys_group='chrony',
+                        defaults=('/etc/sysconfig/chronyd', 'OPTIONS'))
+# Amazon Linux 2023: both kinds of files lie in one folder.
+_CHRONY_AMAZON = _CHRONY_REDHAT._replace(sources_dir='/etc/chrony.d', config_dir='/etc/chrony.d')
 _NTPSEC = Layout('ntpsec', 'ntpsec.service', '/etc/ntpsec/ntp.conf', config_dir='/etc/ntpsec/ntp.d',
-                 keys='/etc/ntpsec/ntp.keys')
-_NTP_DEBIAN = Layout('ntp', 'ntp.service', '/etc/ntp.conf', keys='/etc/ntp.keys')
-_NTP_REDHAT = Layout('ntp', 'ntpd.service', '/etc/ntp.conf', keys='/etc/ntp/keys')
+                 keys='/etc/ntpsec/ntp.keys', keys_group='ntpsec', defaults=('/etc/default/ntpsec', 'NTPD_OPTS'),
+                 dhcp=('/run/ntpsec/ntp.conf.dhcp',))
+_NTP_DEBIAN = Layout('ntp', 'ntp.service', '/etc/ntp.conf', keys='/etc/ntp.keys', keys_group='ntp',
+                     defaults=('/etc/default/ntp', 'NTPD_OPTS'), dhcp=('/run/ntp.conf.dhcp', '/var/lib/ntp/ntp.conf.dhcp'))
+_NTP_REDHAT = Layout('ntp', 'ntpd.service', '/etc/ntp.conf', keys='/etc/ntp/keys', keys_group='ntp',
+                     defaults=('/etc/sysconfig/ntpd', 'OPTIONS'))
+_NTP_SUSE = _NTP_REDHAT._replace(keys='/etc/ntp.keys', defaults=('/etc/sysconfig/ntp', 'NTPD_OPTIONS'))
 _TIMESYNCD = Layout('systemd-timesyncd', 'systemd-timesyncd.service', '/etc/systemd/timesyncd.conf',
                     config_dir='/etc/systemd/timesyncd.conf.d')
 _OPENNTPD = Layout('openntpd', 'openntpd.service', '/etc/openntpd/ntpd.conf')
+_NTPD_RS = Layout('ntpd-rs', 'ntpd-rs.service', '/etc/ntpd-rs/ntp.toml')
 
 # The first row that fits counts. chrony.conf names its folders from chrony 4 on: Debian 11, Ubuntu 22.04. The only
 # one that Red Hat's names is /run/chrony-dhcp, which is gone after a reboot. SLES 15's includes /etc/chrony.d/*.conf.
@@ -82,13 +97,14 @@ LAYOUTS = (
     Row('chrony', 'debian', (11,), _END, _CHRONY_DEBIAN),
     Row('chrony', 'sles', _ANY, (15,), _CHRONY_REDHAT),
     Row('chrony', 'suse', _ANY, _END, _CHRONY_REDHAT._replace(config_dir='/etc/chrony.d')),
-    Row('chrony', 'amzn', _ANY, _END, _CHRONY_REDHAT),
+    Row('chrony', 'amzn', _ANY, (2023,), _CHRONY_REDHAT),
+    Row('chrony', 'amzn', (2023,), _END, _CHRONY_AMAZON),
     Row('chrony', 'rhel', _ANY, _END, _CHRONY_REDHAT),
     Row('chrony', 'fedora', _ANY, _END, _CHRONY_REDHAT),
     # The classic ntpd ends with Debian 11, Ubuntu 22.04, RHEL 7, Amazon Linux 2 and SLES 12.
     Row('ntpd', 'ubuntu', _ANY, (23,), _NTP_DEBIAN),
     Row('ntpd', 'debian', _ANY, (12,), _NTP_DEBIAN),
-    Row('ntpd', 'sles', _ANY, (15,), _NTP_REDHAT._replace(keys='/etc/ntp.keys')),
+    Row('ntpd', 'sles', _ANY, (15,), _NTP_SUSE),
     Row('ntpd', 'amzn', _ANY, (3,), _NTP_REDHAT),
     Row('ntpd', 'rhel', _ANY, (8,), _NTP_REDHAT),
     Row('ntpsec', 'ubuntu', (22,), _END, _NTPSEC),
@@ -101,19 +117,48 @@ LAYOUTS = (
     Row('timesyncd', 'suse', _ANY, _END, _TIMESYNCD._replace(package='systemd')),
     Row('openntpd', 'ubuntu', _ANY, _END, _OPENNTPD),
     Row('openntpd', 'debian', _ANY, _END, _OPENNTPD),
+    Row('ntpd-rs', 'ubuntu', (24, 4), _END, _NTPD_RS),
+    Row('ntpd-rs', 'debian', (13,), _END, _NTPD_RS),
+    Row('ntpd-rs', 'fedora', _ANY, _END, _NTPD_RS),
 )
 
 # Units that run the same daemon otherwise (Fedora, RHEL 9 and newer): where one is in use, it is the daemon's unit.
 OTHER_UNITS = {'chronyd.service': 'chronyd-restricted.service'}
 
-# What is installed on a system that os-release does not make known.
-ANY_SYSTEM = 'debian'
 
-PACKAGE_MANAGERS = {'debian': ('apt',), 'ubuntu': ('apt',), 'rhel': ('dnf', 'yum'), 'fedora': ('dnf', 'yum'),
-                    'amzn': ('dnf', 'yum'), 'suse': ('zypper',), 'sles': ('zypper',)}
+class Manager(NamedTuple):
+    """A package manager: the Ansible module of its name, its commands, and the system whose layouts its packages have."""
+
+    name: str
+    commands: Tuple[str, ...]
+    system: str
+
+
+# dnf before yum, which is a link to it where both are there.
+MANAGERS = (
+    Manager('apt', ('/usr/bin/apt-get', '/usr/bin/apt'), 'debian'),
+    Manager('dnf', ('/usr/bin/dnf', '/usr/bin/dnf5', '/usr/bin/dnf-3'), 'fedora'),
+    Manager('yum', ('/usr/bin/yum',), 'fedora'),
+    Manager('zypper', ('/usr/bin/zypper',), 'suse'),
+)
+# The usual one of a system that is known, where no command of one is seen.
+USUAL_MANAGERS = {'debian': 'apt', 'ubuntu': 'apt', 'rhel': 'dnf', 'fedora': 'dnf', 'amzn': 'dnf', 'suse': 'zypper',
+                  'sles': 'zypper'}
+
+# Systems whose own files are replaced as a whole: no package can be installed while they run, and kept.
+IMAGES = (
+    (('/usr/sbin/transactional-update',),
+     ('opensuse-microos', 'opensuse-leap-micro', 'opensuse-aeon', 'opensuse-kalpa', 'sle-micro', 'sl-micro'),
+     'its packages are changed by transactional-update, for the next boot (transactional-update pkg install chrony, then reboot)'),
+    (('/run/ostree-booted', '/usr/bin/rpm-ostree'), (),
+     'its packages are changed by rpm-ostree, for the next boot (rpm-ostree install chrony, then reboot)'),
+    (('/usr/bin/flatcar-update',), ('flatcar', 'coreos', 'bottlerocket', 'cos', 'nixos', 'talos', 'photon-ostree'),
+     'it is an image without a package manager (enable the time daemon that it has, systemd-timesyncd for instance)'),
+)
 
 # Derivatives that call themselves otherwise than their ID_LIKE says.
-SAME_AS = {'centos': 'rhel', 'opensuse': 'suse'}
+SAME_AS = {'centos': 'rhel', 'opensuse': 'suse', 'ol': 'rhel', 'eurolinux': 'rhel', 'openeuler': 'fedora', 'sle-micro': 'suse',
+           'sl-micro': 'suse'}
 
 VENDOR_POOLS = {
     'debian': '2.debian.pool.ntp.org', 'ubuntu': 'ntp.ubuntu.com', 'rhel': '2.rhel.pool.ntp.org',

@@ -9,19 +9,20 @@ import sys
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host import references, time_service
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery, references
 
 PROGRAM = '''
 import sys
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host import clock_hints, references
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import clock_hints
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import references
 print(references.ntp_servers(['a.example']), clock_hints.interrupted({root!r}))
-print([name for name in sys.modules if name.endswith(('._host.layouts', '._host.time_service'))])
+print([name for name in sys.modules if name.endswith(('.daemons.layouts', '.daemons.discovery'))])
 '''
 
 
 @pytest.mark.parametrize('given', [None, []])
 def test_without_any_the_host_s_own_are_asked(monkeypatch, given):
-    monkeypatch.setattr(time_service, 'default_ntp_servers', lambda: ['own.example'])
+    monkeypatch.setattr(discovery, 'effective_ntp_servers', lambda: ['own.example'])
     assert references.ntp_servers(given) == ['own.example']
 
 

@@ -1,0 +1,328 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What every time daemon has in common: how it is read, written, asked and told."""
+
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, layouts
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ASKED, Line, Overlay, Source
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import (
+    OWN_NAME,
+    File,
+    current,
+    own_file,
+    without_block,
+)
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import (
+    NO_CONTROL,
+    NOT_READ,
+    NOTHING,
+    Key,
+    Refused,
+    Server,
+    Wanted,
+)
+
+# Codes of Status.reason; '' where the daemon is synchronized.
+NO_SOURCE = 'no_source'                     # nothing is configured that it could ask
+UNREACHABLE = 'unreachable'                 # it has had no answer
+NOT_SELECTED = 'not_selected'               # it has answers and does not use them
+MAY_NOT_BE_ASKED = 'may_not_be_asked'       # it runs and does not answer this host
+TOO_OLD_TO_TELL = 'too_old_to_tell'         # its version does not say whether it is synchronized
+OWN_CLOCK = 'own_clock'                     # it follows this host's own clock
+NO_CONTROL_OF_CLOCK = NO_CONTROL            # it never sets the clock
+NOT_RUNNING = 'not_running'
+UNKNOWN = 'unknown'                         # its answer cannot be read
+
+
+class Status(NamedTuple):
+    """What a daemon says of itself."""
+
+    synchronized: bool
+    residual_offset: float  # seconds it still has to correct; positive: the clock is behind
+    answered: bool          # some source has answered it at all
+    reason: str             # a code of those above; '' where it is synchronized
+    msg: str                # the state as the second part of a sentence
+    advice: str = ''        # the next step, a sentence; '' where there is none
+    stepped: bool = False   # it has just stepped the clock and waits for its next poll
+
+
+def number(text: Any) -> Optional[float]:
+    """A field that a daemon prints; None where it is no finite number."""
+    try:
+        value = float(text)
+    except (TypeError, ValueError):
+        return None
+    return value if abs(value) < 1e15 else None     # also not a number, which compares with nothing
+
+
+class Daemon:
+    """One time daemon on one host. Commands that a version of it lacks count as done: what they do is looked at afterwards.
+
+    host: Host; of one that only reads, only lines, sources and files may be asked. facts: of discovery.find_daemons.
+    measured: the sources of this run's own measurement, as RV(skew.sources): what is said about the network rests on them.
+    """
+
+    # Seconds in which the first answers come where they can come at all.
+    patience = 15.0
+    # Seconds that it leaves to a slow correction, and is right to.
+    slews_below = 0.0
+    # The directive that names the key file, and one line of that file.
+    _key_directive = 'keyfile'
+    _key_form = '{0.number} {0.kind} {0.secret}'
+
+    def __init__(self, host: Any, facts: Mapping[str, Any], measured: Sequence[Mapping[str, Any]] = ()) -> None:
+        self.host = host
+        self.facts = facts
+        self.measured = measured
+        self.unit = facts['unit']
+        self.config = facts['config']
+
+    # Reading
+
+    def lines(self, without_own: bool = False, host: Optional[Any] = None) -> List[Line]:
+        """The lines of its configuration and of all that it includes, in the order in which it reads them."""
+        raise NotImplementedError
+
+    def sources_of(self, lines: List[Line]) -> List[Source]:
+        """The sources that lines of its configuration name."""
+        raise NotImplementedError
+
+    def sources(self, without_own: bool = False, host: Optional[Any] = None) -> List[Source]:
+        return self.sources_of(self.lines(without_own, host))
+
+    def source_names(self) -> List[str]:
+        """The servers and pools that it asks, each once."""
+        return list(dict.fromkeys(source.name for source in self.sources() if source.kind in ASKED and source.asked))
+
+    def asks_after_boot(self, server: Server) -> List[Source]:
+        """The sources of others by which it asks a server also after a reboot: what a lease brought may be gone then."""
+        wanted = (config.folded(server.host), server.port or 123)
+        return [source for source in self.sources(without_own=True)
+                if source.kind in ASKED and source.asked and source.line.lasting
+                and (config.folded(source.host), source.port or 123) == wanted]
+
+    def _missing(self, servers: Sequence[Server], nts: bool = False, keyed: Sequence[str] = ()) -> List[Server]:
+        """Those that are not configured by others: one that is named twice is refused or counted twice.
+
+        Raises Refused where it is configured without the authentication that is asked for.
+        """
+        missing = []
+        for server in servers:
+            there = self.asks_after_boot(server)
+            if not there:
+                missing.append(server)
+                continue
+            lacks = 'nts' if nts and not any(each.nts for each in there) else \
+                'key' if server.host in keyed and not any(each.keyed for each in there) else ''
+            if lacks:
+                raise Refused('{0} is configured without "{1}" already: {2}.'.format(server, lacks, there[0].line.quoted),
+                              'Remove that line, then run again.')
+        return missing
+
+    # Writing
+
+    def files(self, want: Wanted) -> List[File]:
+        """The files that make the daemon do what is wanted; [] where nothing is. In the order they have to be written."""
+        planned = self._files(want)
+        self._check_reached(want, planned)
+        return planned
+
+    def _files(self, want: Wanted) -> List[File]:
+        raise NotImplementedError
+
+    def _check_reached(self, want: Wanted, planned: List[File]) -> None:
+        """Raises Refused where the daemon would not read what is to be written, or a later line of others would overrule it."""
+        written = {file.path: current(file, self.host.read(file.path) if self.host.exists(file.path) else None)
+                   for file in planned if not file.secret}
+        ours = [file for file in planned if not file.secret and file.text]
+        if not ours:
+            return
+        if self.facts.get('not_read'):
+            raise Refused(self.facts['not_read'], self.facts.get('not_read_advice', ''), NOT_READ)
+        if not self.host.exists(self.config) and not self.facts.get('directives'):
+            return      # the package will bring it
+        read = self.lines(host=Overlay(self.host, written))
+        paths = {line.path for line in read if line.own}
+        unread = [file.path for file in ours if file.path not in paths]
+        if unread:
+            raise Refused('{0} does not read {1}, which this role would write.'.format(self.unit, unread[0]),
+                          'Include it in {0}, or use another provider.'.format(self.config), NOT_READ)
+        for line in read:
+            if line.own and line.directive in self._last_wins:
+                last = [each for each in read if each.directive == line.directive][-1]
+                if not last.own:
+                    raise Refused('{0} overrules the line "{1}" that this role would write.'.format(last.quoted, line.text),
+                                  'Remove or change it, then run again.')
+
+    # Directives of which the last line counts.
+    _last_wins: Set[str] = set()
+
+    def check_against(self, want: Wanted) -> None:
+        """Raises Refused where what there is does not go with what is wanted. Nothing is changed by it."""
+        if self.facts.get('no_control'):
+            raise Refused('{0} is started with {1} and never sets the clock.'.format(self.unit, self.facts['no_control']),
+                          'Remove the option and restart the unit, or use another provider.', NO_CONTROL)
+        if 'refclock' in want.features and not self.host.exists(layouts.CLOUDS[want.cloud].device):
+            raise Refused('cloud={0}: this host has no {1}. It is no machine of that cloud, or its kernel lacks the driver.'.format(
+                want.cloud, layouts.CLOUDS[want.cloud].device))
+        if want.cloud and layouts.CLOUDS[want.cloud].smears:
+            self._check_smearing(want)
+
+    def _check_smearing(self, want: Wanted) -> None:
+        server = config.folded(layouts.CLOUDS[want.cloud].server)
+        lines = self.lines(without_own=True)
+        mixed = [source.line for source in self.sources_of(lines)
+                 if source.kind in ASKED + ('fallback',) and config.folded(source.host) != server]
+        foreign = [line for line in lines if line in mixed or line.directive == 'leapsectz']
+        if foreign:
+            raise Refused(
+                'cloud={0}: its time source spreads a leap second over a day and must not be mixed with other servers or '
+                'leapsectz, but {1} has {2}. Take that out, or leave cloud at none.'.format(
+                    want.cloud, self.config, '; '.join(line.quoted for line in foreign)))
+
+    def _in_configuration(self, lines: List[str], asked: bool) -> List[File]:
+        """The lines beside the vendor's configuration where it has a folder for that, else as a block in it."""
+        if not asked:
+            return []
+        if self.facts['config_dir']:
+            return [own_file('{0}/{1}.conf'.format(self.facts['config_dir'], OWN_NAME), lines)]
+        return [File(self.config, '\n'.join(lines), block=True)]
+
+    def _key_file(self, keys: List[Key]) -> Tuple[List[File], List[str]]:
+        """The keys go where the configuration reads them; where it reads none, into the layout's file, which is then named."""
+        if not keys:
+            return [], []
+        named = [line.words[1] for line in self.lines(without_own=True)
+                 if line.directive == self._key_directive and len(line.words) > 1]
+        path = named[-1] if named else self.facts['keys']
+        taken = {line.split()[0] for line in without_block(self.host.read(path)).splitlines()
+                 if line.strip() and line.strip()[0] not in '#!;%'}
+        for key in keys:
+            if str(key.number) in taken:
+                raise Refused('keys: {0} has another key with the id {1} already. Give ours another id.'.format(path, key.number))
+        lines = {key.number: self._key_form.format(key) for key in keys}
+        block = File(path, '\n'.join(lines[each] for each in sorted(lines)), block=True, secret=True)
+        return [block], [] if named else ['{0} {1}'.format(self._key_directive, path)]
+
+    @property
+    def keys_group(self) -> str:
+        """The group that the daemon belongs to, which has to read the keys; '' where this host has no such group."""
+        groups = [line.split(':')[0] for line in self.host.read('/etc/group').splitlines()]
+        return self.facts['keys_group'] if self.facts.get('keys_group') in groups else ''
+
+    # Asking and telling
+
+    def complaint(self) -> str:
+        """What the daemon says against its configuration; '' when it takes it, or cannot tell without being started."""
+        return ''
+
+    def status(self) -> Status:
+        raise NotImplementedError
+
+    def add_sources(self, lines: List[str]) -> bool:
+        """Use these lines of the configuration, which name sources, from now on; False where only a restart makes it."""
+        return not lines
+
+    def remove_sources(self, lines: List[str]) -> bool:
+        """Use them no more; False where only a restart makes it."""
+        return not lines
+
+    def reload_sources(self) -> bool:
+        """Read changed sources again; False where only a restart does."""
+        return False
+
+    def reset_measurements(self) -> bool:
+        """Forget what was measured before the clock was set, and measure soon; False where only a restart does."""
+        return False
+
+    def step(self) -> bool:
+        """Correct at once what is left; False where only a restart does."""
+        return False
+
+    def reads_ours(self) -> str:
+        """'' where the running daemon uses what this collection has written, else why it does not."""
+        written = [line for line in self.lines() if line.own]
+        if not written:
+            return ''
+        from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery
+        running = discovery.running_config(self.host, self.facts)
+        if running and running != self.config:
+            return '{0} runs with {1}, not with {2}'.format(self.unit, running, self.config)
+        listed = self._listed()
+        if listed is None:
+            return ''
+        ours = [source for source in self.sources_of(written) if source.kind in ASKED and source.asked]
+        # ntpq shows no more than 15 characters of an address.
+        absent = [source for source in ours if not {config.folded(source.host), config.folded(source.host)[:15]} & listed
+                  and config.address_of(source.host) is not None and not config.is_this_host(self.host, source.host)]
+        # Names may not be resolved yet, and versions differ in how they list them: an address is listed at once.
+        if absent and len(absent) == len([source for source in ours if config.address_of(source.host) is not None]):
+            return '{0} does not list {1} of {2} among its sources'.format(self.unit, absent[0].host, absent[0].line.place)
+        return ''
+
+    def _listed(self) -> Optional[Set[str]]:
+        """The addresses and names that the running daemon lists, folded; None where it does not tell."""
+        return None
+
+    # Saying
+
+    def _not_answering(self, said: str, advice: str) -> Status:
+        """It gives no answer to this host: is it there at all?"""
+        from ansible_collections.aemops.brand_portal.plugins.module_utils._host import systemd
+        state = systemd.unit_states(self.host, [self.unit]).get(self.unit, {})
+        if state and state.get('ActiveState') not in systemd.UP:
+            return Status(False, 0.0, False, NOT_RUNNING, 'it does not run',
+                          'See journalctl -b -u {0}.'.format(self.unit))
+        return Status(False, 0.0, False, MAY_NOT_BE_ASKED, said, advice)
+
+    def _no_answer(self, residual: float, listed: Sequence[str]) -> Status:
+        """None of its sources answers it. What is to be done depends on whether this run has heard them from this host."""
+        names = self.source_names()
+        if not names and not listed:
+            return Status(False, residual, False, NO_SOURCE, 'no source is configured',
+                          'Name servers (option servers, in the roles time_sync_servers).')
+        own = [name for name in names if config.is_this_host(self.host, self._host_of(name))]
+        if names and len(own) == len(names):
+            return Status(False, residual, False, OWN_CLOCK, 'its only source is this host itself ({0})'.format(', '.join(own)),
+                          'Name servers that are other machines (option servers, in the roles time_sync_servers).')
+        names = [name for name in names if name not in own] or list(listed)
+        heard, unheard, unknown = self._of_measurement(names)
+        said = 'it has no answer from {0}'.format(', '.join(names))
+        advice = []
+        if unheard:
+            advice.append("Open UDP 123 to {0} from this host: this run's own measurement did not hear {1} either.".format(
+                ', '.join(unheard), 'it' if len(unheard) == 1 else 'them'))
+        if heard:
+            advice.append('This run has heard {0} from this host, so the network lets answers through: see the sources of {1} and '
+                          'journalctl -b -u {1}.'.format(', '.join(heard), self.unit))
+        if unknown and not (heard or unheard):
+            advice.append('Measure with the module clock_skew_info whether this host hears {0}.'.format(', '.join(unknown)))
+        return Status(False, residual, False, UNREACHABLE, said, ' '.join(advice))
+
+    @staticmethod
+    def _host_of(name: str) -> str:
+        if name.startswith('['):
+            return name[1:].partition(']')[0]
+        return name.partition(':')[0] if name.count(':') == 1 else name
+
+    def _of_measurement(self, names: Sequence[str]) -> Tuple[List[str], List[str], List[str]]:
+        """(heard, not heard, not asked) by this run's own measurement."""
+        states: Dict[str, bool] = {}
+        for source in self.measured:
+            if source.get('kind') != 'ntp':
+                continue
+            for text in (source.get('source'), source.get('address')):
+                if text:
+                    host = config.folded(self._host_of(str(text)))
+                    states[host] = states.get(host, False) or source.get('low') is not None
+        result: Tuple[List[str], List[str], List[str]] = ([], [], [])
+        for name in names:
+            known = states.get(config.folded(self._host_of(name)))
+            result[2 if known is None else 0 if known else 1].append(name)
+        return result
+
+
+__all__ = ['NOTHING', 'Daemon', 'File', 'Status', 'number']

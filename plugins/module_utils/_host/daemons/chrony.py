@@ -1,0 +1,344 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""chronyd: chrony.conf(5), chronyd(8) and chronyc(1) of chrony 3 and 4."""
+
+import os
+import re
+from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, layouts
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import (
+    MAY_NOT_BE_ASKED,
+    NO_CONTROL_OF_CLOCK,
+    NOT_SELECTED,
+    OWN_CLOCK,
+    Daemon,
+    Status,
+    number,
+)
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import Line, Source
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import OWN_NAME, File, own_file
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Refused, Server, Wanted
+
+# chronyd reads no deeper.
+_MOST_LEVELS = 10
+# Options of a source that stand alone; all others have a value.
+_FLAGS = {'auto_offline', 'burst', 'copy', 'iburst', 'ipv4', 'ipv6', 'noselect', 'nts', 'offline', 'prefer', 'require', 'trust',
+          'xleave'}
+# Options of chronyd(8) that have a value.
+_WITH_VALUE = 'fFlLPtu'
+# Reference IDs that are this host's own clock: 127.127.1.1 ("local"), 127.0.0.1.
+_OWN_IDS = ('7F7F0101', '7F000001')
+
+
+def directives_of(arguments: List[str]) -> List[str]:
+    """chronyd(8): directives on the command line replace the configuration file."""
+    found = []
+    value = False
+    for word in arguments:
+        if value:
+            value = False
+        elif word.startswith('-') and len(word) > 1:
+            value = not word.startswith('--') and word[-1] in _WITH_VALUE and len(word) == 2
+        else:
+            found.append(word)
+    return found
+
+
+def flag_of(arguments: List[str], letter: str) -> bool:
+    """Whether a flag is given, also among others (-4x)."""
+    words = [word for word in arguments if re.fullmatch('-[A-Za-z0-9]+', word) and word[1] not in _WITH_VALUE]
+    return any(letter in word[1:] for word in words)
+
+
+def read(host: Any, path: str, without_own: bool = False, directives: Sequence[str] = ()) -> List[Line]:
+    """The lines in the order in which chronyd reads them: what is included comes in its place, source folders last."""
+    folders: List[List[str]] = []
+    lines: List[Line] = []
+    if directives:
+        for text in directives:
+            _take(host, Line('the command line of chronyd', 0, ' '.join(text.split())), without_own, 0, lines, folders)
+    else:
+        _file(host, path, without_own, 0, lines, folders)
+    for named in folders:
+        for name in config.merged(host, named, '.sources'):
+            lines += [line for line in _plain(host, name) if not (line.own and without_own)]
+    return lines
+
+
+def _plain(host: Any, path: str) -> List[Line]:
+    """The lines that are no comments: those that begin with one of ! ; # %."""
+    return [Line(path, at, text.strip(), own) for at, text, own in config.numbered(host, path)
+            if text.strip() and text.strip()[0] not in '!;#%']
+
+
+def _file(host: Any, path: str, without_own: bool, level: int, lines: List[Line], folders: List[List[str]]) -> None:
+    if level <= _MOST_LEVELS:
+        for line in _plain(host, path):
+            _take(host, line, without_own, level, lines, folders)
+
+
+def _take(host: Any, line: Line, without_own: bool, level: int, lines: List[Line], folders: List[List[str]]) -> None:
+    if line.own and without_own:
+        return
+    lines.append(line)
+    names = line.words[1:]
+    if line.directive == 'sourcedir':
+        folders.append(names[:10])
+    elif line.directive in ('include', 'confdir'):
+        found = config.matching(host, names[0]) if line.directive == 'include' and names else \
+            config.merged(host, names[:10], '.conf') if names else []
+        for path in found:
+            if not os.path.isdir(host.path(path)):
+                _file(host, path, without_own, level + 1, lines, folders)
+
+
+def source_of(line: Line) -> Optional[Source]:
+    """The source that one line names."""
+    words = line.words
+    if line.directive == 'refclock' and len(words) > 2:
+        return Source('refclock', ' '.join(words[1:3]), 0, line)
+    if line.directive not in ('server', 'pool', 'peer') or len(words) < 2:
+        return None
+    options: List[str] = []
+    port = 0
+    rest = [word.lower() for word in words[2:]]
+    while rest:
+        option = rest.pop(0)
+        options.append(option)
+        if option not in _FLAGS and rest:
+            value = rest.pop(0)
+            if option == 'port' and re.fullmatch('[0-9]{1,5}', value):
+                port = int(value) if value != '123' else 0
+    asked = not {'noselect', 'offline'} & set(options)
+    return Source(line.directive, words[1], port, line, tuple(options), asked)
+
+
+def folders_of(host: Any, path: str, directives: Sequence[str], directive: str) -> List[str]:
+    """The drop-in folders below /etc that the configuration names, those that count more first."""
+    lines = read(host, path, without_own=True, directives=directives)
+    found: List[str] = []
+    for line in lines:
+        if line.directive == directive:
+            found += line.words[1:11]
+        elif line.directive == 'include' and directive == 'confdir':
+            found += re.findall(r'^(/\S+)/\*(?:\.conf)?$', ' '.join(line.words[1:2]))
+    return [folder.rstrip('/') for folder in found if folder.startswith('/etc/')]
+
+
+class Chrony(Daemon):
+    """chronyc's -c prints fields for programs (chrony 2.4 and newer)."""
+
+    _last_wins = {'maxdistance', 'minsources', 'authselectmode'}
+
+    # Reading
+
+    def lines(self, without_own: bool = False, host: Optional[Any] = None) -> List[Line]:
+        return read(host or self.host, self.config, without_own, self.facts.get('directives') or ())
+
+    def sources_of(self, lines: List[Line]) -> List[Source]:
+        return [source for source in (source_of(line) for line in lines) if source]
+
+    # Writing
+
+    def check_against(self, want: Wanted) -> None:
+        super().check_against(want)
+        if not self._plain_wanted(want):
+            return
+        mode = self._setting('authselectmode')
+        if mode and mode.words[1:2] and mode.words[1].lower() in ('require', 'prefer') and (
+                mode.words[1].lower() == 'require' or self._foreign_nts() or want.nts_servers):
+            raise Refused('{0} keeps {1} from ever selecting a server without authentication.'.format(mode.quoted, self.unit),
+                          'Remove that line, or give the servers as nts_servers or with keys.')
+
+    def _setting(self, directive: str) -> Optional[Line]:
+        """The last line of others that has the directive."""
+        found = [line for line in self.lines(without_own=True) if line.directive == directive]
+        return found[-1] if found else None
+
+    def _foreign_nts(self) -> List[Source]:
+        return [source for source in self.sources(without_own=True) if (source.nts or source.keyed) and source.asked]
+
+    def _plain_wanted(self, want: Wanted) -> List[Server]:
+        keyed = {key.server for key in want.keys}
+        return [server for server in want.servers + want.pools if server.host not in keyed]
+
+    def _files(self, want: Wanted) -> List[File]:
+        keyed = {key.server: ' key {0}'.format(key.number) for key in want.keys}
+        # authselectmode mix, the default since 4.0: beside authenticated sources the others count only where they agree with those,
+        # and where those are out of reach, never. What the user names is required and trusted like them (chrony.conf(5)).
+        mode = self._setting('authselectmode')
+        mixed = self._foreign_nts() and not (mode and mode.words[1:2] == ['ignore'])
+        trusted = ' require trust' if mixed else ''
+        sources = [_line('server', server, 'iburst' + keyed.get(server.host, '') + ('' if server.host in keyed else trusted))
+                   for server in self._missing(want.servers, keyed=list(keyed))]
+        sources += [_line('server', server, 'iburst nts') for server in self._missing(want.nts_servers, nts=True)]
+        sources += [_line('pool', server, 'iburst' + trusted) for server in self._missing(want.pools)]
+        settings = []
+        if want.cloud:
+            cloud = layouts.CLOUDS[want.cloud]
+            if cloud.server:
+                sources += [_line('server', server, cloud.options) for server in self._missing([Server(cloud.server)])]
+            elif not self._has_device(cloud.device):
+                # As Microsoft documents it: the device is asked every 8 s, and trusted as stratum 2.
+                settings.append('refclock PHC {0} poll 3 dpoll -2 offset 0 stratum 2'.format(cloud.device))
+        settings += self._enough(want)
+        if want.max_distance:
+            settings.append('maxdistance {0:g}'.format(want.max_distance))
+        key_file, directive = self._key_file(want.keys)
+        settings += directive
+        result = list(key_file)
+        if self.facts['sources_dir']:
+            if want.names:
+                result.append(own_file('{0}/{1}.sources'.format(self.facts['sources_dir'], OWN_NAME), sources, effect='reload'))
+        else:
+            settings = sources + settings
+        return result + self._in_configuration(settings, bool(settings or want.names))
+
+    def _enough(self, want: Wanted) -> List[str]:
+        """minsources: a host that reaches only what the user names would never be synchronized by a larger one."""
+        line = self._setting('minsources')
+        least = number(line.words[1]) if line and len(line.words) > 1 else None
+        few = len(want.servers) + len(want.nts_servers) + 4 * len(want.pools) + bool(want.cloud)
+        return ['minsources {0}'.format(few)] if least and want.names and few < least else []
+
+    def _has_device(self, device: str) -> bool:
+        """Whether a reference clock of that device is there: twice, one clock would vote twice."""
+        def real(path: str) -> str:
+            return os.path.realpath(self.host.path(path))
+        named = [source.host.split()[1].partition(':')[0] for source in self.sources(without_own=True) if source.kind == 'refclock']
+        return any(real(name) == real(device) for name in named)
+
+    # Asking and telling
+
+    def _chronyc(self, *words: str) -> str:
+        done = self.host.execute(['chronyc', '-n'] + list(words), 20.0)
+        return done.out if not done.code else ''
+
+    def _told(self, *words: str) -> bool:
+        return self._chronyc(*words).startswith('200')
+
+    def complaint(self) -> str:
+        given = list(self.facts.get('directives') or ()) or ['-f', self.config]
+        done = self.host.execute(['chronyd', '-p'] + given, 20.0)
+        # Before 4.0 there is no -p; then the start will tell.
+        if not done.code or re.search(r'(?i)usage|invalid option|unrecognized', done.err):
+            return ''
+        said = re.sub(r'^\S*Z\s+|Fatal error : ', '', ' '.join(done.err.split()) or done.said)
+        place = re.search(r'at line ([0-9]+) in file (\S+)', said)
+        lines = self.host.read(place.group(2)).splitlines() if place else []
+        line = lines[int(place.group(1)) - 1].strip() if place and 0 < int(place.group(1)) <= len(lines) else ''
+        return '{0}: "{1}"'.format(said, line) if line else said
+
+    def status(self) -> Status:
+        fields = self._chronyc('-c', 'tracking').strip().split(',')
+        # chronyc: positive is "slow of NTP time" in words, and behind here.
+        residual = number(fields[4]) if len(fields) >= 14 else None
+        if residual is None:
+            return self._not_answering(
+                'it does not answer chronyc',
+                'See whether chronyc tracking answers as root; bindcmdaddress or cmdport in {0} may keep it from doing so.'.format(
+                    self.config))
+        name = fields[1] or fields[0]
+        if fields[13] == 'Not synchronised' or fields[0] in ('', '00000000'):
+            return self._why_not(residual)
+        if self.facts.get('no_control'):
+            return Status(False, residual, True, NO_CONTROL_OF_CLOCK, 'it is started with {0} and never sets the clock'.format(
+                self.facts['no_control']), 'Remove the option and restart {0}.'.format(self.unit))
+        if fields[0].upper() in _OWN_IDS or self._is_own(fields[1]):
+            return self._on_its_own(residual, name)
+        return Status(True, residual, True, '', 'synchronized to {0}, {1:+.6f} s left'.format(name, residual))
+
+    def _is_own(self, address: str) -> bool:
+        """A source that is this host itself; one with a port of its own may lead elsewhere (a tunnel)."""
+        if not config.address_of(address) or not config.is_this_host(self.host, address):
+            return False
+        return not any(source.port for source in self.sources())
+
+    def _on_its_own(self, residual: float, name: str) -> Status:
+        local = self._setting('local')
+        silent = self._no_answer(residual, [])
+        return Status(False, residual, False, OWN_CLOCK, 'it follows this host\'s own clock ({0}{1}); {2}'.format(
+            name, ': ' + local.quoted if local else '', silent.msg), silent.advice)
+
+    def _rows(self) -> List[List[str]]:
+        rows = [line.split(',') for line in self._chronyc('-c', 'sources').splitlines()]
+        return [row for row in rows if len(row) > 5 and row[0] in ('^', '=', '#')]
+
+    def _why_not(self, residual: float) -> Status:
+        rows = self._rows()
+        heard = [row for row in rows if row[5] not in ('0', '')]
+        if not heard:
+            return self._no_answer(residual, [row[2] for row in rows])
+        states = self._states()
+        listed = ', '.join('{0} ({1})'.format(row[2], self._in_words(states.get(row[2], row[1]))) for row in heard)
+        why, advice = self._in_the_way([row[2] for row in heard], len(rows))
+        msg = 'it does not select any of its sources: {0}{1}'.format(listed, why)
+        return Status(False, residual, True, NOT_SELECTED, msg, advice)
+
+    def _states(self) -> Dict[str, str]:
+        """{address: state} of chronyc selectdata, which 4.0 and older do not know."""
+        rows = [line.split(',') for line in self._chronyc('-c', 'selectdata').splitlines()]
+        return {row[1]: row[0] for row in rows if len(row) > 2}
+
+    @staticmethod
+    def _in_words(state: str) -> str:
+        return _STATES.get(state, 'state {0}'.format(state))
+
+    def _in_the_way(self, heard: List[str], count: int) -> Tuple[str, str]:
+        """The line that keeps chronyd from selecting what it hears, and what to do about it."""
+        mode, least = self._setting('authselectmode'), self._setting('minsources')
+        secured = self._foreign_nts()
+        plain = [source for source in self.sources() if not (source.nts or source.keyed) and source.kind in config.ASKED]
+        if secured and plain and not (mode and mode.words[1:2] == ['ignore']):
+            names = ', '.join(dict.fromkeys('{0} ({1})'.format(source.name, source.line.place) for source in secured))
+            return ('; authenticated sources do not answer, and {0} beside them no other is selected: {1}'.format(
+                'by ' + mode.quoted if mode else 'by authselectmode mix, the default,', names),
+                'Let this host reach them (NTS: TCP 4460), or remove these lines, then run again.')
+        needed = number(least.words[1]) if least and len(least.words) > 1 else None
+        if least and needed and len(heard) < needed:
+            return ('; {0} asks for more sources than are heard'.format(least.quoted),
+                    'Name more servers, or lower minsources there.')
+        return '', 'See chronyc -n sources and chronyc -n selectdata on this host.'
+
+    def reload_sources(self) -> bool:
+        return not self.facts.get('stale') and self._told('reload', 'sources')
+
+    def add_sources(self, lines: List[str]) -> bool:
+        return not self.facts.get('stale') and all(self._told('add', *line.split()) for line in lines)
+
+    def remove_sources(self, lines: List[str]) -> bool:
+        """One that was never resolved is not known by its name: then it has to be a restart."""
+        return all(self._told('delete', line.split()[1]) for line in lines if line.startswith('server ')) \
+            and not any(line.startswith('pool ') for line in lines)
+
+    def reset_measurements(self) -> bool:
+        return self._told('reset', 'sources') and self._told('burst', '4/4')
+
+    def step(self) -> bool:
+        return self._told('makestep')
+
+    def _listed(self) -> Optional[Set[str]]:
+        rows = self._rows()
+        return {config.folded(row[2]) for row in rows} if rows else None
+
+
+# chronyc(1), selectdata; those that sources prints as well have the same meaning there.
+_STATES = {
+    '?': 'not selectable', 'x': 'a falseticker', '~': 'too much jitter', '-': 'not combined', '+': 'combined', '*': 'selected',
+    'N': 'noselect', 's': 'not synchronized itself', 'M': 'not enough measurements yet', 'd': 'its root distance is too large',
+    'w': 'waits for others to be measured', 'S': 'older measurements than others', 'O': 'its stratum is too high',
+    'T': 'does not agree with the trusted sources', 'W': 'waits for other sources to be selectable',
+    'P': 'another one is preferred',
+    'U': 'waits for a new measurement', 'D': 'its root distance is too large to combine',
+}
+
+
+def _line(directive: str, server: Server, options: str) -> str:
+    port = ' port {0}'.format(server.port) if server.port else ''
+    return '{0} {1}{2} {3}'.format(directive, server.host, port, options)
+
+
+__all__ = ['MAY_NOT_BE_ASKED', 'Chrony', 'directives_of', 'flag_of', 'folders_of', 'read']

@@ -1,0 +1,207 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the readers of all daemons share: lines with their places, the sources that they name, and whose address is meant.
+
+Reads files below a host's root, executes nothing and never raises for what a file contains.
+"""
+
+import fnmatch
+import glob
+import ipaddress
+import os
+import re
+import socket
+from typing import Any, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Tuple
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import BLOCK_BEGIN, BLOCK_END, OWN_NAME
+
+# Gone after the next boot: leases, what images generate. Nothing of ours is kept there, and nothing there counts as configured.
+_VOLATILE = ('/run/', '/var/run/', '/tmp/', '/dev/shm/')
+
+# Kinds of sources that are asked by a name or an address.
+ASKED = ('server', 'pool', 'peer')
+
+
+class Line(NamedTuple):
+    """One line of a configuration that is no comment, or one directive of a command line (number 0)."""
+
+    path: str
+    number: int
+    text: str
+    own: bool = False       # written by this collection
+
+    @property
+    def place(self) -> str:
+        return '{0} line {1}'.format(self.path, self.number) if self.number else self.path
+
+    @property
+    def quoted(self) -> str:
+        return '"{0}" ({1})'.format(self.text, self.place)
+
+    @property
+    def lasting(self) -> bool:
+        return lasting(self.path)
+
+    @property
+    def words(self) -> List[str]:
+        return self.text.split()
+
+    @property
+    def directive(self) -> str:
+        """In lower case; '' for a line without a word."""
+        return self.text.split(None, 1)[0].lower() if self.text.strip() else ''
+
+
+class Source(NamedTuple):
+    """One source of time that a line names."""
+
+    kind: str               # server, pool, peer; fallback; refclock; local (this host's own clock); other
+    host: str               # as it is written; of a refclock its driver and address
+    port: int               # 0 is the usual one
+    line: Line
+    options: Tuple[str, ...] = ()
+    asked: bool = True      # the daemon asks it: not overridden, not noselect, not offline
+
+    @property
+    def nts(self) -> bool:
+        return 'nts' in self.options
+
+    @property
+    def keyed(self) -> bool:
+        return 'key' in self.options or 'autokey' in self.options
+
+    @property
+    def name(self) -> str:
+        if not self.port or self.kind not in ASKED:
+            return self.host
+        return '{0}:{1}'.format('[{0}]'.format(self.host) if ':' in self.host else self.host, self.port)
+
+
+def lasting(path: str) -> bool:
+    """Whether a file is there after the next boot as well."""
+    return bool(path) and not path.startswith(_VOLATILE)
+
+
+class Overlay:
+    """A host as it would be with some files written: for readers only."""
+
+    def __init__(self, host: Any, planned: Dict[str, Optional[str]]) -> None:
+        self._host = host
+        self.planned = planned
+        self.root = host.root
+
+    def path(self, path: str) -> str:
+        return self._host.path(path)
+
+    def read(self, path: str) -> str:
+        return (self.planned[path] or '') if path in self.planned else self._host.read(path)
+
+    def exists(self, path: str) -> bool:
+        return self.planned[path] is not None if path in self.planned else self._host.exists(path)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._host, name)
+
+
+def matching(host: Any, pattern: str) -> List[str]:
+    """The files of a pattern, sorted, as paths of the host; a pattern without wildcards is the file if it is there."""
+    pattern = pattern if pattern.startswith('/') else '/' + pattern
+    root = host.root.rstrip('/')
+    found = {'/' + os.path.relpath(name, host.root) if root else name for name in glob.glob(host.path(pattern))}
+    for path, text in getattr(host, 'planned', {}).items():
+        if os.path.dirname(path) == os.path.dirname(pattern) and fnmatch.fnmatchcase(path, pattern):
+            found = found - {path} if text is None else found | {path}
+    return sorted(found)
+
+
+def numbered(host: Any, path: str) -> Iterator[Tuple[int, str, bool]]:
+    """(number, text, whether ours) of each line of a file, the line end taken off."""
+    whole = OWN_NAME in os.path.basename(path)
+    inside = False
+    for number, text in enumerate(re.split('\r\n|\n', host.read(path)), 1):
+        inside = (inside or text == BLOCK_BEGIN) and text != BLOCK_END
+        yield number, text, whole or inside
+
+
+def merged(host: Any, folders: List[str], suffix: str) -> List[str]:
+    """The files of several folders in the order of their names; of one name only that of the first folder counts.
+
+    chrony.conf(5) on confdir and sourcedir, systemd.unit(5) and timesyncd.conf(5) on drop-ins.
+    """
+    chosen: Dict[str, str] = {}
+    for folder in folders:
+        for path in matching(host, '{0}/*{1}'.format(folder.rstrip('/'), suffix)):
+            chosen.setdefault(os.path.basename(path), path)
+    return [chosen[name] for name in sorted(chosen)]
+
+
+# Names and addresses
+
+_LABEL = r'\w(?:[\w-]*\w)?'
+_NAME = re.compile(r'{0}(?:\.{0})*\.?'.format(_LABEL))
+_THIS_HOST = ('localhost', 'localhost.localdomain', 'localhost4', 'localhost6', 'ip6-localhost', 'ip6-loopback')
+
+
+def address_of(text: str) -> Optional[Any]:
+    """The IP address that a word is, without its zone; None for a name."""
+    try:
+        return ipaddress.ip_address(text.strip('[]').partition('%')[0])
+    except ValueError:
+        return None
+
+
+def why_no_server(word: str) -> str:
+    """Why a word cannot be a server; '' where it can."""
+    if address_of(word) is not None:
+        return ''
+    if ',' in word or ';' in word:
+        return '"{0}" is no name of a server: names are separated by spaces'.format(word)
+    if not _NAME.fullmatch(word) or len(word) > 253 or re.fullmatch('[0-9.]+', word):
+        return '"{0}" is no name or address of a server'.format(word)
+    return ''
+
+
+def folded(host: str) -> str:
+    """One spelling of a name or an address: names have no case, an IPv6 address has many forms, its zone has a case."""
+    address = address_of(host)
+    if address is None:
+        return host.rstrip('.').lower()
+    zone = host.strip('[]').partition('%')[2]
+    return str(address) + ('%' + zone if zone else '')
+
+
+def own_addresses(host: Any) -> FrozenSet[str]:
+    """The addresses of all interfaces, as the kernel lists them without being asked by a command."""
+    found = set()
+    # In fib_trie an address that is this host's own is followed by a line "/32 host LOCAL".
+    last = ''
+    for text in host.read('/proc/net/fib_trie').splitlines():
+        leaf = re.match(r'\s*\|--\s*([0-9.]+)', text)
+        last = leaf.group(1) if leaf else last
+        if last and re.search(r'/32 host LOCAL', text):
+            found.add(last)
+    for text in host.read('/proc/net/if_inet6').splitlines():
+        digits = text.split()[0] if text.split() else ''
+        if re.fullmatch('[0-9a-fA-F]{32}', digits):
+            found.add(str(ipaddress.IPv6Address(int(digits, 16))))
+    return frozenset(found)
+
+
+def is_this_host(host: Any, name: str) -> bool:
+    """Whether a server's name or address is the host itself: its clock is no witness for itself."""
+    address = address_of(name)
+    if address is None:
+        return folded(name) in _THIS_HOST
+    return address.is_loopback or address.is_unspecified or str(address) in own_addresses(host)
+
+
+def this_address_is_own(family: int, address: str) -> bool:
+    """The same of an address on the running system: only an own address can be bound."""
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((address, 0))
+    except OSError:
+        return False
+    return True

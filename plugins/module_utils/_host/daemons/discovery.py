@@ -1,0 +1,329 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What keeps time on a host: which daemons are there, in which state, started how and configured where; and whom they ask.
+
+Reads files and asks systemd once; starts, stops and writes nothing. No root is needed.
+What is known of daemons, units and paths is in layouts.
+"""
+
+import os
+import re
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.server_word import ServerWord
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, launch, layouts
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import Daemon
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.layouts import Layout
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.host import Host
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import STARTS_AT_BOOT, UP, unit_states
+
+# Which system
+
+
+def systems(host: Any) -> List[str]:
+    """The words by which layouts know this system, the most exact first."""
+    release = host.os_release()
+    words = [word.lower() for word in [release.get('ID', '')] + release.get('ID_LIKE', '').split() if word]
+    words += [layouts.SAME_AS[word] for word in words if word in layouts.SAME_AS]
+    return list(dict.fromkeys(words))
+
+
+def version(host: Any) -> Tuple[int, ...]:
+    """VERSION_ID as numbers; where there is none, as on a rolling release, newer than all."""
+    numbers = re.findall(r'[0-9]+', host.os_release().get('VERSION_ID', ''))
+    return tuple(int(each) for each in numbers) or (9999998,)
+
+
+def why_no_packages(host: Any) -> str:
+    """Why no package can be installed on this host, in words; '' where one can."""
+    words = systems(host)
+    for commands, names, why in layouts.IMAGES:
+        if any(host.exists(command) for command in commands) or set(words[:1]) & set(names):
+            return why
+    return '' if package_manager(host) else 'none of the package managers {0} is here'.format(
+        ', '.join(manager.name for manager in layouts.MANAGERS))
+
+
+def package_manager(host: Any) -> str:
+    """The name of the Ansible module that installs packages here: apt, dnf, yum or zypper; '' where none does.
+
+    The one that is there decides. Of a system that is known, its usual one where none is seen.
+    """
+    words = systems(host)
+    if any(any(host.exists(command) for command in commands) or set(words[:1]) & set(names)
+           for commands, names, _why in layouts.IMAGES):
+        return ''
+    there = [manager.name for manager in layouts.MANAGERS if any(host.exists(command) for command in manager.commands)]
+    usual = next((layouts.USUAL_MANAGERS[word] for word in words if word in layouts.USUAL_MANAGERS), '')
+    return usual if usual in there else (there + [usual])[0]
+
+
+def layout_for(host: Any, daemon: str) -> Optional[Layout]:
+    """The layout that the daemon's package has on this system; None where the system has no such package.
+
+    A system that os-release does not make known has the layouts of the packages that its package manager installs.
+    """
+    known = {row.system for row in layouts.LAYOUTS}
+    words = [word for word in systems(host) if word in known]
+    at = version(host)
+    manager = next((each.system for each in layouts.MANAGERS if each.name == package_manager(host)), '')
+    if not words:
+        words, at = [manager] if manager else ['debian'], (9999998,)
+    elif host.os_release().get('ID', '').lower() != 'ubuntu' and 'ubuntu' in words:
+        at = (9999998,)     # a derivative of Ubuntu counts its own versions
+    fitting = [row for system in words for row in layouts.LAYOUTS
+               if row.daemon == daemon and row.system == system and row.since <= at < row.below]
+    return fitting[0].layout if fitting else None
+
+
+# Which daemons
+
+
+def all_layouts(daemon: str) -> List[Layout]:
+    """Every layout known of a daemon, those that differ only in a folder included."""
+    return list(dict.fromkeys(row.layout for row in layouts.LAYOUTS if row.daemon == daemon))
+
+
+def all_units() -> List[str]:
+    return sorted({row.layout.unit for row in layouts.LAYOUTS} | set(layouts.OTHER_UNITS.values()))
+
+
+def find_daemons(host: Any, states: Optional[Dict[str, Dict[str, str]]] = None) -> List[Dict[str, Any]]:
+    """Every daemon of the table: installed, unit, enabled, active, masked, how it is started, where its configuration is.
+
+    The unit that the host really has wins over the system's usual one: a layout is knowledge, the host is the fact.
+    states: systemd's view of all_units(), where it has been asked already.
+    """
+    if states is None:
+        states = unit_states(host, all_units())
+    return [_describe(host, daemon, states) for daemon in layouts.DAEMONS]
+
+
+def steerers(host: Any) -> List[Any]:
+    """What else sets this clock, see others.Steerer."""
+    from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import others
+    return others.find_steerers(host, unit_states(host, list(others.UNITS)))
+
+
+def _describe(host: Any, daemon: layouts.Daemon, states: Dict[str, Dict[str, str]]) -> Dict[str, Any]:
+    usual = layout_for(host, daemon.name)
+    candidates = ([usual] if usual else []) + [each for each in all_layouts(daemon.name) if each != usual]
+    there = [each for each in candidates if _has_unit(host, each.unit, states.get(each.unit, {}))]
+    configured = [each for each in candidates if host.exists(each.config)]
+    layout = (there or configured or candidates)[0]
+    unit = _unit_in_use(layout.unit, states)
+    state = states.get(unit, {})
+    if state.get('Id', unit) != unit:
+        state = {}      # the name is another daemon's alias
+    file_state = state.get('UnitFileState', '')
+    active = state.get('ActiveState') in UP
+    installed = bool(there) and any(host.exists(binary) for binary in daemon.binaries)
+    facts: Dict[str, Any] = {
+        'name': daemon.name,
+        'installed': installed,
+        # The package this system would install it from; '' where the system does not have it.
+        'package': usual.package if usual else '',
+        'unit': unit,
+        'active': active,
+        'enabled': file_state in STARTS_AT_BOOT,
+        'masked': file_state.startswith('masked') or state.get('LoadState') == 'masked',
+        # The condition of the unit that makes systemd skip its start; '' where it is met.
+        'condition': '' if active or not installed else _condition(host, unit, state),
+        'pid': state.get('MainPID', ''),
+        'keys': layout.keys,
+        'keys_group': layout.keys_group,
+    }
+    facts.update(_started(host, daemon, layout, unit, installed, facts['pid'] if active else ''))
+    facts.update(_folders(host, daemon.name, layout, facts))
+    return facts
+
+
+def _condition(host: Any, unit: str, state: Dict[str, str]) -> str:
+    unmet = launch.unmet_condition(host, unit)
+    if not unmet and state.get('ConditionResult') == 'no' and state.get('ConditionTimestampMonotonic', '1') != '0':
+        unmet = 'ConditionResult=no (systemctl show {0})'.format(unit) if state.get('UnitFileState') in STARTS_AT_BOOT else ''
+    return unmet
+
+
+def _has_unit(host: Any, unit: str, state: Dict[str, str]) -> bool:
+    """Whether the unit is this daemon's own: not an alias of another one's, nor only a mask over nothing."""
+    if state.get('LoadState') == 'masked':
+        folders = ('/lib/systemd/system/', '/usr/lib/systemd/system/')
+        return any(host.exists(folder + unit) for folder in folders) or \
+            host.exists('/etc/init.d/' + unit.rpartition('.')[0])
+    return state.get('LoadState') == 'loaded' and state.get('Id', unit) == unit
+
+
+def _unit_in_use(unit: str, states: Dict[str, Dict[str, str]]) -> str:
+    other = layouts.OTHER_UNITS.get(unit, '')
+    state = states.get(other, {})
+    in_use = state.get('ActiveState') == 'active' or state.get('UnitFileState') == 'enabled'
+    return other if in_use and state.get('Id', other) == other else unit
+
+
+# How it is started
+
+_CONFIG_OPTIONS = {'chrony': ('-f', ''), 'ntpd': ('-c', '--configfile'), 'ntpsec': ('-c', '--configfile'), 'openntpd': ('-f', ''),
+                   'ntpd-rs': ('-c', '--config')}
+
+
+def _started(host: Any, daemon: layouts.Daemon, layout: Layout, unit: str, installed: bool, pid: str) -> Dict[str, Any]:
+    """arguments, config, directives, and why what is written would not be read or would not steer the clock."""
+    facts: Dict[str, Any] = {'arguments': [], 'started_by': '', 'config': layout.config, 'directives': [], 'no_control': '',
+                             'not_read': '', 'not_read_advice': '', 'stale': False}
+    letter, long_name = _CONFIG_OPTIONS.get(daemon.name, ('', ''))
+    if not installed or not letter:
+        return facts
+    planned = launch.of_unit(host, unit, daemon.binaries, layout.defaults, layout.dhcp, letter, layout.config)
+    running = launch.of_process(host, pid, daemon.binaries)
+    chosen = planned if planned.known or running is None else running
+    named = launch.option_of(chosen.arguments, letter, long_name)
+    facts.update(arguments=chosen.arguments, started_by=chosen.place, config=named or layout.config)
+    if daemon.name == 'chrony':
+        from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import chrony
+        facts['directives'] = chrony.directives_of(chosen.arguments)
+        if chrony.flag_of(chosen.arguments, 'x'):
+            facts['no_control'] = '-x ({0})'.format(chosen.place)
+    if running is not None:
+        facts['stale'] = (launch.option_of(running.arguments, letter, long_name) or layout.config) != facts['config']
+    why = ''
+    if not chosen.known:
+        why = '{0} is started by a script ({1}), which does not tell what it reads'.format(unit, chosen.place)
+        facts['not_read_advice'] = 'Start the unit, or use another provider, then run again.'
+    elif facts['directives'] and not any(word.split()[:1] and word.split()[0].lower() in ('include', 'confdir', 'sourcedir')
+                                         for word in facts['directives']):
+        why = '{0} is started with directives instead of a configuration file ({1})'.format(unit, chosen.place)
+        facts['not_read_advice'] = 'Move them into {0}, or use another provider, then run again.'.format(layout.config)
+    elif not config.lasting(facts['config']):
+        why = '{0} reads {1} ({2}), which is made again at each boot'.format(unit, facts['config'], chosen.place)
+        facts['not_read_advice'] = 'Let it read {0}, or use another provider, then run again.'.format(layout.config)
+        if facts['config'] in layout.dhcp:
+            why = '{0} reads {1}, which DHCP has written, instead of {2}'.format(unit, facts['config'], layout.config)
+            facts['not_read_advice'] = (
+                'Write IGNORE_DHCP=yes into {0} and restart {1}, or use another provider, then run again.'.format(
+                    layout.defaults[0], unit))
+    facts['not_read'] = why + '.' if why else ''
+    return facts
+
+
+def running_config(host: Any, facts: Mapping[str, Any]) -> str:
+    """The configuration that the running process was started with; '' where that cannot be told, or it is the usual one."""
+    daemon = next(each for each in layouts.DAEMONS if each.name == facts['name'])
+    letter, long_name = _CONFIG_OPTIONS.get(daemon.name, ('', ''))
+    state = unit_states(host, [facts['unit']]).get(facts['unit'], {})
+    running = launch.of_process(host, state.get('MainPID', ''), daemon.binaries) if letter else None
+    if running is None:
+        return ''
+    usual = [layout.config for layout in all_layouts(daemon.name) if layout.unit == facts['unit']]
+    named = launch.option_of(running.arguments, letter, long_name)
+    return named if named else facts['config'] if facts['config'] in usual else (usual + [''])[0]
+
+
+def _folders(host: Any, name: str, layout: Layout, facts: Dict[str, Any]) -> Dict[str, str]:
+    """Where files may be dropped beside the configuration.
+
+    Only chrony's configuration names its folders (sourcedir, confdir, or include with a pattern); those of the others are built in.
+    The layout's count where there is no file yet. A folder below /run is empty after the next boot, one below /usr is the vendor's.
+    """
+    path = facts['config']
+    if name == 'chrony' and (host.exists(path) or facts['directives']):
+        from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import chrony
+        found = [chrony.folders_of(host, path, facts['directives'], directive) for directive in ('sourcedir', 'confdir')]
+        return {'sources_dir': (found[0] + [''])[0], 'config_dir': (found[1] + [''])[0]}
+    if name == 'ntpsec':
+        return {'sources_dir': '', 'config_dir': os.path.dirname(path) + '/ntp.d' if config.lasting(path) else layout.config_dir}
+    return {'sources_dir': layout.sources_dir, 'config_dir': layout.config_dir}
+
+
+def make(host: Any, facts: Mapping[str, Any], measured: Sequence[Any] = ()) -> Daemon:
+    """The daemon of these facts."""
+    name = facts['name']
+    if name == 'chrony':
+        from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.chrony import Chrony
+        return Chrony(host, facts, measured)
+    if name in ('ntpd', 'ntpsec'):
+        from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.ntpd import Ntpd
+        return Ntpd(host, facts, measured)
+    if name == 'timesyncd':
+        from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.timesyncd import Timesyncd
+        return Timesyncd(host, facts, measured)
+    from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.others import NtpdRs, OpenNtpd
+    return OpenNtpd(host, facts, measured) if name == 'openntpd' else NtpdRs(host, facts, measured)
+
+
+# Hypervisors and clouds
+
+
+def time_pushers(host: Any, only_pushing: bool = False) -> List[str]:
+    """Sources by which a hypervisor or a cloud may set this host's clock, in words; or those that do it unasked."""
+    found = [pusher for pusher in layouts.TIME_PUSHERS if host.exists(pusher.path) and (pusher.asked or not only_pushing)]
+    return [pusher.words for pusher in found if not pusher.asked or 'Disabled' not in host.run(pusher.asked.split())]
+
+
+# Whom it asks
+
+
+def effective_ntp_servers(host: Optional[Any] = None, daemons: Optional[List[Dict[str, Any]]] = None) -> List[str]:
+    """The servers of the daemon that works here, else of one that is installed, else the vendor's pool.
+
+    ServerWord entries, in the order of the configuration, each once: `host` or `host:port`. A word that cannot be a server, or is
+    this host itself, has a reason and is not asked. daemons: of find_daemons, where the host has been looked at already.
+    """
+    host = host or Host()
+    found: List[str] = []
+    for facts in _in_order(host, daemons):
+        words = _words_of(make(host, facts))
+        found += [word for word in words if word not in found]
+        if any(not word.reason for word in words):
+            return found
+    pools = [layouts.VENDOR_POOLS[name] for name in systems(host) if name in layouts.VENDOR_POOLS]
+    return found + [ServerWord((pools + [layouts.ANY_POOL])[0])]
+
+
+def _in_order(host: Any, daemons: Optional[List[Dict[str, Any]]]) -> List[Dict[str, Any]]:
+    """The daemons whose configuration counts: the one that runs, then those that start at boot, then those that are installed.
+
+    systemd is asked only where there is a choice.
+    """
+    there = [daemon for daemon in layouts.DAEMONS if any(host.exists(binary) for binary in daemon.binaries)]
+    if daemons is None:
+        alone = len({daemon.binaries for daemon in there}) <= 1 and not _choice(host, there)
+        daemons = [_describe(host, daemon, {}) for daemon in there] if alone else find_daemons(host)
+    names = [daemon.name for daemon in there]
+    known = [facts for facts in daemons if facts['name'] in names]
+    if any(facts['installed'] for facts in known):
+        known = [facts for facts in known if facts['installed']]
+    else:   # no systemd told: by their files
+        known = [facts for facts in known if host.exists(facts['config'])]
+
+    def rank(facts: Dict[str, Any]) -> Tuple[bool, bool, bool]:
+        works = not facts['masked'] and not facts['condition']
+        return (not (works and facts['active']), not (works and facts['enabled']), not works)
+    return sorted(known, key=rank)
+
+
+def _choice(host: Any, there: List[layouts.Daemon]) -> bool:
+    """Whether several of the daemons with one binary (ntpd) have a configuration here."""
+    configs = {layout.config for daemon in there for layout in all_layouts(daemon.name) if host.exists(layout.config)}
+    return len(configs) > 1
+
+
+def _words_of(daemon: Daemon) -> List[ServerWord]:
+    words: Dict[str, ServerWord] = {}
+    for source in daemon.sources():
+        if source.kind not in config.ASKED + ('fallback',) or (source.kind == 'fallback' and not source.asked):
+            continue
+        name, place = source.name, source.line.place
+        why = config.why_no_server(source.host)
+        if why:
+            word = ServerWord(name, place, '{0} ({1})'.format(why, place))
+        elif not source.port and config.is_this_host(daemon.host, source.host):
+            # Such a source is named by its place, so that its address is not taken for a server by mistake.
+            word = ServerWord(place, place, '{0} is this host itself, which is no witness for its own clock ({1})'.format(
+                name, place))
+        else:
+            word = ServerWord(name, place)
+        words.setdefault(config.folded(source.host) + ' {0}'.format(source.port), word)
+    return list(words.values())

@@ -1,0 +1,242 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How a unit starts its daemon: systemd.unit(5) with drop-ins, systemd.exec(5) with environment files, and /proc.
+
+What a daemon reads is what it is started with, not what its package ships. Reads files only.
+"""
+
+import os
+import re
+import shlex
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config
+
+# In the order in which one counts more than the next (systemd.unit(5), "Unit File Load Path").
+UNIT_FOLDERS = ('/etc/systemd/system', '/run/systemd/system', '/usr/local/lib/systemd/system', '/usr/lib/systemd/system',
+                '/lib/systemd/system')
+
+
+class Setting(NamedTuple):
+    """One assignment of a unit or an environment file."""
+
+    section: str
+    key: str
+    value: str
+    path: str
+    number: int
+
+    @property
+    def place(self) -> str:
+        return '{0} line {1}'.format(self.path, self.number)
+
+
+class Launch(NamedTuple):
+    """How a daemon is started."""
+
+    arguments: List[str]        # without the program
+    place: str                  # where they are written, for a message
+    known: bool = True          # False: a script starts it that is not known, or nothing tells
+
+
+def assignments(host: Any, path: str) -> List[Setting]:
+    """The assignments of one file of systemd's: sections, comments, lines that go on after a backslash."""
+    found: List[Setting] = []
+    section, begun, started = '', '', 0
+    for number, text, _own in config.numbered(host, path):
+        if text.strip()[:1] in ('#', ';') and text.strip():
+            continue        # also between the parts of a line that goes on
+        started = started if begun else number
+        begun += text
+        if begun.endswith('\\'):
+            begun = begun[:-1] + ' '
+            continue
+        line, begun = begun.strip(), ''
+        header = re.fullmatch(r'\[(.*)\]', line)
+        if header:
+            section = header.group(1)
+        elif '=' in line:
+            key, _equals, value = line.partition('=')
+            found.append(Setting(section, key.strip(), value.strip(), path, started))
+    return found
+
+
+def unit_settings(host: Any, unit: str) -> List[Setting]:
+    """The unit's own file, then its drop-ins, in the order in which they count."""
+    own = next((path for path in ('{0}/{1}'.format(folder, unit) for folder in UNIT_FOLDERS) if host.exists(path)), '')
+    drop_ins = config.merged(host, ['{0}/{1}.d'.format(folder, unit) for folder in UNIT_FOLDERS], '.conf')
+    found: List[Setting] = []
+    for path in ([own] if own else []) + drop_ins:
+        found += assignments(host, path)
+    return found
+
+
+def values(settings: List[Setting], section: str, key: str) -> List[Setting]:
+    """The assignments of one key that count: an empty one takes back those before it."""
+    found: List[Setting] = []
+    for setting in settings:
+        if (setting.section, setting.key) == (section, key):
+            found = found + [setting] if setting.value else []
+    return found
+
+
+def shell_variables(host: Any, path: str) -> Dict[str, Tuple[str, str]]:
+    """{name: (value, place)} of a file of assignments, as a shell and systemd read it; substitutions are left out."""
+    found: Dict[str, Tuple[str, str]] = {}
+    for number, text, _own in config.numbered(host, path):
+        assigned = re.match(r'\s*(?:export\s+)?([A-Za-z_]\w*)=(.*)$', text)
+        if assigned:
+            words = _words(assigned.group(2), comments=True)
+            found[assigned.group(1)] = (' '.join(words[:1]), '{0} line {1}'.format(path, number))
+    return found
+
+
+def _words(text: str, comments: bool = False) -> List[str]:
+    try:
+        return shlex.split(text, comments=comments)
+    except ValueError:      # a quote that does not end
+        return text.replace('"', ' ').replace("'", ' ').split()
+
+
+def of_unit(host: Any, unit: str, programs: Tuple[str, ...], defaults: Tuple[str, str], dhcp: Tuple[str, ...],
+            config_option: str, usual: str) -> Launch:
+    """How the unit starts its daemon the next time.
+
+    programs: the daemon's own binaries. defaults: the vendor's file and variable of options, for a unit that does not tell.
+    dhcp: the files with which the vendor's wrapper replaces the configuration where DHCP gave one. config_option, usual: -c and the
+    configuration that the wrapper gives first.
+    """
+    settings = unit_settings(host, unit)
+    commands = values(settings, 'Service', 'ExecStart')
+    if commands:
+        words = _words(re.sub(r'^[@\-:+!|]+', '', commands[-1].value))
+        if words and os.path.basename(words[0]) in [os.path.basename(program) for program in programs]:
+            variables = _environment(host, settings)
+            skip = 2 if commands[-1].value.lstrip('-:+!|').startswith('@') else 1
+            arguments, places = _expanded(words[skip:], variables)
+            return Launch(arguments, ' and '.join(places) or commands[-1].place)
+    if not commands or re.search(r'wrapper|starter|start-ntpd|/etc/init\.d/', commands[-1].value):
+        return _of_vendor(host, defaults, dhcp, config_option, usual)
+    return Launch([], commands[-1].place, known=False)
+
+
+def _environment(host: Any, settings: List[Setting]) -> Dict[str, Tuple[str, str]]:
+    found: Dict[str, Tuple[str, str]] = {}
+    for setting in values(settings, 'Service', 'Environment'):
+        for word in _words(setting.value):
+            name, equals, value = word.partition('=')
+            if equals:
+                found[name] = (value, setting.place)
+    for setting in values(settings, 'Service', 'EnvironmentFile'):
+        for path in config.matching(host, setting.value.lstrip('-')):
+            found.update(shell_variables(host, path))
+    return found
+
+
+def _expanded(words: List[str], variables: Dict[str, Tuple[str, str]]) -> Tuple[List[str], List[str]]:
+    """systemd.service(5): $NAME is split at spaces, ${NAME} is not; what is not set is empty."""
+    arguments: List[str] = []
+    places: List[str] = []
+    for word in words:
+        names = re.findall(r'\$\{(\w+)\}|\$(\w+)', word)
+        places += [variables[name][1] for pair in names for name in pair if name in variables and variables[name][0]]
+        alone = re.fullmatch(r'\$(\w+)', word)
+        if alone:
+            arguments += _words(variables.get(alone.group(1), ('', ''))[0])
+        else:
+            arguments.append(re.sub(r'\$\{(\w+)\}', lambda found: variables.get(found.group(1), ('', ''))[0], word))
+    return arguments, list(dict.fromkeys(places))
+
+
+def _of_vendor(host: Any, defaults: Tuple[str, str], dhcp: Tuple[str, ...], config_option: str, usual: str) -> Launch:
+    """A vendor's wrapper: it takes options out of a file, and another configuration where DHCP has written one."""
+    path, variable = defaults
+    variables = shell_variables(host, path) if path else {}
+    options, place = variables.get(variable, ('', ''))
+    arguments = [word for word in _words(options) if not word.startswith('$')]
+    replaced = next((name for name in dhcp if host.exists(name)), '')
+    if replaced and variables.get('IGNORE_DHCP', ('', ''))[0] != 'yes':
+        return Launch(arguments + [config_option, replaced], replaced)
+    return Launch(arguments, place if arguments else '')
+
+
+def of_process(host: Any, pid: str, programs: Tuple[str, ...]) -> Optional[Launch]:
+    """How the process that runs was started; None where that cannot be read, or it is another program."""
+    if not re.fullmatch('[1-9][0-9]*', pid or ''):
+        return None
+    words = host.read('/proc/{0}/cmdline'.format(pid)).split('\0')
+    if words and words[-1] == '':
+        words.pop()
+    names = [os.path.basename(program) for program in programs]
+    if not words or os.path.basename(words[0]) not in names:
+        return None
+    return Launch(words[1:], 'the running process {0}'.format(pid))
+
+
+def option_of(arguments: List[str], letter: str, long_name: str = '') -> str:
+    """The value of an option: `-c FILE`, `-cFILE`, `--configfile FILE` or `--configfile=FILE`; the last one counts."""
+    found = ''
+    for number, word in enumerate(arguments):
+        after = arguments[number + 1] if number + 1 < len(arguments) else ''
+        if word == letter or (long_name and word == long_name):
+            found = after
+        elif long_name and word.startswith(long_name + '='):
+            found = word.partition('=')[2]
+        elif word.startswith(letter) and len(word) > 2 and not word.startswith('--'):
+            found = word[2:]
+    return found
+
+
+# Conditions
+
+
+def unmet_condition(host: Any, unit: str) -> str:
+    """The Condition of a unit that makes systemd skip its start, with its place; '' where all that files tell is met.
+
+    systemctl start ends with 0 all the same. Conditions that files do not tell (virtualization, capabilities) count as met here.
+    """
+    alternatives: List[Tuple[bool, Setting]] = []
+    conditions: List[Setting] = []
+    for setting in unit_settings(host, unit):
+        if setting.section == 'Unit' and setting.key.startswith('Condition'):
+            if setting.value:
+                conditions.append(setting)
+            else:
+                conditions = []     # systemd.unit(5): an empty one takes back all conditions, of every kind
+    for setting in conditions:
+        value = setting.value
+        trigger = value.startswith('|')
+        value = value[1:].lstrip() if trigger else value
+        negated = value.startswith('!')
+        value = value[1:].lstrip() if negated else value
+        met = _met(host, setting.key, value)
+        good = True if met is None else met != negated
+        if trigger:
+            alternatives.append((good, setting))
+        elif not good:
+            return '{0}={1} ({2})'.format(setting.key, setting.value, setting.place)
+    if alternatives and not any(good for good, _setting in alternatives):
+        setting = alternatives[0][1]
+        return '{0}={1} ({2})'.format(setting.key, setting.value, setting.place)
+    return ''
+
+
+def _met(host: Any, key: str, path: str) -> Optional[bool]:
+    real = host.path(path)
+    if key == 'ConditionPathExists':
+        return os.path.exists(real)
+    if key == 'ConditionPathExistsGlob':
+        return bool(config.matching(host, path))
+    if key == 'ConditionPathIsDirectory':
+        return os.path.isdir(real)
+    if key == 'ConditionPathIsSymbolicLink':
+        return os.path.islink(real)
+    if key == 'ConditionDirectoryNotEmpty':
+        return os.path.isdir(real) and bool(os.listdir(real))
+    if key == 'ConditionFileNotEmpty':
+        return os.path.isfile(real) and os.path.getsize(real) > 0
+    if key == 'ConditionFileIsExecutable':
+        return os.path.isfile(real) and os.access(real, os.X_OK)
+    return None

@@ -1,0 +1,340 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""ntpd of ntp 4.2 and of NTPsec: ntp.conf(5), ntpd(8) and ntpq(1)."""
+
+import ipaddress
+import os
+import re
+from typing import Any, List, NamedTuple, Optional, Sequence, Set, Tuple
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, layouts
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import (
+    NO_CONTROL_OF_CLOCK,
+    NOT_SELECTED,
+    OWN_CLOCK,
+    UNKNOWN,
+    Daemon,
+    Status,
+    number,
+)
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import Line, Source
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import File
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import NO_CONTROL, Refused, Server, Wanted
+
+# ntp.conf(5): include files may be nested to a depth of five.
+_MOST_LEVELS = 5
+# Options of a source; a line with another one is a syntax error, and is not used.
+_FLAGS = {'autokey', 'burst', 'iburst', 'noselect', 'noval', 'nts', 'preempt', 'prefer', 'true', 'xleave'}
+_WITH_VALUE = {'aead', 'ask', 'bias', 'ca', 'cert', 'expire', 'key', 'maxpoll', 'minpoll', 'mode', 'require', 'ttl', 'version'}
+# Flags of restrict by which a server's answers are dropped, and those by which ntpq gets none.
+_NO_TIME = {'ignore', 'noserve', 'notrust'}
+_NO_QUERY = {'ignore', 'noquery'}
+# The options of ntpd(8) that have a value.
+_ARGUMENTS_WITH_VALUE = 'cDfiIjklpPrstuUvV'
+
+
+def read(host: Any, path: str, without_own: bool = False, folder: str = '', arguments: Sequence[str] = ()) -> List[Line]:
+    """The lines in the order in which ntpd reads them. folder: NTPsec's ntp.d, which it reads after the file itself.
+
+    arguments: servers that are named on the command line.
+    """
+    lines = [Line('the command line of ntpd', 0, 'server {0} iburst'.format(word)) for word in arguments]
+    _file(host, path, without_own, 0, lines)
+    for name in config.matching(host, folder + '/*.conf') if folder else []:
+        _file(host, name, without_own, 1, lines)
+    return lines
+
+
+def _file(host: Any, path: str, without_own: bool, level: int, lines: List[Line]) -> None:
+    if level > _MOST_LEVELS:
+        return
+    for at, text, own in config.numbered(host, path):
+        text = text.partition('#')[0].strip()
+        if not text or (own and without_own):
+            continue
+        line = Line(path, at, text, own)
+        lines.append(line)
+        # Keywords are lower case; others are syntax errors.
+        if line.words[0] == 'includefile' and len(line.words) > 1:
+            name = line.words[1].strip('"')
+            name = name if name.startswith('/') else os.path.join(os.path.dirname(path), name)
+            if os.path.isdir(host.path(name)):
+                for each in config.matching(host, name.rstrip('/') + '/*.conf'):
+                    _file(host, each, without_own, level + 1, lines)
+            else:
+                _file(host, name, without_own, level + 1, lines)
+
+
+def source_of(line: Line) -> Optional[Source]:
+    """The source that one line names."""
+    words = [word.strip('"') for word in line.words]
+    if words[0] == 'refclock' and len(words) > 1:
+        return Source('local' if words[1] == 'local' else 'refclock', words[1], 0, line)
+    if words[0] not in ('server', 'pool', 'peer', 'manycastclient', 'broadcastclient', 'multicastclient') or len(words) < 2:
+        return None
+    rest = [word for word in words[1:] if word not in ('-4', '-6')]
+    if not rest:
+        return None
+    host, options = rest[0], rest[1:]
+    clock = re.match(r'127\.127\.([0-9]+)\.[0-9]+$', host)
+    if clock:
+        return Source('local' if clock.group(1) == '1' else 'refclock', host, 0, line)
+    if words[0] not in config.ASKED:
+        return Source('other', host, 0, line)
+    named: List[str] = []
+    asked = True
+    while options:
+        option = options.pop(0)
+        named.append(option)
+        if option in _WITH_VALUE and options:
+            options.pop(0)
+        elif option not in _FLAGS:
+            asked = False       # a syntax error
+    # With NTS, HOST:PORT is the port of the key exchange.
+    bare = re.match(r'([^:]+):[0-9]+$', host)
+    host = bare.group(1) if bare and 'nts' in named else host.strip('[]')
+    return Source(words[0], host, 0, line, tuple(named), asked and 'noselect' not in named)
+
+
+def servers_of(arguments: Sequence[str]) -> List[str]:
+    """ntpd(8): what is no option is a server."""
+    found = []
+    value = False
+    for word in arguments:
+        if value:
+            value = False
+        elif word.startswith('--'):
+            value = '=' not in word and word in ('--configfile', '--driftfile', '--keyfile', '--logfile', '--pidfile', '--user')
+        elif word.startswith('-'):
+            value = len(word) == 2 and word[1] in _ARGUMENTS_WITH_VALUE
+        else:
+            found.append(word)
+    return found
+
+
+class Restriction(NamedTuple):
+    """One restrict line: whom it is about ('default', 'source', an address, a network or a name), and its flags."""
+
+    target: str
+    flags: Set[str]
+    line: Line
+
+
+def restrictions(lines: Sequence[Line]) -> List[Restriction]:
+    """The restrict lines. A line without an address family is about both (ntp 4.2.8, NTPsec)."""
+    found = []
+    for line in lines:
+        words = line.words
+        if words[0] != 'restrict':
+            continue
+        rest = [word for word in words[1:] if word not in ('-4', '-6')]
+        if not rest:
+            continue
+        target, flags = rest[0], rest[1:]
+        if flags[:1] == ['mask'] and len(flags) > 1:
+            target, flags = '{0}/{1}'.format(target, flags[1]), flags[2:]
+        if target in ('0.0.0.0/0.0.0.0', '0.0.0.0/0', '::/::', '::/0'):
+            target = 'default'
+        found.append(Restriction(target, set(flags), line))
+    return found
+
+
+def restriction_of(rules: Sequence[Restriction], host: str) -> Optional[Restriction]:
+    """The rule that counts for a server or for this host: the closest one, of equal ones the last; None: no line."""
+    address = config.address_of(host)
+    best: Optional[Tuple[int, Restriction]] = None
+    for rule in rules:
+        width = -1
+        if rule.target == 'default':
+            width = 0
+        elif rule.target == 'source':
+            continue
+        elif address is None:
+            width = 999 if config.folded(rule.target) == config.folded(host) else -1
+        else:
+            try:
+                network = ipaddress.ip_network(rule.target, strict=False)
+            except ValueError:
+                continue
+            width = network.prefixlen + 1 if address.version == network.version and address in network else -1
+        if width >= 0 and (best is None or width >= best[0]):
+            best = (width, rule)
+    return best[1] if best else None
+
+
+class Ntpd(Daemon):
+    """ntpd and ntpsec, asked with ntpq. They step by themselves when started with -g, as every vendor's unit does."""
+
+    _key_directive = 'keys'
+
+    # Reading
+
+    def lines(self, without_own: bool = False, host: Optional[Any] = None) -> List[Line]:
+        folder = os.path.dirname(self.config) + '/ntp.d' if self.facts['name'] == 'ntpsec' else ''
+        return read(host or self.host, self.config, without_own, folder, servers_of(self.facts.get('arguments') or ()))
+
+    def sources_of(self, lines: List[Line]) -> List[Source]:
+        return [source for source in (source_of(line) for line in lines) if source]
+
+    # Writing
+
+    def check_against(self, want: Wanted) -> None:
+        super().check_against(want)
+        disabled = self._disabled()
+        if disabled:
+            raise Refused('{0} keeps {1} from setting the clock.'.format(disabled.quoted, self.unit),
+                          'Remove that line, then run again.', NO_CONTROL)
+
+    def _disabled(self) -> Optional[Line]:
+        """The line "disable ntp" that no later "enable ntp" takes back."""
+        found = [line for line in self.lines() if line.words[0] in ('disable', 'enable') and 'ntp' in line.words[1:]]
+        return found[-1] if found and found[-1].words[0] == 'disable' else None
+
+    def _files(self, want: Wanted) -> List[File]:
+        keyed = {key.server: ' key {0}'.format(key.number) for key in want.keys}
+        lines = ['server {0} iburst{1}'.format(server.host, keyed.get(server.host, ''))
+                 for server in self._missing(want.servers, keyed=list(keyed))]
+        lines += ['server {0} iburst nts'.format(server.host) for server in self._missing(want.nts_servers, nts=True)]
+        lines += ['pool {0} iburst'.format(server.host) for server in self._missing(want.pools)]
+        if want.cloud:
+            lines += ['server {0} prefer iburst'.format(server.host)
+                      for server in self._missing([Server(layouts.CLOUDS[want.cloud].server)])]
+        lines += self._let_in(want)
+        few = len(want.servers) + len(want.nts_servers) + bool(want.cloud)
+        if 0 < few < 3 and not want.pools:
+            # Debian's file says "minclock 4 minsane 3": a host that reaches these alone would never be synchronized.
+            lines.append('tos minclock {0} minsane {0}'.format(few))
+        if want.max_distance:
+            lines.append('tos maxdist {0:g}'.format(want.max_distance))
+        key_file, directive = self._key_file(want.keys)
+        lines += directive
+        if want.keys:
+            lines.append('trustedkey {0}'.format(' '.join(str(each) for each in sorted({key.number for key in want.keys}))))
+        return list(key_file) + self._in_configuration(lines, bool(lines or want.names))
+
+    def _let_in(self, want: Wanted) -> List[str]:
+        """restrict lines without which ntpd would drop what these servers answer, or ntpq would get no answer (ntp.conf(5))."""
+        if not want.names:
+            return []
+        rules = restrictions(self.lines(without_own=True))
+        general = any(rule.target == 'source' and not rule.flags & _NO_TIME for rule in rules)
+        lines = []
+        for server in want.all_servers:
+            rule = restriction_of(rules, server.host)
+            if not rule or not rule.flags & _NO_TIME or general:
+                continue
+            if server in want.pools:
+                lines.append('restrict source nomodify notrap noquery')
+            elif rule.target != 'default' and config.folded(rule.target) == config.folded(server.host):
+                raise Refused('{0} drops what {1} answers.'.format(rule.line.quoted, server.host),
+                              'Remove that line, then run again.')
+            else:
+                lines.append('restrict {0} nomodify notrap noquery'.format(server.host))
+        if self._mute(rules):
+            lines += ['restrict 127.0.0.1', 'restrict ::1']
+        return list(dict.fromkeys(lines))
+
+    @staticmethod
+    def _mute(rules: Sequence[Restriction]) -> Optional[Restriction]:
+        """The rule by which this host itself gets no answer to ntpq."""
+        rule = restriction_of(rules, '127.0.0.1')
+        return rule if rule and rule.flags & _NO_QUERY else None
+
+    # Asking
+
+    def status(self) -> Status:
+        done = self.host.execute(['ntpq', '-n', '-c', 'rv 0 leap,stratum,refid,offset'], 20.0)
+        values = dict(re.findall(r'(\w+)=([^,\s]+)', done.out))
+        if 'leap' not in values:
+            return self._mute_or_gone()
+        offset = number(values.get('offset', '0'))      # milliseconds
+        if offset is None:
+            return Status(False, 0.0, False, UNKNOWN, 'its answer cannot be read (offset={0})'.format(values['offset']),
+                          'See ntpq -n -c rv on this host.')
+        residual = offset / 1000
+        peers = self._peers()
+        if values['leap'] not in ('11', '3') and values.get('stratum') != '16':
+            return self._follows(residual, values.get('refid', ''), peers)
+        others = [peer for peer in peers if not peer.own and not config.is_this_host(self.host, peer.remote)]
+        stepped = values.get('refid') == 'STEP' or any(peer.refid == '.STEP.' for peer in others)
+        if stepped or any(peer.reach != '0' for peer in others):
+            listed = ', '.join('{0} (reach {1})'.format(peer.remote, peer.reach) for peer in others)
+            why, advice = self._in_the_way()
+            return Status(False, residual, True, NOT_SELECTED, 'it does not select any of its sources: {0}{1}'.format(
+                listed or 'none', why), advice, stepped)
+        return self._unheard(residual, others)
+
+    def _peers(self) -> List['Peer']:
+        peers = []
+        for text in self.host.execute(['ntpq', '-pn'], 20.0).out.splitlines()[2:]:
+            words = text[1:].split()
+            if len(words) >= 10 and words[1] != '.POOL.':
+                peers.append(Peer(text[0], words[0], words[1], words[-4]))
+        return peers
+
+    def _follows(self, residual: float, refid: str, peers: List['Peer']) -> Status:
+        """It calls itself synchronized: to whom?"""
+        selected = next((peer for peer in peers if peer.tally in '*o'), None)
+        itself = _OWN_CLOCK.match(refid) or (selected and (selected.own or config.is_this_host(self.host, selected.remote)))
+        if itself:
+            silent = self._unheard(residual, [])
+            return Status(False, residual, False, OWN_CLOCK, "it follows this host's own clock ({0}); {1}".format(
+                refid, silent.msg), silent.advice)
+        disabled = self._disabled()
+        if disabled:
+            return Status(False, residual, True, NO_CONTROL_OF_CLOCK, 'by {0} it never sets the clock'.format(disabled.quoted),
+                          'Remove that line, then run again.')
+        return Status(True, residual, True, '', 'synchronized to {0}, {1:+.6f} s off'.format(refid, residual))
+
+    def _mute_or_gone(self) -> Status:
+        rule = self._mute(restrictions(self.lines()))
+        if rule:
+            return self._not_answering(
+                'it does not answer ntpq: {0} has no exception for this host'.format(rule.line.quoted),
+                'Add the lines "restrict 127.0.0.1" and "restrict ::1" to {0}, restart {1}, then run again.'.format(
+                    rule.line.path, self.unit))
+        return self._not_answering(
+            'it does not answer ntpq', 'See ntpq -n -c rv on this host and the restrict lines of {0}.'.format(self.config))
+
+    def _unheard(self, residual: float, peers: List['Peer']) -> Status:
+        """No answer has come: restrict may have dropped it, else it is the network."""
+        rules = restrictions(self.lines())
+        if not any(rule.target == 'source' and not rule.flags & _NO_TIME for rule in rules):
+            for source in self.sources():
+                rule = restriction_of(rules, source.host) if source.kind in config.ASKED and source.asked else None
+                if rule and rule.flags & _NO_TIME:
+                    return Status(False, residual, False, NOT_SELECTED, '{0} drops what {1} answers'.format(
+                        rule.line.quoted, source.host), 'Add a line "restrict {0} nomodify notrap noquery" to {1}, restart {2}, '
+                        'then run again.'.format(source.host, rule.line.path, self.unit))
+        return self._no_answer(residual, [peer.remote for peer in peers])
+
+    def _in_the_way(self) -> Tuple[str, str]:
+        """The line that asks for more servers than answer, and what to do."""
+        lines = [line for line in self.lines() if line.words[0] == 'tos' and {'minsane', 'minclock'} & set(line.words)]
+        if lines:
+            return '; {0}'.format(lines[-1].quoted), 'Name more servers, or lower minsane there.'
+        return '', 'See ntpq -pn on this host.'
+
+    def _listed(self) -> Optional[Set[str]]:
+        peers = self._peers()
+        return {config.folded(peer.remote) for peer in peers} if peers else None
+
+
+class Peer(NamedTuple):
+    """A row of ntpq -pn."""
+
+    tally: str      # * is the one that is followed
+    remote: str
+    refid: str
+    reach: str      # octal
+
+    @property
+    def own(self) -> bool:
+        """This host's undisciplined clock (driver 1)."""
+        return bool(_OWN_CLOCK.match(self.remote) or self.refid in ('.LOCL.', '.LOCAL.'))
+
+
+# LOCAL(0) and LOCL of ntp, 127.127.1.0 of NTPsec; 127.0.0.1 of orphan mode.
+_OWN_CLOCK = re.compile(r'\.?LOCA?L|127\.127\.1\.|127\.0\.0\.1$')

@@ -1,0 +1,243 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whatever else steers a clock: daemons that are only read and stopped, guest services, PTP, units and cron jobs that set the time.
+
+All of it is found in files and in systemd's answer about units; nothing that is found is executed.
+"""
+
+import glob
+import os
+import re
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import systemd
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, launch
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import Daemon, Status
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import Line, Source
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import File
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Wanted
+
+
+class Foreign(Daemon):
+    """A daemon that this collection reads and stops, and never configures."""
+
+    def _files(self, want: Wanted) -> List[File]:
+        return []
+
+    def status(self) -> Status:
+        return self._not_answering('this role does not ask it', 'Use provider=chrony.')
+
+
+class OpenNtpd(Foreign):
+    """openntpd: ntpd.conf(5)."""
+
+    def lines(self, without_own: bool = False, host: Optional[Any] = None) -> List[Line]:
+        lines = [Line(self.config, number, text.partition('#')[0].strip(), own)
+                 for number, text, own in config.numbered(host or self.host, self.config)]
+        return [line for line in lines if line.text and not (line.own and without_own)]
+
+    def sources_of(self, lines: List[Line]) -> List[Source]:
+        kinds = {'server': 'server', 'servers': 'pool'}
+        return [Source(kinds[line.words[0]], line.words[1], 0, line) for line in lines
+                if line.words[0] in kinds and len(line.words) > 1]
+
+
+class NtpdRs(Foreign):
+    """ntpd-rs: ntp.toml(5), of which the addresses of the sources are read."""
+
+    def lines(self, without_own: bool = False, host: Optional[Any] = None) -> List[Line]:
+        lines = [Line(self.config, number, text.partition('#')[0].strip())
+                 for number, text, _own in config.numbered(host or self.host, self.config)]
+        return [line for line in lines if line.text]
+
+    def sources_of(self, lines: List[Line]) -> List[Source]:
+        found: List[Source] = []
+        inside = False
+        mode = 'server'
+        for line in lines:
+            if line.text.startswith('['):
+                inside, mode = line.text.replace(' ', '') == '[[source]]', 'server'
+                continue
+            assigned = re.match(r'(mode|address)\s*=\s*["\']([^"\']+)["\']', line.text)
+            if not inside or not assigned:
+                continue
+            if assigned.group(1) == 'mode':
+                mode = assigned.group(2)
+                continue
+            host, port = _split(assigned.group(2))
+            found.append(Source('pool' if 'pool' in mode else 'server', host, port, line, ('nts',) if 'nts' in mode else ()))
+        return found
+
+
+def _split(text: str) -> Any:
+    found = re.match(r'\[(.+)\](?::([0-9]+))?$', text) or re.match(r'([^:]+):([0-9]+)$', text)
+    return (found.group(1), int(found.group(2) or 0)) if found else (text, 0)
+
+
+# What else sets a clock
+
+
+class Steerer(NamedTuple):
+    """Something that sets this host's clock beside a time daemon."""
+
+    name: str           # for people
+    unit: str           # its unit; '' where it has none
+    place: str          # where it was found: a unit, or file and line
+    can_stop: bool      # stopping and disabling the unit ends it, and starting and enabling it restores it
+    advice: str         # what to do where it cannot be stopped; '' where it can
+
+
+class _Known(NamedTuple):
+    unit: str
+    name: str
+    can_stop: bool
+    advice: str
+
+
+_PTP = 'Leave the clock to PTP, or stop and disable {unit} before this role runs.'
+_GUEST = 'Turn off its time synchronization ({how}), then run again.'
+_VBOX = _GUEST.format(how='start VBoxService with --disable-timesync')
+
+_KNOWN = (
+    _Known('phc2sys.service', 'phc2sys (PTP)', False, _PTP), _Known('timemaster.service', 'timemaster (PTP)', False, _PTP),
+    _Known('ptp4l.service', 'ptp4l (PTP) with software time stamps', False, _PTP),
+    _Known('vboxadd-service.service', "VirtualBox's guest service", False, _VBOX),
+    _Known('virtualbox-guest-utils.service', "VirtualBox's guest service", False, _VBOX),
+    _Known('vboxservice.service', "VirtualBox's guest service", False, _VBOX),
+    _Known('ntpdate.service', 'ntpdate', True, ''), _Known('sntp.service', 'sntp', True, ''),
+    _Known('htpdate.service', 'htpdate', True, ''), _Known('rdate.service', 'rdate', True, ''),
+    _Known('tlsdate.service', 'tlsdate', True, ''), _Known('tlsdated.service', 'tlsdated', True, ''),
+    _Known('ntpsec-ntpdate.service', 'ntpdate of NTPsec', True, ''), _Known('busybox-ntpd.service', 'ntpd of busybox', True, ''),
+)
+UNITS = tuple(each.unit for each in _KNOWN)
+
+# A command that sets the clock. ntpdate and rdate set it unless told to ask only; sntp and ntpdig ask unless told to set.
+_COMMAND = r'(?:^|[\s;&|(`\'"])(?:[\w./-]*/)?'
+_SETTERS = (
+    ('ntpdate', re.compile(_COMMAND + r'(?:ntpdate|ntpdate-debian|ntpdate-sync)(?=$|[\s;&|)])(?!(?:\s+-\w+)*\s+-\w*[qd])')),
+    ('ntpdig', re.compile(_COMMAND + r'(?:ntpdig|sntp)\s(?:.*\s)?(?:-\w*[sSaj]\w*|--step|--slew)(?=\s|$)')),
+    ('rdate', re.compile(_COMMAND + r'rdate(?=$|[\s;&|)])(?!(?:\s+-\w+)*\s+-\w*p)')),
+    ('htpdate', re.compile(_COMMAND + r'(?:htpdate|htpdate\.\w+|tlsdate)(?=$|[\s;&|)])(?!(?:\s+-\w+)*\s+-\w*q)')),
+    ('chronyd -q', re.compile(_COMMAND + r'chronyd\s(?:.*\s)?-[46dnst]*q(?=\s|$|[\'"])')),
+    ('ntpd -q', re.compile(_COMMAND + r'ntpd\s(?:.*\s)?(?:-[46ngNx]*q|--quit)(?=\s|$)')),
+    ('date -s', re.compile(_COMMAND + r'date\s(?:.*\s)?(?:-u?s|--set)(?=[\s=]|$)')),
+    ('hwclock --hctosys', re.compile(_COMMAND + r'hwclock\s(?:.*\s)?(?:-s|--hctosys)(?=\s|$)')),
+)
+# Options of chronyd and of ntpd that are no letters of others: chronyd -Q only prints.
+
+
+def setter_in(text: str) -> str:
+    """Which command in a line of a script, a crontab or a unit sets the clock; '' where none does."""
+    return next((name for name, pattern in _SETTERS if pattern.search(text)), '')
+
+
+# Folders that the crontab says nothing about run their files as they are.
+_CRONTABS = ('/etc/crontab', '/etc/anacrontab', '/etc/cron.d/*', '/var/spool/cron/*', '/var/spool/cron/crontabs/*',
+             '/var/spool/cron/tabs/*')
+_CRON_SCRIPTS = '/etc/cron.{hourly,daily,weekly,monthly}/*'
+_UNREAD = re.compile(r'^\.|~$|\.(?:dpkg|rpm)|\.(?:bak|disabled|off|orig|save|swp)$')
+_LONGEST = 200000
+
+
+def find_steerers(host: Any, states: Dict[str, Dict[str, str]]) -> List[Steerer]:
+    """Everything that sets the clock beside the daemons of layouts. states: systemd's view of UNITS."""
+    found: Dict[str, Steerer] = {}
+    for known in _KNOWN:
+        state = states.get(known.unit, {})
+        if state.get('LoadState') in (None, 'not-found', 'masked') or state.get('Id', known.unit) != known.unit:
+            continue
+        active = state.get('ActiveState') in systemd.UP
+        enabled = state.get('UnitFileState') in ('enabled', 'enabled-runtime')
+        if (active or enabled) and _steers(host, known, state):
+            found[known.unit] = Steerer(known.name, known.unit, known.unit, known.can_stop, known.advice.format(unit=known.unit))
+    for steerer in _of_units(host) + _of_cron(host):
+        found.setdefault(steerer.unit or steerer.place, steerer)
+    return list(found.values())
+
+
+def _steers(host: Any, known: _Known, state: Dict[str, str]) -> bool:
+    """Whether it sets the clock as it is started: VBoxService and ptp4l may run and leave the clock alone."""
+    words = host.read('/proc/{0}/cmdline'.format(state.get('MainPID') or 'none')).split('\0')
+    commands = launch.values(launch.unit_settings(host, known.unit), 'Service', 'ExecStart')
+    text = ' '.join(words) + ' ' + ' '.join(command.value for command in commands)
+    if 'VirtualBox' in known.name:
+        return '--disable-timesync' not in text
+    if known.unit == 'ptp4l.service':
+        path = next((words[at + 1] for words in [text.split()] for at, word in enumerate(words[:-1]) if word == '-f'),
+                    '/etc/linuxptp/ptp4l.conf')
+        software = re.search(r'(?m)^\s*time_stamping\s+(?:software|legacy)', host.read(path) or host.read('/etc/ptp4l.conf'))
+        return bool(software or re.search(r'\s-S(\s|$)', text))
+    return True
+
+
+def _of_units(host: Any) -> List[Steerer]:
+    """Units that start at boot or by a timer, and run a command that sets the clock."""
+    found = []
+    for link in sorted(glob.glob(host.path('/etc/systemd/system/*.wants/*'))):
+        unit = os.path.basename(link)
+        if unit.endswith('.timer'):
+            named = launch.values(launch.unit_settings(host, unit), 'Timer', 'Unit')
+            service = named[-1].value if named else unit[:-len('timer')] + 'service'
+        elif unit.endswith('.service'):
+            service = unit
+        else:
+            continue
+        for command in launch.values(launch.unit_settings(host, service), 'Service', 'ExecStart'):
+            name = setter_in(' ' + re.sub(r'^[@\-:+!|]+', '', command.value)) or _in_script(host, command.value)
+            if name:
+                found.append(Steerer('{0} by {1}'.format(name, unit), unit, command.place, True, ''))
+                break
+    return found
+
+
+def _of_cron(host: Any) -> List[Steerer]:
+    found = []
+    for pattern in _CRONTABS:
+        for path in config.matching(host, pattern):
+            if _UNREAD.search(os.path.basename(path)) or os.path.isdir(host.path(path)):
+                continue
+            for number, text, _own in config.numbered(host, path):
+                line = text.strip()
+                # A crontab has five fields of time, or @daily and the like, before the command; NAME=VALUE is no job.
+                if not line or line.startswith('#') or re.match(r'\w+\s*=', line):
+                    continue
+                name = setter_in(line) or _in_script(host, line)
+                if name:
+                    found.append(_cron('{0} line {1}'.format(path, number), name))
+    for folder in ('hourly', 'daily', 'weekly', 'monthly'):
+        for path in config.matching(host, '/etc/cron.{0}/*'.format(folder)):
+            if not _UNREAD.search(os.path.basename(path)) and os.access(host.path(path), os.X_OK):
+                place = _place_in(host, path)
+                if place:
+                    found.append(_cron(*place))
+    return found
+
+
+def _cron(place: str, name: str) -> Steerer:
+    return Steerer('{0} by cron'.format(name), '', place, False, 'Remove the job in {0}, then run again.'.format(place))
+
+
+def _in_script(host: Any, command: str) -> str:
+    """What a script that a command names sets the clock with: one level deep, text files only."""
+    for word in re.findall(r'(?:^|[\s;&|(\'"])(/[\w./-]+)', command):
+        place = _place_in(host, word) if host.exists(word) and not os.path.isdir(host.path(word)) else None
+        if place:
+            return place[1]
+    return ''
+
+
+def _place_in(host: Any, path: str) -> Optional[Sequence[str]]:
+    try:
+        with open(host.path(path), 'rb') as stream:
+            head = stream.read(2)
+    except OSError:
+        return None
+    if head != b'#!' or os.path.getsize(host.path(path)) > _LONGEST:
+        return None
+    for number, text, _own in config.numbered(host, path):
+        name = '' if text.lstrip().startswith('#') else setter_in(text)
+        if name:
+            return '{0} line {1}'.format(path, number), name
+    return None

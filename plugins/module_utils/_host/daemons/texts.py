@@ -1,0 +1,68 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The text of the files that this collection writes: whole files of its own, and one marked block in a vendor's file."""
+
+import re
+from typing import Dict, List, NamedTuple, Optional
+
+# What this collection writes is marked, so that it is found again and told from what others wrote.
+OWN_NAME = 'aemops-brand-portal'
+BLOCK_BEGIN = '# BEGIN aemops.brand_portal.time_sync (managed by Ansible)'
+BLOCK_END = '# END aemops.brand_portal.time_sync'
+
+_HEADER = '# Managed by Ansible (aemops.brand_portal.time_sync). Remove this file to undo it.\n'
+
+
+class File(NamedTuple):
+    """A file as it has to be: `text` whole where it is ours (None: it must not be there), else our block in it."""
+
+    path: str
+    text: Optional[str]
+    block: bool = False
+    effect: str = 'restart'     # what makes the daemon read it: reload or restart
+    secret: bool = False        # mode 0640, in no diff
+
+
+def own_file(path: str, lines: List[str], effect: str = 'restart') -> File:
+    """A file of ours beside the vendor's; without lines there is none."""
+    return File(path, _HEADER + ''.join(line + '\n' for line in lines) if lines else None, effect=effect)
+
+
+_BLOCK = re.compile('\n?' + re.escape(BLOCK_BEGIN) + r'\r?\n.*?' + re.escape(BLOCK_END) + r'\r?\n', re.DOTALL)
+
+
+def with_block(text: str, lines: str) -> str:
+    """The text with our block: replaced where there is one, else added at the end; '' takes it away.
+
+    Nothing else changes by a byte. The block brings the line end before it along, so that taking it away gives back
+    a text that ended without one.
+    """
+    block = '\n{0}\n{1}\n{2}\n'.format(BLOCK_BEGIN, lines, BLOCK_END) if lines else ''
+    found = _BLOCK.search(text)
+    return text[:found.start()] + block + text[found.end():] if found else text + block
+
+
+def without_block(text: str) -> str:
+    return with_block(text, '')
+
+
+def current(file: File, text: Optional[str]) -> Optional[str]:
+    """What the file has to contain, given what it contains (None: it is not there)."""
+    return with_block(text or '', file.text or '') if file.block else file.text
+
+
+def new_sources(before: Optional[str], after: Optional[str]) -> Optional[List[str]]:
+    """The lines of sources that make all the difference between two texts; None where there is another one."""
+    old, new = ([line for line in (text or '').splitlines() if line.strip() and line[0] != '#'] for text in (before, after))
+    added = [line for line in new if line not in old]
+    other = set(old) - set(new) or [line for line in added if not re.match(r'(server|pool) ', line)]
+    return None if other else added
+
+
+def diff_of(file: File, before: Optional[str], after: Optional[str]) -> Dict[str, str]:
+    """For --diff; of a file with secrets only whether it changes."""
+    if file.secret:
+        before, after = 'the keys as they are\n', 'the keys as asked for (not shown)\n'
+    return {'before_header': file.path, 'after_header': file.path, 'before': before or '', 'after': after or ''}

@@ -1,0 +1,171 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""systemd-timesyncd: timesyncd.conf(5), systemd-timesyncd.service(8), timedatectl(1)."""
+
+import os
+import re
+import time
+from typing import Any, List, Optional, Set, Tuple
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, layouts
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import (
+    NOT_RUNNING,
+    OWN_CLOCK,
+    TOO_OLD_TO_TELL,
+    Daemon,
+    Status,
+)
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import Line, Source
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.launch import assignments
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import File
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Server, Wanted
+
+# Of one name only the file of the first folder counts (timesyncd.conf(5)).
+_FOLDERS = ('/etc/systemd', '/run/systemd', '/usr/local/lib/systemd', '/usr/lib/systemd', '/lib/systemd')
+# The file is made when the clock has been set from an answer, and goes when the daemon stops (systemd 239).
+SYNCHRONIZED = '/run/systemd/timesync/synchronized'
+# Touched with each answer that the clock is adjusted by; older versions have only this one.
+_CLOCK = '/var/lib/systemd/timesync/clock'
+# systemd-networkd's leases and links, where DHCP names servers.
+_LINKS = '/run/systemd/netif/links/*'
+
+
+def read(host: Any, path: str, without_own: bool = False) -> List[Line]:
+    """The assignments of [Time], those of the file first and of its drop-ins in the order of their names."""
+    name = os.path.basename(path)
+    whole = next((each for each in ['{0}/{1}'.format(folder, name) for folder in _FOLDERS] if host.exists(each)), '')
+    drop_ins = config.merged(host, ['{0}/{1}.d'.format(folder, name) for folder in _FOLDERS], '.conf')
+    lines: List[Line] = []
+    for each in ([whole] if whole else []) + drop_ins:
+        own = {number for number, _text, own in config.numbered(host, each) if own}
+        for setting in assignments(host, each):
+            line = Line(each, setting.number, '{0}={1}'.format(setting.key, setting.value), setting.number in own)
+            if setting.section == 'Time' and not (line.own and without_own):
+                lines.append(line)
+    return lines
+
+
+def _servers(lines: List[Line], key: str, kind: str) -> List[Source]:
+    """The words of a list that is reset by an empty assignment."""
+    found: List[Source] = []
+    for line in lines:
+        name, _equals, value = line.text.partition('=')
+        if name == key:
+            found = found + [Source(kind, word, 0, line) for word in value.split()] if value.strip() else []
+    return found
+
+
+class Timesyncd(Daemon):
+    """systemd-timesyncd steps when it is more than 0.4 s off, and slews what is less over the next minutes."""
+
+    patience = 10.0
+    slews_below = 0.4
+
+    # Reading
+
+    def lines(self, without_own: bool = False, host: Optional[Any] = None) -> List[Line]:
+        return read(host or self.host, self.config, without_own)
+
+    def sources_of(self, lines: List[Line]) -> List[Source]:
+        """NTP= counts together with what the links bring; FallbackNTP= only where there is neither."""
+        named = _servers(lines, 'NTP', 'server')
+        linked = self._linked()
+        fallback = [source._replace(asked=not (named or linked)) for source in _servers(lines, 'FallbackNTP', 'fallback')]
+        return named + linked + fallback
+
+    def _linked(self) -> List[Source]:
+        found: List[Source] = []
+        for path in config.matching(self.host, _LINKS):
+            for number, text, _own in config.numbered(self.host, path):
+                if text.startswith('NTP='):
+                    found += [Source('server', word, 0, Line(path, number, text)) for word in text[4:].split()]
+        return found
+
+    def source_names(self) -> List[str]:
+        sources = [source for source in self.sources() if source.asked]
+        return list(dict.fromkeys(source.host for source in sources))
+
+    # Writing
+
+    def _files(self, want: Wanted) -> List[File]:
+        named = want.servers + want.pools
+        if want.cloud:
+            named = named + [Server(layouts.CLOUDS[want.cloud].server)]
+        missing = ' '.join(server.host for server in self._missing(named))
+        lines = ['NTP={0}'.format(missing)] if missing else []
+        if want.max_distance:
+            lines.append('RootDistanceMaxSec={0:g}'.format(want.max_distance))
+        return self._in_configuration(['[Time]'] + lines if lines else [], bool(lines or want.names))
+
+    # Asking
+
+    def status(self) -> Status:
+        done = self.host.execute(['timedatectl', 'timesync-status'], 20.0)
+        if done.code and re.search(r'(?i)unknown (operation|command)', done.complaint):
+            return self._status_before_239()
+        if done.code:
+            return self._not_answering('it does not answer timedatectl', 'See timedatectl timesync-status on this host.')
+        offset = re.search(r'(?m)^\s*Offset:\s*(\S.*?)\s*$', done.out)
+        server = re.search(r'(?m)^\s*Server:\s*(\S+)', done.out)
+        residual = timespan(offset.group(1)) if offset else 0.0
+        name = server.group(1) if server else 'none'
+        if not self.host.exists(SYNCHRONIZED):
+            return self._no_answer(residual, [])._replace(answered=bool(offset))
+        if config.is_this_host(self.host, name):
+            return self._on_its_own(residual, name)
+        return Status(True, residual, True, '', 'synchronized to {0}, was {1:+.6f} s off'.format(name, residual))
+
+    def _on_its_own(self, residual: float, name: str) -> Status:
+        return Status(False, residual, False, OWN_CLOCK, "it follows this host's own clock ({0})".format(name),
+                      'Name servers that are other machines (option servers, in the roles time_sync_servers).')
+
+    def _status_before_239(self) -> Status:
+        """systemd 237 tells less: the kernel's flag, which timesyncd sets, and when it has last adjusted the clock."""
+        shown = self.host.execute(['timedatectl', 'status'], 20.0).out
+        flag = re.search(r'(?mi)^\s*(?:System clock|NTP) synchronized:\s*(yes|no)', shown)
+        running, began = self._running_since()
+        if not running:
+            return Status(False, 0.0, False, NOT_RUNNING, 'it does not run', 'See journalctl -b -u {0}.'.format(self.unit))
+        if not flag:
+            return Status(False, 0.0, False, TOO_OLD_TO_TELL,
+                          'this version (before systemd 239) does not tell whether it is synchronized', 'Use provider=chrony.')
+        if flag.group(1) == 'no':
+            return self._no_answer(0.0, [])
+        adjusted = self._adjusted()
+        if adjusted is None or adjusted < began:
+            return Status(False, 0.0, False, TOO_OLD_TO_TELL,
+                          'this version (before systemd 239) has not adjusted the clock since it was started',
+                          'Wait a minute and run again, or use provider=chrony.')
+        return Status(True, 0.0, True, '', 'synchronized, as the kernel and {0} tell'.format(_CLOCK))
+
+    def _running_since(self) -> Tuple[bool, float]:
+        """Whether it runs, and since when, in Unix seconds of the clock as it is now; 0 where that is not told."""
+        from ansible_collections.aemops.brand_portal.plugins.module_utils._host import systemd
+        state = systemd.unit_states(self.host, [self.unit]).get(self.unit, {})
+        since = state.get('ActiveEnterTimestampMonotonic', '')
+        running = not state or state.get('ActiveState') in systemd.UP
+        return running, time.time() - time.monotonic() + int(since) / 1e6 if since.isdigit() and int(since) else 0.0
+
+    def _adjusted(self) -> Optional[float]:
+        try:
+            return os.stat(self.host.path(_CLOCK)).st_mtime
+        except OSError:
+            return None
+
+    def _listed(self) -> Optional[Set[str]]:
+        done = self.host.execute(['timedatectl', 'show-timesync', '--property', 'SystemNTPServers'], 20.0)
+        listed = re.search(r'(?m)^SystemNTPServers=(.*)$', done.out)
+        return {config.folded(word) for word in listed.group(1).split()} if listed else None
+
+
+_UNITS = {'us': 1e-6, 'ms': 1e-3, 's': 1.0, 'min': 60.0, 'h': 3600.0, 'd': 86400.0, 'w': 604800.0, 'month': 2629800.0,
+          'y': 31557600.0}
+
+
+def timespan(text: str) -> float:
+    """Seconds of what systemd prints: -1.243ms, +1min 30.2s."""
+    parts = re.findall(r'([0-9]+(?:\.[0-9]+)?)(us|ms|month|min|s|h|d|w|y)', text.replace('\u03bc', 'u').replace('\u00b5', 'u'))
+    total = sum(float(value) * _UNITS[unit] for value, unit in parts)
+    return -total if text.lstrip().startswith('-') else total

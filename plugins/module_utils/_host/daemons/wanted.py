@@ -1,0 +1,167 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a user wants of a time daemon (sources, keys, limits), checked. Pure: no file is read here."""
+
+import re
+from typing import Any, List, Mapping, NamedTuple
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import layouts
+
+_NAME = re.compile(r'[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?')
+KEY_TYPES = ('MD5', 'SHA1', 'SHA256', 'SHA384', 'SHA512', 'AES128', 'AES256')
+
+# Reasons of Refused that speak against the daemon, not against the clock: a clock that a verified service has measured may still be
+# set, and is then right but not kept (option on_unsynchronized).
+NOT_READ, ANOTHER_STEERS, NO_CONTROL = 'not_read', 'another_steers', 'no_control_of_clock'
+SOFT = (NOT_READ, ANOTHER_STEERS, NO_CONTROL)
+
+
+class Refused(Exception):
+    """Nothing was changed, and nothing will be: the text says what is in the way.
+
+    advice: the next step, a sentence of its own. reason: a code, '' where there is none.
+    """
+
+    def __init__(self, message: str, advice: str = '', reason: str = '') -> None:
+        super().__init__('{0} {1}'.format(message, advice) if advice else message)
+        self.message = message
+        self.advice = advice
+        self.reason = reason
+
+    @property
+    def soft(self) -> bool:
+        return self.reason in SOFT
+
+
+class Server(NamedTuple):
+    """An NTP server; port 0 is the usual one."""
+
+    host: str
+    port: int = 0
+
+    def __str__(self) -> str:
+        if not self.port:
+            return self.host
+        return '{0}:{1}'.format('[{0}]'.format(self.host) if ':' in self.host else self.host, self.port)
+
+
+class Key(NamedTuple):
+    """A secret that one server shares with this host."""
+
+    server: str
+    number: int
+    kind: str
+    secret: str
+
+
+class Wanted(NamedTuple):
+    """What the user asks for, checked."""
+
+    servers: List[Server]
+    nts_servers: List[Server]
+    pools: List[Server]
+    keys: List[Key]
+    cloud: str              # of layouts.CLOUDS, or ''
+    max_distance: float     # seconds; 0 leaves it to the daemon
+
+    @property
+    def features(self) -> List[str]:
+        """Of layouts.FEATURES, what the daemon must be able to do."""
+        needed = {
+            'ports': any(server.port for server in self.servers + self.nts_servers + self.pools),
+            'keys': bool(self.keys),
+            'nts': bool(self.nts_servers),
+            'refclock': bool(self.cloud and layouts.CLOUDS[self.cloud].device),
+        }
+        return [feature for feature in layouts.FEATURES if needed[feature]]
+
+    @property
+    def all_servers(self) -> List[Server]:
+        cloud = layouts.CLOUDS[self.cloud].server if self.cloud else ''
+        return self.servers + self.nts_servers + self.pools + ([Server(cloud)] if cloud else [])
+
+    @property
+    def names(self) -> List[str]:
+        """The sources, for people."""
+        device = layouts.CLOUDS[self.cloud].device if self.cloud else ''
+        return [server.host for server in self.all_servers] + ([device] if device else [])
+
+    @property
+    def references(self) -> List[str]:
+        """The sources as they are measured against."""
+        return ['[{0}]:{1}'.format(server.host, server.port or 123) if ':' in server.host else str(server)
+                for server in self.all_servers]
+
+    @property
+    def secrets(self) -> List[str]:
+        return [key.secret for key in self.keys]
+
+
+NOTHING = Wanted([], [], [], [], '', 0.0)
+
+
+def wanted(options: Mapping[str, Any]) -> Wanted:
+    """Raises Refused, naming the option and what to write instead."""
+    cloud = options.get('cloud') or 'none'
+    result = Wanted(
+        servers=[_server('servers', text) for text in _unique(options.get('servers'))],
+        nts_servers=[_server('nts_servers', text) for text in _unique(options.get('nts_servers'))],
+        pools=[_server('pools', text) for text in _unique(options.get('pools'))],
+        keys=[_key(given) for given in options.get('keys') or []],
+        cloud='' if cloud == 'none' else cloud,
+        max_distance=float(options.get('max_distance') or 0),
+    )
+    if not 0 <= result.max_distance < 1000:
+        raise Refused('max_distance: {0:g} is not a number of seconds from 0 (leave it to the daemon) to 1000.'.format(
+            result.max_distance))
+    _check_keys(result)
+    named = result.servers + result.nts_servers + result.pools
+    if result.cloud and layouts.CLOUDS[result.cloud].smears and named:
+        raise Refused(
+            'cloud={0} cannot be combined with {1}: its time source spreads a leap second over a day, other servers do not, '
+            'and a daemon that mixes them is wrong by up to half a second on such a day. Give either cloud or servers, '
+            'pools and nts_servers.'.format(result.cloud, ', '.join(server.host for server in named)))
+    return result
+
+
+def _unique(values: Any) -> List[str]:
+    return list(dict.fromkeys(str(value).strip() for value in values or []))
+
+
+def _server(option: str, text: str) -> Server:
+    """host, host:port, [v6]:port or v6."""
+    found = re.match(r'\[(?P<six>[^\]]+)\](?::(?P<port6>[0-9]+))?$', text) or \
+        re.match(r'(?P<host>[^:]+):(?P<port>[0-9]+)$', text)
+    parts = found.groupdict() if found else {'host': text}
+    host = parts.get('six') or parts.get('host') or ''
+    port = int(parts.get('port6') or parts.get('port') or 0)
+    if not _NAME.fullmatch(host) or not 0 <= port < 65536:
+        raise Refused('{0}: "{1}" is no name or address of a server. Write it as host, host:port or [IPv6]:port.'.format(
+            option, text))
+    return Server(host, 0 if port == 123 else port)
+
+
+def _key(given: Mapping[str, Any]) -> Key:
+    number, kind, secret = int(given['id']), str(given.get('type') or 'SHA256').upper(), str(given['key'])
+    if not 0 < number < 65536:
+        raise Refused('keys: the id {0} is not a number from 1 to 65535.'.format(number))
+    if kind not in KEY_TYPES:
+        raise Refused('keys: the type of key {0} is none of {1}.'.format(number, ', '.join(KEY_TYPES)))
+    if not secret or re.search(r'[\s#]', secret):
+        raise Refused('keys: key {0} is empty, or has a space or # in it. Write it in hexadecimal, for chrony as HEX:...'.format(
+            number))
+    return Key(_server('keys', str(given['server'])).host, number, kind, secret)
+
+
+def _check_keys(result: Wanted) -> None:
+    hosts = [server.host for server in result.servers]
+    for key in result.keys:
+        if key.server not in hosts:
+            raise Refused('keys: key {0} is for {1}, which is not one of servers. Add it there.'.format(key.number, key.server))
+        same = [other for other in result.keys if other.server == key.server]
+        if len(same) > 1:
+            raise Refused('keys: {0} has more than one key. Give it one.'.format(key.server))
+        if any(other.number == key.number and (other.kind, other.secret) != (key.kind, key.secret) for other in result.keys):
+            raise Refused('keys: the id {0} stands for different keys. Give each its own id.'.format(key.number))

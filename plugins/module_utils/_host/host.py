@@ -1,0 +1,39 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A host as files below a root folder, and as commands. Reads only."""
+
+import os
+from typing import Callable, Dict, List, Optional
+
+
+class Host:
+    """A host as files below a root folder, and `run`: runs a command without a shell and gives its output.
+
+    A host that is made without `run` has no systemd to ask.
+    """
+
+    def __init__(self, run: Optional[Callable[[List[str]], str]] = None, root: str = '/') -> None:
+        self.run = run or (lambda command: '')
+        self.root = root
+
+    def path(self, path: str) -> str:
+        return os.path.join(self.root, path.lstrip('/'))
+
+    def exists(self, path: str) -> bool:
+        return bool(path) and os.path.exists(self.path(path))
+
+    def read(self, path: str) -> str:
+        """The file's text, or '' where it is missing or not readable for this account."""
+        try:
+            with open(self.path(path), encoding='utf-8', errors='replace', newline='') as stream:
+                return stream.read()
+        except (OSError, ValueError):
+            return ''
+
+    def os_release(self) -> Dict[str, str]:
+        """os-release(5): ID, ID_LIKE, VERSION_ID …, with the quotes taken off."""
+        text = self.read('/etc/os-release') or self.read('/usr/lib/os-release')
+        pairs = (line.split('=', 1) for line in text.splitlines() if '=' in line)
+        return {key.strip(): value.strip().strip('"\'') for key, value in pairs}
