@@ -230,8 +230,8 @@ daemons:
       type: str
     not_read:
       description: >-
-        Why it would not read what M(aemops.brand_portal.time_service) writes, a configuration from DHCP for instance; empty where it
-        would.
+        Why it would not read what M(aemops.brand_portal.time_service) writes, a configuration from DHCP for
+        instance; empty where it would.
       type: str
       version_added: 0.2.0
     no_control:
@@ -257,7 +257,8 @@ steerers:
       description: The unit, or the file and line, where it was found.
       type: str
     can_stop:
-      description: Whether M(aemops.brand_portal.time_service) stops and disables it. Otherwise it refuses to run a second one beside it.
+      description: >-
+        Whether M(aemops.brand_portal.time_service) stops and disables it. Otherwise it refuses to run a second one beside it.
       type: bool
     advice:
       description: What to do about one that is not stopped.
