@@ -24,6 +24,7 @@ description:
     runs it.
   - The hardware clock is written in the mode of C(/etc/adjtime), but in UTC where that says C(LOCAL) and the clock was off by
     just the offset of the host's zone.
+  - C(SIGTERM), C(SIGHUP) and C(SIGINT) end the run before the clock is set, or after the services run again.
   - Needs root (or C(CAP_SYS_TIME)) to set the clock.
 extends_documentation_fragment:
   - aemops.brand_portal.attributes
@@ -91,11 +92,34 @@ after:
     - In check mode what is predicted, without sources. When nothing was changed, the same as RV(before).
   returned: unless the step was refused
   type: dict
-message:
-  description: What was done, or would be, in sentences; also what became of O(stop_services).
-  returned: success
+msg:
+  description: What was done, or would be, in sentences; also what happened to O(stop_services). On failure why, and what was done.
+  returned: always
   type: str
-  sample: The clock was set by +3563.212 s. aem.service was stopped for 4.1 s meanwhile and runs again.
+  sample: The clock was set by +3563.212 s. aem.service was stopped for 4.1 s and runs again.
+advice:
+  description: The next step, empty where there is none.
+  returned: always
+  type: str
+  version_added: 0.2.0
+actions:
+  description:
+    - What was done, a sentence for each act, in order.
+    - Each is also in the host's journal (C(journalctl -t aemops-brand-portal)).
+  returned: when nothing is wrong with the options
+  type: list
+  elements: str
+  version_added: 0.2.0
+  sample: ['stop aem.service', 'set the clock by +3563.212 s']
+acts:
+  description:
+    - The same for programs. The last run that did something is kept on the host as C(/var/lib/aemops-brand-portal/last-run.json).
+  returned: when nothing is wrong with the options
+  type: list
+  elements: dict
+  version_added: 0.2.0
+  sample:
+    - {act: service_stop, target: aem.service, before: {active: true}, after: {active: false}, done: true, undone: true}
 stopped:
   description: What was stopped while the clock was set, and runs again.
   returned: when nothing is wrong with the options
@@ -137,20 +161,24 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import ClockError
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import STEP_OPTIONS, StepRefused
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.stop_request import StopRequest
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.references import ntp_servers
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.step_clock import step_on_host
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import Busy
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=STEP_OPTIONS, supports_check_mode=True)
+    stop = StopRequest()
+    stop.listen()
     options = dict(module.params)
     options['ntp_servers'] = ntp_servers(options['ntp_servers'])
     try:
-        module.exit_json(**step_on_host(options, options.pop('_ntplib'), module.check_mode, module.warn))
+        module.exit_json(**step_on_host(options, options.pop('_ntplib'), module.check_mode, module.warn, stop=stop))
     except StepRefused as refused:
-        module.fail_json(msg=str(refused), **refused.details)
-    except ClockError as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=str(refused), advice=refused.advice, **refused.details)
+    except (ClockError, Busy, OSError) as error:
+        module.fail_json(msg=str(error), advice='', changed=False)
 
 
 if __name__ == '__main__':

@@ -25,7 +25,7 @@ from .patient import Patient
 
 WRONG = '2017-02-28T18:39:51Z'
 NEAR = 0.05  # seconds
-JOURNAL = '/var/lib/aemops-brand-portal/meanwhile/journal.json'
+JOURNAL = '/var/lib/aemops-brand-portal/service_stop/undo.json'
 DROP_IN = '/etc/systemd/system/aem.service.d/test.conf'
 SERVICE = {'fix_bp_jwt_aem_service': 'aem.service'}
 
@@ -114,7 +114,7 @@ def test_an_unknown_unit_is_refused_before_anything_is_changed(sick):
 def test_check_mode_says_what_would_be_stopped_and_stops_nothing(sick):
     before = sick.machine.fingerprint()
     run = sick.step('--check', '--diff')
-    assert 'aem.service would be stopped meanwhile and started again' in run.output
+    assert 'aem.service would be stopped and started again' in run.output
     assert changes(before, sick.machine.fingerprint()) == []
     warned = sick.assert_unchanged_by('--check')
     assert 'counts as lost, and AEM ends itself' in ' '.join(warned.output.split())
@@ -206,7 +206,7 @@ def test_the_module_is_killed_right_after_aem_was_stopped(sick):
     sick.machine.wait_aem()
     healed = sick.play('-v', **SERVICE)
     assert healed.returncode == 0, healed.output[-6000:]
-    assert 'the guard that it had left on this host has started it again' in ' '.join(healed.output.split())
+    assert 'the guard service has already started it again' in ' '.join(healed.output.split())
     assert sick.left() == ''
 
 

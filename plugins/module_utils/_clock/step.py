@@ -11,6 +11,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.argspec
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.clock import Anchor
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption, ClockError
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.words import duration
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.stop_request import Interrupted, StopRequest
 
 STEP_OPTIONS: Dict[str, Dict[str, Any]] = dict(
     SKEW_OPTIONS,
@@ -34,8 +35,9 @@ Answer = TypeVar('Answer')
 class StepHooks:
     """What else happens on the host while the clock jumps: nothing. _host/service_guard.py knows what else there can be."""
 
-    def __init__(self) -> None:
-        self.messages: List[str] = []           # what was done, in sentences
+    def __init__(self, stop: Optional[StopRequest] = None) -> None:
+        self.stop = stop or StopRequest()
+        self.messages: List[str] = []       # what was done, in sentences
         self.changed = False                # beside the clock
         self.stopped: Dict[str, Any] = {'units': [], 'seconds': 0.0}
 
@@ -69,32 +71,35 @@ class SystemCalls(NamedTuple):
 
 
 class StepRefused(ClockError):
-    """The clock was not set, or setting it did not help; details holds what the module returns beside the message."""
+    """The clock was not set, or setting it did not help; details holds what the module returns beside message and advice."""
 
-    def __init__(self, message: str, **details: Any) -> None:
+    def __init__(self, message: str, advice: str = '', **details: Any) -> None:
         super().__init__(message)
+        self.advice = advice
         self.details = details
 
 
-def refusal(measured: Mapping[str, Any], max_step: float, accept_unverified: bool) -> Optional[str]:
+def refusal(measured: Mapping[str, Any], max_step: float, accept_unverified: bool) -> 'Optional[StepRefused]':
     """Why a clock with this (skewed or undecidable) skew must not be set; None when it may. Pure.
 
     max_step: seconds either way; 0 for no limit.
     """
     if measured['verdict'] != 'skewed':
-        return f"The clock was not set, because nothing proves how wrong it is. {measured['message']}"
+        return StepRefused(f"The clock was not set, because nothing proves how wrong it is. {measured['message']}",
+                           measured.get('advice', ''))
     if not (measured['verified'] or accept_unverified):
-        return f"The clock was not set (or allow it with the option accept_unverified). {measured['message']} {measured['advice']}"
+        return StepRefused(f"The clock was not set, because the result is not verified. {measured['message']}",
+                           f"{measured.get('advice', '')} Or set accept_unverified=true to set it anyway.".strip())
     farthest = max(abs(measured['low']), abs(measured['high']))
     if max_step and farthest > max_step:
-        return (f"The clock was not set: it is {duration(measured['offset'])} {measured['direction']}, more than the "
-                f'max_step of {max_step:g} s. Raise the option max_step if such a step is wanted.')
+        return StepRefused(f"The clock was not set: it is {duration(measured['offset'])} {measured['direction']}, more than the "
+                           f'max_step of {max_step:g} s.', 'Raise the option max_step if such a step is wanted.')
     return None
 
 
 def step(options: Mapping[str, Any], codec: Any, check_mode: bool, hands: Optional[SystemCalls] = None,
          hooks: Optional[StepHooks] = None) -> Dict[str, Any]:
-    """The module's result: changed, before, after, rtc, stopped, message, diff. In check mode all but the setting is done.
+    """The module's result: changed, before, after, rtc, stopped, msg, advice, diff. In check mode all but the setting is done.
 
     options: STEP_OPTIONS. Raises BadOption, or StepRefused when the clock is wrong and stays so, or something else on the
     host is not as it was.
@@ -107,22 +112,35 @@ def step(options: Mapping[str, Any], codec: Any, check_mode: bool, hands: Option
     details: Dict[str, Any] = {'changed': False}
     try:
         _step(options, codec, check_mode, hands, hooks, details)
-    except ClockError as problem:
-        raise StepRefused(f'{problem} {_finish(hooks, check_mode)}'.strip(), **details, stopped=hooks.stopped) from problem
+    except (ClockError, Interrupted) as problem:
+        said = f'{_cause(problem, details)} {_recovered(hooks, check_mode)}'.strip()
+        raise StepRefused(said, getattr(problem, 'advice', ''), **_so_far(details, hooks)) from problem
     try:
         news = hooks.recover(check_mode)
     except ClockError as problem:
-        raise StepRefused(f"{details.pop('message')} {problem}", **details, stopped=hooks.stopped) from problem
+        raise StepRefused(f"{details.pop('msg')} {problem}", **_so_far(details, hooks)) from problem
     before, after = details['before'], details['after']
     details.update(
         diff={'before': _line(before), 'after': _line(after if details['changed'] else before)},
-        changed=details['changed'] or hooks.changed, stopped=hooks.stopped,
-        message=f"{details['message']} {news}".strip())
+        changed=details['changed'] or hooks.changed, stopped=hooks.stopped, advice='',
+        msg=f"{details['msg']} {news}".strip())
     return details
 
 
-def _finish(hooks: StepHooks, check_mode: bool) -> str:
-    """The news, or what went wrong with them: the error there was already is the one to be raised."""
+def _so_far(details: Mapping[str, Any], hooks: StepHooks) -> Dict[str, Any]:
+    return dict(details, changed=details['changed'] or hooks.changed, stopped=hooks.stopped)
+
+
+def _cause(problem: Exception, details: Mapping[str, Any]) -> str:
+    if not isinstance(problem, Interrupted):
+        return str(problem)
+    done = f"The clock was set by {details['before']['offset']:+.3f} s and was not measured again." if details['changed'] else \
+        'The clock was not set.'
+    return f'{problem}. {done}'
+
+
+def _recovered(hooks: StepHooks, check_mode: bool) -> str:
+    """What was recovered, or what went wrong with that: the error there was already is the one to be raised."""
     try:
         return hooks.recover(check_mode)
     except ClockError as problem:
@@ -136,14 +154,14 @@ def _step(options: Mapping[str, Any], codec: Any, check_mode: bool, hands: Syste
     before = details['before'] = conclusion.conclude(measurement.sources, options['max_skew'])
     details['rtc'] = {'device': hands.rtc_device() or 'none', 'written': False, 'reason': 'The clock was not set.'}
     if before['verdict'] == 'in_sync':
-        details.update(after=before, message='The clock was right and was left alone.')
+        details.update(after=before, msg='The clock was right and was left alone.')
         return
     refused = refusal(before, float(options['max_step']), options['accept_unverified']) or hands.may_set_clock()
     if refused:
-        raise StepRefused(refused)
+        raise refused if isinstance(refused, StepRefused) else StepRefused(refused)
     if check_mode:
-        foretold = f"The clock would be set by {before['offset']:+.3f} s. {hooks.predict(before['offset'])}"
-        details.update(changed=True, after=_predicted(before), message=foretold.strip())
+        predicted = f"The clock would be set by {before['offset']:+.3f} s. {hooks.predict(before['offset'])}"
+        details.update(changed=True, after=_predicted(before), msg=predicted.strip())
         return
 
     def act() -> None:
@@ -158,9 +176,9 @@ def _step(options: Mapping[str, Any], codec: Any, check_mode: bool, hands: Syste
     after = details['after'] = _measure_again(options, codec, measurement, hands)
     if after['verdict'] != 'in_sync':
         raise StepRefused(
-            f"The clock was set by {before['offset']:+.3f} s, but that it is right now could not be shown: "
-            f"{after['message']} If it was set back, find out by whom (a time daemon, the hypervisor).")
-    details['message'] = f"The clock was set by {before['offset']:+.3f} s."
+            f"The clock was set by {before['offset']:+.3f} s, but the measurement afterwards does not show that it is right: "
+            f"{after['message']}", 'If it was set back, find out by whom (a time daemon, the hypervisor).')
+    details['msg'] = f"The clock was set by {before['offset']:+.3f} s."
 
 
 def _measure_again(options: Mapping[str, Any], codec: Any, first: measurement.Measurement, hands: SystemCalls) -> Dict[str, Any]:

@@ -57,15 +57,16 @@ def fingerprint(content: Optional[bytes]) -> str:
     return ABSENT if content is None else hashlib.sha256(content).hexdigest()
 
 
-def write(path: str, content: bytes, access: Optional[Access] = None, label: Optional[Label] = None) -> None:
+def write(path: str, content: bytes, access: Optional[Access] = None, label: Optional[Label] = None,
+          like: str = '') -> None:
     """Replace the file, or make it, in one rename; on the disk when this returns. A link stays a link.
 
     Where a rename cannot work (a bind mount, a folder that is read-only though the file is not), the file is rewritten in place:
     then the caller has to have its former content on the disk. label: gives the default SELinux label of a path, '' for none.
-    Raises OSError.
+    like: a file whose owner, mode, ACL and labels a new file gets. Raises OSError.
     """
     target = os.path.realpath(path)
-    new = os.path.join(os.path.dirname(target), f'.{os.path.basename(target)}{_NEW}')
+    new = _new_name(target)
     try:
         _fill(new, content)
     except OSError as error:
@@ -75,7 +76,7 @@ def write(path: str, content: bytes, access: Optional[Access] = None, label: Opt
         _rewrite(target, content)
         return
     try:
-        _attributes(new, target, access or Access(), label)
+        _attributes(new, target, like, access or Access(), label)
         os.rename(new, target)
     except OSError as error:
         _discard(new)
@@ -87,6 +88,15 @@ def write(path: str, content: bytes, access: Optional[Access] = None, label: Opt
         _discard(new)
         raise
     sync_folder(os.path.dirname(target))
+
+
+def discard_new(path: str) -> None:
+    """Remove what a write() that was cut off has left beside the file. Raises OSError."""
+    _discard(_new_name(os.path.realpath(path)))
+
+
+def _new_name(target: str) -> str:
+    return os.path.join(os.path.dirname(target), f'.{os.path.basename(target)}{_NEW}')
 
 
 def _fill(new: str, content: bytes) -> None:
@@ -117,10 +127,10 @@ def mixture(content: Optional[bytes], before: Optional[bytes], after: Optional[b
     return all(byte in (old, new, 0) for byte, old, new in zip(content, *padded))
 
 
-def copy(path: str, kept: str, mode: int = 0o600) -> None:
-    """Copy a file's content, on the disk when this returns. The copy is for root alone. Raises OSError."""
+def copy(path: str, kept: str) -> None:
+    """Copy a file with its owner, mode, ACL and labels; the copy is on the disk when this returns. Raises OSError."""
     with open(path, 'rb') as stream:
-        write(kept, stream.read(), Access(mode))
+        write(kept, stream.read(), like=os.path.realpath(path))
 
 
 def remove(path: str) -> None:
@@ -161,24 +171,24 @@ def sync_folder(folder: str) -> None:
 # Attributes
 
 
-def _attributes(new: str, target: str, access: Access, label: Optional[Label]) -> None:
-    """Owner, mode, ACL and labels of the file that is replaced; of a new file the mode, group and default label."""
-    try:
-        like = os.stat(target)
-    except FileNotFoundError:
+def _attributes(new: str, target: str, model: str, access: Access, label: Optional[Label]) -> None:
+    """Owner, mode, ACL and labels of the file that is replaced, else of the model; else mode, group and default label."""
+    model = target if os.path.exists(target) else model
+    if not model:
         _attributes_of_new(new, target, access, label)
         return
+    like = os.stat(model)
     os.chown(new, like.st_uid, like.st_gid)
     os.chmod(new, stat.S_IMODE(like.st_mode))
     inherited = os.listxattr(new)
-    for name in os.listxattr(target):
+    for name in os.listxattr(model):
         try:
-            os.setxattr(new, name, os.getxattr(target, name))
+            os.setxattr(new, name, os.getxattr(model, name))
         except OSError:
             # Others are the kernel's own (security.evm) or those of a file system that cannot keep them.
             if name == _ACL:
                 raise
-    if _ACL in inherited and _ACL not in os.listxattr(target):
+    if _ACL in inherited and _ACL not in os.listxattr(model):
         os.removexattr(new, _ACL)
         os.chmod(new, stat.S_IMODE(like.st_mode))
 

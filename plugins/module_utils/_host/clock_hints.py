@@ -67,15 +67,3 @@ def _starts_at_boot(root: str) -> bool:
     units = {row.layout.unit for row in LAYOUTS} | set(OTHER_UNITS.values())
     links = glob.glob(os.path.join(root, 'etc/systemd/system/*.wants/*.service'))
     return any(os.path.basename(link) in units for link in links)
-
-
-def remember_repair(offset: float, at: str, folder: str = statedir.STATE) -> str:
-    """Record that the clock was corrected by offset (seconds, reference - host) at the right time `at` (ISO 8601, UTC).
-
-    Returns why it could not be, '' when it was: the clock itself is right by then.
-    """
-    try:
-        statedir.write(os.path.join(folder, LAST_REPAIR), {'offset': round(offset, 3), 'at': at})
-    except OSError as error:
-        return 'The repair could not be recorded, so that drift would not be noticed: {0}'.format(error)
-    return ''

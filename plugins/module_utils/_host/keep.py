@@ -25,7 +25,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
     wanted,
 )
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.journal import Journal
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.packages import Packages
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.snapshot_packages import Packages
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System, listed
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import STARTS_AT_BOOT, Units, unit_states
 
@@ -116,7 +116,7 @@ def _vouched_for(measured: Mapping[str, Any]) -> bool:
 
 
 def _of_step(clock: Mapping[str, Any]) -> Dict[str, Any]:
-    return {key: clock[key] for key in ('changed', 'before', 'after', 'rtc', 'stopped', 'message')}
+    return {key: clock[key] for key in ('changed', 'before', 'after', 'rtc', 'stopped', 'msg')}
 
 
 def _as_facts(system: System, steerer: Any) -> Facts:

@@ -2,101 +2,388 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Installs the package of a daemon, and takes it back with all that came with it or went for it.
+"""Installs the package of a daemon, and undoes exactly that transaction.
 
-Not with Ansible's own modules: these know no way back, and between two tasks of a play a host can be cut off.
+The package manager is asked what it would do before it does it. What it names, and nothing else, is undone; where undoing it
+would touch another package, ours stays. Not with Ansible's own modules: these know no way back, and between two tasks of a play
+a host can be cut off.
 """
 
-from typing import Dict, List, NamedTuple, Sequence
+import hashlib
+import os
+import re
+from typing import Callable, Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import Done, System
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common import files
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.process import Done
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System, listed
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import CannotUndo, Entry, Handler, State, UndoLog
 
-_QUIET = {'DEBIAN_FRONTEND': 'noninteractive', 'APT_LISTCHANGES_FRONTEND': 'none', 'NEEDRESTART_SUSPEND': '1'}
-_APT = ['apt-get', '-y', '-q', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=120',
+_QUIET = {'DEBIAN_FRONTEND': 'noninteractive', 'APT_LISTCHANGES_FRONTEND': 'none', 'NEEDRESTART_SUSPEND': '1',
+          'ZYPP_LOCK_TIMEOUT': '0'}
+# Without a terminal of its own dpkg stays in the command's process group.
+_APT = ['apt-get', '-y', '-q', '--no-install-recommends', '-o', 'Dpkg::Use-Pty=0',
         '-o', 'Dpkg::Options::=--force-confdef', '-o', 'Dpkg::Options::=--force-confold']
-_ZYPPER = ['zypper', '--non-interactive', '--quiet']
+_ZYPPER = ['zypper', '--non-interactive']
+_RPM = ['rpm', '-qa', '--qf', '%{NAME} ii %{EPOCHNUM}:%{VERSION}-%{RELEASE}\\n']
+# What else would be removed because nothing needs it any more is not ours to clear up.
+_KEEP_OTHERS = ['--setopt=clean_requirements_on_remove=0', '--setopt=exit_on_lock=1']
+
+# Seconds. A slow mirror and a small machine take their time.
+_LONGEST = 900.0
+# Seconds to wait for another package manager's lock, and between two tries.
+LOCK_WAIT, _LOCK_PAUSE = 300.0, 5.0
+_LOCKED = re.compile(r'(?i)could not get lock|unable to (acquire|lock)|frontend lock was locked|existing lock|'
+                     r'another copy is running|transaction lock|system management is locked|another app is currently holding')
+
+# States of a package beside its version.
+GONE, CONFIGURED = '', 'removed, configuration kept'
+_BROKEN = 'half-installed'
+
+
+class LookFailed(Exception):
+    """The package manager could not tell what there is; nothing may be changed on such an answer."""
+
+
+class CannotInstall(Exception):
+    """The text says why."""
+
+    def __init__(self, message: str, advice: str) -> None:
+        super().__init__(message)
+        self.advice = advice
+
+
+class Transaction(NamedTuple):
+    """What a package manager would do: {name: version}, '' where it does not say which."""
+
+    installs: Dict[str, str]
+    removes: Dict[str, str]
+    upgrades: Dict[str, str]
+
+    @property
+    def names(self) -> List[str]:
+        return sorted({**self.installs, **self.removes, **self.upgrades})
 
 
 class Manager(NamedTuple):
     """The commands of one package manager; names of packages are appended."""
 
     refresh: List[str]      # [] where installing does it
+    simulate: List[str]
     install: List[str]
+    simulate_removal: List[str]
     remove: List[str]
-    purge: List[str]
+    purge: List[str]        # what removing has left of it; [] where it leaves nothing
     fetch: List[str]        # into its cache, without installing; [] where packages do not replace one another
     mend: List[str]         # after it was killed
-    listing: List[str]      # one line a package: its name, and on Debian its state
+    listing: List[str]      # one line a package: name, state as dpkg abbreviates it, version
+    parse: Callable[[str], Transaction]
+
+
+# What a simulation says
+
+_APT_LINE = re.compile(r'(Inst|Remv|Purg) (\S+)(?: \[([^\]]*)\])?(?: \((\S+))?')
+
+
+def parse_apt(text: str) -> Transaction:
+    """apt-get --simulate: "Inst chrony (4.3-2 Debian:12/stable [amd64])", "Remv ntp [1:4.2]"."""
+    found = Transaction({}, {}, {})
+    for line in text.splitlines():
+        parts = _APT_LINE.match(line)
+        if not parts:
+            continue
+        verb, name, old, new = parts.groups()
+        if verb != 'Inst':
+            found.removes[name] = old or ''
+        else:
+            (found.upgrades if old else found.installs)[name] = new or ''
+    return found
+
+
+_SECTIONS = (('install', 'installs'), ('remov', 'removes'), ('eras', 'removes'), ('upgrad', 'upgrades'), ('updat', 'upgrades'),
+             ('downgrad', 'upgrades'), ('reinstall', 'upgrades'))
+
+
+def parse_dnf(text: str) -> Transaction:
+    """The table of dnf and yum: sections, each with rows of name, architecture, version, repository and size.
+
+    A row that is too long for a line goes on in the next. "replacing NAME.ARCH VERSION" stands below what replaces it.
+    """
+    found = Transaction({}, {}, {})
+    section, row = '', []   # type: str, List[str]
+    for line in text.splitlines():
+        words = line.split()
+        if line.startswith('Transaction Summary'):
+            break
+        heading = re.match(r'(\w+)(?: [a-z ]+)?:\s*$', line)
+        if heading:
+            word = heading.group(1).lower()
+            section = next((name for start, name in _SECTIONS if word.startswith(start)), '')
+            row = []
+        elif words[:1] == ['replacing'] and len(words) > 2:
+            found.removes[words[1].rpartition('.')[0] or words[1]] = words[2]
+            row = []
+        elif section and line.startswith(' ') and words:
+            row += words
+            if len(row) >= 4:
+                getattr(found, section)[row[0]] = row[2]
+                row = []
+        elif not line.startswith(' '):
+            section, row = '', []
+    return found
+
+
+def parse_zypper(text: str) -> Transaction:
+    """zypper --xmlout: <to-install><solvable type="package" name="chrony" edition="4.1-1" …/></to-install>."""
+    found = Transaction({}, {}, {})
+    for kind, body in re.findall(r'<to-([a-z-]+)>(.*?)</to-\1>', text, re.DOTALL):
+        target = found.installs if kind == 'install' else found.removes if kind == 'remove' else found.upgrades
+        for attributes in re.findall(r'<solvable\b([^>]*)', body):
+            known = dict(re.findall(r'([a-z-]+)="([^"]*)"', attributes))
+            if known.get('type', 'package') == 'package' and known.get('name'):
+                target[known['name']] = known.get('edition', '')
+    return found
+
+
+def _dnf(command: str) -> Manager:
+    quiet = [command, '-y', '-q'] + _KEEP_OTHERS
+    asking = [command, '--assumeno'] + _KEEP_OTHERS
+    return Manager([], asking + ['install'], quiet + ['install'], asking + ['remove'], quiet + ['remove'], [], [], [], _RPM,
+                   parse_dnf)
 
 
 MANAGERS: Dict[str, Manager] = {
-    'apt': Manager(['apt-get', '-q', '-o', 'DPkg::Lock::Timeout=120', 'update'], _APT + ['install'], _APT + ['remove'],
-                   _APT + ['purge'], _APT + ['--reinstall', '--download-only', 'install'],
+    'apt': Manager(['apt-get', '-q', 'update'], _APT + ['--simulate', 'install'], _APT + ['install'],
+                   _APT + ['--simulate', 'install'], _APT + ['install'], _APT + ['purge'],
+                   _APT + ['--reinstall', '--download-only', 'install'],
                    ['dpkg', '--configure', '-a', '--force-confdef', '--force-confold'],
-                   ['dpkg-query', '-W', '-f', '${Package} ${db:Status-Abbrev}\\n']),
-    'dnf': Manager([], ['dnf', '-y', '-q', 'install'], ['dnf', '-y', '-q', 'remove'], ['dnf', '-y', '-q', 'remove'], [], [],
-                   ['rpm', '-qa', '--qf', '%{NAME} ii\\n']),
-    'yum': Manager([], ['yum', '-y', '-q', 'install'], ['yum', '-y', '-q', 'remove'], ['yum', '-y', '-q', 'remove'], [], [],
-                   ['rpm', '-qa', '--qf', '%{NAME} ii\\n']),
-    'zypper': Manager([], _ZYPPER + ['install', '--no-recommends'], _ZYPPER + ['remove'], _ZYPPER + ['remove'], [], [],
-                      ['rpm', '-qa', '--qf', '%{NAME} ii\\n']),
+                   ['dpkg-query', '-W', '-f', '${Package} ${db:Status-Abbrev} ${Version}\\n'], parse_apt),
+    'dnf': _dnf('dnf'),
+    'yum': _dnf('yum'),
+    'zypper': Manager([], _ZYPPER + ['--xmlout', 'install', '--no-recommends', '--dry-run'],
+                      _ZYPPER + ['--quiet', 'install', '--no-recommends'], _ZYPPER + ['--xmlout', 'remove', '--dry-run'],
+                      _ZYPPER + ['--quiet', 'remove'], [], [], [], _RPM, parse_zypper),
 }
-
-# Seconds; a slow mirror and a small machine take their time.
-_LONGEST = 900.0
 
 
 class Packages:
     """The packages of a host."""
 
-    def __init__(self, system: System, manager: str) -> None:
-        self._system = system
+    def __init__(self, host: System, manager: str) -> None:
+        self._host = host
+        self.name = manager
         self.manager = MANAGERS[manager]
 
-    def _run(self, command: List[str], names: Sequence[str] = ()) -> Done:
-        return self._system.execute(command + list(names), _LONGEST, _QUIET)
+    def _run(self, command: List[str], names: Sequence[str] = (), check: Callable[[], None] = lambda: None) -> Done:
+        """Wait for the lock of another package manager, with a limit; check may end the waiting."""
+        limit = self._host.now() + LOCK_WAIT
+        while True:
+            done = self._host.execute(command + list(names), _LONGEST, _QUIET)
+            if not done.code or not _LOCKED.search(done.said):
+                return done
+            if self._host.now() >= limit:
+                return done._replace(err=f'another package manager has held its lock for {LOCK_WAIT:g} s: {done.complaint}')
+            check()
+            self._host.sleep(_LOCK_PAUSE)
 
-    def states(self) -> Dict[str, str]:
-        """{package: two letters}: ii is installed, rc has left its configuration behind."""
-        pairs = (line.split() for line in self._run(self.manager.listing).out.splitlines())
-        return {pair[0]: pair[1] for pair in pairs if len(pair) > 1}
+    # looks
+
+    def installed(self) -> Dict[str, str]:
+        """{name: version} of all packages; CONFIGURED for one whose configuration alone is left. Raises LookFailed."""
+        done = self._host.execute(self.manager.listing, _LONGEST, _QUIET)
+        if done.code:
+            raise LookFailed(f'the installed packages cannot be listed: {done.complaint[-300:]}')
+        found = {}
+        for line in done.out.splitlines():
+            words = line.split()
+            state = words[1][1:2] if len(words) > 1 else ''
+            if state not in ('', 'n'):
+                version = words[2] if len(words) > 2 else ''
+                found[words[0]] = CONFIGURED if state == 'c' else version if state == 'i' else f'{_BROKEN} {version}'
+        if not found:
+            raise LookFailed(f'"{self.manager.listing[0]}" lists no package at all')
+        return found
+
+    def states(self, names: Sequence[str]) -> Dict[str, str]:
+        """{name: version, CONFIGURED or GONE}. Raises LookFailed."""
+        found = self.installed()
+        return {name: found.get(name, GONE) for name in names}
+
+    def ask(self, name: str, check: Callable[[], None] = lambda: None) -> Transaction:
+        """What installing this package would do; the lists of packages are refreshed where they do not do. Raises CannotInstall."""
+        transaction, done = self._simulate([name], check)
+        if name not in transaction.installs and self.manager.refresh:
+            refreshed = self._run(self.manager.refresh, (), check)
+            transaction, done = self._simulate([name], check)
+            if name not in transaction.installs and refreshed.code:
+                # A mirror that cannot be reached is only a warning of the simulation.
+                done = refreshed
+        if name not in transaction.installs:
+            raise CannotInstall(f'{name}: {done.complaint[:600]}', 'see that this host reaches its package sources')
+        return transaction
+
+    def _simulate(self, names: Sequence[str], check: Callable[[], None]) -> Tuple[Transaction, Done]:
+        done = self._run(self.manager.simulate, names, check)
+        return self.manager.parse(done.out), done
+
+    def would_undo(self, removed: Sequence[str], installed: Sequence[str], purge: bool) -> List[str]:
+        """Names of all packages that taking these away and bringing those back would touch. Raises LookFailed."""
+        touched: List[str] = []
+        for command, names in self._undoing(removed, installed, purge, simulate=True):
+            done = self._run(command, names)
+            transaction = self.manager.parse(done.out)
+            if not transaction.names:
+                raise LookFailed(f'"{command[0]}" does not tell what undoing it would do: {done.complaint[-300:]}')
+            touched += transaction.names
+        return sorted(set(touched))
+
+    def _undoing(self, removed: Sequence[str], installed: Sequence[str], purge: bool,
+                 simulate: bool) -> List[Tuple[List[str], List[str]]]:
+        """The commands of the way back, with their names. apt does all in one transaction: what replaced cannot go before."""
+        manager = self.manager
+        if self.name == 'apt':
+            command = manager.simulate_removal if simulate else manager.remove
+            return [(command[:-1] + ['--purge'] * purge + command[-1:], [name + '-' for name in removed] + list(installed))]
+        steps = [(manager.simulate_removal if simulate else manager.remove, list(removed)),
+                 (manager.simulate if simulate else manager.install, list(installed))]
+        return [step for step in steps if step[1]]
+
+    # acts
 
     def fetch(self, names: Sequence[str]) -> None:
         """Have packages at hand that are about to be replaced: without a network they could not come back."""
         if names and self.manager.fetch:
             self._run(self.manager.fetch, names)
 
-    def install(self, name: str) -> Done:
-        """The package lists are only fetched anew where those there are do not do."""
-        done = self._run(self.manager.install, [name])
-        if done.code and self.manager.refresh:
-            refreshed = self._run(self.manager.refresh)
-            if refreshed.code:
-                return refreshed
-            # A mirror that cannot be reached is only a warning of the first of the two.
-            again = self._run(self.manager.install, [name])
-            return again._replace(err='{0} {1}'.format(again.err, refreshed.err))
+    def install(self, name: str, check: Callable[[], None] = lambda: None) -> Done:
+        done = self._run(self.manager.install, [name], check)
+        if done.code == 124:
+            self.mend()
         return done
+
+    def undo(self, removed: Sequence[str], installed: Sequence[str], purge: bool) -> str:
+        """Why it could not be done; '' when it was."""
+        for command, names in self._undoing(removed, installed, purge, simulate=False):
+            done = self._run(command, names)
+            if done.code == 124:
+                self.mend()
+            if done.code:
+                return done.complaint[-500:]
+        if purge and installed:
+            self.purge([name for name, state in self.states(removed).items() if state == CONFIGURED])
+        return ''
+
+    def purge(self, names: Sequence[str]) -> None:
+        if names and self.manager.purge:
+            self._run(self.manager.purge, names)
 
     def mend(self) -> None:
         """Let a package manager that was killed finish what it had begun."""
         if self.manager.mend:
             self._run(self.manager.mend)
 
-    def put_back(self, before: Dict[str, str]) -> List[str]:
-        """Make the packages those of `before` again; returns what did not succeed, in words."""
-        after = self.states()
-        gone = sorted(name for name, state in before.items() if state.startswith('ii') and not after.get(name, '').startswith('ii'))
-        came = sorted(name for name, state in after.items() if not state.startswith('un') and name not in before)
-        back = sorted(name for name, state in after.items() if name in before
-                      and not before[name].startswith('ii') and state.startswith('ii'))
-        problems = []
-        if gone:
-            done = self.install(gone[0]) if len(gone) == 1 else self._run(self.manager.install, gone)
-            if done.code:
-                problems.append('the package {0} could not be installed again: {1}'.format(', '.join(gone), done.said[-500:]))
-        for command, names in ((self.manager.purge, came), (self.manager.remove, back)):
-            done = self._run(command, names) if names else Done(0, '', '')
-            if done.code:
-                problems.append('the package {0} could not be removed again: {1}'.format(', '.join(names), done.said[-500:]))
-        return problems
+
+def install(log: UndoLog, packages: Packages, name: str, transaction: Transaction, sentence: str, unit: str,
+            config: Sequence[str]) -> Done:
+    """Install the package, its transaction in the log. unit: of its daemon; config: where its configuration is or will be."""
+    names = transaction.names
+    before = packages.states(names)
+    after = {each: transaction.installs.get(each, transaction.upgrades.get(each, GONE)) for each in names}
+    entry = Entry('packages', name, before, after, sentence, unit=unit, manager=packages.name, config=list(config),
+                  upgraded=sorted(transaction.upgrades))
+
+    def act() -> Done:
+        done = packages.install(name, log.stop.check)
+        if not done.code:
+            entry.after = packages.states(names)
+            entry.how['files'] = fingerprints(log.host, config)
+        return done
+    return log.perform(entry, act)
+
+
+def fingerprints(host: System, places: Sequence[str]) -> Dict[str, str]:
+    """{path: hash} of all files at these places, files or folders."""
+    found = {}
+    for place in places:
+        real = host.path(place)
+        paths = [real] if os.path.isfile(real) else [os.path.join(folder, name) for folder, _folders, names in os.walk(real)
+                                                     for name in names]
+        for path in paths:
+            try:
+                content = files.read(path)
+            except OSError:
+                continue
+            found['/' + os.path.relpath(path, host.root)] = hashlib.sha256(content or b'').hexdigest()
+    return found
+
+
+class PackagesHandler(Handler):
+    """A transaction is ours while each of its packages has the version that it left."""
+
+    def __init__(self, host: System, stop_unit: Callable[[str], str]) -> None:
+        self._host, self._stop_unit = host, stop_unit
+
+    def _packages(self, entry: Entry) -> Packages:
+        return Packages(self._host, entry.how['manager'])
+
+    def settle(self, entry: Entry) -> None:
+        if not entry.done:
+            self._packages(entry).mend()
+
+    def now(self, entry: Entry) -> State:
+        found = self._packages(entry).states(list(entry.before))
+        # One that was upgraded along is not taken back.
+        return {name: entry.before[name] if name in entry.how['upgraded'] else state for name, state in found.items()}
+
+    def ours(self, entry: Entry, now: State) -> bool:
+        return not self._foreign(entry, now)
+
+    @staticmethod
+    def _foreign(entry: Entry, now: Mapping[str, str]) -> List[str]:
+        """Packages that are neither as before nor as we left them. What was cut off may have left them half-installed."""
+        gone = (GONE, CONFIGURED)
+        return [name for name, state in now.items()
+                if state not in (entry.before[name], entry.after[name]) and not state.startswith(_BROKEN)
+                and not (state in gone and (entry.before[name] in gone or entry.after[name] in gone))]
+
+    def undo(self, entry: Entry, now: State) -> None:
+        packages, before = self._packages(entry), entry.before
+        gone = (GONE, CONFIGURED)
+        removed = [name for name in before if before[name] in gone and now[name] not in gone]
+        installed = [name for name in before if before[name] not in gone and now[name] in gone]
+        left = [name for name in before if before[name] == GONE and now[name] == CONFIGURED]
+        if not removed and not installed:
+            if left and not self._edited(entry):
+                packages.purge(left)
+            return
+        edited = self._edited(entry)
+        purge = not edited and not any(before[name] == CONFIGURED for name in removed)
+        if edited and not packages.manager.purge:
+            self._keep(entry, removed, f'somebody else has changed {listed(edited)}')
+        try:
+            others = [name for name in packages.would_undo(removed, installed, purge) if name.split(':')[0] not in before]
+        except LookFailed as failed:
+            others, why = [], str(failed)
+            self._keep(entry, removed, why)
+        if others:
+            self._keep(entry, removed, f'undoing it would also change {listed(others)}')
+        said = packages.undo(removed, installed, purge)
+        if said:
+            self._keep(entry, removed, said)
+        if edited:
+            raise CannotUndo(f'the package {listed(removed)} was removed again, but its configuration stays, because somebody else '
+                             f'has changed {listed(edited)}')
+        if entry.how['upgraded']:
+            raise CannotUndo(f"the package {listed(entry.how['upgraded'])} was upgraded along with it and stays so")
+
+    def _keep(self, entry: Entry, names: Sequence[str], why: str) -> None:
+        said = self._stop_unit(entry.how['unit'])
+        raise CannotUndo(f'the package {listed(list(names)) or entry.target} stays installed ({said}), because {why}')
+
+    def _edited(self, entry: Entry) -> List[str]:
+        """Configuration that somebody has changed or added since the package came; our own is put back before this is asked."""
+        came = entry.how.get('files')
+        if came is None:
+            return []
+        now = fingerprints(self._host, entry.how['config'])
+        return sorted(path for path in now if now[path] != came.get(path, ''))

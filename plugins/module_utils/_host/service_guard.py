@@ -6,27 +6,24 @@
 
 Three things see to that, each for what the ones before it cannot:
 
-1. The process that stops a unit starts it again, also after an error or a signal.
+1. The process that stops a unit starts it again, also after an error; a signal is honoured after that.
 2. A guard, armed on the host before anything is stopped: a transient service that waits for the process to end (the kernel
-   releases its lock however it ended) or for a bound, and then starts the units. It is no child of any session.
-3. A journal, on the disk before anything is stopped: the next run finds it after a reboot and starts what was left.
+   releases its lock however it ended) or for a limit, and then starts the units. It is no child of any session.
+3. A log, on the disk before anything is stopped: the next run finds it after a reboot and starts what was left.
 """
 
 import difflib
-import fcntl
-import os
 import re
-import signal
-import time
-from contextlib import contextmanager, suppress
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
+from typing import Callable, List, NamedTuple, Optional
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption, ClockError
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import Answer, StepHooks
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.process import TOOK_TOO_LONG, Done
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.stop_request import StopRequest
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import statedir
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import TOOK_TOO_LONG, listed
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System as HostSystem
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System, listed
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import UP
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import Entry, Lock, LogUnreadable, UndoLog
 
 FOLDER = statedir.STATE + '/service_stop'
 GUARD = 'aemops-brand-portal-guard.service'
@@ -36,37 +33,16 @@ _GUARD_MARGIN = 60.0
 _ATTEMPTS, _BETWEEN, _SETTLE = 3, 2.0, 1.0
 _COMMAND_TIMEOUT = 30.0
 
+# Exit code 1 is flock's for a wait that was too long. Any other failure is no sign that the process has ended.
+_SCRIPT = ('limit=$1 lock=$2 folder=$3; shift 3; flock --wait "$limit" "$lock" true || [ $? -eq 1 ] || sleep "$limit"; '
+           'systemctl start -- "$@" && touch "$folder/started"')
+_FLOCK = ('/usr/bin/flock', '/bin/flock')
+
 _NAME = re.compile(r'[A-Za-z0-9:_\\][A-Za-z0-9:_.\\@-]*\Z')
 _LOOKS_LIKE_AEM = re.compile(r'aem|cq5?|crx|quickstart|author', re.IGNORECASE)
 _PROPERTIES = ('Id', 'LoadState', 'ActiveState', 'SubState', 'CanStart', 'CanStop', 'RequiredBy', 'BoundBy', 'ConsistsOf')
 # A unit that has just been started and waits to be started once more has not been started.
 _FAILING = ('auto-restart', 'auto-restart-queued')
-
-
-class Done(NamedTuple):
-    """How a command ended: code 127 where there is no such command, 124 where it took too long."""
-
-    code: int
-    out: str
-    said: str
-
-
-class System:
-    """What touches the host; tests put another in its place."""
-
-    folder = FOLDER
-
-    def run(self, command: List[str], timeout: float = _COMMAND_TIMEOUT) -> Done:
-        """Run a command without a shell, its words in English; timeout in seconds."""
-        done = HostSystem().execute(command, timeout)
-        return Done(done.code, done.out, done.complaint or 'it ended with {0}'.format(done.code))
-
-    def now(self) -> float:
-        """Seconds of a clock that nobody sets."""
-        return time.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
 
 
 class Refused(ClockError):
@@ -87,24 +63,26 @@ class Unit(NamedTuple):
 class ServiceGuard(StepHooks):
     """Stops `units` while the clock is set by `above` seconds or more. Offsets are reference - host, in seconds.
 
-    The order of calls: look, then any of applies, foretell and around, then finish. Nothing is changed before around or finish.
+    The order of calls: inspect, then any of needed, predict and stopped_during, then recover. Nothing is changed before
+    stopped_during or recover. The caller holds the lock from before inspect to after recover, unless nothing is changed.
     timeout: seconds that stopping all of them may take, and starting each.
     """
 
-    def __init__(self, units: List[str], above: float, timeout: float, system: Optional[System] = None) -> None:
-        super().__init__()
+    def __init__(self, units: List[str], above: float, timeout: float, host: Optional[System] = None,
+                 lock: Optional[Lock] = None, stop: Optional[StopRequest] = None) -> None:
+        super().__init__(stop)
         self.names = [_full_name(name) for name in units]
         for name, value in (('stop_services_threshold', above), ('stop_services_timeout', timeout)):
             if not 0 <= value < float('inf'):
                 raise BadOption('{0}: {1:g} is not a number of seconds, 0 or above.'.format(name, value))
         self.above, self.timeout = above, timeout
-        self._system = system or System()
-        self._journal = os.path.join(self._system.folder, 'journal.json')
-        self._started = os.path.join(self._system.folder, 'started')
-        self._lock: Optional[int] = None
+        self._host = host or System()
+        self._lock = lock or Lock(self._host)
+        self._log = UndoLog(self._host, FOLDER, self.stop)
+        self._started = FOLDER + '/started'
         self.running: List[str] = []       # to be stopped and started
         self.left: List[str] = []       # stopped by an earlier run that was cut off, and down since
-        self._earlier: Dict[str, Any] = {}
+        self.entries: List[Entry] = []      # of this run, for its record
         self._failed = False        # to start one: that is for the next run
 
     # before
@@ -117,12 +95,13 @@ class ServiceGuard(StepHooks):
         up = [unit for unit in units if unit.active in UP]
         along = self._units(self._closure(up))
         self.running = [unit.name for unit in up] + [unit.name for unit in along if unit.active in UP]
-        self._earlier = statedir.read(self._journal)
-        if os.path.isdir(self._system.folder):
-            self._take_lock()   # is that run still at work?
-            self._release()
-        if self._earlier:
-            self._look_at_earlier()
+        earlier = UndoLog(self._host, FOLDER)
+        try:
+            earlier.read()
+        except LogUnreadable as error:
+            raise Refused(str(error)) from error
+        if earlier.entries:
+            self._inspect_earlier([entry.target for entry in earlier.entries if entry.act == 'service_stop'])
 
     def _check(self, asked: str, unit: Unit) -> None:
         where = '(option stop_services; in the role fix_bp_jwt: fix_bp_jwt_aem_service)'
@@ -139,8 +118,8 @@ class ServiceGuard(StepHooks):
                                 '' if unit.loaded != 'loaded' else ' and refuses to be stopped or started by hand', where))
 
     def _alike(self, asked: str) -> List[str]:
-        listed = self._system.run(['systemctl', 'list-units', '--all', '--type=service', '--no-legend', '--no-pager', '--plain'])
-        names = [line.split()[0] for line in listed.out.splitlines() if line.split()]
+        shown = self._run(['systemctl', 'list-units', '--all', '--type=service', '--no-legend', '--no-pager', '--plain'])
+        names = [line.split()[0] for line in shown.out.splitlines() if line.split()]
         near = [name for name in names if _LOOKS_LIKE_AEM.search(name)]
         return list(dict.fromkeys(near + difflib.get_close_matches(asked, names, 3, 0.75)))[:5]
 
@@ -155,15 +134,14 @@ class ServiceGuard(StepHooks):
             waiting = [name for unit in self._units(fresh) for name in unit.bound]
         return found
 
-    def _look_at_earlier(self) -> None:
-        names = [str(name) for name in self._earlier.get('units', [])]
-        if os.path.exists(self._started):
-            self.messages.append('An earlier run was cut off while it had stopped {0}; the guard that it had left on this host '
-                             'has started {1} again'.format(listed(names), 'it' if len(names) == 1 else 'them'))
+    def _inspect_earlier(self, names: List[str]) -> None:
+        if self._host.exists(self._started):
+            self.messages.append('An earlier run was cut off while it had stopped {0}; the guard service has already started {1} '
+                                 'again'.format(listed(names), 'it' if len(names) == 1 else 'them'))
             return
         self.left = [unit.name for unit in self._units(names) if unit.active not in UP and unit.loaded != 'not-found']
         if not self.left:
-            self.messages.append('An earlier run was cut off while it was to stop {0}, which runs'.format(listed(names)))
+            self.messages.append('An earlier run was cut off while it was stopping {0}, which runs'.format(listed(names)))
 
     def needed(self, offset: float) -> bool:
         """Whether a step by this offset stops anything."""
@@ -173,7 +151,7 @@ class ServiceGuard(StepHooks):
         """What a run would do with the units, in a sentence; '' where there is nothing to say."""
         said = []
         if self.needed(offset):
-            said.append('{0} would be stopped meanwhile and started again.'.format(listed(self.running)))
+            said.append('{0} would be stopped and started again.'.format(listed(self.running)))
         elif self.names and abs(offset) >= self.above:
             said.append('{0} does not run and would be left so.'.format(listed(self.names)))
         if self.left:
@@ -187,41 +165,42 @@ class ServiceGuard(StepHooks):
 
         Raises Refused where they could not be stopped, then act is not run, or not be started again; and what act raises.
         """
+        entry = Entry('clock', 'clock', {'offset': round(offset, 6)}, {'offset': 0.0}, 'set the clock by {0:+.3f} s'.format(offset))
         if not self.needed(offset):
-            return act()
+            self.stop.check()
+            self._host.log(entry.sentence)
+            answer = act()
+            entry.done = True
+            self.entries = [entry]
+            return answer
         wanted = self.running + [name for name in self.left if name not in self.running]
         self._begin(wanted)
-        began = self._system.now()
-        with _signals_noted() as noted:
-            try:
-                self._stop()
-                if self._system.now() - began > self.timeout + _GUARD_MARGIN / 2:
-                    raise Refused('The clock was not set: this host took so long that the guard may start {0} any '
-                                  'moment. Run again when it is less busy'.format(listed(self.running)))
-                answer = act()
-            except BaseException as problem:
-                self._end(wanted, problem)
-                raise
-            self._end(wanted, None)
-        self.stopped['seconds'] = round(self._system.now() - began, 1)
-        self.messages.append('{0} was stopped for {1:.1f} s meanwhile and runs again'.format(
-            listed(self.running), self.stopped['seconds']))
-        if noted:
-            self.messages.append('The signal {0} came meanwhile and was put off'.format(noted[0]))
+        began = self._host.now()
+        try:
+            self._stop()
+            if self._host.now() - began > self.timeout + _GUARD_MARGIN / 2:
+                raise Refused('The clock was not set: stopping {0} took so long that the guard is about to start it again. '
+                              'Run again when the host is less busy'.format(listed(self.running)))
+            answer = self._log.perform(entry, act)
+        except BaseException as problem:
+            self._end(wanted, problem, began)
+            raise
+        self._end(wanted, None, began)
+        self.messages.append('{0} was stopped for {1:.1f} s and runs again'.format(listed(self.running), self.stopped['seconds']))
+        # A signal that came while they were stopped.
+        self.stop.check()
         return answer
 
     def recover(self, check_mode: bool) -> str:
-        """Start what an earlier run has left stopped and forget about it. Returns the news, in sentences. Raises Refused."""
-        if not check_mode and not self._failed and os.path.isdir(self._system.folder):
-            self._take_lock()
+        """Start what an earlier run has left stopped and clear its log. Returns what was done, in sentences. Raises Refused."""
+        if not check_mode and not self._failed and self._host.exists(FOLDER):
             if self.left:
                 problem = self._start(self.left)
                 if problem:
-                    self._release()
                     raise Refused(problem)
                 self.stopped['units'] = self.left
                 self._healed()
-            self._forget()
+            self._log.forget()
         return ' '.join(_sentence(sentence) for sentence in self.messages)
 
     def _healed(self) -> None:
@@ -229,44 +208,48 @@ class ServiceGuard(StepHooks):
             listed(self.left)))
         self.changed, self.left = True, []
 
-    # the steps of around
+    # the steps of stopped_during
 
     def _begin(self, wanted: List[str]) -> None:
+        """Write down what is about to be stopped, and arm the guard."""
         try:
-            self._take_lock()
-            if os.path.exists(self._started):
-                os.remove(self._started)
-            statedir.write(self._journal, {'units': wanted, 'pid': os.getpid()})
+            self._host.remove(self._started)
+            self._log.begin([Entry('service_stop', name, {'active': True}, {'active': False}, 'stop {0}'.format(name))
+                             for name in wanted])
         except OSError as error:
-            self._forget()
+            self._log.forget()
             raise Refused('{0} was not stopped and the clock not set, because that could not be written down first: {1}'.format(
                 listed(self.running), error)) from error
         problem = self._arm(wanted)
         if problem:
-            self._forget()
+            self._log.forget()
             raise Refused('{0} was not stopped and the clock not set, because the guard that would start it again if this run '
                           'was cut off could not be set up: {1}'.format(listed(self.running), problem))
 
     def _stop(self) -> None:
+        self._host.log('stop {0}'.format(listed(self.running)))
         done = self._systemctl('stop', self.running, self.timeout)
         still = [unit for unit in self._units(self.running) if unit.active not in ('inactive', 'failed')]
         if done.code or still:
             raise Refused('The clock was not set, because {0} could not be stopped within {1:g} s: {2}'.format(
                 listed([unit.name for unit in still] or self.running), self.timeout,
-                done.said if done.code else 'it is ' + still[0].active))
+                done.complaint if done.code else 'it is ' + still[0].active))
 
-    def _end(self, wanted: List[str], problem: Optional[BaseException]) -> None:
+    def _end(self, wanted: List[str], problem: Optional[BaseException], began: float) -> None:
         """Start the units. A problem with that is more than the one there was."""
         failed = self._start(wanted)
+        for entry in self._log.entries:
+            if entry.act == 'service_stop':
+                entry.done, entry.undone = True, not failed
+        self.entries = list(self._log.entries)
+        self.stopped.update(seconds=round(self._host.now() - began, 1), units=wanted)
         if failed:
-            # The journal stays, for the next run.
+            # The log stays, for the next run.
             self._failed = True
             self._disarm()
-            self._release()
             raise Refused('{0}{1}'.format('{0} '.format(_sentence(str(problem))) if problem else 'The clock was set. ', failed))
         self._disarm()
-        self._forget()
-        self.stopped['units'] = wanted
+        self._log.forget()
         if self.left:
             self._healed()
         if problem is not None:
@@ -276,81 +259,65 @@ class ServiceGuard(StepHooks):
         """Why one of the units does not run, after a few attempts; '' when all do."""
         missing: List[Unit] = []
         done = Done(0, '', '')
+        self._host.log('start {0}'.format(listed(names)))
         for attempt in range(_ATTEMPTS):
             if attempt:
-                self._system.sleep(_BETWEEN)
+                self._host.sleep(_BETWEEN)
                 self._systemctl('reset-failed', names)
             done = self._systemctl('start', names, self.timeout)
-            self._system.sleep(_SETTLE)
+            self._host.sleep(_SETTLE)
             # One whose start has failed may look as if it were starting: systemd tries it again by itself.
             good = UP if done.code in (0, TOOK_TOO_LONG) else ('active',)
-            missing = [unit for unit in self._units(names) if unit.active not in good]
+            try:
+                missing = [unit for unit in self._units(names) if unit.active not in good]
+            except Refused as unanswered:
+                return 'It is not known whether {0} runs again. {1}'.format(listed(names), unanswered)
             if not missing:
                 return ''
         name = missing[0].name
-        log = self._system.run(['journalctl', '--unit', name, '_PID=1', '--lines', '4', '--no-pager', '--quiet', '--output', 'cat'])
+        log = self._run(['journalctl', '--unit', name, '_PID=1', '--lines', '4', '--no-pager', '--quiet', '--output', 'cat'])
         return ('{0} could not be started again in {1} attempts ({2}) and is {3}. Next: look at "journalctl -u {0}", correct what '
                 'it says and run "systemctl start {0}", or run again, which tries again. systemd says: {4}').format(
-                    name, _ATTEMPTS, done.said if done.code else 'it ended at once', missing[0].active,
+                    name, _ATTEMPTS, done.complaint if done.code else 'it ended at once', missing[0].active,
                     ' | '.join(log.out.splitlines()) or 'nothing')
 
     # the guard
 
     def _arm(self, names: List[str]) -> str:
+        """Why the guard does not watch; '' when it does."""
+        if not any(self._host.exists(path) for path in _FLOCK):
+            return 'flock is not installed (package util-linux)'
         self._systemctl('reset-failed', [GUARD])
-        # flock waits until this process is gone, or for the bound: its time is not moved by the clock's.
-        bound = int(self.timeout + _GUARD_MARGIN)
-        script = 'flock --wait "$1" "$2" true; folder=$2; shift 2; systemctl start -- "$@" && touch "$folder/started"'
-        done = self._system.run(['systemd-run', '--unit', GUARD, '--description', 'Starts what a repair of the clock has stopped',
-                                 '/bin/sh', '-c', script, 'sh', str(bound), self._system.folder] + names)
+        # flock waits until this process is gone, or for the limit: its time is not moved by the clock's.
+        limit = int(self.timeout + _GUARD_MARGIN)
+        done = self._run(['systemd-run', '--unit', GUARD, '--description', 'Starts what a repair of the clock has stopped',
+                          '/bin/sh', '-c', _SCRIPT, 'sh', str(limit), self._lock.path, self._host.path(FOLDER)] + names)
         if done.code:
-            return done.said
+            return done.complaint
         guard = self._units([GUARD])
         return '' if guard and guard[0].active in UP else 'it ended at once; look at "journalctl -u {0}"'.format(GUARD)
 
     def _disarm(self) -> None:
         self._systemctl('stop', [GUARD])
 
-    # the journal
-
-    def _take_lock(self) -> None:
-        statedir.make_folder(self._system.folder)
-        self._lock = os.open(self._system.folder, os.O_RDONLY)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._release()
-            raise Refused('Another run is setting the clock of this host, or its guard is about to start units again. '
-                          'Wait a minute, then run again. Nothing was changed') from None
-
-    def _forget(self) -> None:
-        for path in (self._journal, self._started):
-            if os.path.exists(path):
-                os.remove(path)
-        for folder in (self._system.folder, os.path.dirname(self._system.folder)):
-            with suppress(OSError):     # not there, or the record of the last repair is in it
-                os.rmdir(folder)
-        self._release()
-
-    def _release(self) -> None:
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
-
     # systemd
 
+    def _run(self, command: List[str], timeout: float = _COMMAND_TIMEOUT) -> Done:
+        return self._host.execute(command, timeout)
+
     def _systemctl(self, verb: str, units: List[str], timeout: float = _COMMAND_TIMEOUT) -> Done:
-        return self._system.run(['systemctl', '--no-ask-password', verb, '--'] + units, timeout)
+        return self._run(['systemctl', '--no-ask-password', verb, '--'] + units, timeout)
 
     def _units(self, names: List[str]) -> List[Unit]:
         """systemd's view of the units, in the order asked. Raises Refused where there is no systemd to ask."""
         if not names:
             return []
-        done = self._system.run(['systemctl', 'show', '--no-pager', '--property', ','.join(_PROPERTIES), '--'] + names)
+        done = self._run(['systemctl', 'show', '--no-pager', '--property', ','.join(_PROPERTIES), '--'] + names)
         blocks = done.out.strip().split('\n\n')
         if done.code or len(blocks) != len(names):
             raise Refused('systemd does not answer on this host, so no unit can be stopped and started again '
-                          '("systemctl show": {0}). Leave the option stop_services empty. Nothing was changed'.format(done.said))
+                          '("systemctl show": {0}). Leave the option stop_services empty. Nothing was changed'.format(
+                              done.complaint))
         found = []
         for name, block in zip(names, blocks):
             said = dict(line.split('=', 1) for line in block.splitlines() if '=' in line)
@@ -370,23 +337,6 @@ def _full_name(name: str) -> str:
         raise BadOption('stop_services: "{0}" is not the name of a systemd service, such as aem.service '
                         '(in the role fix_bp_jwt: fix_bp_jwt_aem_service). Nothing was changed.'.format(name))
     return whole
-
-
-@contextmanager
-def _signals_noted() -> Iterator[List[str]]:
-    """Put off what would end this process between the stop and the start, which both are bounded."""
-    noted: List[str] = []
-    numbers = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)
-    try:
-        before = [signal.signal(number, lambda got, frame: noted.append(signal.Signals(got).name)) for number in numbers]
-    except ValueError:      # not the main thread: Python lets only that one handle signals
-        yield noted
-        return
-    try:
-        yield noted
-    finally:
-        for number, handler in zip(numbers, before):
-            signal.signal(number, handler)
 
 
 def _sentence(text: str) -> str:

@@ -4,39 +4,24 @@
 
 """The hands of whatever changes a host: runs commands with a bound, replaces files in one move. Tests put others in."""
 
-import contextlib
 import errno
-import grp
 import os
 import shutil
-import stat
-import subprocess
+import socket
 import time
-from typing import List, NamedTuple, Optional
+from typing import List, Optional
 
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common import files, process
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.process import Done
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.host import Host
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.statedir import settle
 
-TOOK_TOO_LONG = 124
-_PATH = '/usr/sbin:/usr/bin:/sbin:/bin'
+# Where this host's journal takes what is told it: systemd's own protocol, else syslog's (RFC 3164).
+_JOURNAL, _SYSLOG = '/run/systemd/journal/socket', '/dev/log'
+IDENTIFIER = 'aemops-brand-portal'
 
-
-class Done(NamedTuple):
-    """How a command ended: code 127 where there is no such command, 124 where it took too long."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def said(self) -> str:
-        """All it said, in one line."""
-        return ' '.join((self.err + ' ' + self.out).split())
-
-    @property
-    def complaint(self) -> str:
-        """What it complained of, in one line; all it said where it did not complain."""
-        return ' '.join(self.err.split()) or self.said
+# A transaction that is ended gets the time to close its database. Seconds between TERM and KILL.
+_PACKAGE_COMMANDS = ('apt-get', 'dpkg', 'dnf', 'yum', 'zypper', 'rpm')
+_TRANSACTION_GRACE = 30.0
 
 
 class System(Host):
@@ -46,17 +31,22 @@ class System(Host):
         super().__init__(lambda command: self.execute(command).out, root)
 
     def execute(self, command: List[str], timeout: float = 100.0, environment: Optional[dict] = None) -> Done:
-        """Run a command without a shell, its words in English; timeout in seconds."""
-        settings = dict(os.environ, LC_ALL='C', LANGUAGE='C', PATH=_PATH, **(environment or {}))
-        try:
-            # AnsibleModule.run_command knows no time-out, and a daemon's start may hang.
-            done = subprocess.run(command, stdin=subprocess.DEVNULL,  # pylint: disable=ansible-bad-function
-                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout, check=False, env=settings)
-        except subprocess.TimeoutExpired:
-            return Done(TOOK_TOO_LONG, '', '{0} did not end within {1:g} s'.format(' '.join(command), timeout))
-        except OSError as error:
-            return Done(127, '', '{0}: {1}'.format(command[0], error.strerror))
-        return Done(done.returncode, done.stdout.decode('utf-8', 'replace'), done.stderr.decode('utf-8', 'replace'))
+        """Run a command without a shell, its messages in English; timeout in seconds."""
+        grace = _TRANSACTION_GRACE if os.path.basename(command[0]) in _PACKAGE_COMMANDS else process.GRACE
+        return process.run(command, timeout, environment, grace)
+
+    def log(self, message: str) -> None:
+        """Tell the host's own journal; a host without one is none the worse. No secret may be in it."""
+        line = ' '.join(message.split())
+        for address, text in ((_JOURNAL, f'MESSAGE={line}\nPRIORITY=5\nSYSLOG_IDENTIFIER={IDENTIFIER}\nSYSLOG_FACILITY=1\n'),
+                              (_SYSLOG, f'<13>{IDENTIFIER}[{os.getpid()}]: {line}')):
+            try:
+                with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+                    channel.settimeout(1.0)
+                    channel.sendto(text.encode('utf-8', 'replace'), self.path(address))
+                return
+            except OSError:
+                continue
 
     def now(self) -> float:
         """Seconds of a clock that nobody sets."""
@@ -79,47 +69,45 @@ class System(Host):
 
     def make_folder(self, path: str, mode: int = 0o755) -> List[str]:
         """Make the folder and those above it that are missing; returns those that were made, the outermost first."""
-        made: List[str] = []
-        while not os.path.isdir(self.path(path)):
-            made.insert(0, path)
-            path = os.path.dirname(path)
-        for folder in made:
-            os.mkdir(self.path(folder))
-            os.chmod(self.path(folder), mode)
-        return made
+        cut = len(self.path('/').rstrip('/'))
+        return [made[cut:] for made in files.make_folder(self.path(path), mode)]
 
-    def write(self, path: str, text: str, mode: int, group: str = '') -> None:
-        """Put a whole file in the place of the one that is there, or none, in one move that a crash cannot halve.
+    def write(self, path: str, text: str, mode: int, group: str = '', like: str = '') -> None:
+        """Replace the file, or make it, in one move that a crash cannot halve. Owner, mode, ACL and label of the file that is
+        there stay; mode and group are for a new one, or those of the file `like`."""
+        files.write(self.path(path), text.encode('utf-8', 'surrogateescape'), files.Access(mode, group), self._label,
+                    self.path(like) if like else '')
 
-        Owner, mode and SELinux label stay those of the file that is there; mode and group are for a new one.
-        """
-        target = os.path.realpath(self.path(path))      # a link stays a link
-        new = os.path.join(os.path.dirname(target), '.' + os.path.basename(target) + '.aemops-new')
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    def _label(self, target: str) -> str:
+        return files.default_label(target, self.run)
+
+    def copy(self, path: str, kept: str) -> None:
+        files.copy(self.path(path), self.path(kept))
+
+    def obstacle(self, path: str) -> str:
+        """Why the file could not be written, with what to do; '' where nothing is in the way."""
+        return files.obstacle(self.path(path))
+
+    def names(self, folder: str) -> List[str]:
+        """The entries of a folder; [] where there is none."""
         try:
-            with os.fdopen(descriptor, 'wb') as stream:
-                stream.write(text.encode('utf-8', 'surrogateescape'))
-                stream.flush()
-                os.fsync(stream.fileno())
-            self._dress(new, target, mode, group)
-            os.rename(new, target)
-        except BaseException:
-            self.remove(new, whole=True)
-            raise
-        settle(os.path.dirname(target))
+            return sorted(os.listdir(self.path(folder)))
+        except OSError:
+            return []
 
-    @staticmethod
-    def _dress(new: str, target: str, mode: int, group: str) -> None:
-        if not os.path.exists(target):
-            with contextlib.suppress(KeyError, PermissionError):    # no such group: then only root reads it
-                os.chown(new, -1, grp.getgrnam(group).gr_gid if group else -1)
-            os.chmod(new, mode)
-            return
-        like = os.stat(target)
-        os.chown(new, like.st_uid, like.st_gid)
-        os.chmod(new, stat.S_IMODE(like.st_mode))
-        with contextlib.suppress(OSError):      # no SELinux here
-            os.setxattr(new, 'security.selinux', os.getxattr(target, 'security.selinux'))
+    def remove(self, path: str) -> None:
+        """Remove a file, a link or an empty folder; it may be gone already."""
+        real = self.path(path)
+        if os.path.isdir(real) and not os.path.islink(real):
+            try:
+                os.rmdir(real)
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+        else:
+            files.remove(real)
+
+    # old names, until the log has taken over
 
     def keep(self, path: str, kept: str) -> None:
         """A second name for the file as it is, which needs no space: replacing the file leaves this one."""
@@ -132,21 +120,7 @@ class System(Host):
 
     def move(self, source: str, target: str) -> None:
         os.rename(self.path(source), os.path.realpath(self.path(target)))
-        settle(os.path.dirname(self.path(target)))
-
-    def remove(self, path: str, whole: bool = False) -> None:
-        """Remove a file or an empty folder; it may be gone already."""
-        real = path if whole else self.path(path)
-        try:
-            if os.path.isdir(real) and not os.path.islink(real):
-                os.rmdir(real)
-            else:
-                os.remove(real)
-        except FileNotFoundError:
-            pass
-        except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                raise
+        files.sync_folder(os.path.dirname(self.path(target)))
 
     def links(self, folder: str) -> dict:
         """The symbolic links in a folder and one level below: {path: target}."""

@@ -54,6 +54,12 @@ class FakeHost(System):
         self.began = 0.0
         self.failing = {}       # {first words of a command: what it says}
         self.rejects = ''       # a word that chronyd does not know
+        self.logged = []        # what the host's journal was told
+        self.versions = {}      # of packages, where it is not 1.0
+        self.configured = set()     # removed packages whose configuration is left
+        self.depends = {}       # {package: the package that it cannot be without}
+        self.brings = {}        # {package: packages that come along with it}
+        self.locked_until = 0.0     # another package manager is at work
         self.available = {'chrony': {'/etc/chrony/chrony.conf': CHRONY_DEBIAN, '/etc/chrony/chrony.keys': ''}}
         self.put('/etc/os-release', RELEASES[release])
         self.put('/etc/systemd/system/default.target', '')
@@ -180,32 +186,73 @@ class FakeHost(System):
 
     # packages
 
+    def log(self, message):
+        self.logged.append(message)
+
+    def _version(self, name):
+        return self.versions.get(name, '1.0')
+
     def _dpkg_query(self, words):
-        return ''.join('{} ii \n'.format(name) for name in sorted(self.packages))
+        return ''.join('{} ii  {}\n'.format(name, self._version(name)) for name in sorted(self.packages)) + ''.join(
+            '{} rc  {}\n'.format(name, self._version(name)) for name in sorted(self.configured - self.packages))
 
     def _rpm(self, words):
-        return self._dpkg_query(words)
+        return ''.join('{} ii 0:{}-1\n'.format(name, self._version(name)) for name in sorted(self.packages))
 
-    def _apt_get(self, words):
-        self.commands.append('apt-get ' + ' '.join(word for word in words if word[0] != '-' and '::' not in word))
-        names = words[words.index('install') + 1:] if 'install' in words else []
-        if '--download-only' in words:
-            return ''
-        for name in names:
-            if name not in self.available:
-                return Done(100, '', 'E: Unable to locate package {}'.format(name))
-            for other in [other for other in self.packages if other + '.service' in self.units]:
-                self._lose(other)
-            for path, text in self.available[name].items():
-                self.put(path, text)
-            self.has(name)
-            self.began = self.time
-        for verb in ('purge', 'remove'):
-            for name in words[words.index(verb) + 1:] if verb in words else []:
+    def _transaction(self, added, removed):
+        """(what comes, what goes), as a solver finds it: conflicts of time daemons, what comes along, what cannot be without."""
+        come = [each for name in added for each in [name] + self.brings.get(name, []) if each not in self.packages]
+        go = [name for name in removed if name in self.packages]
+        go += [other for name in come if name in BINARIES for other in sorted(self.packages)
+               if other + '.service' in self.units and other not in go + come]
+        go += [name for name, needed in sorted(self.depends.items()) if needed in go and name in self.packages and name not in go]
+        return come, go
+
+    def _change(self, come, go, purge):
+        for name in go:
+            if purge:
                 for path in self.available.get(name, {}):
                     self.remove(path)
                     self.remove(os.path.dirname(path))
-                self._lose(name)
+            else:
+                self.configured.add(name)
+            self._lose(name)
+        for name in come:
+            for path, text in self.available.get(name, {}).items():
+                if name not in self.configured or self.text(path) is None:
+                    self.put(path, text)
+            self.configured.discard(name)
+            if name in BINARIES:
+                self.has(name)
+                self.began = self.time
+            self.packages.add(name)
+
+    def _apt_get(self, words):
+        verb = next(word for word in words if word in ('install', 'purge', 'remove', 'update'))
+        names = words[words.index(verb) + 1:]
+        simulated = '--simulate' in words
+        if not simulated:
+            self.commands.append('apt-get ' + ' '.join(word for word in words if word[0] != '-' and '=' not in word))
+        if self.time < self.locked_until and not simulated:
+            return Done(100, '', 'E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 7 (unattended-upgr)')
+        if '--download-only' in words or verb == 'update':
+            return ''
+        added = [name for name in names if verb == 'install' and not name.endswith('-')]
+        removed = [name.rstrip('-') for name in names if name not in added]
+        for name in added:
+            if name not in self.available and name not in self.packages:
+                return Done(100, '', 'E: Unable to locate package {}'.format(name))
+        come, go = self._transaction(added, removed)
+        purge = verb == 'purge' or '--purge' in words
+        if simulated:
+            return ''.join('{} {} [{}]\n'.format('Purg' if purge else 'Remv', name, self._version(name)) for name in go) + ''.join(
+                'Inst {} ({} Debian:12/stable [amd64])\n'.format(name, self._version(name)) for name in come)
+        self._change(come, go, purge)
+        for name in removed if verb == 'purge' else []:
+            self.configured.discard(name)
+            for path in self.available.get(name, {}):
+                self.remove(path)
+                self.remove(os.path.dirname(path))
         return ''
 
     def _lose(self, name):
@@ -218,7 +265,28 @@ class FakeHost(System):
         return ''
 
     def _dnf(self, words):
-        self.commands.append('dnf ' + ' '.join(word for word in words if word[0] != '-'))
-        self.put('/etc/chrony.conf', CHRONY_REDHAT)
-        self.has('chronyd', 'inactive', 'enabled', 'chrony')
+        verb = next(word for word in words if word in ('install', 'remove'))
+        names = words[words.index(verb) + 1:]
+        simulated = '--assumeno' in words
+        if not simulated:
+            self.commands.append('dnf ' + ' '.join(word for word in words if word[0] != '-'))
+        come, go = self._transaction(names if verb == 'install' else [], names if verb == 'remove' else [])
+        if simulated:
+            rows = [('Installing:', come), ('Removing:', go)]
+            table = ''.join(heading + '\n' + ''.join(
+                ' {} x86_64 {}-1 base 300 k\n'.format(name, self._version(name)) for name in listed)
+                for heading, listed in rows if listed)
+            return Done(1, 'Dependencies resolved.\n' + table + '\nTransaction Summary\n', 'Operation aborted.\n')
+        for name in go:
+            self.packages.discard(name)
+            for unit in ('chronyd.service',) if name == 'chrony' else ():
+                self.units.pop(unit, None)
+                self.remove('/etc/chrony.conf')
+                self.remove(BINARIES['chronyd'])
+        if 'chrony' in come:
+            self.put('/etc/chrony.conf', CHRONY_REDHAT)
+            self.has('chronyd', 'inactive', 'enabled', 'chrony')
+        self.packages |= set(come)
         return ''
+
+    _yum = _dnf

@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host import clock_hints, statedir
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import clock_hints, statedir, step_clock
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def test_a_repair_is_remembered_for_everybody_to_read(tmp_path):
     folder.parent.mkdir(parents=True)
     before = os.umask(0o077)
     try:
-        assert clock_hints.remember_repair(7200.12345, '2026-11-25T12:00:00.000Z', str(folder)) == ''
+        assert step_clock.remember_repair(System(str(tmp_path)), 7200.12345, '2026-11-25T12:00:00.000Z') == ''
     finally:
         os.umask(before)
     found = clock_hints.facts(str(tmp_path))
@@ -65,7 +66,7 @@ def test_a_host_without_any_record(tmp_path):
 
 def test_a_record_that_cannot_be_written_is_said(tmp_path):
     (tmp_path / 'file').write_text('')
-    assert 'could not be recorded' in clock_hints.remember_repair(1.0, 'now', str(tmp_path / 'file' / 'folder'))
+    assert 'could not be recorded' in step_clock.remember_repair(System(str(tmp_path / 'file')), 1.0, 'now')
     assert statedir.read(str(tmp_path / 'file')) == {}
 
 
@@ -98,7 +99,7 @@ def test_a_repair_that_has_left_no_daemon_is_not_finished(tmp_path, repaired, en
     folder = tmp_path / 'var/lib/aemops-brand-portal'
     folder.mkdir(parents=True)
     if repaired:
-        clock_hints.remember_repair(90.0, '2026-11-25T12:00:00.000Z', str(folder))
+        step_clock.remember_repair(System(str(tmp_path)), 90.0, '2026-11-25T12:00:00.000Z')
     if enabled:
         link = tmp_path / 'etc/systemd/system' / enabled
         link.parent.mkdir(parents=True)

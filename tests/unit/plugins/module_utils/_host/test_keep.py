@@ -556,7 +556,7 @@ def clock_step(changed, verified=True, kind='https', after=None):
             after.append('set')
         before = {'verified': verified, 'sources': [{'kind': kind, 'accepted': True, 'tls_verified': verified}]}
         return {'changed': changed, 'before': before, 'after': before, 'rtc': {'device': '/dev/rtc', 'written': changed},
-                'stopped': {'units': []}, 'message': '',
+                'stopped': {'units': []}, 'msg': '',
                 'diff': {'before': 'wrong\n', 'after': 'right\n'}}
     return set_clock
 

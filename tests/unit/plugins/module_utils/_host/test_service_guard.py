@@ -1,32 +1,38 @@
 # Copyright: (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Stopping units while the clock jumps: in which order, what is refused, what is put back. On a host made of a dictionary."""
+"""Stopping services around a step of the clock: in which order, what is refused, what is put back."""
 
 import os
 import signal
+import subprocess
 
 import pytest
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption, CannotSetClock
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.process import Done
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.stop_request import Interrupted, StopRequest
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import service_guard, statedir
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.service_guard import (
-    GUARD,
-    Done,
-    Refused,
-    ServiceGuard,
-    System,
-)
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.service_guard import FOLDER, GUARD, Refused, ServiceGuard
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import Entry, Lock, UndoLog
 
 
 class FakeHost(System):
-    """systemd as {unit: its properties}; what cannot be done is in `breaks`, what was done in `log`."""
+    """systemd as {unit: its properties}; what cannot be done is in `breaks`, what was done in `ran`."""
 
     def __init__(self, tmp_path, **units):
-        self.folder = str(tmp_path / 'state' / 'service_stop')
+        super().__init__(str(tmp_path))
         self.units = {name.replace('_', '.'): dict(active) if isinstance(active, dict) else {'ActiveState': active}
                       for name, active in units.items()}
-        self.breaks, self.log, self.at = {}, [], 0.0
+        self.breaks, self.ran, self.at, self.logged = {}, [], 0.0, []
+        os.makedirs(self.path('/usr/bin'))
+        os.makedirs(self.path('/var/lib'))
+        with open(self.path('/usr/bin/flock'), 'w', encoding='utf-8'):
+            pass
+
+    def log(self, message):
+        self.logged.append(message)
 
     def now(self):
         return self.at
@@ -35,9 +41,11 @@ class FakeHost(System):
         self.at += seconds
 
     def journal(self):
-        return statedir.read(os.path.join(self.folder, 'journal.json'))
+        log = UndoLog(self, FOLDER)
+        log.read()
+        return [entry.target for entry in log.entries]
 
-    def run(self, command, timeout=30.0):
+    def execute(self, command, timeout=30.0, environment=None):
         verb = next(word for word in command if not word.startswith('-') and word != 'systemctl')
         names = command[command.index('--') + 1:] if '--' in command else []
         if verb == 'show':
@@ -48,7 +56,7 @@ class FakeHost(System):
             return Done(0, 'aem.service: Main process exited\n', '')
         if verb == 'reset-failed':
             return Done(0, '', '')
-        self.log.append(' '.join([verb] + (names if verb != 'systemd-run' else [])))
+        self.ran.append(' '.join([verb] + (names if verb != 'systemd-run' else [])))
         if verb in self.breaks:
             broken = self.breaks[verb]
             if isinstance(broken, list):
@@ -56,7 +64,7 @@ class FakeHost(System):
             if broken:
                 return broken
         if verb == 'systemd-run':
-            assert self.journal()['units'], 'the guard is armed once the journal is written'
+            assert self.journal(), 'the guard is armed once the log is written'
             self.units[GUARD] = {'ActiveState': 'active'}
         elif verb == 'stop':
             for name in names:
@@ -73,22 +81,23 @@ class FakeHost(System):
 
 
 def units(host, *names, **settings):
-    made = ServiceGuard(list(names) or ['aem'], settings.get('above', 60.0), settings.get('timeout', 300.0), host)
+    made = ServiceGuard(list(names) or ['aem'], settings.get('above', 60.0), settings.get('timeout', 300.0), host,
+                        stop=settings.get('stop'))
     made.inspect()
     return made
 
 
-FAILED = Done(1, '', 'Job for aem.service failed')
+FAILED = Done(1, '', 'Job for aem.service failed\n')
 
 
 def test_stopped_set_started(tmp_path):
     host = FakeHost(tmp_path, aem_service='active')
     made = units(host)
-    assert made.stopped_during(3600.0, lambda: host.log.append('set') or 'answer') == 'answer'
-    assert host.log == ['systemd-run', 'stop aem.service', 'set', 'start aem.service', 'stop ' + GUARD]
-    assert made.recover(False) == 'aem.service was stopped for 1.0 s meanwhile and runs again.'
+    assert made.stopped_during(3600.0, lambda: host.ran.append('set') or 'answer') == 'answer'
+    assert host.ran == ['systemd-run', 'stop aem.service', 'set', 'start aem.service', 'stop ' + GUARD]
+    assert made.recover(False) == 'aem.service was stopped for 1.0 s and runs again.'
     assert made.stopped == {'units': ['aem.service'], 'seconds': 1.0}
-    assert not os.path.exists(os.path.dirname(host.folder)), 'nothing is left'
+    assert not host.exists(statedir.STATE), 'nothing is left'
 
 
 @pytest.mark.parametrize('offset, active, log', [
@@ -102,8 +111,8 @@ def test_stopped_set_started(tmp_path):
 ])
 def test_only_what_runs_and_only_for_a_large_step(tmp_path, offset, active, log):
     host = FakeHost(tmp_path, aem_service=active)
-    units(host).stopped_during(offset, lambda: host.log.append('set'))
-    assert host.log == log
+    units(host).stopped_during(offset, lambda: host.ran.append('set'))
+    assert host.ran == log
 
 
 def test_what_systemd_stops_along_is_started_along_but_no_target(tmp_path):
@@ -112,8 +121,8 @@ def test_what_systemd_stops_along_is_started_along_but_no_target(tmp_path):
         web_service={'ActiveState': 'active', 'BoundBy': 'far.service'}, far_service='active', off_service='inactive',
         **{'multi-user_target': 'active'})
     units(host).stopped_during(100.0, lambda: None)
-    assert 'stop aem.service web.service far.service' in host.log
-    assert 'start aem.service web.service far.service' in host.log
+    assert 'stop aem.service web.service far.service' in host.ran
+    assert 'start aem.service web.service far.service' in host.ran
 
 
 @pytest.mark.parametrize('name', ['', '-aem', 'aem*', 'aem.target', 'aem service', '../aem', 'aem.service\n'])
@@ -138,16 +147,16 @@ def test_units_that_could_not_come_back_are_refused(tmp_path, unit, said):
     host = FakeHost(tmp_path, **unit)
     with pytest.raises(BadOption, match=said):
         units(host)
-    assert host.log == []
+    assert host.ran == []
 
 
 def test_without_a_guard_nothing_is_stopped(tmp_path):
     host = FakeHost(tmp_path, aem_service='active')
     host.breaks['systemd-run'] = Done(127, '', 'systemd-run: No such file or directory')
     with pytest.raises(Refused, match='the clock not set, because the guard .*No such file'):
-        units(host).stopped_during(100.0, lambda: host.log.append('set'))
-    assert host.log == ['systemd-run']
-    assert not os.path.exists(host.folder)
+        units(host).stopped_during(100.0, lambda: host.ran.append('set'))
+    assert host.ran == ['systemd-run']
+    assert not host.exists(FOLDER)
 
 
 @pytest.mark.parametrize('broken', [FAILED, Done(124, '', 'it did not end within 300 s')])
@@ -155,9 +164,9 @@ def test_a_stop_that_fails_sets_nothing_and_it_runs_again(tmp_path, broken):
     host = FakeHost(tmp_path, aem_service='active')
     host.breaks['stop'] = [broken]
     made = units(host)
-    with pytest.raises(Refused, match='was not set, because aem.service could not be stopped within 300 s: ' + broken.said):
-        made.stopped_during(100.0, lambda: host.log.append('set'))
-    assert host.log == ['systemd-run', 'stop aem.service', 'start aem.service', 'stop ' + GUARD]
+    with pytest.raises(Refused, match='was not set, because aem.service could not be stopped within 300 s: ' + broken.complaint):
+        made.stopped_during(100.0, lambda: host.ran.append('set'))
+    assert host.ran == ['systemd-run', 'stop aem.service', 'start aem.service', 'stop ' + GUARD]
     assert made.recover(False) == 'aem.service runs, as before.'
 
 
@@ -168,8 +177,8 @@ def test_a_clock_that_cannot_be_set_does_not_keep_it_stopped(tmp_path):
         raise CannotSetClock('no')
     with pytest.raises(CannotSetClock):
         units(host).stopped_during(100.0, refuse)
-    assert host.log[-2:] == ['start aem.service', 'stop ' + GUARD]
-    assert not os.path.exists(host.folder)
+    assert host.ran[-2:] == ['start aem.service', 'stop ' + GUARD]
+    assert not host.exists(FOLDER)
 
 
 def test_a_start_that_fails_is_tried_again_then_named_and_left_to_the_next_run(tmp_path):
@@ -182,119 +191,220 @@ def test_a_start_that_fails_is_tried_again_then_named_and_left_to_the_next_run(t
     for words in ('The clock was set. aem.service could not be started again in 3 attempts (Job for aem.service failed) and is '
                   'inactive', 'systemctl start aem.service', 'Main process exited'):
         assert words in str(caught.value)
-    assert host.log[-4:] == ['start aem.service'] * 3 + ['stop ' + GUARD]
-    assert statedir.interrupted(os.path.dirname(host.folder)) == ['service_stop']
-    host.log = []
+    assert host.ran[-4:] == ['start aem.service'] * 3 + ['stop ' + GUARD]
+    assert statedir.interrupted(host.path(statedir.STATE)) == ['service_stop']
+    host.ran = []
     later = units(host)
     assert later.recover(True) == '', 'check mode starts nothing'
     assert 'would be started' in later.predict(0.0)
-    assert host.log == []
+    assert host.ran == []
     assert 'left it so: it was started now' in later.recover(False)
-    assert (host.log, later.changed, later.stopped['units']) == (['start aem.service'], True, ['aem.service'])
-    assert statedir.interrupted(os.path.dirname(host.folder)) == []
+    assert (host.ran, later.changed, later.stopped['units']) == (['start aem.service'], True, ['aem.service'])
+    assert statedir.interrupted(host.path(statedir.STATE)) == []
 
 
 def test_a_start_that_succeeds_at_the_second_attempt_is_a_start(tmp_path):
     host = FakeHost(tmp_path, aem_service='active')
     host.breaks['start'] = [FAILED]
     units(host).stopped_during(100.0, lambda: None)
-    assert host.log.count('start aem.service') == 2
+    assert host.ran.count('start aem.service') == 2
 
 
 def test_a_unit_that_systemd_keeps_starting_in_vain_is_not_started(tmp_path):
     host = FakeHost(tmp_path, aem_service='active')
     host.breaks['start'] = [FAILED] * 3
-    original = host.run
+    original = host.execute
 
-    def run(command, timeout=30.0):
+    def execute(command, timeout=30.0, environment=None):
         done = original(command, timeout)
         if 'start' in command:
             host.units['aem.service'].update(ActiveState='activating', SubState='start-pre')
         return done
-    host.run = run
+    host.execute = execute
     with pytest.raises(Refused, match='could not be started again in 3 attempts'):
         units(host).stopped_during(100.0, lambda: None)
 
 
 def cut_off(host, units_left=('aem.service',), started=False):
     """As a run that was killed leaves the host."""
-    statedir.write(os.path.join(host.folder, 'journal.json'), {'units': list(units_left), 'pid': 1})
+    UndoLog(host, FOLDER).begin([Entry('service_stop', name, {'active': True}, {'active': False}) for name in units_left])
     if started:
-        with open(os.path.join(host.folder, 'started'), 'w', encoding='utf-8'):
+        with open(host.path(FOLDER + '/started'), 'w', encoding='utf-8'):
             pass
 
 
 @pytest.mark.parametrize('active, started, said, log', [
     ('inactive', False, 'left it so: it was started now', ['start aem.service']),
     ('failed', False, 'left it so: it was started now', ['start aem.service']),
-    ('active', False, 'it was to stop aem.service, which runs', []),
-    ('active', True, 'the guard that it had left on this host has started it again', []),
+    ('active', False, 'while it was stopping aem.service, which runs', []),
+    ('active', True, 'the guard service has already started it again', []),
     # Somebody has stopped it since the guard started it: that is respected.
-    ('inactive', True, 'the guard that it had left on this host has started it again', []),
+    ('inactive', True, 'the guard service has already started it again', []),
 ])
 def test_the_next_run_finishes_what_was_cut_off(tmp_path, active, started, said, log):
     host = FakeHost(tmp_path, aem_service=active)
     cut_off(host, started=started)
     assert said in units(host).recover(False)
-    assert host.log == log
-    assert not os.path.exists(host.folder)
+    assert host.ran == log
+    assert not host.exists(FOLDER)
 
 
 def test_what_was_left_is_started_after_the_next_step_of_the_clock_and_not_before(tmp_path):
     host = FakeHost(tmp_path, aem_service='inactive', other_service='active')
     cut_off(host)
     made = units(host, 'other')
-    made.stopped_during(100.0, lambda: host.log.append('set'))
-    assert host.log == ['systemd-run', 'stop other.service', 'set', 'start other.service aem.service', 'stop ' + GUARD]
+    made.stopped_during(100.0, lambda: host.ran.append('set'))
+    assert host.ran == ['systemd-run', 'stop other.service', 'set', 'start other.service aem.service', 'stop ' + GUARD]
     assert 'left it so: it was started now' in made.recover(False)
 
 
-def test_a_journal_that_was_never_finished_writing_is_cleared(tmp_path):
+def test_a_folder_that_no_act_has_come_to_is_cleared(tmp_path):
     host = FakeHost(tmp_path, aem_service='active')
-    os.makedirs(host.folder)
-    with open(os.path.join(host.folder, 'journal.json'), 'w', encoding='utf-8') as stream:
-        stream.write('{"uni')
+    os.makedirs(host.path(FOLDER))
     assert units(host).recover(False) == ''
-    assert not os.path.exists(host.folder)
+    assert not host.exists(FOLDER)
 
 
-def test_two_runs_at_once(tmp_path):
+def test_a_log_that_cannot_be_read_changes_nothing(tmp_path):
     host = FakeHost(tmp_path, aem_service='active')
+    os.makedirs(host.path(FOLDER))
+    with open(host.path(FOLDER + '/undo.json'), 'w', encoding='utf-8') as stream:
+        stream.write('{"uni')
+    with pytest.raises(Refused, match='cannot be read.*Nothing was changed'):
+        units(host)
 
-    def second():
-        with pytest.raises(Refused, match='Another run'):
-            units(host)
-        assert host.journal()['units'] == ['aem.service'], "the first one's journal is still there"
-    units(host).stopped_during(100.0, second)
+
+@pytest.fixture
+def listening():
+    numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+    before = [signal.getsignal(number) for number in numbers]
+    stop = StopRequest()
+    stop.listen()
+    yield stop
+    for number, handler in zip(numbers, before):
+        signal.signal(number, handler)
 
 
-def test_a_signal_between_stop_and_start_is_put_off(tmp_path):
+@pytest.mark.parametrize('first, second', [(signal.SIGTERM, None), (signal.SIGHUP, signal.SIGINT), (signal.SIGINT, signal.SIGTERM)])
+def test_a_signal_between_stop_and_start_is_honoured_after_the_start(tmp_path, listening, first, second):
+    """It was swallowed: the run went on to install packages though somebody had cancelled it."""
     host = FakeHost(tmp_path, aem_service='active')
-    made = units(host)
-    made.stopped_during(100.0, lambda: os.kill(os.getpid(), signal.SIGTERM))
-    assert 'The signal SIGTERM came meanwhile and was put off' in made.recover(False)
-    assert host.log[-2] == 'start aem.service'
+    made = units(host, stop=listening)
+
+    def act():
+        for number in (first, second):
+            if number:
+                os.kill(os.getpid(), number)
+        host.ran.append('set')
+    with pytest.raises(Interrupted, match=signal.Signals(first).name):
+        made.stopped_during(100.0, act)
+    assert host.ran == ['systemd-run', 'stop aem.service', 'set', 'start aem.service', 'stop ' + GUARD]
+    assert made.recover(False) == 'aem.service was stopped for 1.0 s and runs again.'
+    assert not host.exists(FOLDER)
+    assert [(entry.act, entry.done, entry.undone) for entry in made.entries] == [
+        ('service_stop', True, True), ('clock', True, False)]
+
+
+def test_a_signal_while_it_is_being_stopped_sets_no_clock(tmp_path, listening):
+    host = FakeHost(tmp_path, aem_service='active')
+    original = host.execute
+
+    def execute(command, timeout=30.0, environment=None):
+        if 'stop' in command and 'aem.service' in command:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return original(command, timeout, environment)
+    host.execute = execute
+    made = units(host, stop=listening)
+    with pytest.raises(Interrupted):
+        made.stopped_during(100.0, lambda: host.ran.append('set'))
+    assert host.ran == ['systemd-run', 'stop aem.service', 'start aem.service', 'stop ' + GUARD]
+    assert host.units['aem.service']['ActiveState'] == 'active'
+
+
+def test_a_signal_before_stops_nothing(tmp_path, listening):
+    host = FakeHost(tmp_path, aem_service='active')
+    os.kill(os.getpid(), signal.SIGTERM)
+    for offset in (100.0, 1.0):
+        with pytest.raises(Interrupted):
+            units(host, stop=listening).stopped_during(offset, lambda: host.ran.append('set'))
+    assert host.ran == []
+    assert not host.exists(FOLDER)
 
 
 def test_a_host_without_systemd(tmp_path):
     host = FakeHost(tmp_path)
-    host.run = lambda command, timeout=0: Done(1, '', 'System has not been booted with systemd')
+    host.execute = lambda command, timeout=0, environment=None: Done(1, '', 'System has not been booted with systemd')
     with pytest.raises(Refused, match='systemd does not answer.*not been booted.*stop_services empty'):
         units(host)
     ServiceGuard([], 60.0, 300.0, host).inspect()
 
 
-def test_the_guard_waits_for_the_process_and_no_longer_than_its_bound(tmp_path):
+def test_the_guard_waits_for_the_process_and_no_longer_than_its_limit(tmp_path):
     seen = []
     host = FakeHost(tmp_path, aem_service='active')
-    original = host.run
+    original = host.execute
 
-    def run(command, timeout=30.0):
+    def execute(command, timeout=30.0, environment=None):
         seen.extend([command] if command[0] == 'systemd-run' else [])
-        return original(command, timeout)
-    host.run = run
+        return original(command, timeout, environment)
+    host.execute = execute
     units(host, timeout=20.0).stopped_during(100.0, lambda: None)
     words = seen[0]
     assert words[words.index('--unit') + 1] == GUARD
-    assert words[-3:] == ['80', host.folder, 'aem.service']
-    assert service_guard.FOLDER == '/var/lib/aemops-brand-portal/service_stop'
+    assert words[-4:] == ['80', Lock(host).path, host.path(FOLDER), 'aem.service']
+
+
+def test_without_flock_nothing_is_stopped(tmp_path):
+    host = FakeHost(tmp_path, aem_service='active')
+    os.remove(host.path('/usr/bin/flock'))
+    with pytest.raises(Refused, match='flock is not installed .package util-linux'):
+        units(host).stopped_during(100.0, lambda: host.ran.append('set'))
+    assert host.ran == []
+
+
+@pytest.mark.parametrize('flock, ran', [
+    ('exit 0', 'flock systemctl started'),
+    ('exit 1', 'flock systemctl started'),       # it has waited long enough
+    ('exit 66', 'flock sleep systemctl started'),       # it could not even open the lock: that is no sign of an end
+    (None, 'sleep systemctl started'),
+])
+def test_the_guards_script(tmp_path, flock, ran):
+    """The real one, under a shell, with commands that only say that they were called."""
+    commands = tmp_path / 'bin'
+    commands.mkdir()
+    for name, then in (('flock', flock), ('sleep', 'exit 0'), ('systemctl', 'exit 0'), ('touch', 'exit 0')):
+        if then:
+            (commands / name).write_text('#!/bin/sh\necho {0} "$@" >> {1}\n{2}\n'.format(name, tmp_path / 'ran', then))
+            (commands / name).chmod(0o755)
+    subprocess.call(['/bin/sh', '-c', service_guard._SCRIPT, 'sh', '80', '/run/lock', '/folder', 'aem.service', 'web.service'],
+                    env={'PATH': str(commands)})
+    lines = (tmp_path / 'ran').read_text().splitlines()
+    assert [line.split()[0] for line in lines] == ran.replace('started', 'touch').split()
+    assert 'systemctl start -- aem.service web.service' in lines
+    assert lines[-1] == 'touch /folder/started'
+    if flock:
+        assert lines[0] == 'flock --wait 80 /run/lock true'
+    if 'sleep' in ran:
+        assert 'sleep 80' in lines
+
+
+def test_the_guards_script_waits_for_a_lock_that_is_held(tmp_path):
+    """With the real flock: nothing is started before the process that holds the lock has gone."""
+    commands = tmp_path / 'bin'
+    commands.mkdir()
+    (commands / 'systemctl').write_text('#!/bin/sh\nls {0} > {1}\n'.format(tmp_path / 'gone', tmp_path / 'ran'))
+    (commands / 'systemctl').chmod(0o755)
+    host = FakeHost(tmp_path / 'host')
+    lock = Lock(host)
+    lock.take()
+    guard = subprocess.Popen(['/bin/sh', '-c', service_guard._SCRIPT, 'sh', '300', lock.path, str(tmp_path), 'aem.service'],
+                             env={'PATH': '{0}:{1}'.format(commands, os.environ['PATH'])})
+    try:
+        with pytest.raises(subprocess.TimeoutExpired):
+            guard.wait(0.3)
+        (tmp_path / 'gone').write_text('')
+        lock.release()
+        guard.wait(60)
+    finally:
+        guard.kill()
+    assert (tmp_path / 'ran').read_text().strip() == str(tmp_path / 'gone')

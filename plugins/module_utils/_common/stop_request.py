@@ -1,0 +1,33 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Signals that ask a run to end set a flag; the run looks at it between two acts, and never while it undoes them."""
+
+import signal
+from typing import Any
+
+NUMBERS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
+
+class Interrupted(Exception):
+    """A signal asked this run to end."""
+
+
+class StopRequest:
+    """The signal that asked this run to end; `name` is '' as long as none did."""
+
+    def __init__(self) -> None:
+        self.name = ''
+
+    def listen(self) -> None:
+        """From now on TERM, HUP and INT are noted; however many come, they end nothing by themselves. Main thread only."""
+        for number in NUMBERS:
+            signal.signal(number, self._note)
+
+    def _note(self, number: int, _frame: Any) -> None:
+        self.name = self.name or signal.Signals(number).name
+
+    def check(self) -> None:
+        """Raises Interrupted when a signal has come."""
+        if self.name:
+            raise Interrupted(f'{self.name} was received')

@@ -1,0 +1,213 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The acts on files and units: done through the log, looked at and undone by it."""
+
+import os
+from typing import Any, Callable, Dict, List, Optional, Sequence
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common import files
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import systemd
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import CannotUndo, Entry, Handler, State, UndoLog
+
+# Links that systemd makes for what is enabled, masked, or has another name.
+UNIT_LINKS = '/etc/systemd/system'
+
+_TIMEOUT = 130.0
+
+
+def _content(host: System, path: str) -> Optional[bytes]:
+    return files.read(host.path(path))
+
+
+# Files
+
+
+def write_file(log: UndoLog, path: str, text: Optional[str], sentence: str, mode: int = 0o644, group: str = '',
+               secret: bool = False, expected: Optional[str] = None) -> None:
+    """Write the file, or remove it (None), if its text still is the one that the new one was made from.
+
+    Raises OSError; what stood there before is in the log's folder by then.
+    """
+    host = log.host
+    before = _content(host, path)
+    if host.text(path) != expected:
+        raise OSError(f'{path} was changed by somebody else a moment ago')
+    after = None if text is None else text.encode('utf-8', 'surrogateescape')
+    missing: List[str] = []
+    folder = os.path.dirname(path)
+    while not host.exists(folder):
+        missing.insert(0, folder)
+        folder = os.path.dirname(folder)
+    kept = ''
+    if before is not None:
+        kept = f'{log.folder}/{len(log.entries)}-{os.path.basename(path)}'
+        log.save()      # makes the folder
+        host.copy(path, kept)
+        if after is not None:
+            host.write(kept + '.after', str(text), 0o600)
+        if _content(host, kept) != before:
+            raise OSError(f'{path} was changed while it was copied')
+    entry = Entry('file', path, {'sha256': files.fingerprint(before)}, {'sha256': files.fingerprint(after)}, sentence,
+                  kept=kept, folders=missing, secret=secret)
+
+    def act() -> None:
+        # Somebody may have edited it between the look and now.
+        if files.fingerprint(_content(host, path)) != entry.before['sha256']:
+            raise OSError(f'{path} was changed by somebody else a moment ago')
+        if text is None:
+            host.remove(path)
+            return
+        if missing:
+            host.make_folder(missing[-1])
+        host.write(path, text, mode, group)
+    log.perform(entry, act)
+
+
+class FileHandler(Handler):
+    """A file is ours while it has the content that we wrote."""
+
+    def __init__(self, host: System) -> None:
+        self._host = host
+
+    def settle(self, entry: Entry) -> None:
+        files.discard_new(self._host.path(entry.target))
+
+    def now(self, entry: Entry) -> State:
+        return {'sha256': files.fingerprint(_content(self._host, entry.target))}
+
+    def ours(self, entry: Entry, now: State) -> bool:
+        return now == entry.after or self._half_written(entry)
+
+    def _half_written(self, entry: Entry) -> bool:
+        """Where a rename cannot work a file is rewritten in place, and may have been cut off at it."""
+        kept = entry.how['kept']
+        return not entry.done and bool(kept) and files.mixture(
+            *(_content(self._host, path) for path in (entry.target, kept, kept + '.after')))
+
+    def undo(self, entry: Entry, now: State) -> None:
+        host, kept = self._host, entry.how.get('kept', '')
+        if not entry.before['sha256']:
+            host.remove(entry.target)
+            for folder in reversed(entry.how.get('folders', [])):
+                host.remove(folder)
+            return
+        content = _content(host, kept)
+        if files.fingerprint(content) != entry.before['sha256']:
+            raise CannotUndo(f'{entry.target} could not be put back: its copy {kept} is not there or damaged')
+        host.write(entry.target, (content or b'').decode('utf-8', 'surrogateescape'), 0o644, like=kept)
+
+
+# Units
+
+
+class Units:
+    """systemd's units, in the terms of the log: whether they run, start at boot, are masked."""
+
+    def __init__(self, host: System) -> None:
+        self._host = host
+
+    def verb(self, verb: str, units: Sequence[str], *options: str) -> str:
+        """'' when it is done, else what systemctl said."""
+        if not units and verb != 'daemon-reload':
+            return ''
+        done = self._host.execute(['systemctl', verb, '--quiet', *options, *units], _TIMEOUT)
+        return done.complaint if done.code else ''
+
+    def state(self, unit: str, keys: Sequence[str]) -> State:
+        """Raises CannotUndo where systemd does not answer."""
+        found = systemd.unit_states(self._host, [unit]).get(unit)
+        if not found:
+            raise CannotUndo(f'{unit} could not be put back: systemd does not answer')
+        file_state = found.get('UnitFileState', '')
+        masked = file_state.startswith('masked') or found.get('LoadState') == 'masked'
+        state = {'active': found.get('ActiveState', '') if found.get('ActiveState') == 'failed'
+                 else found.get('ActiveState') in systemd.UP,
+                 'enabled': file_state in systemd.STARTS_AT_BOOT, 'masked': masked}
+        return {key: state[key] for key in keys}
+
+    def links(self, unit: str, also: Sequence[str] = ()) -> Dict[str, str]:
+        """The links about this unit that make it start at boot, be masked, or have another name; and those at `also`."""
+        return {path: target for path, target in self._host.links(UNIT_LINKS).items()
+                if path in also or unit in (os.path.basename(path), os.path.basename(target))}
+
+
+def change_unit(log: UndoLog, units: Units, unit: str, after: State, sentence: str, act: Callable[[], Any], **how: Any) -> None:
+    """Bring the unit into the state `after` (a part of active, enabled, masked)."""
+    before = units.state(unit, list(after))
+    if before.get('active') == 'failed':
+        before['active'] = False
+    entry = Entry('unit', unit, before, after, sentence, links=units.links(unit), **how)
+
+    def perform() -> None:
+        act()
+        entry.how['links_after'] = units.links(unit)
+    log.perform(entry, perform)
+
+
+class UnitHandler(Handler):
+    """A unit is ours in each part that is in the state that we brought it into. One that has failed did so by our change."""
+
+    def __init__(self, host: System) -> None:
+        self._units = Units(host)
+        self._host = host
+        self.restarts: List[str] = []       # daemons that are to read again what is put back, once all is
+
+    def now(self, entry: Entry) -> State:
+        if entry.how.get('again'):
+            state = self._units.state(entry.target, ['active'])
+            if state['active'] is False:
+                return state
+            self.restarts.append(entry.target)
+            return entry.before
+        return self._units.state(entry.target, list(entry.after))
+
+    def ours(self, entry: Entry, now: State) -> bool:
+        return not entry.how.get('again') and all(
+            value in (entry.before[key], entry.after[key], 'failed') for key, value in now.items())
+
+    def undo(self, entry: Entry, now: State) -> None:
+        unit, before = entry.target, entry.before
+        found = self._units.links(unit, self._linked(entry))
+        for verb, due in (
+                ('stop', before.get('active') is False and now.get('active') is True),
+                ('reset-failed', before.get('active') is False),
+                ('unmask', before.get('masked') is False and now.get('masked') is True),
+                ('disable', before.get('enabled') is False and now.get('enabled') is True),
+                ('enable', before.get('enabled') is True and now.get('enabled') is False),
+                ('mask', before.get('masked') is True and now.get('masked') is False)):
+            said = self._units.verb(verb, [unit]) if due else ''
+            if said and verb != 'reset-failed':
+                raise CannotUndo(f'{unit} could not be put back: systemctl {verb}: {said}')
+        if {'enabled', 'masked'} & set(before):
+            self._links_back(entry, found)
+        if before.get('active') is True and now.get('active') is not True:
+            said = self._units.verb('start', [unit])
+            if said:
+                raise CannotUndo(f'{unit} could not be started again: {said}')
+
+    @staticmethod
+    def _linked(entry: Entry) -> List[str]:
+        return [*entry.how['links'], *entry.how.get('links_after', {})]
+
+    def _links_back(self, entry: Entry, found: Dict[str, str]) -> None:
+        """What enable and disable do not put back: links that were made otherwise than the unit itself says."""
+        before, made = entry.how['links'], entry.how.get('links_after')
+        if made is None:
+            return
+        current = self._units.links(entry.target, self._linked(entry))
+        changed = False
+        for path in sorted({*before, *made, *found, *current}):
+            # A link that is not as we left it is somebody else's.
+            wanted = before.get(path) if found.get(path) == made.get(path) else found.get(path)
+            if current.get(path) == wanted:
+                continue
+            changed = True
+            if wanted is None:
+                self._host.remove(path)
+            else:
+                self._host.link(path, wanted)
+        if changed:
+            self._units.verb('daemon-reload', [])

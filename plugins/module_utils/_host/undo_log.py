@@ -1,0 +1,318 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The acts of a run, each on the disk before it is done, and the way back.
+
+An act names what it changes, the state before and the state after. It is undone only while the host still is in the state
+after: what somebody else has changed since is left alone and named. A run that was cut off is settled by the next one, by the
+same rule.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import time
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.stop_request import StopRequest
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.statedir import STATE
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System
+
+# Gone after a boot, as the processes that could hold it.
+LOCK = '/run/aemops-brand-portal.lock'
+FILE = 'undo.json'
+LAST_RUN = STATE + '/last-run.json'
+
+# Seconds that the guard of a run that was killed may hold the lock after it.
+_HANDOVER = 1.0
+
+State = Dict[str, Any]
+
+
+class Busy(Exception):
+    """Another run is at work on this host."""
+
+
+class LogUnreadable(Exception):
+    """What a former run has done cannot be read, so that nothing may be changed."""
+
+
+class Lock:
+    """One run at a time on a host. It ends with the process, however that ends."""
+
+    def __init__(self, host: System) -> None:
+        self._host = host
+        self.path = host.path(LOCK)
+        self._descriptor: Optional[int] = None
+
+    @property
+    def held(self) -> bool:
+        return self._descriptor is not None
+
+    def take(self) -> None:
+        """Raises Busy with the PID and the start of the run that has it; OSError.
+
+        Another account than root gets no lock where it may not write; it can change nothing either, and is told so later.
+        """
+        os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        limit = self._host.now() + _HANDOVER
+        while self._descriptor is None:
+            try:
+                descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+            except PermissionError:
+                if os.geteuid() == 0:
+                    raise
+                return
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                holder = _holder(descriptor)
+                os.close(descriptor)
+                if holder.get('pid') and not os.path.exists(f"/proc/{holder['pid']}") and self._host.now() < limit:
+                    self._host.sleep(0.1)
+                    continue
+                raise Busy(_busy(holder)) from None
+            # Somebody may have removed the file, or put another in its place, before the lock was held.
+            if _same_file(descriptor, self.path):
+                self._descriptor = descriptor
+            else:
+                os.close(descriptor)
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, json.dumps({'pid': os.getpid(), 'since': now_utc()}).encode(), 0)
+
+    def release(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def _same_file(descriptor: int, path: str) -> bool:
+    try:
+        there = os.stat(path)
+    except OSError:
+        return False
+    held = os.fstat(descriptor)
+    return (held.st_dev, held.st_ino) == (there.st_dev, there.st_ino)
+
+
+def _holder(descriptor: int) -> Dict[str, Any]:
+    try:
+        found = json.loads(os.pread(descriptor, 4096, 0).decode('utf-8', 'replace') or '{}')
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _busy(holder: Mapping[str, Any]) -> str:
+    if not (holder.get('pid') and holder.get('since')):
+        return 'Another run is repairing this host. Nothing was changed. Wait until it has ended, then run again.'
+    return (f"Another run (PID {holder['pid']}, since {holder['since']}) is repairing this host. Nothing was changed. "
+            f'Wait until it has ended, or end it with "kill {holder["pid"]}", then run again.')
+
+
+def now_utc() -> str:
+    return time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())
+
+
+class Entry:
+    """One act. `how` is what undoing it takes and nobody is shown; `sentence` is for people, '' for what goes without saying."""
+
+    def __init__(self, act: str, target: str, before: State, after: State, sentence: str = '', **how: Any) -> None:
+        self.act, self.target, self.before, self.after, self.sentence, self.how = act, target, before, after, sentence, how
+        self.done = False
+        self.undone = False
+        self.left = ''          # why it could not be undone
+
+    def stored(self) -> Dict[str, Any]:
+        return dict(vars(self))
+
+    @classmethod
+    def restored(cls, stored: Mapping[str, Any]) -> 'Entry':
+        entry = cls(stored['act'], stored['target'], stored['before'], stored['after'], stored['sentence'], **stored['how'])
+        entry.done, entry.undone, entry.left = bool(stored['done']), bool(stored['undone']), str(stored['left'])
+        return entry
+
+    @property
+    def stays(self) -> bool:
+        """Whether the host is not as it was because of this act."""
+        return (self.done or bool(self.left)) and not self.undone
+
+    def shown(self) -> Dict[str, Any]:
+        """For the result; how.secret hides the states, of which even a hash tells something."""
+        secret = bool(self.how.get('secret'))
+        return {'act': self.act, 'target': self.target, 'before': {} if secret else self.before,
+                'after': {} if secret else self.after, 'done': self.done, 'undone': self.undone}
+
+
+class Handler:
+    """What a kind of act is: how its state is looked at, and how it is undone. Both may raise."""
+
+    def settle(self, entry: Entry) -> None:
+        """Before the state is looked at: clear away what an act that was cut off has left half-done."""
+
+    def now(self, entry: Entry) -> State:
+        """The state of the target, with the keys of entry.after."""
+        raise NotImplementedError
+
+    def ours(self, entry: Entry, now: State) -> bool:
+        """Whether this is what the act leaves behind, also where it was cut off half-way."""
+        return now == entry.after
+
+    def undo(self, entry: Entry, now: State) -> None:
+        raise NotImplementedError
+
+
+class CannotUndo(Exception):
+    """The text says what stays, and why."""
+
+
+class UndoLog:
+    """The acts of one run, in `folder` while it runs. The caller holds the lock from before read() to after close()."""
+
+    def __init__(self, host: System, folder: str, stop: Optional[StopRequest] = None) -> None:
+        self.host = host
+        self.folder = folder
+        self.file = f'{folder}/{FILE}'
+        self.stop = stop or StopRequest()
+        self.begun = now_utc()
+        self.entries: List[Entry] = []
+
+    # what a former run left
+
+    def read(self) -> bool:
+        """Take over the acts of a run that was cut off; returns whether there was one. Raises LogUnreadable, changes nothing."""
+        text = self.host.text(self.file)
+        if text is None:
+            return self.host.exists(self.folder)
+        try:
+            stored = json.loads(text)
+            self.begun, self.entries = str(stored['begun']), [Entry.restored(each) for each in stored['entries']]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise LogUnreadable(f'{self.file} cannot be read ({error}). It lists what a run that was cut off has changed. Look at '
+                                'the host, remove that file, then run again. Nothing was changed.') from error
+        return True
+
+    # acts
+
+    def perform(self, entry: Entry, act: Callable[[], Any]) -> Any:
+        """Do one act. Raises Interrupted before it when a signal has come, OSError where it cannot be written down, and its own."""
+        self.begin([entry])
+        if entry.sentence:
+            self.host.log(entry.sentence)
+        result = act()
+        entry.done = True
+        self.save()
+        return result
+
+    def begin(self, entries: List[Entry]) -> None:
+        """Write down what is about to be done. Raises Interrupted, OSError."""
+        self.stop.check()
+        known = list(self.entries)
+        self.entries += entries
+        try:
+            self.save()
+        except BaseException:
+            self.entries = known
+            raise
+
+    def save(self) -> None:
+        """The log is on the disk when this returns."""
+        if not self.host.exists(self.folder):
+            self.host.make_folder(STATE)
+            self.host.make_folder(self.folder, 0o700)
+        self.host.write(self.file, json.dumps({'begun': self.begun, 'pid': os.getpid(),
+                                               'entries': [entry.stored() for entry in self.entries]}, sort_keys=True), 0o600)
+
+    # the way back
+
+    def undo(self, handlers: Mapping[str, Handler]) -> List[str]:
+        """Undo what can be, the last act first; returns what stays, in words. No signal stops it, and no error."""
+        problems: List[str] = []
+        foreign: List[str] = []
+        for entry in reversed(self.entries):
+            handler = handlers.get(entry.act)
+            if entry.undone or handler is None:
+                continue
+            if entry.target in foreign:
+                entry.left = 'somebody else has changed it since'
+                continue
+            problem = self._undo(entry, handler)
+            if problem:
+                entry.left = problem
+                problems.append(problem)
+                foreign.append(entry.target)
+            self._save_if_possible()
+        return problems
+
+    def _undo(self, entry: Entry, handler: Handler) -> str:
+        try:
+            handler.settle(entry)
+            now = handler.now(entry)
+            if now != entry.before:
+                if not handler.ours(entry, now):
+                    return f'{entry.target} was changed by somebody else during this run and was left as it is now'
+                self.host.log(f'undo: {entry.sentence or entry.target}')
+                handler.undo(entry, now)
+                now = handler.now(entry)
+                if now != entry.before:
+                    return f'{entry.target} could not be put back: it is {_words(now)}, it was {_words(entry.before)}'
+        except CannotUndo as problem:
+            return str(problem)
+        except Exception as error:  # one trouble more must not keep the others from being undone
+            return f'{entry.target} could not be put back: {error}'
+        entry.undone = True
+        return ''
+
+    def _save_if_possible(self) -> None:
+        """A full disk must not stop the way back; a run that is cut off then looks at each target again."""
+        with contextlib.suppress(OSError):
+            self.save()
+
+    # the end
+
+    def close(self, before: Sequence[Entry] = (), **result: Any) -> None:
+        """All is done, or undone as far as it can be: what was done is kept as the last run, the log is empty.
+
+        before: acts of this run that have a log of their own.
+        """
+        entries, self.entries = self.entries, []
+        record(self.host, self.begun, list(before) + entries, **result)
+        self.forget()
+
+    def forget(self) -> None:
+        """Remove the folder with all copies. The log goes first: copies without a log are of no run."""
+        self.host.remove(self.file)
+        for name in self.host.names(self.folder):
+            self.host.remove(f'{self.folder}/{name}')
+        self.host.remove(self.folder)
+        self.host.remove(STATE)     # where not even a record is in it
+
+
+def _words(state: State) -> str:
+    return ', '.join(f'{key} {value}' for key, value in sorted(state.items()))
+
+
+# Results
+
+
+def record(host: System, begun: str, entries: Sequence[Entry], **result: Any) -> None:
+    """Keep what a run has done as the host's last run; one that has done nothing leaves the record of the one before."""
+    if not entries:
+        return
+    content = dict(result, begun=begun, ended=now_utc(), pid=os.getpid(), actions=actions(entries),
+                   acts=[entry.shown() for entry in entries])
+    with contextlib.suppress(OSError):      # it is a report; the disk may be full
+        host.make_folder(STATE)
+        host.write(LAST_RUN, json.dumps(content, sort_keys=True, indent=1) + '\n', 0o644)
+
+
+def actions(entries: Sequence[Entry]) -> List[str]:
+    """A sentence for each act that was done, in order."""
+    return [entry.sentence for entry in entries if entry.sentence and (entry.done or entry.left)]
+
+
+def changed(entries: Sequence[Entry]) -> bool:
+    """Whether an act was done and not undone."""
+    return any(entry.stays for entry in entries)

@@ -1,0 +1,426 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Packages: asked first, undone by name, and nothing because two listings differ."""
+
+import pytest
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.process import Done
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.stop_request import Interrupted, StopRequest
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import packages
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.packages import (
+    CannotInstall,
+    LookFailed,
+    Packages,
+    PackagesHandler,
+    Transaction,
+)
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.statedir import STATE
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import UndoLog
+from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._host.hosts import FakeHost
+
+# Recorded: apt 2.6 of Debian 12, dnf 4.14, yum 3.4.3 of CentOS 7 (its form), zypper 1.14 (its XML).
+APT = """NOTE: This is only a simulation!
+Reading package lists...
+The following packages will be REMOVED:
+  systemd-timesyncd
+Remv systemd-timesyncd [252.38-1~deb12u1] [time-daemon:amd64 ]
+Inst libnss3 [2:3.87-1] (2:3.87.1-1+deb12u1 Debian:12.11/stable [amd64])
+Inst chrony (4.3-2+deb12u1 Debian:12.11/stable [amd64])
+Conf libnss3 (2:3.87.1-1+deb12u1 Debian:12.11/stable [amd64])
+Conf chrony (4.3-2+deb12u1 Debian:12.11/stable [amd64])
+"""
+APT_PURGE = 'Purg chrony [4.3-2+deb12u1]\nPurg tzdata-legacy [2024a]\n'
+DNF = """lab                                             200 kB/s | 3.0 kB     00:00
+Dependencies resolved.
+================================================================================
+ Package             Architecture     Version               Repository     Size
+================================================================================
+Installing:
+ chrony              x86_64           4.3-1.rhel8           lab           207 k
+Installing dependencies:
+ timedatex           x86_64           0.5-1.rhel8           lab           6.0 k
+
+Transaction Summary
+================================================================================
+Install  2 Packages
+
+Total download size: 213 k
+Installed size: 407 k
+"""
+DNF_REMOVE = """Dependencies resolved.
+================================================================================
+ Package               Architecture    Version              Repository     Size
+================================================================================
+Removing:
+ chrony                x86_64          4.3-1.rhel8          @lab          407 k
+Removing dependent packages:
+ site-monitor          x86_64          1.0-1.rhel8          @lab           32\x20\x20
+Removing unused dependencies:
+ timedatex             x86_64          0.5-1.rhel8          @lab           35\x20\x20
+
+Transaction Summary
+================================================================================
+Remove  3 Packages
+"""
+YUM = """Loaded plugins: fastestmirror
+Resolving Dependencies
+--> Running transaction check
+---> Package chrony.x86_64 0:3.4-1.el7 will be installed
+
+Dependencies Resolved
+
+================================================================================
+ Package
+               Arch          Version                       Repository      Size
+================================================================================
+Installing:
+ chrony        x86_64        3.4-1.el7                     base           251 k
+     replacing  ntp.x86_64 4.2.6p5-29.el7.centos.2
+Installing for dependencies:
+ libseccomp-with-a-very-long-name
+               x86_64        2.3.1-4.el7                   base            56 k
+Updating for dependencies:
+ nss           x86_64        3.90.0-2.el7                  updates        905 k
+
+Transaction Summary
+================================================================================
+"""
+ZYPPER = """<?xml version='1.0'?>
+<stream>
+<message type="info">Resolving package dependencies...</message>
+<install-summary download-size="212685" space-usage-diff="416870" packages-to-change="3">
+<to-install>
+<solvable type="package" name="chrony" edition="4.1-150400.21.5.7" arch="x86_64" repository="SLE"/>
+<solvable type="pattern" name="base" edition="1" arch="x86_64"/>
+</to-install>
+<to-remove>
+<solvable type="package" name="ntp" edition="4.2.8p15-150000.4" arch="x86_64" repository="@System"/>
+</to-remove>
+<to-upgrade>
+<solvable type="package" name="libnettle8" edition="3.8.1" edition-old="3.7" arch="x86_64"/>
+</to-upgrade>
+</install-summary>
+</stream>
+"""
+
+
+@pytest.mark.parametrize('parse, text, transaction', [
+    (packages.parse_apt, APT, Transaction({'chrony': '4.3-2+deb12u1'}, {'systemd-timesyncd': '252.38-1~deb12u1'},
+                                          {'libnss3': '2:3.87.1-1+deb12u1'})),
+    (packages.parse_apt, APT_PURGE, Transaction({}, {'chrony': '4.3-2+deb12u1', 'tzdata-legacy': '2024a'}, {})),
+    (packages.parse_dnf, DNF, Transaction({'chrony': '4.3-1.rhel8', 'timedatex': '0.5-1.rhel8'}, {}, {})),
+    (packages.parse_dnf, DNF_REMOVE, Transaction({}, {'chrony': '4.3-1.rhel8', 'site-monitor': '1.0-1.rhel8',
+                                                      'timedatex': '0.5-1.rhel8'}, {})),
+    (packages.parse_dnf, YUM, Transaction({'chrony': '3.4-1.el7', 'libseccomp-with-a-very-long-name': '2.3.1-4.el7'},
+                                          {'ntp': '4.2.6p5-29.el7.centos.2'}, {'nss': '3.90.0-2.el7'})),
+    (packages.parse_zypper, ZYPPER, Transaction({'chrony': '4.1-150400.21.5.7'}, {'ntp': '4.2.8p15-150000.4'},
+                                                {'libnettle8': '3.8.1'})),
+    (packages.parse_apt, 'E: Unable to locate package chrony\n', Transaction({}, {}, {})),
+    (packages.parse_dnf, 'No match for argument: chrony\n', Transaction({}, {}, {})),
+    (packages.parse_zypper, '', Transaction({}, {}, {})),
+])
+def test_what_a_manager_would_do_is_read_by_name(parse, text, transaction):
+    assert parse(text) == transaction
+
+
+def test_every_manager_leaves_other_packages_alone_and_waits_for_no_lock_for_ever():
+    for name, manager in packages.MANAGERS.items():
+        for command in (manager.simulate, manager.simulate_removal):
+            assert {'--simulate', '--assumeno', '--dry-run'} & set(command), name
+        if name in ('dnf', 'yum'):
+            assert '--setopt=clean_requirements_on_remove=0' in manager.remove
+            assert '--setopt=exit_on_lock=1' in manager.install
+            assert '-q' not in manager.simulate, 'it hides the table'
+        if name == 'zypper':
+            assert manager.simulate.index('--dry-run') > manager.simulate.index('install'), 'an option of the command'
+
+
+LISTING = {'dpkg': 'chrony ii  4.3-2\nntp rc  1:4.2\nold un  \nvim un  <none>\nhalf iU  7\nheld hi  3\n',
+           'rpm': 'chrony ii 0:4.5-1.el9\n'}
+
+
+def test_the_states_of_packages(tmp_path):
+    host = FakeHost(tmp_path)
+    host._dpkg_query = lambda words: LISTING['dpkg']
+    assert Packages(host, 'apt').installed() == {
+        'chrony': '4.3-2', 'ntp': packages.CONFIGURED, 'half': 'half-installed 7', 'held': '3'}
+    host._rpm = lambda words: LISTING['rpm']
+    assert Packages(host, 'dnf').installed() == {'chrony': '0:4.5-1.el9'}
+
+
+@pytest.mark.parametrize('answer', [
+    Done(124, '', 'dpkg-query did not end within 900 s'), Done(1, '', 'status database area is locked'),
+    Done(2, 'chrony ii 1\n', 'cut'),
+    Done(0, '', '')])
+@pytest.mark.parametrize('manager', sorted(packages.MANAGERS))
+def test_a_listing_that_fails_is_no_listing(tmp_path, answer, manager):
+    host = FakeHost(tmp_path)
+    host._dpkg_query = host._rpm = lambda words: answer
+    with pytest.raises(LookFailed):
+        Packages(host, manager).installed()
+
+
+# Installing and undoing
+
+
+class Case:
+    """A host on which chrony is installed through the log."""
+
+    def __init__(self, tmp_path, *others, manager='apt', **more):
+        release = 'debian-12' if manager == 'apt' else 'alma-9'
+        self.host = FakeHost(tmp_path, release).has('systemd-timesyncd') if manager == 'apt' else FakeHost(tmp_path, release)
+        self.host.packages |= {'base-files', *others}
+        for name, value in more.items():
+            setattr(self.host, name, value)
+        self.before = (set(self.host.packages), dict(self.host.tree()))
+        self.stop = StopRequest()
+        self.packages = Packages(self.host, manager)
+        self.log = UndoLog(self.host, STATE + '/time_service', self.stop)
+        self.stopped = []
+
+    def install(self):
+        transaction = self.packages.ask('chrony', self.stop.check)
+        return packages.install(self.log, self.packages, 'chrony', transaction, 'install chrony', 'chrony.service', ['/etc/chrony'])
+
+    def undo(self):
+        def stop(unit):
+            self.stopped.append(unit)
+            return 'stopped and disabled'
+        return self.log.undo({'packages': PackagesHandler(self.host, stop)})
+
+    def changed(self, *names):
+        return [command for command in self.host.commands if command.split()[0] in ('apt-get', 'dnf')
+                and set(names) & {word.rstrip('-') for word in command.split()}]
+
+    def state(self):
+        return set(self.host.packages), {path: text for path, text in self.host.tree().items() if not path.startswith(STATE)}
+
+
+@pytest.mark.parametrize('manager', ['apt', 'dnf'])
+def test_the_transaction_is_undone_whole(tmp_path, manager):
+    case = Case(tmp_path, manager=manager, brings={'chrony': ['libtomcrypt1']})
+    case.host.available['systemd-timesyncd'] = {}
+    assert case.install().code == 0
+    entry = case.log.entries[0]
+    assert (entry.act, entry.target, entry.done) == ('packages', 'chrony', True)
+    assert sorted(entry.before) == sorted(['chrony', 'libtomcrypt1'] + ['systemd-timesyncd'] * (manager == 'apt'))
+    assert 'chrony' in case.host.packages
+    assert case.undo() == []
+    assert case.state() == case.before
+    assert not case.stopped
+
+
+@pytest.mark.parametrize('manager', ['apt', 'dnf'])
+@pytest.mark.parametrize('when', ['after', 'before the install', 'after a cut'])
+def test_what_others_install_is_never_removed(tmp_path, manager, when):
+    """The review's F1: a snapshot compared with a later listing purged postgresql."""
+    case = Case(tmp_path, manager=manager)
+    case.host.available['systemd-timesyncd'] = {}
+    if when == 'before the install':
+        case.host.packages.add('postgresql-16')
+    case.install()
+    if when != 'before the install':
+        case.host.packages.add('postgresql-16')
+    if when == 'after a cut':
+        case.log.entries[0].done = False
+        case.log.save()
+        case.log = UndoLog(case.host, STATE + '/time_service')
+        case.log.read()
+    assert case.undo() == []
+    assert 'postgresql-16' in case.host.packages
+    assert 'chrony' not in case.host.packages
+    assert not case.changed('postgresql-16')
+
+
+def test_what_others_remove_does_not_come_back(tmp_path):
+    case = Case(tmp_path, 'nginx')
+    case.host.available['systemd-timesyncd'] = {}
+    case.install()
+    case.host.packages.discard('nginx')
+    assert case.undo() == []
+    assert 'nginx' not in case.host.packages
+
+
+@pytest.mark.parametrize('manager', ['apt', 'dnf'])
+def test_a_package_that_another_needs_by_now_stays_stopped_and_named(tmp_path, manager):
+    case = Case(tmp_path, manager=manager, depends={'site-monitor': 'chrony'})
+    case.host.available['systemd-timesyncd'] = {}
+    case.install()
+    case.host.packages.add('site-monitor')
+    problems = case.undo()
+    assert len(problems) == 1
+    assert problems[0].startswith('the package chrony stays installed (stopped and disabled), because undoing it would also change '
+                                  'site-monitor')
+    assert {'chrony', 'site-monitor'} <= case.host.packages
+    assert case.stopped == ['chrony.service']
+    assert not [command for command in case.host.commands if 'purge' in command or 'remove' in command or 'chrony-' in command]
+
+
+def test_a_version_that_is_not_ours_is_left(tmp_path):
+    case = Case(tmp_path)
+    case.host.available['systemd-timesyncd'] = {}
+    case.install()
+    case.host.versions['chrony'] = '2.0'
+    assert case.undo() == ['chrony was changed by somebody else during this run and was left as it is now']
+    assert 'chrony' in case.host.packages
+
+
+@pytest.mark.parametrize('path, text', [
+    ('/etc/chrony/chrony.conf', 'server theirs\n'), ('/etc/chrony/conf.d/theirs.conf', 'allow\n')])
+def test_configuration_that_somebody_has_edited_is_not_purged(tmp_path, path, text):
+    case = Case(tmp_path)
+    case.host.available['systemd-timesyncd'] = {}
+    case.install()
+    case.host.put(path, text)
+    problems = case.undo()
+    assert case.host.text(path) == text
+    assert 'its configuration stays, because somebody else has changed ' + path in problems[0]
+    assert 'chrony' not in case.host.packages
+
+
+def test_with_rpm_edited_configuration_keeps_the_package(tmp_path):
+    """rpm -e would move it aside."""
+    case = Case(tmp_path, manager='dnf')
+    transaction = case.packages.ask('chrony')
+    packages.install(case.log, case.packages, 'chrony', transaction, '', 'chronyd.service', ['/etc/chrony.conf'])
+    case.host.put('/etc/chrony.conf', 'server theirs\n')
+    assert 'stays installed (stopped and disabled), because somebody else has changed /etc/chrony.conf' in case.undo()[0]
+    assert case.host.text('/etc/chrony.conf') == 'server theirs\n'
+
+
+def test_configuration_that_a_removed_package_had_left_before_is_kept(tmp_path):
+    case = Case(tmp_path)
+    case.host.available['systemd-timesyncd'] = {}
+    case.host.configured.add('chrony')
+    case.host.put('/etc/chrony/chrony.conf', 'edited years ago\n')
+    case.install()
+    assert case.undo() == []
+    assert case.host.text('/etc/chrony/chrony.conf') == 'edited years ago\n'
+    assert 'chrony' in case.host.configured
+
+
+def test_what_was_upgraded_along_is_named(tmp_path):
+    case = Case(tmp_path, 'libnss3')
+    case.host.available['systemd-timesyncd'] = {}
+    transaction = case.packages.ask('chrony')
+    transaction.upgrades['libnss3'] = '2.0'
+    packages.install(case.log, case.packages, 'chrony', transaction, '', 'chrony.service', [])
+    assert case.undo() == ['the package libnss3 was upgraded along with it and stays so']
+    assert 'libnss3' in case.host.packages
+    assert 'chrony' not in case.host.packages
+
+
+def test_a_look_that_fails_while_undoing_removes_nothing(tmp_path):
+    case = Case(tmp_path)
+    case.install()
+    case.host.failing['dpkg-query'] = 'locked'
+    assert 'cannot be listed' in case.undo()[0]
+    assert 'chrony' in case.host.packages
+    del case.host.failing['dpkg-query']
+    case.log.entries[0].left = ''
+    case.host._apt_get = lambda words: Done(100, '', 'E: cannot tell')
+    assert 'stays installed' in case.undo()[0]
+    assert 'chrony' in case.host.packages
+
+
+def test_a_transaction_that_was_cut_off_is_mended_first(tmp_path):
+    case = Case(tmp_path)
+    case.host.available['systemd-timesyncd'] = {}
+
+    class PowerCut(BaseException):
+        pass
+    real = case.host._apt_get
+
+    def cut(words):
+        answer = real(words)
+        if '--simulate' not in words and 'install' in words:
+            raise PowerCut
+        return answer
+    case.host._apt_get = cut
+    with pytest.raises(PowerCut):
+        case.install()
+    case.host._apt_get = real
+    case.log = UndoLog(case.host, STATE + '/time_service')
+    case.log.read()
+    assert case.undo() == []
+    assert 'dpkg --configure -a' in case.host.commands
+    assert case.state() == case.before
+
+
+# Locks and lists
+
+
+def test_a_lock_is_waited_for_and_its_holder_named_when_it_takes_too_long(tmp_path):
+    case = Case(tmp_path, locked_until=180.0)
+    assert case.install().code == 0
+    assert 180 < case.host.time < 200
+    late = Case(tmp_path / 'late', locked_until=1e9)
+    done = late.install()
+    assert late.host.time < packages.LOCK_WAIT + 20
+    assert 'another package manager has held its lock for 300 s' in done.complaint
+    assert 'unattended-upgr' in done.complaint
+
+
+def test_a_signal_ends_the_waiting_for_a_lock(tmp_path):
+    case = Case(tmp_path, locked_until=1e9)
+    sleep = case.host.sleep
+
+    def signalled(seconds):
+        sleep(seconds)
+        case.stop.name = 'SIGTERM'
+    case.host.sleep = signalled
+    with pytest.raises(Interrupted):
+        case.install()
+    assert case.host.time < 10
+    assert case.undo() == []
+
+
+@pytest.mark.parametrize('said', [
+    'E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 7 (unattended-upgr)',
+    'E: Unable to acquire the dpkg frontend lock (/var/lib/dpkg/lock-frontend), is another process using it?',
+    'E: Unable to lock the administration directory (/var/lib/dpkg/), is another process using it?',
+    'dpkg: error: dpkg frontend lock was locked by another process with pid 7',
+    'Existing lock /var/run/yum.pid: another copy is running as pid 7.',
+    "RPM: error: can't create transaction lock on /var/lib/rpm/.rpm.lock (Resource temporarily unavailable)",
+    'System management is locked by the application with pid 7 (zypper).\nClose this application before trying again.'])
+def test_each_managers_words_for_a_lock(tmp_path, said):
+    host = FakeHost(tmp_path)
+    host._dnf = lambda words: Done(1, '', said) if host.time < 60 else DNF
+    assert Packages(host, 'dnf').ask('chrony').installs
+    assert 60 <= host.time < 80
+
+
+def test_other_failures_are_not_waited_for(tmp_path):
+    host = FakeHost(tmp_path)
+    host._dnf = lambda words: Done(1, '', 'Error: Unable to find a match: chrony')
+    with pytest.raises(CannotInstall, match='chrony: Error: Unable to find a match'):
+        Packages(host, 'dnf').ask('chrony')
+    assert host.time < 5
+
+
+def test_the_lists_are_refreshed_only_where_they_do_not_do(tmp_path):
+    host = FakeHost(tmp_path)
+    host.packages.add('base-files')
+    assert Packages(host, 'apt').ask('chrony').installs == {'chrony': '1.0'}
+    assert host.commands == []
+    available, host.available = host.available, {}
+    real = host._apt_get
+
+    def refreshed(words):
+        if 'update' in words:
+            host.available = available
+        return real(words)
+    host._apt_get = refreshed
+    assert Packages(host, 'apt').ask('chrony').installs == {'chrony': '1.0'}
+    assert host.commands == ['apt-get update']
+
+
+def test_a_package_manager_gets_the_time_to_close_its_database(monkeypatch, tmp_path):
+    from ansible_collections.aemops.brand_portal.plugins.module_utils._host import system
+    graces = []
+    monkeypatch.setattr(system.process, 'run', lambda command, timeout, environment, grace: graces.append(grace))
+    host = system.System(str(tmp_path))
+    for command in ('apt-get', '/usr/bin/dnf', 'dpkg', 'chronyc'):
+        host.execute([command])
+    assert graces == [30.0, 30.0, 30.0, system.process.GRACE]

@@ -1,0 +1,424 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The log of acts: on the disk before each, undone only while it is ours, one run at a time."""
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.stop_request import Interrupted, StopRequest
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import acts, undo_log
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.statedir import STATE, interrupted
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import (
+    Busy,
+    Entry,
+    Handler,
+    Lock,
+    LogUnreadable,
+    UndoLog,
+)
+from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._host.hosts import FakeHost
+
+FOLDER = STATE + '/time_service'
+CONF = '/etc/chrony.conf'
+
+
+class PowerCut(BaseException):
+    """Nothing of the program runs any more."""
+
+
+def log_of(host, stop=None):
+    return UndoLog(host, FOLDER, stop)
+
+
+def handlers(host):
+    return {'file': acts.FileHandler(host), 'unit': acts.UnitHandler(host)}
+
+
+def last_run(host):
+    return json.loads(host.text(undo_log.LAST_RUN))
+
+
+# The order of things
+
+
+def test_an_act_is_on_the_disk_before_it_is_done_and_told_to_the_journal(tmp_path):
+    host = FakeHost(tmp_path)
+    log = log_of(host)
+    seen = []
+
+    def act():
+        stored = json.loads(host.text(log.file))
+        seen.append((stored['entries'][-1]['target'], stored['entries'][-1]['done'], list(host.logged)))
+    log.perform(Entry('clock', 'clock', {}, {}, 'set the clock'), act)
+    assert seen == [('clock', False, ['set the clock'])]
+    assert json.loads(host.text(log.file))['entries'][-1]['done']
+    assert interrupted(host.path(STATE)) == ['time_service']
+    assert os.stat(host.path(log.file)).st_mode & 0o777 == 0o600
+
+
+def test_what_cannot_be_written_down_is_not_done(tmp_path):
+    host = FakeHost(tmp_path)
+    log, done = log_of(host), []
+
+    def full(*_arguments, **_more):
+        raise OSError(28, 'No space left on device')
+    host.write = full
+    with pytest.raises(OSError):
+        log.perform(Entry('clock', 'clock', {}, {}), lambda: done.append(1))
+    assert (done, log.entries) == ([], [])
+
+
+def test_a_signal_is_looked_at_between_two_acts_and_never_while_they_are_undone(tmp_path):
+    host, stop = FakeHost(tmp_path, files={CONF: 'old\n'}), StopRequest()
+    log = log_of(host, stop)
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)]
+    stop.listen()
+    try:
+        acts.write_file(log, CONF, 'new\n', 'write', expected='old\n')
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(Interrupted, match='SIGTERM was received'):
+            acts.write_file(log, CONF, 'newer\n', 'write', expected='new\n')
+        write = host.write
+
+        def signalled(*arguments, **more):
+            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+                os.kill(os.getpid(), number)
+            return write(*arguments, **more)
+        host.write = signalled
+        assert log.undo(handlers(host)) == []
+    finally:
+        for number, handler in zip((signal.SIGTERM, signal.SIGHUP, signal.SIGINT), before):
+            signal.signal(number, handler)
+    assert host.text(CONF) == 'old\n'
+    assert not undo_log.changed(log.entries)
+    assert stop.name == 'SIGTERM', 'the first one is named'
+
+
+# The way back
+
+
+@pytest.mark.parametrize('before', ['old\n', None])
+@pytest.mark.parametrize('after', ['new\n', None])
+def test_a_file_is_put_back_with_all_that_belongs_to_it(tmp_path, before, after):
+    host = FakeHost(tmp_path)
+    path = '/etc/chrony/sources.d/ours' if before is None else CONF
+    if before:
+        host.put(path, before)
+        os.chmod(host.path(path), 0o604)
+    tree, log = host.tree(), log_of(host)
+    acts.write_file(log, path, after, 'write', expected=before)
+    assert host.text(path) == after
+    assert log.undo(handlers(host)) == []
+    log.close()
+    assert {path: text for path, text in host.tree().items() if not path.startswith(STATE)} == tree
+    if before:
+        assert os.stat(host.path(path)).st_mode & 0o777 == 0o604
+    assert [act['undone'] for act in last_run(host)['acts']] == [True]
+
+
+@pytest.mark.parametrize('edit', ['new\nallow 10.0.0.0/8\n', 'old\n# hand\n', '', None])
+def test_a_file_that_somebody_else_has_changed_since_is_left_and_named(tmp_path, edit):
+    host = FakeHost(tmp_path, files={CONF: 'old\n', '/etc/other': 'old\n'})
+    log = log_of(host)
+    acts.write_file(log, '/etc/other', 'new\n', 'write the other', expected='old\n')
+    acts.write_file(log, CONF, 'new\n', 'write it', expected='old\n')
+    if edit is None:
+        host.remove(CONF)
+    else:
+        host.put(CONF, edit)
+    problems = log.undo(handlers(host))
+    assert host.text(CONF) == edit
+    assert host.text('/etc/other') == 'old\n', 'the others are undone all the same'
+    assert problems == ['/etc/chrony.conf was changed by somebody else during this run and was left as it is now']
+    assert undo_log.changed(log.entries)
+
+
+def test_an_edit_between_the_look_and_the_act_is_not_overwritten(tmp_path):
+    host = FakeHost(tmp_path, files={CONF: 'old\nedited\n'})
+    with pytest.raises(OSError, match='was changed by somebody else a moment ago'):
+        acts.write_file(log_of(host), CONF, 'new\n', 'write', expected='old\n')
+    assert host.text(CONF) == 'old\nedited\n'
+
+
+def test_a_foreign_file_in_a_folder_of_ours_keeps_the_folder(tmp_path):
+    host, log = FakeHost(tmp_path), None
+    log = log_of(host)
+    acts.write_file(log, '/etc/chrony/conf.d/ours', 'x\n', 'write')
+    host.put('/etc/chrony/conf.d/theirs', 'y\n')
+    assert log.undo(handlers(host)) == []
+    assert host.text('/etc/chrony/conf.d/theirs') == 'y\n'
+
+
+def test_two_acts_on_one_file_are_undone_one_after_the_other_and_named_once(tmp_path):
+    host = FakeHost(tmp_path, files={CONF: '1'})
+    log = log_of(host)
+    acts.write_file(log, CONF, '2', 'a', expected='1')
+    acts.write_file(log, CONF, '3', 'b', expected='2')
+    host.put(CONF, 'theirs')
+    assert len(log.undo(handlers(host))) == 1
+    host.put(CONF, '3')
+    for entry in log.entries:
+        entry.left = ''
+    assert log.undo(handlers(host)) == []
+    assert host.text(CONF) == '1'
+
+
+def test_a_damaged_copy_is_not_put_back(tmp_path):
+    host = FakeHost(tmp_path, files={CONF: 'old\n'})
+    log = log_of(host)
+    acts.write_file(log, CONF, 'new\n', 'write', expected='old\n')
+    host.put(log.entries[0].how['kept'], 'damaged')
+    assert 'copy' in log.undo(handlers(host))[0]
+    assert host.text(CONF) == 'new\n'
+
+
+def test_a_rewriting_in_place_that_was_cut_off_is_undone(tmp_path):
+    host = FakeHost(tmp_path, files={CONF: 'old text\n'})
+    log = log_of(host)
+
+    def cut(path, text, *rest, **more):
+        if path == CONF:
+            host.put(CONF, 'new te\0t\n')
+            raise PowerCut
+        return write(path, text, *rest, **more)
+    write, host.write = host.write, cut
+    with pytest.raises(PowerCut):
+        acts.write_file(log, CONF, 'new text\n', 'write', expected='old text\n')
+    host.write = write
+    later = log_of(host)
+    assert later.read()
+    assert later.undo(handlers(host)) == []
+    assert host.text(CONF) == 'old text\n'
+
+
+def test_what_a_cut_leaves_beside_the_file_goes(tmp_path):
+    host = FakeHost(tmp_path, files={CONF: 'old\n'})
+    log = log_of(host)
+    acts.write_file(log, CONF, 'new\n', 'write', expected='old\n')
+    host.put('/etc/.chrony.conf.aemops-new', 'half')
+    assert log.undo(handlers(host)) == []
+    assert not host.exists('/etc/.chrony.conf.aemops-new')
+
+
+class Broken(Handler):
+    def now(self, entry):
+        raise RuntimeError('boom')
+
+
+def test_one_trouble_does_not_keep_the_others_from_being_undone(tmp_path):
+    host = FakeHost(tmp_path, files={CONF: 'old\n'})
+    log = log_of(host)
+    acts.write_file(log, CONF, 'new\n', 'write', expected='old\n')
+    log.perform(Entry('broken', 'thing', {}, {}), lambda: None)
+    assert log.undo(dict(handlers(host), broken=Broken())) == ['thing could not be put back: boom']
+    assert host.text(CONF) == 'old\n'
+
+
+def test_a_full_disk_does_not_stop_the_way_back(tmp_path):
+    host = FakeHost(tmp_path, files={CONF: 'old\n'})
+    log = log_of(host)
+    acts.write_file(log, '/etc/ours', 'new\n', 'write')
+    write = host.write
+
+    def full(path, *rest, **more):
+        if path.startswith(STATE):
+            raise OSError(28, 'No space left on device')
+        return write(path, *rest, **more)
+    host.write = full
+    assert log.undo(handlers(host)) == []
+    log.close(msg='x')
+    assert not host.exists('/etc/ours')
+    assert not host.exists(STATE), 'nothing is left to be called unfinished'
+
+
+# Units
+
+
+@pytest.mark.parametrize('before', [
+    ['active', 'enabled'], ['inactive', 'disabled'], ['inactive', 'enabled'], ['active', 'disabled']])
+def test_a_unit_is_put_back(tmp_path, before):
+    host = FakeHost(tmp_path).has('chrony', *before)
+    log, units = log_of(host), acts.Units(host)
+    acts.change_unit(log, units, 'chrony.service', {'enabled': False, 'active': False}, 'stop and disable chrony.service',
+                     lambda: units.verb('disable', ['chrony.service'], '--now'))
+    assert host.units['chrony.service'] == ['inactive', 'disabled']
+    assert log.undo(handlers(host)) == []
+    assert host.units['chrony.service'] == before
+
+
+def test_a_masked_unit_is_masked_again_and_a_failed_one_is_no_reason_to_leave_it(tmp_path):
+    host = FakeHost(tmp_path).has('chrony', 'inactive', 'masked')
+    log, units = log_of(host), acts.Units(host)
+    for verb, after in (('unmask', {'masked': False}), ('enable', {'enabled': True}), ('start', {'active': True})):
+        acts.change_unit(log, units, 'chrony.service', after, verb, lambda verb=verb: units.verb(verb, ['chrony.service']))
+    host.units['chrony.service'][0] = 'failed'
+    reset = host._systemctl
+
+    def systemctl(words):
+        if words[0] == 'reset-failed' and host.units['chrony.service'][0] == 'failed':
+            host.units['chrony.service'][0] = 'inactive'
+        return reset(words)
+    host._systemctl = systemctl
+    assert log.undo(handlers(host)) == []
+    assert host.units['chrony.service'] == ['inactive', 'masked']
+
+
+def test_a_daemon_that_somebody_stops_after_our_restart_stays_stopped(tmp_path):
+    host = FakeHost(tmp_path).has('chrony')
+    log, units, handler = log_of(host), acts.Units(host), acts.UnitHandler(host)
+    acts.change_unit(log, units, 'chrony.service', {'active': True}, 'restart', lambda: None, again=True)
+    assert log.undo({'unit': handler}) == []
+    assert handler.restarts == ['chrony.service']
+    log.entries[0].undone = False
+    host.units['chrony.service'][0] = 'inactive'
+    assert 'changed by somebody else' in log.undo({'unit': acts.UnitHandler(host)})[0]
+
+
+def link(host, path, target):
+    os.makedirs(os.path.dirname(host.path(path)), exist_ok=True)
+    os.symlink(target, host.path(path))
+
+
+def test_links_that_systemctl_does_not_make_are_put_back_and_foreign_ones_stay(tmp_path):
+    """A unit may be enabled by a link that is not in its [Install] section; disable removes it, enable does not make it."""
+    host = FakeHost(tmp_path).has('chrony')
+    special, alias = '/etc/systemd/system/special.target.wants/chrony.service', '/etc/systemd/system/ntp.service'
+    link(host, special, '/usr/lib/systemd/system/chrony.service')
+    link(host, alias, '/usr/lib/systemd/system/chrony.service')
+    log, units = log_of(host), acts.Units(host)
+
+    def disable():
+        units.verb('disable', ['chrony.service'], '--now')
+        host.remove(special)
+        host.remove(alias)
+    acts.change_unit(log, units, 'chrony.service', {'enabled': False, 'active': False}, 'disable', disable)
+    link(host, alias, '/usr/lib/systemd/system/ntpsec.service')
+    link(host, '/etc/systemd/system/theirs.wants/chrony.service', '/usr/lib/systemd/system/chrony.service')
+    assert log.undo(handlers(host)) == []
+    assert os.readlink(host.path(special)) == '/usr/lib/systemd/system/chrony.service'
+    assert os.readlink(host.path(alias)) == '/usr/lib/systemd/system/ntpsec.service', 'that is somebody else’s by now'
+    assert os.path.islink(host.path('/etc/systemd/system/theirs.wants/chrony.service'))
+
+
+def test_systemd_that_does_not_answer_is_no_reason_to_act_on_a_guess(tmp_path):
+    host = FakeHost(tmp_path).has('chrony')
+    log, units = log_of(host), acts.Units(host)
+    acts.change_unit(log, units, 'chrony.service', {'active': False}, 'stop', lambda: units.verb('stop', ['chrony.service']))
+    host.failing['systemctl show'] = 'Failed to connect to bus'
+    assert log.undo(handlers(host)) == ['chrony.service could not be put back: systemd does not answer']
+    assert host.units['chrony.service'][0] == 'inactive'
+
+
+# Cut off
+
+
+def test_the_next_run_takes_over_the_acts(tmp_path):
+    host = FakeHost(tmp_path, files={CONF: 'old\n'})
+    log = log_of(host)
+    acts.write_file(log, CONF, 'new\n', 'write', expected='old\n')
+    later = log_of(host)
+    assert later.read()
+    assert [vars(entry) for entry in later.entries] == [vars(entry) for entry in log.entries]
+    assert later.undo(handlers(host)) == []
+    later.close()
+    assert host.text(CONF) == 'old\n'
+    assert interrupted(host.path(STATE)) == []
+
+
+@pytest.mark.parametrize('text', ['', '{"entries": [{}]}', '[]', '{"begun": "x", "entries": 7}'])
+def test_a_log_that_cannot_be_read_changes_nothing(tmp_path, text):
+    host = FakeHost(tmp_path)
+    host.put(FOLDER + '/undo.json', text)
+    with pytest.raises(LogUnreadable, match='undo.json cannot be read.*Nothing was changed'):
+        log_of(host).read()
+
+
+def test_a_folder_without_a_log_is_cleared(tmp_path):
+    host = FakeHost(tmp_path)
+    host.put(FOLDER + '/0-chrony.conf', 'a copy that no act has needed')
+    log = log_of(host)
+    assert log.read()
+    log.close()
+    assert not host.exists(FOLDER)
+
+
+def test_secrets_are_in_no_record(tmp_path):
+    host = FakeHost(tmp_path, files={'/etc/chrony.keys': '1 MD5 old\n'})
+    log = log_of(host)
+    acts.write_file(log, '/etc/chrony.keys', '1 MD5 old\n7 SHA1 topsecret\n', 'write keys', 0o640, secret=True,
+                    expected='1 MD5 old\n')
+    shown = json.dumps([entry.shown() for entry in log.entries])
+    assert 'sha256' not in shown
+    assert 'topsecret' not in json.dumps(host.logged) + shown
+    for folder, _folders, names in os.walk(host.path(FOLDER)):
+        assert os.stat(folder).st_mode & 0o077 == 0
+        assert names
+    log.close()
+    assert 'topsecret' not in host.text(undo_log.LAST_RUN)
+
+
+# One run at a time
+
+
+def test_a_second_run_is_refused_with_pid_and_start_of_the_first(tmp_path):
+    host = FakeHost(tmp_path)
+    first, second = Lock(host), Lock(host)
+    first.take()
+    said = r'Another run \(PID {0}, since 2\d\d\d-\d\d-\d\dT.*Z\).*Nothing was changed'
+    with pytest.raises(Busy, match=said.format(os.getpid())):
+        second.take()
+    first.release()
+    second.take()
+    assert second.held
+
+
+def test_the_lock_ends_with_the_process_that_held_it(tmp_path):
+    host = FakeHost(tmp_path)
+    script = ('import os, sys\n'
+              'from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import Lock\n'
+              'from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System\n'
+              'Lock(System(sys.argv[1])).take()\nos.kill(os.getpid(), 9)\n')
+    subprocess.call([sys.executable, '-c', script, str(tmp_path)],
+                    env=dict(os.environ, PYTHONPATH=os.pathsep.join(path for path in sys.path if path)))
+    assert host.exists(undo_log.LOCK)
+    Lock(host).take()
+
+
+def test_the_lock_is_the_file_that_is_there_after_it_is_held(tmp_path, monkeypatch):
+    """Somebody removes it between opening and locking: two runs would hold a lock each."""
+    host = FakeHost(tmp_path)
+    lock, flock, times = Lock(host), fcntl.flock, []
+
+    def late(descriptor, operation):
+        if not times:
+            os.remove(lock.path)
+        times.append(descriptor)
+        return flock(descriptor, operation)
+    monkeypatch.setattr(undo_log.fcntl, 'flock', late)
+    lock.take()
+    assert len(times) == 2
+    with pytest.raises(Busy):
+        Lock(host).take()
+
+
+def test_a_lock_of_a_process_that_has_gone_is_waited_for_a_moment(tmp_path):
+    """The guard on the host takes it the moment a run dies, and gives it back."""
+    host = FakeHost(tmp_path)
+    host.put(undo_log.LOCK, '{"pid": 999999999, "since": "2026-11-26T00:00:00Z"}')
+    with open(host.path(undo_log.LOCK), 'rb') as guard:
+        fcntl.flock(guard.fileno(), fcntl.LOCK_EX)
+        sleep = host.sleep
+
+        def ends(seconds):
+            sleep(seconds)
+            if host.time > 0.3:
+                fcntl.flock(guard.fileno(), fcntl.LOCK_UN)
+        host.sleep = ends
+        Lock(host).take()
