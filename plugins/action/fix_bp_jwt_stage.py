@@ -83,11 +83,13 @@ class ActionModule(ActionBase):
         if 'skew' not in health:
             return health
         decided = verdict.decide(health, fix_at_risk=chosen['fix_bp_jwt_fix_at_risk'],
-                                 accept_unverified=chosen['fix_bp_jwt_accept_unverified'])
+                                 accept_unverified=chosen['fix_bp_jwt_accept_unverified'],
+                                 fix_not_kept=chosen['fix_bp_jwt_fix_not_kept'])
         mode = self.mode(chosen)
         found = report.sum_up(self.vars['inventory_hostname'], health, {}, decided, decided,
                               check_mode=mode == 'check', diagnose_only=mode == 'diagnose')
-        kept = {} if decided['healthy'] else {'health': {name: health[name] for name in ('skew', 'tests', 'aem', 'interrupted')}}
+        kept = {} if decided['healthy'] else {'health': {
+            name: health[name] for name in ('skew', 'tests', 'aem', 'interrupted', 'clock_keeper')}}
         return {**found, **kept, 'agents_chosen': agents, 'began': began}
 
     def prove(self) -> Result:

@@ -79,6 +79,43 @@ interrupted:
   type: list
   elements: str
   sample: []
+clock_keeper:
+  description:
+    - Whether anything keeps the clock of this host, as the kernel (adjtimex(2), read only), the time daemon that runs and its
+      answer on the loopback interface tell. No root is needed for it.
+  returned: always
+  type: dict
+  version_added: 0.2.0
+  contains:
+    state:
+      description: V(kept), V(not_kept), or V(unknown) where it cannot be told.
+      type: str
+      sample: kept
+    by:
+      description: What keeps the clock, or runs without keeping it; empty where nothing does.
+      type: str
+      sample: chronyd
+    source:
+      description: The source that it is synchronized to, as an address or a reference identifier; empty where it does not tell.
+      type: str
+      sample: 192.0.2.20
+    reason:
+      description:
+        - Why it is V(not_kept). V(no_time_daemon), V(no_control_of_clock) for a chronyd with C(-x), V(own_clock) for a
+          daemon that follows the clock of the host itself, or V(not_synchronized). Empty otherwise.
+      type: str
+    msg:
+      description: The same in words.
+      type: str
+    kernel_synchronized:
+      description: Whether the kernel counts its clock as synchronized (C(STA_UNSYNC) is not set); null where it may not be asked.
+      type: bool
+    maximum_error:
+      description: The greatest error of the clock in seconds that the kernel knows of.
+      type: float
+    estimated_error:
+      description: The error of the clock in seconds that the daemon estimates.
+      type: float
 aem:
   description: Whether AEM let its agents be tested.
   returned: always
@@ -108,6 +145,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.arguments
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import conclusion, measurement, ntplib_loader
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.argspec import SKEW_OPTIONS
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import ClockError
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import clock_keeper
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.clock_hints import interrupted
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.references import ntp_servers
 
@@ -165,6 +203,8 @@ def main():
         module.fail_json(msg=str(error))
     except aem_http.AemError as error:
         module.fail_json(msg=error.message, kind=error.kind)
+    # The agents' tests take longer.
+    keeper = clock_keeper.look(lambda command: module.run_command(command)[1] if module.get_bin_path(command[0]) else '')
     agent_tests.join()
     module.exit_json(
         changed=False,
@@ -172,6 +212,7 @@ def main():
         tests=agent_tests.tests,
         aem=agent_tests.aem,
         interrupted=interrupted(),
+        clock_keeper=keeper,
     )
 
 

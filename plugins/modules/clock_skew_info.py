@@ -166,6 +166,10 @@ skew:
         tls_dates_checked:
           description: Whether the verification included the dates of the certificate.
           type: bool
+        certificate_not_after:
+          description: When the certificate of the service expires, in UTC; null where TLS did not verify it.
+          type: str
+          version_added: 0.2.0
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -13,11 +13,13 @@ import datetime
 import re
 import typing as t
 
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils.aem_guard import DEFERRED
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils.verdict import STATES
 
 SCHEMA_VERSION = 1
+KEEPER = ('state', 'by', 'source', 'reason', 'msg', 'maximum_error', 'estimated_error')
 CLOCK = ('verdict', 'direction', 'offset', 'low', 'high', 'verified')
-HEADINGS = ('host', 'clock before -> after', 'agents 200', 'state', 'what to do next')
+HEADINGS = ('host', 'clock before -> after', 'kept by', 'agents 200', 'state', 'what to do next')
 UNREACHABLE, NO_RESULT = 'unreachable', 'no_result'
 LONGEST_WORD = 500  # characters of a text in the statistics, of which AWX keeps thousands
 LOST_ON_THE_WAY = 'the host could no longer be reached in the middle of the repair'
@@ -80,9 +82,10 @@ def sum_up(
         'healthy': proven,
         'state_before': verdict['state'],
         'state_after': verdict_after['state'],
-        'repaired': bool(after) and proven,
-        'repair': _what_became(verdict['repair'], repair_due is not None, tried, bool(error), bool(after) and proven,
-                               check_mode or diagnose_only),
+        # A daemon that was brought and reaches no source has repaired nothing.
+        'repaired': bool(after) and proven and verdict['state'] != verdict_after['state'],
+        'repair': DUE if verdict['state'] == DEFERRED else _what_became(
+            verdict['repair'], repair_due is not None, tried, bool(error), bool(after) and proven, check_mode or diagnose_only),
         'repair_due': verdict['repair'] if repair_due is None else repair_due,
         'tried': tried,
         'concluded': repair_due is not None,
@@ -91,6 +94,8 @@ def sum_up(
         'max_skew': before['skew'].get('max_skew'),
         'clock_before': clock(before),
         'clock_after': clock(after) if after else None,
+        'clock_keeper': keeper(after or before),
+        'certificate_not_after': certificate_expiry(after or before),
         'agents_before': count_answered(before),
         'agents_after': count_answered(after) if after else None,
         'agents': agents(before, after),
@@ -142,6 +147,18 @@ def clock(health: dict[str, t.Any]) -> dict[str, t.Any]:
     return {name: health['skew'].get(name) for name in CLOCK}
 
 
+def certificate_expiry(health: dict[str, t.Any]) -> str | None:
+    """When the first of the tenants' and services' certificates expires, ISO 8601 in UTC; None where none is known."""
+    known = [source.get('certificate_not_after') for source in health['skew'].get('sources') or []]
+    return min((date for date in known if date), default=None)
+
+
+def keeper(health: dict[str, t.Any]) -> dict[str, t.Any] | None:
+    """What keeps the clock, as it was measured last."""
+    found = health.get('clock_keeper')
+    return {name: found.get(name) for name in KEEPER} if found else None
+
+
 def count_answered(health: dict[str, t.Any]) -> dict[str, int]:
     """How many agents were answered 200, of how many tested."""
     tests = health.get('tests') or []
@@ -183,7 +200,8 @@ def without_result(host: str, said: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         'host': host, 'passed': False, 'healthy': False, 'state_before': state, 'state_after': state, 'repaired': False,
         'repair': NONE, 'repair_due': False, 'tried': False, 'concluded': False, 'changes': None,
         'offset_before': None, 'offset_after': None, 'max_skew': None,
-        'clock_before': None, 'clock_after': None, 'agents_before': None, 'agents_after': None, 'agents': [],
+        'clock_before': None, 'clock_after': None, 'clock_keeper': None, 'certificate_not_after': None,
+        'agents_before': None, 'agents_after': None, 'agents': [],
         'cause': '', 'meaning': '', 'evidence': '',
         'error': ' '.join(error.split()), 'summary': summary, 'next_step': next_step,
     }
@@ -243,8 +261,8 @@ ABOUT: dict[str, t.Any] = {
 }
 # Of a result; what else it has is for the role.
 LISTED = ('host', 'passed', 'healthy', 'state_before', 'state_after', 'repaired', 'repair', 'clock_before', 'clock_after',
-          'agents_before', 'agents_after', 'agents', 'changes', 'cause', 'meaning', 'evidence', 'next_step', 'error', 'summary',
-          'message')
+          'clock_keeper', 'certificate_not_after', 'agents_before', 'agents_after', 'agents', 'changes', 'cause', 'meaning',
+          'evidence', 'next_step', 'error', 'summary', 'message')
 # Of a row that a query has shaped, so that it is still known how the host is.
 HOW_IT_IS = ('passed', 'healthy', 'state_before', 'state_after', 'repaired', 'repair', 'age')
 
@@ -311,10 +329,11 @@ def count(results: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
 def table(report: t.Mapping[str, t.Any], at_most: int = 50) -> list[str]:
     """The lines at the end: a host each, and why no other repair was begun.
 
-    With more than `at_most` hosts those that passed without a repair are summed up in a line.
+    With more than `at_most` hosts those that passed without a repair and have nothing left to do are summed up in a line.
     """
     hosts, counts = [host for host in shaped(report) if not host.get('age')], report['counts']
-    loud = [host for host in hosts if len(hosts) <= at_most or not host.get('passed') or host.get('repaired')]
+    loud = [host for host in hosts if len(hosts) <= at_most or not host.get('passed') or host.get('repaired')
+            or host.get('next_step')]
     quiet = len(hosts) - len(loud)
     rows = [HEADINGS] + [_row(host) for host in loud] if loud else []
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS) - 1)] if rows else []
@@ -357,7 +376,15 @@ def _row(host: t.Mapping[str, t.Any]) -> tuple[str, ...]:
         state += f' -> {host.get("state_after")}'
     elif host.get('state_after') and host['state_after'] != state:
         state += f' -> {host["state_after"]}'
-    return (host['host'], clock, agents, state.replace(NO_RESULT, 'no result'), host.get('next_step') or '-')
+    return (host['host'], clock, kept_by(host), agents, state.replace(NO_RESULT, 'no result'), host.get('next_step') or '-')
+
+
+def kept_by(host: t.Mapping[str, t.Any]) -> str:
+    """'chronyd (192.0.2.20)', 'nothing', '-' where it is not known."""
+    found = host.get('clock_keeper') or {}
+    if found.get('state') == 'not_kept':
+        return 'nothing'
+    return '-' if found.get('state') != 'kept' else found['by'] + (f' ({found["source"]})' if found.get('source') else '')
 
 
 def _of(agents: t.Mapping[str, int]) -> str:
@@ -417,6 +444,15 @@ class Sample(t.NamedTuple):
     offset: float | None = None
     tested: int | None = None
     answered: int | None = None
+    low: float | None = None
+    high: float | None = None
+    kept: float | None = None                   # 1 or 0
+    by: str = ''
+    source: str = ''
+    maximum_error: float | None = None
+    certificate: float | None = None            # seconds since the epoch
+    repaired_at: float | None = None            # seconds since the epoch
+    downtime: float | None = None               # seconds, of AEM at the last repair
 
 
 def metrics(report: t.Mapping[str, t.Any], former: str = '', days: float = 7.0) -> str:
@@ -427,6 +463,8 @@ def metrics(report: t.Mapping[str, t.Any], former: str = '', days: float = 7.0) 
     started, finished = (_seconds(report[name]) for name in ('started_at', 'finished_at'))
     samples = {row['host']: _sample(row) for row in rows_of(report)}
     for host, sample in read_metrics(former).items():
+        if host in samples and samples[host].repaired_at is None:
+            samples[host] = samples[host]._replace(repaired_at=sample.repaired_at, downtime=sample.downtime)
         if sample.at and finished and finished - sample.at <= days * 86400:
             samples.setdefault(host, sample)
     results = [sample.result for sample in samples.values()]
@@ -437,6 +475,7 @@ def metrics(report: t.Mapping[str, t.Any], former: str = '', days: float = 7.0) 
         ('last_run_info', 'The mode of the last run: fix, check, diagnose or rehearse. Only fix changes a host.',
          [({'mode': report['mode'], 'version': report['collection_version']}, 1.0)]),
         ('last_run_hosts', 'Hosts that the last run was for.', [({}, report['counts']['hosts'])]),
+        ('max_skew_seconds', 'The offset up to which a clock counts as right.', [({}, report.get('max_skew'))]),
         ('repairs_stopped', '1 when the last run refused to begin repairs, for the reason its report gives.',
          [({}, float(bool(report['stopped'])))]),
         ('hosts', 'Hosts by their last result: passed, would_be_repaired, failed, unreachable, no_result.',
@@ -453,6 +492,22 @@ def metrics(report: t.Mapping[str, t.Any], former: str = '', days: float = 7.0) 
          [({'host': host, 'mode': sample.mode, 'result': sample.result}, sample.at) for host, sample in samples.items()]),
         ('host_clock_offset_seconds', 'Reference minus host clock at its last measurement: positive is behind.',
          [({'host': host}, sample.offset) for host, sample in samples.items()]),
+        ('host_clock_offset_low_seconds', 'The lower bound of the offset: the true one is not below it.',
+         [({'host': host}, sample.low) for host, sample in samples.items()]),
+        ('host_clock_offset_high_seconds', 'The upper bound of the offset: the true one is not above it.',
+         [({'host': host}, sample.high) for host, sample in samples.items()]),
+        ('host_clock_kept', '1 when something keeps the clock of the host, 0 when nothing does; absent where it is not known.',
+         [({'host': host}, sample.kept) for host, sample in samples.items()]),
+        ('host_clock_keeper_info', 'What keeps the clock, and the source that it is synchronized to.',
+         [({'host': host, 'by': sample.by, 'source': sample.source}, 1.0) for host, sample in samples.items() if sample.kept]),
+        ('host_clock_maximum_error_seconds', 'The greatest error of the clock that the kernel of the host knows of.',
+         [({'host': host}, sample.maximum_error) for host, sample in samples.items()]),
+        ('host_certificate_expiry_timestamp_seconds', 'When the first certificate of the tenants and services expires.',
+         [({'host': host}, sample.certificate) for host, sample in samples.items()]),
+        ('host_repaired_timestamp_seconds', 'When the run ended that repaired the host last.',
+         [({'host': host}, sample.repaired_at) for host, sample in samples.items()]),
+        ('host_aem_downtime_seconds', 'How long AEM was stopped by the last repair of the host.',
+         [({'host': host}, sample.downtime) for host, sample in samples.items()]),
         ('host_agents_tested', 'Brand Portal agents that were tested on the host.',
          [({'host': host}, sample.tested) for host, sample in samples.items()]),
         ('host_agents_answered', 'Of these, the agents that Brand Portal answered 200.',
@@ -468,6 +523,7 @@ def metrics(report: t.Mapping[str, t.Any], former: str = '', days: float = 7.0) 
 
 
 PREFIX = 'brand_portal_'
+KEPT = {'kept': 1.0, 'not_kept': 0.0}
 RESULTS = ('passed', 'would_be_repaired', 'failed', UNREACHABLE, NO_RESULT)
 _LINE = re.compile(rf'^{PREFIX}(host_\w+)\{{(.*)\}} (\S+)$', re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
@@ -476,10 +532,15 @@ _ESCAPED = {'\\\\': '\\', '\\"': '"', '\\n': '\n'}
 
 def _sample(row: t.Mapping[str, t.Any]) -> Sample:
     clock, agents = _last(row, 'clock'), _last(row, 'agents')
+    found, changes = row.get('clock_keeper') or {}, row.get('changes') or {}
+    changed = row.get('repair') in (FAILED, NOT_PROVEN, PROVEN)
     result = ('passed' if row['healthy'] else 'would_be_repaired' if row['passed']
               else row['state_after'] if row['state_after'] in WITHOUT_RESULT else 'failed')
     return Sample(row['state_after'], row['healthy'], result, row.get('mode') or 'fix', _seconds(row.get('reported_at')),
-                  clock.get('offset'), agents.get('tested'), agents.get('answered'))
+                  clock.get('offset'), agents.get('tested'), agents.get('answered'), clock.get('low'), clock.get('high'),
+                  KEPT.get(str(found.get('state'))), found.get('by') or '', found.get('source') or '', found.get('maximum_error'),
+                  _seconds(row.get('certificate_not_after')), _seconds(row.get('reported_at')) if changed else None,
+                  changes.get('downtime') if changed else None)
 
 
 def read_metrics(text: str) -> dict[str, Sample]:
@@ -497,9 +558,15 @@ def read_metrics(text: str) -> dict[str, Sample]:
         about = said.get('host_reported_timestamp_seconds')
         if about and 'host_state' in said and 'host_passed' in said:
             value = {name: number for name, (number, _label) in said.items()}
+            keeper = said.get('host_clock_keeper_info', (1.0, {}))[1]
             samples[host] = Sample(said['host_state'][1].get('state', ''), value['host_passed'] == 1, about[1].get('result', ''),
                                    about[1].get('mode', ''), about[0], value.get('host_clock_offset_seconds'),
-                                   _whole(value.get('host_agents_tested')), _whole(value.get('host_agents_answered')))
+                                   _whole(value.get('host_agents_tested')), _whole(value.get('host_agents_answered')),
+                                   value.get('host_clock_offset_low_seconds'), value.get('host_clock_offset_high_seconds'),
+                                   value.get('host_clock_kept'), keeper.get('by', ''), keeper.get('source', ''),
+                                   value.get('host_clock_maximum_error_seconds'),
+                                   value.get('host_certificate_expiry_timestamp_seconds'),
+                                   value.get('host_repaired_timestamp_seconds'), value.get('host_aem_downtime_seconds'))
     return samples
 
 

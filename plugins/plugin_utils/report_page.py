@@ -26,6 +26,7 @@ from ansible_collections.aemops.brand_portal.plugins.plugin_utils.report import 
     ERROR_BEGINS,
     WITHOUT_RESULT,
     in_words,
+    kept_by,
     shaped,
 )
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils.report_picture import WIDTH_OF_ALL, Axis, number
@@ -49,6 +50,7 @@ GROUPS: dict[str, Group] = {
     'silent': Group('?', 'no result', 'without a result', 'without a result'),
     'planned': Group('→', 'would be repaired', 'would be repaired', 'would be repaired'),
     'repaired': Group('✓', 'repaired', 'repaired', 'repaired'),
+    'open': Group('!', 'passed, not kept', 'passed with a clock that nothing keeps', 'passed with clocks that nothing keeps'),
     'healthy': Group('✓', 'healthy', 'healthy', 'healthy'),
     'untold': Group('–', 'not told', 'not told of', 'not told of'),
 }
@@ -63,6 +65,7 @@ WORDS: dict[str, str] = {
     'aem_unreachable': 'AEM does not answer',
     'not_testable': 'agents cannot be tested',
     'no_reference': 'no reference is believed',
+    'not_kept': 'nothing keeps the clock right',
     'unfinished': 'an earlier repair is to be finished',
     'stop_deferred': 'repair waits until AEM may be stopped',
     'cannot_stop_aem': 'AEM cannot be stopped for the repair',
@@ -72,7 +75,8 @@ WORDS: dict[str, str] = {
 }
 # Of two hosts that need someone, the one whose agents fail comes first.
 _URGENCY = ('jwt_expired', 'not_only_the_clock', 'not_the_clock', 'other_clock', 'cannot_set_clock', 'cannot_stop_aem',
-            'stop_deferred', 'aem_unreachable', 'not_testable', 'no_reference', 'unfinished', 'at_risk', 'no_result', 'unreachable')
+            'stop_deferred', 'aem_unreachable', 'not_testable', 'no_reference', 'unfinished', 'at_risk', 'not_kept', 'no_result',
+            'unreachable')
 MODES = {
     'fix': 'Repair run',
     'check': 'Check run, nothing was changed',
@@ -146,6 +150,9 @@ def headline(report: Data, hosts: t.Sequence[Host]) -> str:
         return f'{_hosts(total)} in this run; this report does not tell how they are'
     if counts['planned']:
         return f'{counts["planned"]:,} of {_hosts(total)} would be repaired, no other needs anything'
+    if counts['open']:
+        kept = f'the clock{"s" if counts["open"] > 1 else ""} of {counts["open"]:,}' if total > 1 else 'its clock'
+        return f'{of_all} passed, but nothing keeps {kept} right'
     if counts['repaired']:
         return f'{of_all} {"are" if total > 1 else "is"} healthy, {counts["repaired"]:,} of them repaired in this run'
     return f'{of_all} {"are" if total > 1 else "is"} healthy'
@@ -331,6 +338,8 @@ def _group(data: Data, state: str) -> str:
         return 'needs' if state else 'untold'
     if not passed:
         return 'needs'
+    if state == 'not_kept':
+        return 'open'
     if data.get('repaired'):
         return 'repaired'
     return 'planned' if healthy is False else 'healthy'
@@ -420,7 +429,9 @@ def _clock(host: Host, axis: Axis) -> str:
     if after:
         words += f' <span class="to">→</span> {_clock_in_words(after)}'
     in_picture = not after and number((before or {}).get('offset')) is None
-    return f'{axis.strip(before, after)}<span class="{"unseen" if in_picture else "words"}">{words}</span>'
+    keeper = host.data.get('clock_keeper') or {}
+    kept = f'<span class="kept">kept by {_text(kept_by(host.data))}</span>' if keeper.get('state') in ('kept', 'not_kept') else ''
+    return f'{axis.strip(before, after)}<span class="{"unseen" if in_picture else "words"}">{words}</span>{kept}'
 
 
 def _before_and_after(data: Data) -> tuple[Data | None, Data | None]:
@@ -482,6 +493,7 @@ def _evidence(host: Host) -> str:
         ('Evidence', f'<pre>{_text(data["evidence"])}</pre>' if data.get('evidence') else ''),
         ('Clock before', _measured(data.get('clock_before'))),
         ('Clock after', _measured(data.get('clock_after'))),
+        ('Clock kept', _text((data.get('clock_keeper') or {}).get('msg') or '')),
         ('Agents', _agent_list(data.get('agents') or [])),
         *_changes(data.get('changes') or {}, str(data.get('mode') or '')),
     ]

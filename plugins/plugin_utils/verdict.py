@@ -49,6 +49,8 @@ STATES: dict[str, State] = {
     'no_reference': State(
         False, False, 'no reference time can be believed, so nothing is changed on a guess',
         'open UDP 123 to an NTP server (fix_bp_jwt_ntp_servers) or HTTPS to the tenant (fix_bp_jwt_https_urls)'),
+    'not_kept': State(
+        False, True, 'every Brand Portal agent was answered 200 and the clock is right, but nothing keeps it right', ''),
     'unfinished': State(
         True, False, 'an earlier repair of this host did not come to its end',
         'finish it: run this playbook without --check'),
@@ -69,6 +71,18 @@ TABLE: dict[str, dict[str, str]] = {
     'unreachable': {'in_sync': 'aem_unreachable', 'skewed': 'aem_unreachable', 'no_reference': 'no_reference'},
     # Bad input (password, agent names, address): corrected by people before anything is changed.
     'not_testable': {'in_sync': 'not_testable', 'skewed': 'not_testable', 'no_reference': 'not_testable'},
+}
+
+# A right clock that nothing keeps, by the reason that brand_portal_health_info gives (clock_keeper).
+KEEP_IT = 'run with fix_bp_jwt_fix_not_kept=true'
+NOT_KEPT: dict[str, str] = {
+    'no_time_daemon': f'enable a time daemon, or have this role bring one: {KEEP_IT}',
+    'no_control_of_clock': 'start chronyd without the option -x: look at "systemctl cat chronyd" and the file of options that it '
+                           'names (/etc/default/chrony, /etc/sysconfig/chronyd)',
+    'own_clock': f'name NTP servers in fix_bp_jwt_ntp_servers and have this role configure them: {KEEP_IT}; and remove the local '
+                 'clock (server 127.127.1.0, local stratum) from the configuration of the daemon',
+    'not_synchronized': 'let this host reach its NTP servers on UDP 123; or name servers that it reaches in '
+                        f'fix_bp_jwt_ntp_servers, and have this role configure them: {KEEP_IT}',
 }
 
 # AEM complains of a clock, yet its clock and this host's are both right: the message is no reason to touch either.
@@ -105,6 +119,7 @@ def decide(
     aem_stop_above: float = 60.0,
     aem_options: t.Mapping[str, t.Any] | None = None,
     repair_results: t.Mapping[str, t.Any] | None = None,
+    fix_not_kept: bool = False,
 ) -> dict[str, t.Any]:
     """The verdict on one host.
 
@@ -122,11 +137,16 @@ def decide(
     skew, tests, aem = health['skew'], health.get('tests') or [], health.get('aem') or {'state': 'ok', 'message': ''}
     failing = [test for test in tests if not test['succeeded']]
     state = _state(skew, tests, aem['state'], time_service, accept_unverified)
+    keeper = health.get('clock_keeper') or {}
+    if state == 'healthy' and keeper.get('state') == 'not_kept':
+        state = 'not_kept'
     # What this very run could not finish has a message of its own.
     if not (repair_results or {}).get('step') and _is_unfinished(state, skew['verdict'], health.get('interrupted') or []):
         state = 'unfinished'
     rule = STATES[state]
     repair = rule.repair and (skew['verdict'] == 'skewed' or state == 'unfinished') and (state != 'at_risk' or fix_at_risk)
+    # After a repair the state is only told.
+    repair = repair or (state == 'not_kept' and fix_not_kept and repair_results is None)
     guard = aem_guard.Guard()
     if repair and skew['verdict'] == 'skewed' and abs(skew['offset']) >= aem_stop_above:
         # An AEM that an earlier run has left stopped is started at any time of day.
@@ -142,10 +162,12 @@ def decide(
     down = _why_aem_is_down(stepped, aem_stop_above) if state == 'aem_unreachable' and was_up else None
     facts, steps = _more_to_say(skew, stepped, time_service or {}, (repair_results or {}).get('keep') or {})
     known = _summary(state, skew, failing, aem, time_service, accept_unverified)
+    if state == 'not_kept' and not steps:
+        facts, steps = [keeper['msg'], *facts], [NOT_KEPT.get(keeper['reason'], '')]
     return {
         'state': state,
         'repair': repair,
-        'healthy': rule.healthy,
+        'healthy': rule.healthy and not repair,
         'cause': failing[0]['cause'] if failing else '',
         'summary': _joined([*known, guard.why, guard.note, down[0] if down else '', *facts]),
         'next_step': _joined([down[1] if down else guard.next_step or _next_step(state, rule, failing, aem), *steps]),
@@ -168,7 +190,7 @@ def _is_unfinished(state: str, clock: str, left: t.Sequence[str]) -> bool:
     whose Date would tell. The step of the clock then starts it, and still sets no clock that is not proven wrong.
     """
     if clock == 'in_sync':
-        return bool(left) and state in ('healthy', 'aem_unreachable')
+        return bool(left) and state in ('healthy', 'not_kept', 'aem_unreachable')
     return 'service_stop' in left and state == 'no_reference'
 
 

@@ -137,7 +137,8 @@ class Question:
             except DatesRefused:
                 raise Unusable(str(refused)) from None
         self._source.update(address=connection.address, tls_verified=connection.verified,
-                            tls_dates_checked=connection.dates_checked)
+                            tls_dates_checked=connection.dates_checked,
+                            certificate_not_after=iso_utc(connection.validity[1]) if connection.validity else None)
         return connection
 
     def _ask(self, connection: Connection) -> None:

@@ -36,6 +36,7 @@ def make_source(source: str, kind: str, address: Optional[str] = None, reason: s
         'reference_id': None,
         'tls_verified': None,
         'tls_dates_checked': None,
+        'certificate_not_after': None,
     }
     made.update(known)
     return made

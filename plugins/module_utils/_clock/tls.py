@@ -62,7 +62,7 @@ class Connection(NamedTuple):
     address: str  # "ip:port" of the peer: the server, or the proxy
     verified: bool  # chain and host name
     dates_checked: bool  # and the certificate's dates
-    validity: Optional[Tuple[int, int]]  # its notBefore and notAfter, Unix seconds, where TLS verified all but them
+    validity: Optional[Tuple[int, int]]  # the certificate's notBefore and notAfter, Unix seconds, where TLS verified it
 
 
 class DatesRefused(Unusable):
@@ -174,7 +174,7 @@ class Connector:
             raise
         verified = trust.validate
         return Connection(wrapped, str(address), verified, verified and check_dates,
-                          _validity(wrapped) if verified and not check_dates else None)
+                          _validity(wrapped) if verified else None)
 
     def _reach(self, endpoint: Endpoint) -> Tuple[socket.socket, Address]:
         """The first connection that comes about; addresses are tried side by side, a little after each other."""

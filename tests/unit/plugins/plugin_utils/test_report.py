@@ -20,6 +20,7 @@ from ansible_collections.aemops.brand_portal.plugins.plugin_utils.report import 
     kept,
     listed,
     metrics,
+    read_metrics,
     statistics,
     sum_up,
     table,
@@ -275,3 +276,71 @@ def test_what_was_changed_is_in_the_result():
 ])
 def test_what_became_of_the_repair(keywords, repair):
     assert sum_up('a', health(90.0, 0), {}, EXPIRED, EXPIRED, **keywords)['repair'] == repair
+
+
+# What keeps the clock
+
+KEPT = {'state': 'kept', 'by': 'chronyd', 'source': '192.0.2.20', 'reason': '', 'msg': 'It is kept.', 'kernel_synchronized': True,
+        'maximum_error': 0.05, 'estimated_error': 0.001}
+UNKEPT = {**KEPT, 'state': 'not_kept', 'by': '', 'source': '', 'reason': 'no_time_daemon', 'msg': 'Nothing keeps the clock.'}
+NOT_KEPT = {**verdict('not_kept', healthy=True), 'next_step': 'enable a time daemon'}
+
+
+def test_the_table_tells_what_keeps_the_clock_and_never_leaves_out_one_that_nothing_keeps():
+    results = [sum_up(f'aem{number}', {**health(0.0, 4), 'clock_keeper': KEPT}, {}, HEALTHY, HEALTHY) for number in range(60)]
+    results.append(sum_up('left', {**health(0.0, 4), 'clock_keeper': UNKEPT}, {}, NOT_KEPT, NOT_KEPT))
+    lines = [' '.join(line.split()) for line in table_of(results)]
+    assert lines[1] == 'left 0.000 s off nothing 4 of 4 not_kept enable a time daemon'
+    assert lines[2] == '60 more hosts passed and are not listed.'
+    assert 'not_kept 1' in lines[3]
+    assert 'chronyd (192.0.2.20)' in ' '.join(table_of(results[:1]))
+    assert table_of([sum_up('aem', health(0.0, 4), {}, HEALTHY, HEALTHY)])[1].split()[4] == '-'
+
+
+def test_the_keeper_after_a_repair_is_what_counts():
+    result = sum_up('aem1', {**health(90.0, 0), 'clock_keeper': UNKEPT}, {**health(0.0, 4), 'clock_keeper': KEPT}, EXPIRED, HEALTHY)
+    assert result['clock_keeper']['by'] == 'chronyd'
+
+
+def test_a_daemon_that_was_brought_and_reaches_nothing_has_repaired_nothing():
+    unkept = {**health(0.0, 4), 'clock_keeper': UNKEPT}
+    result = sum_up('aem1', unkept, unkept, {**NOT_KEPT, 'repair': True}, NOT_KEPT, repair_due=True)
+    assert (result['passed'], result['repaired'], result['next_step']) == (True, False, 'enable a time daemon')
+
+
+def test_a_repair_that_waits_until_aem_may_be_stopped_is_due_and_fails():
+    result = sum_up('aem1', health(90.0, 0), {}, verdict('stop_deferred'), verdict('stop_deferred'), repair_due=True)
+    assert (result['passed'], result['tried'], result['repair'], result['repair_due']) == (False, False, 'due', True)
+
+
+def test_metrics_of_the_clock_and_what_keeps_it_and_of_the_last_repair_which_later_runs_hand_on():
+    dated = {**health(0.0, 4), 'clock_keeper': KEPT}
+    dated['skew']['sources'] = [{'certificate_not_after': '2027-01-01T00:00:00.000Z'}, {'certificate_not_after': None},
+                                {'certificate_not_after': '2026-12-26T00:00:00.000Z'}]
+    repaired = sum_up('aem1', {**health(90.0, 0), 'clock_keeper': UNKEPT}, dated, EXPIRED, HEALTHY, repair_due=True,
+                      changes={'stopped': ['aem.service'], 'downtime': 12.5})
+    first = metrics(document_of([repaired], '2026-11-25T02:00:00Z'))
+    said = dict(line.rsplit(' ', 1) for line in first.splitlines() if not line.startswith('#'))
+    host = '{host="aem1"}'
+    assert said[f'brand_portal_host_clock_kept{host}'] == '1'
+    assert said['brand_portal_host_clock_keeper_info{host="aem1",by="chronyd",source="192.0.2.20"}'] == '1'
+    assert said[f'brand_portal_host_certificate_expiry_timestamp_seconds{host}'] == '1798243200'
+    assert said[f'brand_portal_host_aem_downtime_seconds{host}'] == '12.5'
+    assert said[f'brand_portal_host_clock_maximum_error_seconds{host}'] == '0.05'
+    assert (said[f'brand_portal_host_clock_offset_low_seconds{host}'], said['brand_portal_max_skew_seconds']) == ('0', '5')
+    later = metrics(document_of([sum_up('aem1', {**health(0.1, 4), 'clock_keeper': UNKEPT}, {}, NOT_KEPT, NOT_KEPT)],
+                                '2026-11-26T02:00:00Z'), first)
+    assert f'brand_portal_host_aem_downtime_seconds{host} 12.5' in later
+    assert f'brand_portal_host_clock_kept{host} 0' in later and 'keeper_info' not in later
+    assert read_back(later) == read_back(first)
+
+
+def document_of(results, finished):
+    rows = [listed(result, 'fix', finished) for result in results]
+    return document(results, rows, started_at=finished, finished_at=finished, max_skew=5.0)
+
+
+def read_back(text):
+    """What a later run takes over of the last repair."""
+    [sample] = read_metrics(text).values()
+    return sample.repaired_at, sample.downtime

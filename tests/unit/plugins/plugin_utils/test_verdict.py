@@ -146,7 +146,7 @@ def test_no_clock_is_ever_changed_but_on_believed_skew():
 
 def test_the_table_is_complete():
     named = {state for row in TABLE.values() for state in row.values()} | {
-        'cannot_set_clock', 'unfinished', 'stop_deferred', 'cannot_stop_aem'}
+        'cannot_set_clock', 'unfinished', 'not_kept', 'stop_deferred', 'cannot_stop_aem'}
     assert named == set(STATES)
     assert all(set(row) == {'in_sync', 'skewed', 'no_reference'} for row in TABLE.values())
 
@@ -312,3 +312,39 @@ def test_an_aem_that_was_down_before_is_not_lost_by_the_jump():
     verdict = decide(down, time_service=HOST, repair_results={'step': stepped(offset=99.0), 'aem': 'unreachable'})
     assert 'did not come back' not in verdict['summary']
     assert verdict['next_step'].startswith('start AEM or correct fix_bp_jwt_aem_url')
+
+
+# A right clock that nothing keeps
+
+NOBODY = {'state': 'not_kept', 'by': '', 'source': '', 'reason': 'no_time_daemon',
+          'msg': 'Nothing keeps the clock: no time daemon runs.'}
+
+
+@pytest.mark.parametrize(('reason', 'said'), [
+    ('no_time_daemon', 'fix_bp_jwt_fix_not_kept=true'), ('no_control_of_clock', 'without the option -x'),
+    ('own_clock', 'fix_bp_jwt_ntp_servers'), ('not_synchronized', 'UDP 123')])
+def test_a_clock_that_nothing_keeps_passes_and_says_what_to_do(reason, said):
+    verdict = decide({**health(GOOD), 'clock_keeper': {**NOBODY, 'reason': reason}})
+    assert (verdict['state'], verdict['repair'], verdict['healthy']) == ('not_kept', False, True)
+    assert said in verdict['next_step'] and NOBODY['msg'].rstrip('.') in verdict['summary']
+
+
+@pytest.mark.parametrize('state', ['kept', 'unknown'])
+def test_one_that_is_kept_or_of_which_nothing_is_known_is_healthy(state):
+    assert decide({**health(GOOD), 'clock_keeper': {**NOBODY, 'state': state}}, fix_not_kept=True)['state'] == 'healthy'
+
+
+def test_a_daemon_is_brought_where_that_is_asked_for_and_never_twice_in_a_run():
+    unkept = {**health(GOOD), 'clock_keeper': NOBODY}
+    verdict = decide(unkept, fix_not_kept=True)
+    assert (verdict['state'], verdict['repair'], verdict['healthy']) == ('not_kept', True, False)
+    assert verdict['aem']['stop_services'] == []
+    blocked = {'keep': {'synchronized': False, 'message': 'NTP is blocked. Open UDP 123.'}}
+    after = decide(unkept, fix_not_kept=True, repair_results=blocked)
+    assert (after['state'], after['healthy'], after['next_step']) == ('not_kept', True, 'Open UDP 123')
+
+
+def test_a_wrong_clock_and_failing_agents_come_before_who_keeps_it():
+    assert decide({**health(EXPIRED, verdict='skewed'), 'clock_keeper': NOBODY})['state'] == 'jwt_expired'
+    assert decide({**health(KEYSTORE), 'clock_keeper': NOBODY}, fix_not_kept=True)['repair'] is False
+    assert decide({**health(GOOD), 'clock_keeper': NOBODY, 'interrupted': ['time_service']})['state'] == 'unfinished'
