@@ -16,6 +16,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.resolver import Address, Endpoint, parse_endpoint
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import Source, make_source
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.tls import Proxy, Trust, context_for, parse_proxy
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.server_word import ServerWord
 
 # A clock that was set during the run makes it void; below so many seconds left there is no use in another one.
 _SHORTEST_RUN = 0.3
@@ -36,6 +37,7 @@ class Plan(NamedTuple):
     timeout: float
     trust: Trust
     proxy: Optional[Proxy]  # of the option; None leaves it to the environment
+    unusable: List[Tuple[str, str]] = []  # words of the host's own configuration that are no servers, and why
 
 
 def plan_for(options: Mapping[str, Any]) -> Plan:
@@ -45,11 +47,21 @@ def plan_for(options: Mapping[str, Any]) -> Plan:
     trust = Trust(options.get('ca_path') or None, options.get('validate_certs', True))
     proxy = parse_proxy(options['https_proxy']) if options.get('https_proxy') else None
     targets = [https_date.parse_url(str(url)) for url in _unique(options.get('https_urls'))]
-    servers = [(str(text), parse_endpoint(str(text), ntp_client.PORT, 'ntp_servers'))
-               for text in _unique(options.get('ntp_servers'))]
+    servers: List[Tuple[str, Endpoint]] = []
+    unusable: List[Tuple[str, str]] = []
+    for text in _unique(options.get('ntp_servers')):
+        try:
+            if getattr(text, 'reason', ''):
+                unusable.append((str(text), text.reason))
+            else:
+                servers.append((text, parse_endpoint(str(text), ntp_client.PORT, 'ntp_servers')))
+        except BadOption:
+            if not isinstance(text, ServerWord):    # the user's own option
+                raise
+            unusable.append((str(text), f'{str(text)!r} is no name or address of a server ({text.place})'))
     if targets and trust.ca_path:
         context_for(trust)  # a ca_path that cannot be loaded is found before anything is sent
-    return Plan(servers, targets, max_skew, timeout, trust, proxy)
+    return Plan(servers, targets, max_skew, timeout, trust, proxy, unusable)
 
 
 def _unique(values: Any) -> List[Any]:
@@ -119,7 +131,7 @@ def _run(plan: Plan, codec: Any, wanted_width: float, anchor: Anchor, end: float
     # The parts end a little before the time is up, and are waited for a little longer: they have more to tell than
     # "no answer", and on a busy host a thread may be late.
     margin = min(_MARGIN, plan.timeout / 20)
-    sources: List[Source] = []
+    sources: List[Source] = [make_source(text, 'ntp', reason=reason) for text, reason in plan.unusable]
     results: 'queue.Queue[Tuple[int, List[Source]]]' = queue.Queue()
     waiting = dict(enumerate(_servers(plan, codec, anchor, end - margin, denied, network)
                              + _services(plan, wanted_width, anchor, end - margin)))
@@ -138,7 +150,8 @@ def _run(plan: Plan, codec: Any, wanted_width: float, anchor: Anchor, end: float
     for part in waiting.values():
         part.abort()
         sources += part.absent
-    order = {text: i for i, text in enumerate([t for t, _e in plan.servers] + [t.url for t in plan.targets])}
+    texts = [t for t, _e in plan.servers] + [t for t, _r in plan.unusable] + [t.url for t in plan.targets]
+    order = {text: i for i, text in enumerate(texts)}
     return sorted(sources, key=lambda source: order[source['source']]), shift
 
 

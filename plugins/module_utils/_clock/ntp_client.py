@@ -27,6 +27,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.resolve
     is_private,
 )
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import Source, error_reason, make_source
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.server_word import ServerWord
 
 PORT = 123
 
@@ -80,7 +81,9 @@ class Peer:
     """One address of one name: its socket, what was asked, what was learned."""
 
     def __init__(self, name: str, address: Address) -> None:
-        self.name, self.address = name, address
+        self.name, self.address = str(name), address
+        # Where the host's own configuration names it; '' for the user's option.
+        self.place = f' ({name.place})' if isinstance(name, ServerWord) else ''
         self.pace = _LOOPBACK if is_loopback(address) else _PRIVATE if is_private(address) else _PUBLIC
         self.socket: Optional[socket.socket] = None
         self.asked: Dict[bytes, float] = {}  # nonce -> monotonic moment of sending
@@ -199,12 +202,27 @@ class Query:
                 peer.socket.setsockopt(socket.SOL_SOCKET, _STAMP, 1)
             # Connected: the kernel chooses a random port (RFC 9109), drops what others send, and tells of refusals.
             peer.socket.connect(peer.address.sockaddr)
+            if self._is_own_clock(peer):
+                peer.rejected = f'{peer.address.sockaddr[0]} is this host itself, which is no witness for its own clock{peer.place}'
+                self._close(peer)
+                return
             self._selector.register(peer.socket, selectors.EVENT_READ, peer)
         except (OSError, OverflowError) as error:
             peer.rejected = error_reason(error)
             self._close(peer)
             return
         peer.due = self._clock()
+
+    @staticmethod
+    def _is_own_clock(peer: Peer) -> bool:
+        """Whether an address is this host's own, so that its time daemon would answer.
+
+        To an own address the kernel chooses that same address as the source. Another port may lead elsewhere (a tunnel): then the
+        user's word counts, not that of the host's configuration.
+        """
+        if peer.address.sockaddr[1] != PORT and not peer.place:
+            return False
+        return is_loopback(peer.address) or peer.socket is not None and peer.socket.getsockname()[0] == peer.address.sockaddr[0]
 
     def _close(self, peer: Peer) -> None:
         peer.due = None

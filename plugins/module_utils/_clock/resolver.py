@@ -73,7 +73,8 @@ def parse_endpoint(text: str, default_port: int, option: str) -> Endpoint:
     number = int(port) if port else default_port
     if not 1 <= number <= 65535:
         raise BadOption(f'{option}: the port in {text!r} is not between 1 and 65535.')
-    return Endpoint(host.rstrip('.').lower() or host, number)
+    name, percent, zone = host.partition('%')  # a zone is an interface, whose name has a case
+    return Endpoint((name.rstrip('.').lower() or name) + percent + zone, number)
 
 
 def _ip(host: str) -> Optional[Union[ipaddress.IPv4Address, ipaddress.IPv6Address]]:
@@ -90,7 +91,7 @@ def _is_ip(host: str, version: int) -> bool:
 
 def is_loopback(address: Address) -> bool:
     ip = _ip(address.sockaddr[0])
-    return ip is not None and ip.is_loopback
+    return ip is not None and (ip.is_loopback or ip.is_unspecified)  # to 0.0.0.0 and :: the kernel sends over loopback
 
 
 def is_private(address: Address) -> bool:

@@ -124,7 +124,7 @@ def folders_of(host: Any, path: str, directives: Sequence[str], directive: str) 
         if line.directive == directive:
             found += line.words[1:11]
         elif line.directive == 'include' and directive == 'confdir':
-            found += re.findall(r'^(/\S+)/\*(?:\.conf)?$', ' '.join(line.words[1:2]))
+            found += re.findall(r'^(/\S+)/\*\.conf$', ' '.join(line.words[1:2]))
     return [folder.rstrip('/') for folder in found if folder.startswith('/etc/')]
 
 

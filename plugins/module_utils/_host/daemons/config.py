@@ -12,7 +12,6 @@ import glob
 import ipaddress
 import os
 import re
-import socket
 from typing import Any, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import BLOCK_BEGIN, BLOCK_END, OWN_NAME
@@ -195,13 +194,3 @@ def is_this_host(host: Any, name: str) -> bool:
     if address is None:
         return folded(name) in _THIS_HOST
     return address.is_loopback or address.is_unspecified or str(address) in own_addresses(host)
-
-
-def this_address_is_own(family: int, address: str) -> bool:
-    """The same of an address on the running system: only an own address can be bound."""
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.bind((address, 0))
-    except OSError:
-        return False
-    return True

@@ -135,7 +135,7 @@ def _describe(host: Any, daemon: layouts.Daemon, states: Dict[str, Dict[str, str
         'keys': layout.keys,
         'keys_group': layout.keys_group,
     }
-    facts.update(_started(host, daemon, layout, unit, installed, facts['pid'] if active else ''))
+    facts.update(_started(host, daemon, layout, unit, facts['pid'] if active else ''))
     facts.update(_folders(host, daemon.name, layout, facts))
     return facts
 
@@ -169,12 +169,12 @@ _CONFIG_OPTIONS = {'chrony': ('-f', ''), 'ntpd': ('-c', '--configfile'), 'ntpsec
                    'ntpd-rs': ('-c', '--config')}
 
 
-def _started(host: Any, daemon: layouts.Daemon, layout: Layout, unit: str, installed: bool, pid: str) -> Dict[str, Any]:
+def _started(host: Any, daemon: layouts.Daemon, layout: Layout, unit: str, pid: str) -> Dict[str, Any]:
     """arguments, config, directives, and why what is written would not be read or would not steer the clock."""
     facts: Dict[str, Any] = {'arguments': [], 'started_by': '', 'config': layout.config, 'directives': [], 'no_control': '',
                              'not_read': '', 'not_read_advice': '', 'stale': False}
     letter, long_name = _CONFIG_OPTIONS.get(daemon.name, ('', ''))
-    if not installed or not letter:
+    if not letter or not any(host.exists(binary) for binary in daemon.binaries):
         return facts
     planned = launch.of_unit(host, unit, daemon.binaries, layout.defaults, layout.dhcp, letter, layout.config)
     running = launch.of_process(host, pid, daemon.binaries)
