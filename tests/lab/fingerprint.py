@@ -10,9 +10,14 @@ import stat
 import subprocess
 
 # What says how time is kept; their contents move by themselves while a daemon runs, so only their being there counts.
-TIME_STATE = ['/var/lib/chrony', '/var/lib/ntpsec', '/var/lib/openntpd', '/var/lib/systemd/timesync', '/run/systemd/timesync']
+TIME_STATE = ['/var/lib/chrony', '/var/lib/ntpsec', '/var/lib/ntp', '/var/lib/openntpd', '/var/lib/systemd/timesync',
+              '/run/systemd/timesync']
 # Started by a question on the bus and gone after half a minute: asking is no change.
 ON_DEMAND = {'systemd-timedated.service', 'systemd-hostnamed.service', 'systemd-localed.service'}
+
+# A program, its database, and its words for one line a package: name, tab, version.
+LISTINGS = [('/usr/bin/dpkg-query', '/var/lib/dpkg', '-Wf', '${Package}\t${Version} ${Status}\n'),
+            ('/usr/bin/rpm', '/var/lib/rpm', '-qa', '--qf', '%{NAME}\t%{VERSION}-%{RELEASE}\n')]
 
 
 def output(*command):
@@ -56,7 +61,10 @@ def take():
         state.update(tree(place, contents=False))
     with open('/proc/sys/kernel/random/boot_id') as boot:
         boot_id = boot.read().strip()
-    packages = output('dpkg-query', '-Wf', '${Package}\t${Version} ${Status}\n').splitlines()
+    packages = []
+    for command in LISTINGS:
+        if os.path.exists(command[0]) and os.path.exists(command[1]):
+            packages += output(command[0], *command[2:]).splitlines()
     return {
         'packages': dict(line.split('\t') for line in packages),
         'etc': tree('/etc'),

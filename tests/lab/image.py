@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from . import rpm
 from .host import CACHE, WITHOUT_CLOCK, LabError, locked, require, run, say, step
 
 GUEST = Path(__file__).parent / 'guest'
@@ -20,7 +21,10 @@ GUEST = Path(__file__).parent / 'guest'
 # No time daemon here: a test installs the one it needs, as on a real host that has none.
 BASE = ['systemd-sysv', 'dbus', 'udev', 'kmod', 'openssh-server', 'sudo', 'procps', 'netbase', 'iproute2', 'ca-certificates',
         'python3', 'python3-apt', 'python3-jwt', 'python3-cryptography']
-BASE_OF_SUITE = {'bullseye': [], 'bookworm': ['util-linux-extra'], 'trixie': ['util-linux-extra']}  # hwclock
+BASE_OF_SUITE = {'bullseye': [], 'bookworm': ['util-linux-extra'], 'trixie': ['util-linux-extra'],  # hwclock
+                 'rpm': ['util-linux-extra', *rpm.NEEDED]}
+RPM = 'rpm'  # not a suite of Debian's: the one below, with another kind of packages beside its own
+DEBIAN_OF = {RPM: 'bookworm'}
 
 # What a lab machine can install from the lab's own repository, with all that BASE lacks for it.
 OFFERED = ['chrony', 'ntpsec', 'ntp', 'openntpd', 'systemd-timesyncd']
@@ -61,7 +65,7 @@ class Image:
         if suite not in BASE_OF_SUITE:
             raise LabError(f'unknown suite {suite}: one of {", ".join(BASE_OF_SUITE)}')
         recipe = hashlib.sha256(suite.encode())
-        for part in [Path(__file__), *sorted(GUEST.iterdir())]:
+        for part in [Path(__file__), *sorted(GUEST.iterdir()), *([Path(rpm.__file__)] if suite == RPM else [])]:
             recipe.update(part.name.encode() + b'\0' + part.read_bytes())
         return cls(suite, CACHE / recipe.hexdigest()[:16])
 
@@ -89,6 +93,12 @@ def _build(suite, work):
         shutil.rmtree(out / 'packages' / 'pool' / 'partial')
         index = run('apt-ftparchive', 'packages', 'pool', cwd=out / 'packages', stderr=subprocess.DEVNULL)
         (out / 'packages' / 'Packages').write_text(index)
+    if suite == RPM:
+        with step('building RPM packages of them'):
+            rpm.packages(root, out / 'packages' / 'pool', out / 'packages' / RPM, work)
+            python = python_36()
+            if python:
+                rpm.pack_python(root, python)
     with step('making the machine small, and its keys'):
         _make_keys(out / 'keys')
         _furnish(root, out / 'keys')
@@ -109,7 +119,7 @@ def sources(suite):
         origin, codename, uri, release, component = target.split('|')
         if origin == 'Debian':
             own = codename.split('-')[0]
-            lines.append(f'deb {uri} {release.replace(own, suite)} {component}')
+            lines.append(f'deb {uri} {release.replace(own, DEBIAN_OF.get(suite, suite))} {component}')
     if not lines:
         raise LabError('this machine\'s apt knows no Debian archive (apt-get update?). '
                        'AEMOPS_LAB_SOURCES may name a file with one-line sources for the lab machines')
@@ -122,6 +132,12 @@ def write_apt_settings(path):
                 if re.match(r'Acquire::(?!IndexTargets|Languages|CompressionTypes|Changelogs|cdrom)\S', line)]
     path.write_text('\n'.join(settings) + '\n')
     path.chmod(0o600)  # a proxy's password may be in it
+
+
+def python_36():
+    """This machine's Python 3.6, or '': the hosts that people have with RPM packages have that one."""
+    found = [*Path.home().glob('.pyenv/versions/3.6.*/bin/python3.6'), shutil.which('python3.6')]
+    return next((str(path) for path in found if path and 'shims' not in str(path)), '')
 
 
 def _bootstrap(suite, root, work, pool):
@@ -138,7 +154,7 @@ def _bootstrap(suite, root, work, pool):
     left_out = [f'--dpkgopt=path-exclude=/usr/share/{place}/*' for place in ('man', 'doc', 'locale')]
     run('unshare', '--mount', *WITHOUT_CLOCK, 'mmdebstrap', '--mode=root', '--variant=minbase', f'--aptopt={work / "apt.conf"}',
         *left_out, f'--include={",".join(BASE + BASE_OF_SUITE[suite])}', f'--customize-hook={fetch}',
-        suite, root, work / 'sources.list')
+        DEBIAN_OF.get(suite, suite), root, work / 'sources.list')
     if not list(pool.glob('chrony_*.deb')):
         raise LabError('the packages for the lab machines could not be fetched')
 

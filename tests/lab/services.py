@@ -93,6 +93,8 @@ class Services:
         shutil.copy2(self.lab.image.packages / 'Packages', folder)
         if not (folder / 'pool').exists():
             (folder / 'pool').symlink_to(self.lab.image.packages / 'pool')
+        if (self.lab.image.packages / 'rpm').exists() and not (folder / 'rpm').exists():
+            (folder / 'rpm').symlink_to(self.lab.image.packages / 'rpm')
         release = run('apt-ftparchive', '-o', 'APT::FTPArchive::Release::Origin=lab',
                       '-o', f'APT::FTPArchive::Release::Suite={self.lab.image.suite}',
                       '-o', f'APT::FTPArchive::Release::ValidTime={VALID}', 'release', folder, stderr=subprocess.DEVNULL)

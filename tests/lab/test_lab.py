@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import Lab, LabError, changes
+from lab import Lab, LabError, changes, rpm
 from lab.host import STATE, require, start_time
 from lab.machine import kernel_clock
 
@@ -153,6 +153,30 @@ def test_a_stopped_machine_is_a_base_for_others(labs):
     assert copy.ssh('cat /root/prepared; hostname').stdout == 'prepared\ncopy\n'
     assert copy.clock() == pytest.approx(-36 * 3600, abs=0.5)
     copy.kill()
+
+
+@pytest.fixture(scope='module')
+def rpm_lab():
+    with Lab.create('rpm') as lab:
+        yield lab
+
+
+@pytest.mark.parametrize('system', ['rhel-7', 'oracle-8', 'sles-15'])
+def test_a_host_with_rpm_packages_is_one(rpm_lab, system):
+    described = rpm.SYSTEMS[system]
+    machine = rpm_lab.machine(system).wait_ready()
+    rpm.become(machine, system)
+    before = machine.fingerprint()
+    machine.ssh(rpm.install(system, 'chrony'))
+    assert any(line.startswith('packages: chrony: absent => 4.3-1.') for line in changes(before, machine.fingerprint()))
+    enabled = machine.ssh('systemctl is-enabled chronyd; systemctl is-active chronyd', check=False).stdout.split()
+    assert enabled == ['enabled' if described.enabled else 'disabled', 'inactive']
+    machine.ssh('systemctl start chronyd && chronyc tracking')
+    for absent in ('apt-get', 'dpkg', 'zypper' if described.manager != 'zypper' else 'dnf'):
+        assert machine.ssh(f'command -v {absent}', check=False).returncode, absent
+    asked = described.manager if described.manager == 'zypper' else f'{described.manager} -q'
+    machine.ssh(f'{asked} {"-n " if described.manager == "zypper" else "-y "}remove chrony')
+    assert machine.ssh('systemctl is-active chronyd; test -e /usr/sbin/chronyd', check=False).stdout == 'inactive\n'
 
 
 def test_a_lab_leaves_nothing():

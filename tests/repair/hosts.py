@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from lab import redhat
+from lab import redhat, rpm
 from lab.machine import Machine
 
 YEAR = 365.25 * 86400
@@ -68,6 +68,7 @@ class Kind(t.NamedTuple):
     kept: tuple[str, ...] = ()
     suite: str = 'bookworm'
     refused: tuple[str, ...] = ()
+    python: str = ''  # where it has its Python 3.6, for which another ansible-core is needed; '' : /usr/bin/python3 is newer
 
     def make(self, machine: Machine) -> None:
         if callable(self.made_by):
@@ -117,5 +118,24 @@ echo 'sever ntp1.site.example iburst' >>/etc/chrony/chrony.conf
     'stock-13': Kind('Debian 13, chrony', 'as the package has it', f'{INSTALL} chrony', 'chrony.service',
                      ('/etc/chrony/chrony.conf',), suite='trixie'),
 }
+
+
+def with_rpm(system: str, daemon: str = 'chronyd', has: str = '', kept: tuple[str, ...] = ()) -> Kind:
+    """A host whose packages are RPM's: nothing keeps the time there, or the daemon of package `has` does, as the vendor has it."""
+    described = rpm.SYSTEMS[system]
+
+    def make(machine: Machine) -> None:
+        rpm.become(machine, system, *([has] if has else []))
+        if has:
+            machine.ssh(f'systemctl enable -q {daemon} && systemctl restart {daemon} && systemctl is-active {daemon}')
+    before = f'`{described.manager}`, and ' + (f'{has} as its package has it, running' if has else 'nothing keeps the time')
+    return Kind(f'{described.title}, {has or "no daemon"}', before, make, f'{daemon}.service', kept, 'rpm', python=described.python)
+
+
+for _system in rpm.SYSTEMS:
+    KINDS[f'none-{_system}'] = with_rpm(_system)
+    KINDS[_system] = with_rpm(_system, has='chrony', kept=('/etc/chrony.conf', '/etc/sysconfig/chronyd', '/etc/chrony.keys'))
+KINDS['ntp-rhel-7'] = with_rpm('rhel-7', 'ntpd', 'ntp', ('/etc/ntp.conf', '/etc/sysconfig/ntpd', '/etc/ntp/keys'))
+
 # Kinds that are there to be healed once, not with every clock.
 ONCE = {kind for kind, each in KINDS.items() if each.suite != 'bookworm'}

@@ -14,6 +14,7 @@ A cell that fails keeps what was printed in tests/output/repair/.
 from __future__ import annotations
 
 import argparse
+import collections
 import concurrent.futures
 import datetime
 import json
@@ -67,10 +68,10 @@ def cells(kinds: t.Sequence[str], clocks: t.Sequence[str]) -> list[tuple[str, st
 
 
 def diagonal() -> list[tuple[str, str]]:
-    """Cells that touch each row and each column, each row once."""
+    """Cells that touch each row and each column, each row once; of the hosts with RPM packages one that installs."""
     clocks = list(CLOCKS)
     whole = [kind for kind in KINDS if kind not in ONCE]
-    return [(kind, clocks[number % len(clocks)]) for number, kind in enumerate(whole)]
+    return [(kind, clocks[number % len(clocks)]) for number, kind in enumerate(whole)] + [('none-rhel-8', FIRST)]
 
 
 def try_cell(hosts: Hosts, kind: str, clock: str) -> dict[str, t.Any]:
@@ -82,6 +83,7 @@ def try_cell(hosts: Hosts, kind: str, clock: str) -> dict[str, t.Any]:
     try:
         patient = hosts.patient(kind, KINDS[kind], CLOCKS[clock], label(kind, clock))
         try:
+            outcome['python'] = patient.python
             trial = heal(patient, then_reboot=clock == FIRST)
         finally:
             patient.machine.kill()
@@ -129,6 +131,10 @@ def document(outcomes: dict[str, t.Any], command: str) -> str:
     if again:
         lines += ['', f'A second run takes {statistics.median(again):.0f} s ({min(again):.0f} to {max(again):.0f}), a cell '
                   f'with boot, two runs and looking {statistics.median(whole):.0f} s.']
+    pythons = collections.defaultdict(list)
+    for kind, each in KINDS.items():
+        pythons[(outcomes.get(label(kind, FIRST)) or {}).get('python', '')].append(each.title)
+    lines += ['', *(f'With {python}: {", ".join(titles)}.' for python, titles in sorted(pythons.items()) if ' 3.6' in python)]
     days = sorted({each['day'] for each in found})
     lines += ['', f'Run on {" to ".join(days[:1] + days[1:][-1:])} by `{command}`, two machines at a time on two cores that had',
               'other work as well.', '']
@@ -138,10 +144,12 @@ def document(outcomes: dict[str, t.Any], command: str) -> str:
 
 
 NOT_HAD = '''\
-What could not be had: packages of RHEL, Amazon Linux, SUSE and Ubuntu. "RHEL's layout" is Debian's chrony, systemd and Python with
-RHEL 9's paths, names and `os-release`, and no package manager; it shows that nothing of ours expects Debian's places, and nothing
-about RHEL's packages, SELinux or crypto policies. Debian 13's systemd puts a clock from before its own build date forward to it,
-so there the clock is set wrong after the boot.
+What could not be had: the systems and packages of RHEL, Amazon Linux, Oracle Linux, SUSE and Ubuntu. The rows with these names are
+Debian machines with the real `dnf` 4.14, `zypper` 1.14 and `rpm` 4.18, an RPM database, and packages that the lab builds
+([how](../tests/lab/rpm.py)): Debian's chronyd 4.3 and ntpd (NTPsec 1.2) with the vendor's paths, user, units, presets and
+scriptlets, under the vendor's `os-release`. `yum` is a link to `dnf`, as from RHEL 8 on; RHEL 7's own yum 3 is another program.
+"RHEL's layout" has no package manager at all. Debian 13's systemd puts a clock from before its own build date forward to it, so
+there the clock is set wrong after the boot.
 '''.splitlines()
 
 

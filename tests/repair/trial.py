@@ -93,12 +93,17 @@ class Patient:
     def __init__(self, machine: Machine, kind: Kind, environment: playbook.Environment) -> None:
         self.machine = machine
         self.kind = kind
-        self.environment = environment
+        # A lab made without a Python 3.6 shows the kind on the image's own.
+        has_own = kind.python and machine.ssh(f'test -x {kind.python}', check=False).returncode == 0
+        self.interpreter = kind.python if has_own else '/usr/bin/python3'
+        self.environment = playbook.environment('core-2.16') if has_own else environment
+        self.python = machine.ssh(f'{self.interpreter} -V').stdout.strip()
         # connections of its own: another lab may have had this address a moment ago
         self.control = machine.folder / 'cp'
 
     def inventory(self, **variables: t.Any) -> Path:
-        common = {'fix_bp_jwt_ntp_servers': [self.machine.lab.network.host], 'fix_bp_jwt_aem_service': AEM, **variables}
+        common = {'fix_bp_jwt_ntp_servers': [self.machine.lab.network.host], 'fix_bp_jwt_aem_service': AEM,
+                  'ansible_python_interpreter': self.interpreter, **variables}
         return self.machine.lab.inventory(common=common, path=self.machine.folder / 'inventory.json')
 
     def play(self, *options: str, variables: t.Mapping[str, t.Any] | None = None, **settings: str) -> playbook.Run:
