@@ -12,15 +12,13 @@ from __future__ import annotations
 
 import sys
 import typing as t
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / 'collections'), str(ROOT / 'tests')]
+from generated import COLLECTIONS, ROOT, settle
 
-from generated import settle  # noqa: E402
+sys.path.insert(0, str(COLLECTIONS))
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes, page, redact  # noqa: E402
-from fakes import scenarios  # noqa: E402
+from ansible_collections.aemops.brand_portal.tests.fakes import scenarios  # noqa: E402
 
 DOCUMENT = ROOT / 'docs' / 'causes.md'
 INTRODUCTION = '''\

@@ -12,13 +12,11 @@ from __future__ import annotations
 
 import sys
 import typing as t
-from pathlib import Path
 from xml.sax.saxutils import escape
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / 'collections')]
+from generated import COLLECTIONS, ROOT, settle
 
-from generated import settle  # noqa: E402
+sys.path.insert(0, str(COLLECTIONS))
 
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import verdict  # noqa: E402
 

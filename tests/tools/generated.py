@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+# What `ansible_collections` lies in: links in a checkout, the collections' path where this is installed.
+COLLECTIONS = ROOT / 'collections' if (ROOT / 'collections').is_dir() else ROOT.parents[2]
 
 
 def settle(description: str | None, documents: dict[Path, str]) -> None:

@@ -17,7 +17,7 @@ import typing as t
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / 'collections')]
+sys.path.append(str(ROOT / 'collections' if (ROOT / 'collections').is_dir() else ROOT.parents[2]))
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes  # noqa: E402
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import report_page, verdict  # noqa: E402

@@ -11,8 +11,8 @@ import pytest
 if sys.version_info < (3, 9):  # noqa: UP036
     collect_ignore_glob = ["test_*.py"]
 else:
-    from fakes import testing
-    from fakes.client import basic, fetch
+    from ansible_collections.aemops.brand_portal.tests.fakes import testing
+    from ansible_collections.aemops.brand_portal.tests.fakes.client import basic, fetch
 
 
 @pytest.fixture(scope="session")

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from fakes import aem as aem_standin
-from fakes import agents, testing
-from fakes.client import basic, fetch
+from ansible_collections.aemops.brand_portal.tests.fakes import aem as aem_standin
+from ansible_collections.aemops.brand_portal.tests.fakes import agents, testing
+from ansible_collections.aemops.brand_portal.tests.fakes.client import basic, fetch
 
 NAMES = testing.brand_portal_agents()
 

@@ -11,8 +11,8 @@ import urllib.parse
 import jwt
 import pytest
 
-from fakes import ca, identity, testing
-from fakes.client import fetch
+from ansible_collections.aemops.brand_portal.tests.fakes import ca, identity, testing
+from ansible_collections.aemops.brand_portal.tests.fakes.client import fetch
 
 WHO = identity.of(testing.TENANT)
 

@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from fakes import ca, testing
+from ansible_collections.aemops.brand_portal.tests.fakes import ca, testing
 
 UTC = datetime.timezone.utc
 

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from fakes import ca, testing
+from ansible_collections.aemops.brand_portal.tests.fakes import ca, testing
 
 DAY = 86400
 YEAR = 365 * DAY

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from fakes import agent_log, scenarios, testing
-from fakes.scenarios import BY_NAME, SCENARIOS
+from ansible_collections.aemops.brand_portal.tests.fakes import agent_log, scenarios, testing
+from ansible_collections.aemops.brand_portal.tests.fakes.scenarios import BY_NAME, SCENARIOS
 
 
 @pytest.fixture(scope="module")

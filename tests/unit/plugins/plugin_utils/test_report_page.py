@@ -9,17 +9,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import runpy
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import report_page, verdict
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils.report_picture import WIDTH, Axis
+from ansible_collections.aemops.brand_portal.tests.tools import sample_report
 
-ROOT = Path(__file__).resolve().parents[4]
-sample = runpy.run_path(str(ROOT / 'tests/tools/sample_report.py'))['document']
+sample = sample_report.document
 MARKUP = '</script><script>alert(1)</script>"\'><img src=x onerror=alert(1)>&amp;<!--'
 
 

@@ -22,8 +22,8 @@ pytest.importorskip('jwt')
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import aem as aem_http
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import agents, redact
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import test as agent_test
-from fakes import agents as standin_agents
-from fakes import scenarios, testing
+from ansible_collections.aemops.brand_portal.tests.fakes import agents as standin_agents
+from ansible_collections.aemops.brand_portal.tests.fakes import scenarios, testing
 
 TENANT = 'acme'
 NAMES = testing.brand_portal_agents(TENANT)

@@ -13,7 +13,7 @@ import time
 import pytest
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes, page, redact
-from fakes import scenarios
+from ansible_collections.aemops.brand_portal.tests.fakes import scenarios
 
 PAGES = int(os.environ.get('AEMOPS_FUZZ_PAGES', '3000'))
 LONGEST = 2.0  # seconds of the processor that one of these small pages may take; a hang is far more

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes, page, redact
-from fakes import messages, scenarios
+from ansible_collections.aemops.brand_portal.tests.fakes import messages, scenarios
 
 # In the words of Adobe's article KA-10565: log stamps in an unknown zone, the answer's Date in GMT.
 ARTICLE = """\
