@@ -133,6 +133,21 @@ aem:
       description: What is the matter and what to do about it; empty when all is well.
       type: str
       sample: ''
+    clock_offset:
+      description:
+        - Bounds of AEM's own clock minus this host's clock in seconds, by the C(Date) of AEM's answers. Positive when AEM is
+          ahead of the host. V(null) where no answer had one.
+      type: dict
+      version_added: 0.2.0
+      contains:
+        low:
+          description: Lower bound.
+          type: float
+          sample: -0.812
+        high:
+          description: Upper bound.
+          type: float
+          sample: 1.107
 """
 
 import threading
@@ -140,11 +155,13 @@ import threading
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import aem as aem_http
-from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import agents, test
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import agents, dates, test
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.arguments import AEM_OPTIONS, complaint
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import conclusion, measurement, ntplib_loader
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.argspec import SKEW_OPTIONS
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.clock import Anchor
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import ClockError
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.printable import all_printable
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import clock_keeper
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.clock_hints import interrupted
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.references import ntp_servers
@@ -156,7 +173,7 @@ class AgentTests(threading.Thread):
     def __init__(self, params):
         super().__init__(daemon=True)
         self.params = params
-        self.client = aem_http.from_params(params)
+        self.client = aem_http.from_params(params, Anchor().now)
         self.aem = {'state': 'ok', 'message': ''}
         self.chosen = []
         self.tests = []
@@ -180,6 +197,12 @@ class AgentTests(threading.Thread):
         except (aem_http.AemError, agents.AgentsError) as error:
             self.aem = {'state': error.kind, 'message': error.message}
 
+    def concluded(self, skew):
+        """The results, with what the measured clock tells of their causes."""
+        behind = (skew['verdict'], skew['direction']) == ('skewed', 'behind')
+        believed = skew['verified'] and skew['verdict'] in ('in_sync', 'skewed')
+        return test.refined(self.tests, behind, dates.of_iso(skew['reference_time']) if believed else None)
+
     def sources(self):
         """The two dates of the tests, a source for each tenant."""
         return [conclusion.agent_source(tenant, *bounds) for tenant, bounds in test.skew_by_tenant(self.tests).items()]
@@ -195,6 +218,7 @@ def main():
         measurement.plan_for(options)
         codec = ntplib_loader.load(module.params['_ntplib'])
         agent_tests = AgentTests(module.params)
+        aem_http.warn_in_clear(module, agent_tests.client)
         agent_tests.find_agents()
         agent_tests.start()
         options['https_urls'] = options['https_urls'] + agents.origins(agent_tests.chosen)
@@ -206,11 +230,12 @@ def main():
     # The agents' tests take longer.
     keeper = clock_keeper.look(lambda command: module.run_command(command)[1] if module.get_bin_path(command[0]) else '')
     agent_tests.join()
+    skew = conclusion.conclude(sources + agent_tests.sources(), module.params['max_skew'])
     module.exit_json(
         changed=False,
-        skew=conclusion.conclude(sources + agent_tests.sources(), module.params['max_skew']),
-        tests=agent_tests.tests,
-        aem=agent_tests.aem,
+        skew=skew,
+        tests=all_printable(agent_tests.concluded(skew)),
+        aem=all_printable(dict(agent_tests.aem, clock_offset=agent_tests.client.clock_offset)),
         interrupted=interrupted(),
         clock_keeper=keeper,
     )

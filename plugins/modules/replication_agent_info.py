@@ -84,6 +84,15 @@ agents:
       returned: success
       type: bool
       sample: true
+    authentication:
+      description:
+        - How the agent gets its access token. V(jwt), V(oauth_server_to_server), V(legacy_gateway), or V(unknown) where the
+          account may not read the configuration of the agent's access token provider, and for an agent without OAuth.
+      returned: success
+      type: str
+      choices: [jwt, oauth_server_to_server, legacy_gateway, unknown]
+      sample: oauth_server_to_server
+      version_added: 0.2.0
     queue:
       description:
         - The queue. V(null) when O(queue) is V(false) or AEM does not show it.
@@ -127,8 +136,9 @@ kind:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import aem as aem_http
-from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import agents
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import agents, authentication
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.arguments import ACCESS_OPTIONS, complaint
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.printable import all_printable, printable
 
 
 def main() -> None:
@@ -141,14 +151,16 @@ def main() -> None:
         module.fail_json(msg=wrong)
     try:
         aem = aem_http.from_params(module.params)
+        aem_http.warn_in_clear(module, aem)
         aem_http.wait_if_asked(aem, module.params)
+        ways = authentication.Ways(aem)
         found = [
-            agents.public(agent, aem.queue_of(agent.name) if module.params['queue'] else None)
+            agents.public(agent, aem.queue_of(agent.name) if module.params['queue'] else None, ways.of(agent.token_provider))
             for agent in aem.list_agents()
         ]
     except aem_http.AemError as error:
-        module.fail_json(msg=error.message, kind=error.kind)
-    module.exit_json(changed=False, agents=found)
+        module.fail_json(msg=printable(error.message), kind=error.kind)
+    module.exit_json(changed=False, agents=all_printable(found))
 
 
 if __name__ == '__main__':

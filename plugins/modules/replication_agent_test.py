@@ -97,10 +97,21 @@ tests:
     clock_related:
       description:
         - Whether a wrong clock causes this. V(likely) needs the measured skew to confirm it.
+        - Here AEM's and Brand Portal's own dates stand in for a measured skew. In M(aemops.brand_portal.brand_portal_health_info)
+          the measured one decides.
       returned: success
       type: str
       choices: ['yes', likely, 'no']
       sample: 'yes'
+    authentication:
+      description:
+        - How the agent gets its access token. V(jwt), V(oauth_server_to_server), V(legacy_gateway), or V(unknown) where the
+          account may not read it and the page does not tell. Asked for only where the test failed.
+      returned: success
+      type: str
+      choices: [jwt, oauth_server_to_server, legacy_gateway, unknown]
+      sample: oauth_server_to_server
+      version_added: 0.2.0
     direction:
       description: Where AEM's clock would be, if it is the clock, V(behind) or V(ahead). V(null) otherwise.
       returned: success
@@ -182,6 +193,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import aem as aem_http
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import agents, test
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.arguments import AEM_OPTIONS, complaint
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.printable import all_printable, printable
 
 
 def main() -> None:
@@ -191,12 +203,13 @@ def main() -> None:
         module.fail_json(msg=wrong)
     try:
         aem = aem_http.from_params(module.params)
+        aem_http.warn_in_clear(module, aem)
         aem_http.wait_if_asked(aem, module.params)
         chosen = agents.select(aem.list_agents(), module.params['agents'])
         tests = test.run(aem, chosen, module.params['test_timeout'], module.params['parallel'])
     except (aem_http.AemError, agents.AgentsError) as error:
-        module.fail_json(msg=error.message, kind=error.kind)
-    module.exit_json(changed=False, tests=tests)
+        module.fail_json(msg=printable(error.message), kind=error.kind)
+    module.exit_json(changed=False, tests=all_printable(test.refined(tests, None, None)))
 
 
 if __name__ == '__main__':

@@ -99,6 +99,8 @@ OPTIONS_TO_CORRECT = {
     'not_aem': 'fix_bp_jwt_aem_url',
 }
 
+FINEST_DATE = 5.0  # seconds: an HTTP Date tells whole ones, and the answer took its time
+
 # States of AEM, as brand_portal_health_info names them, in which it does not answer.
 AEM_SILENT = ('unreachable', 'starting')
 
@@ -136,7 +138,7 @@ def decide(
     """
     skew, tests, aem = health['skew'], health.get('tests') or [], health.get('aem') or {'state': 'ok', 'message': ''}
     failing = [test for test in tests if not test['succeeded']]
-    state = _state(skew, tests, aem['state'], time_service, accept_unverified)
+    state = _state(skew, tests, aem, time_service, accept_unverified)
     keeper = health.get('clock_keeper') or {}
     if state == 'healthy' and keeper.get('state') == 'not_kept':
         state = 'not_kept'
@@ -236,17 +238,20 @@ def _more_to_say(
 def _state(
     skew: dict[str, t.Any],
     tests: list[dict[str, t.Any]],
-    aem_state: str,
+    aem: t.Mapping[str, t.Any],
     time_service: dict[str, t.Any] | None,
     accept_unverified: bool,
 ) -> str:
-    agents = _what_agents_say(tests, aem_state)
+    agents = _what_agents_say(tests, aem['state'])
     clock = _what_clock_says(skew, accept_unverified)
-    aem_clock = _aem_against_host(skew)
+    aem_clock = _aem_against_host(skew, aem)
     if clock == 'skewed' and aem_clock == 'differs':
         return 'other_clock'
-    if clock == 'in_sync' and aem_clock == 'same' and agents == 'clock_cause':
-        return 'not_the_clock'
+    if clock == 'in_sync' and agents == 'clock_cause':
+        # What is only likely a clock's is not, unless AEM's clock is known to be another one.
+        certain = any(test['clock_related'] == 'yes' for test in tests)
+        if aem_clock == 'same' or (aem_clock == 'unknown' and not certain):
+            return 'not_the_clock'
     state = TABLE[agents][clock]
     if STATES[state].repair and clock == 'skewed' and time_service and not time_service.get('may_set_clock', True):
         return 'cannot_set_clock'
@@ -271,12 +276,20 @@ def _what_clock_says(skew: dict[str, t.Any], accept_unverified: bool) -> str:
     return skew['verdict'] if skew['verdict'] in ('in_sync', 'skewed') else 'no_reference'
 
 
-def _aem_against_host(skew: dict[str, t.Any]) -> str:
-    """Does AEM's own Date agree with the host's clock: same, differs, or unknown (no agent got an answer)."""
+def _aem_against_host(skew: t.Mapping[str, t.Any], aem: t.Mapping[str, t.Any]) -> str:
+    """Does AEM's own Date agree with the host's clock: same, differs, or unknown.
+
+    Where no agent got an answer, as when TLS fails, the Date of AEM's own answers is all there is; it resolves seconds.
+    """
     agents = [source for source in skew['sources'] if source['kind'] == 'agent']
-    if not agents:
+    if agents:
+        return 'same' if all(source['accepted'] for source in agents) else 'differs'
+    offset, allowed = aem.get('clock_offset'), max(skew.get('max_skew') or 0.0, FINEST_DATE)
+    if not offset:
         return 'unknown'
-    return 'same' if all(source['accepted'] for source in agents) else 'differs'
+    if offset['low'] > allowed or offset['high'] < -allowed:
+        return 'differs'
+    return 'same' if -allowed <= offset['low'] and offset['high'] <= allowed else 'unknown'
 
 
 def _summary(
@@ -298,6 +311,8 @@ def _summary(
         parts.append(aem['message'])
     if failing:
         parts.append(f'{failing[0]["agent"]}: {failing[0]["evidence"]}')
+    # The evidence may be a line about a clock, which is not what keeps these agents from working.
+    parts += [test['meaning'] for test in failing if test['cause'] == 'jwt_end_of_life'][:1]
     return parts
 
 
@@ -308,11 +323,10 @@ def _joined(parts: t.Iterable[str]) -> str:
 
 def _next_step(state: str, rule: State, failing: list[dict[str, t.Any]], aem: dict[str, t.Any]) -> str:
     """The rule's own next step, or the advice of whoever knows the cause: the test, or the access to AEM."""
-    if state == 'not_the_clock' and failing[0]['clock_related'] != 'no':
-        return CLOCK_IS_RIGHT_BY_NOW
     if state in ('not_the_clock', 'not_only_the_clock'):
-        return next((test['advice'] for test in failing if test['clock_related'] == 'no'),
-                    failing[0]['advice'] if failing else '')
+        advice = next((test['advice'] for relation in ('no', 'likely') for test in failing
+                       if test['clock_related'] == relation), '')
+        return advice or CLOCK_IS_RIGHT_BY_NOW
     if state == 'not_testable':
         return f'{aem["message"].rstrip(".")} (in this role: {OPTIONS_TO_CORRECT.get(aem["state"], "fix_bp_jwt_aem_url")})'
     if state == 'no_reference':

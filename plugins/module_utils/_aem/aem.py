@@ -10,6 +10,7 @@ AEM: every request is a GET.
 """
 
 import base64
+import contextlib
 import http.client
 import ipaddress
 import json
@@ -20,7 +21,7 @@ import threading
 import time
 import urllib.request
 import zlib
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -60,8 +61,10 @@ class Aem:
     """One AEM author. Safe to use from several threads."""
 
     def __init__(
-        self, url: str, username: str, password: str, ca_path: Optional[str] = None, validate_certs: bool = True
+        self, url: str, username: str, password: str, ca_path: Optional[str] = None, validate_certs: bool = True,
+        clock: Optional[Callable[[], float]] = None,
     ) -> None:
+        """clock: this host's wall clock in seconds since the epoch; with it, AEM's own clock is compared with it."""
         self.redactor = redact.Redactor([password], username)
         try:
             parts = urlsplit(url)
@@ -86,12 +89,24 @@ class Aem:
                 'ca_path names no file on this host: {0}. Put the CA certificate there.'.format(ca_path),
             )
         self.url = '{0}://{1}{2}'.format(parts.scheme, parts.netloc, parts.path.rstrip('/'))
-        self._username = username
+        self.username = username
         self._credentials = 'Basic ' + base64.b64encode('{0}:{1}'.format(username, password).encode('utf-8')).decode('ascii')
         self._ca_path = ca_path
         self._validate_certs = validate_certs
         self._on_this_host = _is_loopback(host)
         self._opener: Optional[urllib.request.OpenerDirector] = None
+        self._clock = clock
+        self._offset: Optional[Tuple[float, float]] = None
+
+    @property
+    def in_clear(self) -> bool:
+        """Whether the password goes to another host without TLS."""
+        return self.url.startswith('http:') and not self._on_this_host
+
+    @property
+    def clock_offset(self) -> Optional[Dict[str, float]]:
+        """Bounds of AEM's clock minus this host's, in seconds, by the Date of its answers; None where none had one."""
+        return {'low': round(self._offset[0], 3), 'high': round(self._offset[1], 3)} if self._offset else None
 
     def list_agents(self) -> List[agents_of_aem.Agent]:
         """The author's agents: one request, or one for each agent where the tree is too large for one (Sling's 300)."""
@@ -139,7 +154,7 @@ class Aem:
             raise AemError(
                 'unauthorized',
                 'AEM shows {0} to the user {1!r}, but not its test page (404). Grant the user of the option username '
-                'jcr:read below /libs/cq/replication, too.'.format(name, self._username),
+                'jcr:read below /libs/cq/replication, too.'.format(name, self.username),
             )
         if answer.status not in (200, 500):
             self._complain(answer, path)
@@ -197,14 +212,33 @@ class Aem:
             request.add_unredirected_header('Authorization', self._credentials)
         if self._opener is None:
             self._opener = self._make_opener()
+        wall = self._clock() if self._clock else 0.0
         try:
             response = self._opener.open(request, timeout=max(0.1, deadline - began))
         except HTTPError as error:
             response = error
-        body = self._read(url, response, deadline)
+        with contextlib.closing(response):
+            body = self._read(url, response, deadline)
         if 'gzip' in (response.headers.get('Content-Encoding') or '').lower():
             body = self._unzip(url, body)
-        return Answer(response.getcode(), response.headers, body, time.monotonic() - began)
+        answer = Answer(response.getcode(), response.headers, body, time.monotonic() - began)
+        if self._clock:
+            self._compare(answer, wall)
+        return answer
+
+    def _compare(self, answer: Answer, wall: float) -> None:
+        """What an answer tells of AEM's clock: it read Date + f (0 <= f < 1) at some moment of the request.
+
+        A server may keep its Date for up to a second, so f may be as much as 2. What bounds it best is kept: every answer
+        bounds the same difference. Bounds that do not overlap were told by two clocks, or by one that was set in between.
+        """
+        date = date_of(answer)
+        if date is None:
+            return
+        low, high = date - wall - answer.elapsed, date + 2.0 - wall
+        before = self._offset or (low, high)
+        overlap = max(low, before[0]), min(high, before[1])
+        self._offset = overlap if overlap[0] <= overlap[1] else (min(low, before[0]), max(high, before[1]))
 
     def _make_opener(self) -> urllib.request.OpenerDirector:
         """What urllib needs for this address and no more: no redirects, for the password would go with them."""
@@ -301,7 +335,7 @@ class Aem:
             raise AemError(
                 'unauthorized',
                 'AEM at {0} does not show {1} to the user {2!r} (404). Grant the user of the option username jcr:read '
-                'below /etc/replication; a publish instance has no such agents.'.format(self.url, path, self._username),
+                'below /etc/replication; a publish instance has no such agents.'.format(self.url, path, self.username),
             )
         raise AemError(
             'not_aem',
@@ -319,7 +353,7 @@ class Aem:
         return AemError(
             'unauthorized',
             'AEM at {0} does not accept the user {1!r}: it {2}. Check the options username and password; this says '
-            'nothing about Brand Portal.'.format(self.url, self._username, how),
+            'nothing about Brand Portal.'.format(self.url, self.username, how),
         )
 
     def _too_large(self, url: str) -> AemError:
@@ -375,9 +409,17 @@ def is_login_page(text: str) -> bool:
     return 'QUICKSTART_HOMEPAGE' in text or 'j_security_check' in text
 
 
-def from_params(params: Dict[str, Any]) -> Aem:
+def from_params(params: Dict[str, Any], clock: Optional[Callable[[], float]] = None) -> Aem:
     """The AEM that a module's options describe."""
-    return Aem(params['aem_url'], params['username'], params['password'], params['ca_path'], params['validate_certs'])
+    return Aem(params['aem_url'], params['username'], params['password'], params['ca_path'], params['validate_certs'], clock)
+
+
+def warn_in_clear(module: Any, aem: Aem) -> None:
+    """Say that the password is to be read on the way to AEM."""
+    if aem.in_clear:
+        module.warn(
+            'aem_url is {0}: the password of {1!r} goes to another host without TLS, and can be read on the way. Give aem_url '
+            'an address with https, or run the module on the host of AEM.'.format(aem.url, aem.username))
 
 
 def wait_if_asked(aem: Aem, params: Dict[str, Any]) -> None:

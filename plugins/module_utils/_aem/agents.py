@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import dates, redact
 
 BRAND_PORTAL = '.brand-portal.adobe.com'
+_PURGING = ('cq-action:', 'cq-handle:', 'purge', 'x-dispatcher')  # headers of agents that empty a cache
 
 
 class Agent(NamedTuple):
@@ -27,6 +28,7 @@ class Agent(NamedTuple):
     tenant: str         # '' when the agent does not lead to Brand Portal
     origin: str         # https://host/ of the transport URI, '' when it is no HTTPS or no such host can be
     untestable: str     # why a test is never run; '' when it may be
+    token_provider: str = ''  # name of the access token provider of an agent with OAuth
 
 
 class AgentsError(Exception):
@@ -53,23 +55,41 @@ def parse(name: str, content: Dict[str, Any]) -> Optional[Agent]:
             origin = 'https://{0}{1}/'.format(authority, ':{0}'.format(parts.port) if parts.port else '')
     except ValueError:
         pass  # whatever an administrator has typed there: no host, so no Brand Portal agent
-    untestable = ''
-    outbox = kind.endswith(('/revagent', '/outbox')) or uri.startswith('repo:') or 'outbox' in path
-    if outbox or _true(content, 'reverseReplication'):
-        untestable = 'it is for reverse replication, whose outbox a test must not touch'
-    elif _text(content, 'serializationType').lower() == 'flush':
-        untestable = 'it flushes a dispatcher: a test would empty its cache'
-    elif uri.startswith('static:'):
-        untestable = 'it writes static files'
+    tenant = host[:-len(BRAND_PORTAL)] if host.endswith(BRAND_PORTAL) else ''
     return Agent(
         name=name,
         title=_text(content, 'jcr:title') or name,
         enabled=_true(content, 'enabled'),
         transport_uri=redact.Redactor().line(uri),
-        tenant=host[:-len(BRAND_PORTAL)] if host.endswith(BRAND_PORTAL) else '',
+        tenant=tenant,
         origin=origin,
-        untestable=untestable,
+        untestable=_why_untestable(content, kind, uri, path, tenant),
+        token_provider=_text(content, 'accessTokenProviderName') if _true(content, 'enableOauth') else '',
     )
+
+
+def _why_untestable(content: Dict[str, Any], kind: str, uri: str, path: str, tenant: str) -> str:
+    """Why a test of this agent could do harm; '' for one that leads to a receiver, which takes a test for what it is.
+
+    A purge agent is recognized by what it is not, because each CDN has its own kind: AEM's receiver is /bin/receive.
+    """
+    outbox = kind.endswith(('/revagent', '/outbox')) or uri.startswith('repo:') or 'outbox' in path
+    if outbox or _true(content, 'reverseReplication'):
+        return 'it is for reverse replication, whose outbox a test must not touch'
+    serialization = _text(content, 'serializationType').lower()
+    headers = content.get('protocolHTTPHeaders')
+    told = ' '.join(str(header) for header in headers) if isinstance(headers, list) else str(headers or '')
+    purges = [header for header in _PURGING if header in told.lower()]
+    if serialization == 'flush' or '/invalidate.cache' in path or purges:
+        return 'it flushes a cache: a test would empty it'
+    if uri.startswith('static:') or serialization == 'static':
+        return 'it writes static files'
+    if serialization not in ('', 'durbo'):
+        return 'it does not send content to a receiver (its serialization type is {0}): a test may purge what it leads to'.format(
+            redact.Redactor().line(serialization, 60))
+    if not tenant and not path.endswith('/bin/receive'):
+        return 'it does not lead to a receiver (/bin/receive): a test may purge what it leads to'
+    return ''
 
 
 def parse_tree(tree: Dict[str, Any]) -> List[Agent]:
@@ -126,7 +146,7 @@ def origins(agents: Sequence[Agent]) -> List[str]:
     return list(dict.fromkeys(agent.origin for agent in agents if agent.origin))
 
 
-def public(agent: Agent, queue: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
+def public(agent: Agent, queue: Optional[Dict[str, Any]] = None, authentication: str = 'unknown') -> Dict[str, Any]:
     """An agent as RV(agents) shows it."""
     return {
         'name': agent.name,
@@ -136,6 +156,7 @@ def public(agent: Agent, queue: Optional[Dict[str, Any]] = None) -> Dict[str, An
         'tenant': agent.tenant,
         'brand_portal': bool(agent.tenant),
         'testable': agent.enabled and not agent.untestable,
+        'authentication': authentication,
         'queue': queue,
     }
 

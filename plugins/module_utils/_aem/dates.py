@@ -98,6 +98,12 @@ def log_stamp(text: str) -> Optional[int]:
     return _seconds(year, month, day, hour, minute, second)
 
 
+def of_iso(text: str) -> int:
+    """Seconds since the epoch of a date that iso() has written; the fraction of a second is cut off."""
+    year, month, day, hour, minute, second = (int(number) for number in re.findall(r'\d+', text)[:6])
+    return calendar.timegm((year, month, day, hour, minute, second))
+
+
 def iso(seconds: Optional[float]) -> Optional[str]:
     """ISO 8601 in UTC: C(2017-03-03T04:29:05Z); None stays None, and so does a date beyond what a calendar holds."""
     if seconds is None:

@@ -13,6 +13,8 @@ import re
 from typing import List, Sequence, Set
 from urllib.parse import quote, quote_plus
 
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.printable import printable
+
 HIDDEN = '********'
 LONGEST = 2000
 _CUT = ' [... {0} characters left out]'
@@ -56,10 +58,10 @@ class Redactor:
         self._known = re.compile('|'.join(parts)) if parts else None
 
     def line(self, text: str, longest: int = LONGEST) -> str:
-        """One line without its secrets, and not longer than a reader wants it."""
+        """One line without its secrets and control characters, and not longer than a reader wants it."""
         left = len(text) - longest
         # A margin: a secret that the cut would split has to be recognised before.
-        text = text[:longest + 4096]
+        text = printable(text[:longest + 4096])
         if self._known is not None:
             text = self._known.sub(HIDDEN, text)
         text = _HEADERS.sub(r'\1 ' + HIDDEN, text)

@@ -5,14 +5,19 @@
 """Running the agents' own tests and telling what came of them, as RV(tests) shows it."""
 
 import math
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import aem as aem_http
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import agents as agents_of_aem
-from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes, dates, page, redact
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import cause as cause_of
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import dates, page, redact
 
 FIRST_LINES, LAST_LINES = 100, 300  # of an agent's log; a reader of a report wants no more
+UNKNOWN = 'unknown'  # how the agent authenticates
+LONG_QUEUE = 100  # items that wait: a test that times out behind them has its reason
+SURELY_BEHIND = 5.0  # seconds by an agent's own two dates, which resolve two
 
 
 def run(
@@ -22,40 +27,103 @@ def run(
 
     Raises the first AemError only when all are done, for a test that was begun should not be left without a reader.
     """
+    tester = Tester(aem, timeout)
     with ThreadPoolExecutor(parallel) as pool:
-        tests = [pool.submit(test, aem, agent, timeout) for agent in agents]
+        tests = [pool.submit(tester.test, agent) for agent in agents]
     return [done.result() for done in tests]
 
 
 def test(aem: aem_http.Aem, agent: agents_of_aem.Agent, timeout: float) -> Dict[str, Any]:
-    """Test one agent. AEM's own troubles are an AemError; everything the agent has to tell is a result."""
-    try:
-        answer = aem.test_page(agent.name, timeout)
-    except aem_http.TimedOut as error:
-        finding = causes.Finding(causes.TEST_TIMEOUT, error.message, None, None)
-        return _result(agent, None, finding, None, aem.redactor)
-    text = page.decode(answer.body, answer.headers.get('Content-Type', ''))
-    read = page.read(text)
-    if read.kind == 'other' and aem_http.is_login_page(text):
-        raise aem_http.AemError(
-            'unauthorized',
-            'AEM shows its login page instead of the test of {0}. Check the options username and '
-            'password.'.format(agent.name),
-        )
-    finding = causes.explain(read)
-    if answer.status == 500:
-        evidence = 'AEM answered 500 to the test. {0}'.format(finding.evidence)
-        finding = causes.Finding(causes.UNKNOWN, evidence, None, None)
-        read = read._replace(succeeded=False)
-    return _result(agent, read, finding, answer, aem.redactor)
+    """Test one agent."""
+    return Tester(aem, timeout).test(agent)
+
+
+class Tester:
+    """Tests the agents of one AEM. The table of causes and what reads AEM's configuration are loaded for a failure only."""
+
+    def __init__(self, aem: aem_http.Aem, timeout: float) -> None:
+        self._aem = aem
+        self._timeout = timeout
+        self._lock = threading.Lock()
+        self._ways: Any = None
+
+    def test(self, agent: agents_of_aem.Agent) -> Dict[str, Any]:
+        """Test one agent. AEM's own troubles are an AemError; everything the agent has to tell is a result."""
+        try:
+            answer = self._aem.test_page(agent.name, self._timeout)
+        except aem_http.TimedOut as error:
+            from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes
+            finding = cause_of.Finding(causes.TEST_TIMEOUT, error.message, None, None)
+            return _result(agent, None, self._with_queue(agent, finding), None, self._aem.redactor)
+        text = page.decode(answer.body, answer.headers.get('Content-Type', ''))
+        read = page.read(text)
+        if read.kind == 'other' and aem_http.is_login_page(text):
+            raise aem_http.AemError(
+                'unauthorized',
+                'AEM shows its login page instead of the test of {0}. Check the options username and '
+                'password.'.format(agent.name),
+            )
+        if read.succeeded and answer.status == 200:
+            return _result(agent, read, cause_of.Finding(cause_of.NONE, '', None, None), answer, self._aem.redactor)
+        from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes
+        finding = causes.explain(read)
+        if answer.status == 500:
+            evidence = 'AEM answered 500 to the test. {0}'.format(finding.evidence)
+            finding = cause_of.Finding(causes.UNKNOWN, evidence, None, None)
+            read = read._replace(succeeded=False)
+        if finding.cause.id == 'timeout':
+            finding = self._with_queue(agent, finding)
+        return _result(agent, read, finding, answer, self._aem.redactor, self._way(agent, read))
+
+    def _way(self, agent: agents_of_aem.Agent, read: page.Page) -> str:
+        from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import authentication
+        with self._lock:
+            self._ways = self._ways or authentication.Ways(self._aem)
+        return self._ways.of(agent.token_provider, read)
+
+    def _with_queue(self, agent: agents_of_aem.Agent, finding: cause_of.Finding) -> cause_of.Finding:
+        """Of a time-out: whether a long queue is the reason."""
+        from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes
+        try:
+            queue = self._aem.queue_of(agent.name)
+        except aem_http.AemError:
+            return finding
+        return finding._replace(cause=causes.QUEUE_BACKLOG) if queue and queue['pending'] >= LONG_QUEUE else finding
+
+
+def refined(results: Sequence[Dict[str, Any]], behind: Optional[bool], now: Optional[float]) -> List[Dict[str, Any]]:
+    """The results with the causes that only more than their own pages tells (causes.refined).
+
+    behind: whether AEM's clock was measured to be behind; None: each result's own two dates tell. now: the time in seconds
+    since the epoch by a clock that is believed; None: the Date of the result's own answer.
+    """
+    return [result if result['succeeded'] else _refined(result, behind, now) for result in results]
+
+
+def _refined(result: Dict[str, Any], behind: Optional[bool], now: Optional[float]) -> Dict[str, Any]:
+    from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes
+    if behind is None:
+        behind = bool(result['skew']) and result['skew']['low'] > SURELY_BEHIND
+    if now is None and result['remote_date']:
+        now = dates.of_iso(result['remote_date'])
+    way = result['authentication']
+    found = causes.refined(result['cause'], result['evidence'], result['response_code'], way, behind, now)
+    if way == UNKNOWN and found.id == 'jwt_expired' and now is not None and now >= causes.JWT_ENDED:
+        way = 'legacy_gateway'  # inferred: nothing else takes a JWT any more
+    elif way == UNKNOWN and found.id == 'jwt_end_of_life':
+        way = 'jwt'
+    return dict(result, authentication=way, cause=found.id, clock_related=found.clock_related, direction=found.direction,
+                meaning=result['meaning'] if found.id == result['cause'] else found.meaning,
+                advice=result['advice'] if found.id == result['cause'] else found.advice)
 
 
 def _result(
     agent: agents_of_aem.Agent,
     read: Optional[page.Page],
-    finding: causes.Finding,
+    finding: cause_of.Finding,
     answer: Optional[aem_http.Answer],
     redactor: redact.Redactor,
+    way: str = UNKNOWN,
 ) -> Dict[str, Any]:
     aem_date = aem_http.date_of(answer) if answer else None
     remote_date = read.remote_date if read else None
@@ -75,6 +143,7 @@ def _result(
         'direction': finding.cause.direction,
         'meaning': finding.cause.meaning,
         'advice': finding.cause.advice,
+        'authentication': way,
         'evidence': redactor.line(finding.evidence),
         'not_before': dates.iso(finding.not_before),
         'not_after': dates.iso(finding.not_after),

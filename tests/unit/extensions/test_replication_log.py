@@ -83,6 +83,35 @@ def test_lines_that_are_no_reason(line):
     assert read(line) == []
 
 
+JJWT = 'JWT expired at 2026-11-24T09:15:12Z. Current time: 2026-11-24T10:15:00Z, a difference of 3588123 milliseconds.'
+
+
+@pytest.mark.parametrize('lines', [
+    [entry(JJWT, logger='com.acme.core.filters.TokenFilter'), 'io.jsonwebtoken.ExpiredJwtException: ' + JJWT],
+    [entry('token rejected', 'WARN', logger='com.acme.core.filters.TokenFilter'), 'io.jsonwebtoken.ExpiredJwtException: ' + JJWT],
+    [entry('Access token refused: JWT has expired', logger='com.acme.oauth.AccessTokenFilter')],
+    [entry('JWT has expired for /content/replication', logger='com.acme.replication.Viewer')],
+    [entry('{"error":"invalid_grant","error_description":"JWT has expired"}', logger='com.adobe.granite.oauth.server.impl.X')],
+    [entry('PKIX path building failed', logger='com.acme.replicationstatus.Poller')],
+    [entry('Failed to parse: JWT has expired', logger='org.apache.sling.auth.core.impl.SlingAuthenticator')],
+])
+def test_somebody_else_s_token_or_certificate_is_no_event(lines):
+    """FraunhoferISST/DataspaceConnector issue 740: a site's own filter refuses a visitor's old token every few minutes."""
+    assert read(*lines) == []
+
+
+@pytest.mark.parametrize(('logger', 'message', 'cause'), [
+    ('com.day.cq.replication.Agent.a.queue', '(bad_certificate) PKIX path validation failed: x: validity check failed',
+     'certificate_not_yet_valid'),
+    ('com.day.cq.replication.impl.AgentManagerImpl', 'PKIX path building failed', 'pkix_path'),
+    ('com.adobe.granite.auth.oauth.impl.AccessTokenProviderImpl', REFUSED, 'jwt_expired'),
+    ('com.adobe.granite.auth.ims.impl.IMSProvider', 'NotAfter: Wed Jan 01 00:00:00 UTC 2025', 'certificate_expired'),
+    ('com.adobe.cq.dam.mac.Sync', REFUSED, 'jwt_expired'),
+])
+def test_what_agents_and_adobe_s_token_providers_say_is_one(logger, message, cause):
+    assert read(entry(message, logger=logger)) == [cause]
+
+
 def test_a_stack_trace_belongs_to_its_entry():
     trace = '\tCaused by: java.security.cert.CertificateNotYetValidException: NotBefore: Wed Mar 01 00:00:00 UTC 2017'
     assert read(entry('Error while replicating: javax.net.ssl.SSLHandshakeException'), '\tat a.b.C(D.java:1)', trace) \

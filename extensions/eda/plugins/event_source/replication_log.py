@@ -155,7 +155,12 @@ class Reader:
         r'(\d{2}\.\d{2}\.\d{4}|\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2}:\d{2})\S{0,12} \*(TRACE|DEBUG|INFO|WARN|ERROR)\* '
         r'\[.{0,2000}?\] ([\w$-]{1,100}(?:\.[\w$-]{1,200}){1,30}) (.*)', re.DOTALL)
     _AGENT = re.compile(r'com\.day\.cq\.replication\.Agent\.([\w-]{1,200})')
-    _CONCERNED = re.compile(r'(?i)replication|access token')
+    # error.log is about everything: other libraries' tokens and certificates expire there every day. What is meant is what
+    # the agents log, and Adobe's own providers of access tokens.
+    _CONCERNED = re.compile(
+        r'com\.day\.cq\.replication\b|com\.adobe\.granite\.auth\.(?:oauth|ims)\b|com\.adobe\.cq\.adobeims\b|'
+        r'\S{1,200} (?s:.{0,2000})(?:[Ff]ailed to get (?:an )?access token (?:for user|from authorization server)'
+        r'|\bmp_replication_agent)')
     _QUOTED = ('<<', '>>')  # what was sent and answered is not what the agent says
 
     def __init__(self) -> None:
@@ -164,7 +169,7 @@ class Reader:
         self._agent = self._stamp = ''
 
     def read(self, line: str) -> dict[str, str] | None:
-        """What a line shows, or None. A certificate that expired counts only where it is about replication."""
+        """What a line shows, or None. A token or a certificate that expired counts only where it is about replication."""
         message = line
         entry = self._ENTRY.match(line)
         if entry:
@@ -173,11 +178,11 @@ class Reader:
             self._agent = agent.group(1) if agent else ''
             self._stamp = f'{date} {time}'
             self._fails = level in ('WARN', 'ERROR')
-            self._concerned = bool(self._CONCERNED.search(f'{logger} {message}'))
+            self._concerned = bool(self._CONCERNED.match(f'{logger} {message}'))
         if not self._fails or message.startswith(self._QUOTED):
             return None
         cause = CAUSES.of_clock(message)
-        if cause is None or not (self._concerned or cause.clock_related == 'yes'):
+        if cause is None or not self._concerned:
             return None
         return {'cause': cause.id, 'clock_related': cause.clock_related, 'meaning': cause.meaning,
                 'agent': self._agent, 'logged': self._stamp}

@@ -89,6 +89,44 @@ def test_a_clock_message_with_all_clocks_right_is_not_the_clock():
     assert 'run again' in verdict['next_step']
 
 
+@pytest.mark.parametrize(('low', 'high', 'tests', 'clock', 'state'), [
+    # AEM's own Date is all there is where no agent got an answer.
+    (-0.9, 1.1, EXPIRED, 'in_sync', 'not_the_clock'),
+    (-0.9, 1.1, [agent('certificate_expired', 'likely')], 'in_sync', 'not_the_clock'),
+    (172799.0, 172801.0, [agent('certificate_expired', 'likely')], 'in_sync', 'other_clock'),
+    (-172801.0, -172799.0, EXPIRED, 'in_sync', 'other_clock'),
+    (-172801.0, -172799.0, EXPIRED, 'skewed', 'other_clock'),
+    (-0.9, 1.1, [agent('certificate_dates', 'likely')], 'skewed', 'jwt_expired'),
+    # A slow answer tells nothing.
+    (-100.0, 100.0, EXPIRED, 'in_sync', 'other_clock'),
+    (-100.0, 100.0, [agent('pkix_path', 'likely')], 'in_sync', 'not_the_clock'),
+])
+def test_the_date_of_aem_s_own_answers_tells_whose_clock_it_is(low, high, tests, clock, state):
+    measured = health(tests, verdict=clock)
+    measured['aem']['clock_offset'] = {'low': low, 'high': high}
+    assert decide(measured)['state'] == state
+
+
+def test_a_certificate_that_really_expired_is_to_be_renewed():
+    """Right clocks, and nothing else known: the cause's own advice, not the search for another host."""
+    for found in ({}, {'clock_offset': None}, {'clock_offset': {'low': -1.0, 'high': 1.0}}):
+        measured = health([agent('certificate_expired', 'likely')], verdict='in_sync')
+        measured['aem'].update(found)
+        verdict = decide(measured)
+        assert (verdict['state'], verdict['repair']) == ('not_the_clock', False)
+        assert verdict['next_step'] == 'advice for certificate_expired'
+
+
+def test_the_end_of_jwt_is_never_cured_by_a_clock():
+    ended = dict(agent('jwt_end_of_life'), meaning='no JWT gets a token since')
+    right, wrong = decide(health([ended], verdict='in_sync')), decide(health([ended], verdict='skewed'))
+    assert (right['state'], right['repair']) == ('not_the_clock', False)
+    assert (wrong['state'], wrong['repair']) == ('not_only_the_clock', True)
+    for verdict in (right, wrong):
+        assert verdict['next_step'].startswith('advice for jwt_end_of_life')
+        assert 'no JWT gets a token since' in verdict['summary']
+
+
 def test_at_risk_is_left_alone_when_asked():
     verdict = decide(health(GOOD, verdict='skewed'), fix_at_risk=False)
     assert (verdict['state'], verdict['repair'], verdict['healthy']) == ('at_risk', False, False)

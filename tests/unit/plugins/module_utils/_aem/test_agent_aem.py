@@ -5,6 +5,7 @@
 
 import contextlib
 import datetime
+import gc
 import gzip
 import http.server
 import json
@@ -12,6 +13,7 @@ import socket
 import sys
 import threading
 import time
+import types
 
 import pytest
 
@@ -170,6 +172,71 @@ def test_queues(author):
     assert 178 <= queue['oldest_age'] <= 182  # by AEM's own clock, which is two days off
     assert aem.queue_of('publish')['pending'] == 0
     assert aem.queue_of('nobody') is None
+
+
+@pytest.mark.parametrize('offset', [0, -TWO_DAYS, 400 * 86400])
+def test_the_clock_of_aem_against_the_host_s_by_the_date_of_its_answers(author, offset):
+    author.configure(clock_offset=offset)
+    assert client(author).clock_offset is None
+    aem = client(author, clock=time.time)
+    assert aem.clock_offset is None  # nothing was asked yet
+    aem.list_agents()
+    bounds = aem.clock_offset
+    assert bounds['low'] <= offset <= bounds['high']
+    for _answer in range(3):
+        aem.list_agents()
+        assert bounds['low'] <= aem.clock_offset['low'] <= offset <= aem.clock_offset['high'] <= bounds['high']
+
+
+def test_an_answer_of_a_cache_tells_nothing_of_aem_s_clock(author):
+    author.configure(date='aged:60')
+    aem = client(author, clock=time.time)
+    aem.list_agents()
+    assert aem.clock_offset is None
+
+
+def test_no_connection_is_left_open(author, recwarn):
+    """An answer of any status is closed: Python warns of sockets that are not."""
+    aem = client(author)
+    for path in ('/nowhere', aem_http.AGENTS + '.2.json'):
+        aem.get(path, 5)
+    with contextlib.suppress(aem_http.AemError):
+        client(author, password='wrong').list_agents()
+    gc.collect()
+    assert [str(warning.message) for warning in recwarn if issubclass(warning.category, ResourceWarning)] == []
+
+
+@pytest.mark.parametrize(('url', 'said'), [
+    ('http://author.example.com:4502', True), ('http://10.0.0.5:4502', True), ('https://author.example.com', False),
+    ('http://localhost:4502', False), ('http://127.0.0.1:4502', False), ('http://[::1]:4502', False),
+])
+def test_a_password_in_clear_to_another_host_is_warned_of(url, said):
+    warned = []
+    module = types.SimpleNamespace(warn=warned.append)
+    aem_http.warn_in_clear(module, aem_http.Aem(url, 'monitor', 'correct horse'))
+    assert bool(warned) is said
+    assert not said or ('https' in warned[0] and 'correct horse' not in warned[0])
+
+
+@pytest.mark.parametrize(('level', 'way'), [
+    ('6.2', 'legacy_gateway'), ('6.5.10', 'jwt'), ('6.5.21', 'oauth_server_to_server'), ('lts', 'oauth_server_to_server'),
+])
+@pytest.mark.parametrize('hidden', [False, True])
+def test_how_the_agents_of_each_level_authenticate(author, level, way, hidden):
+    author.configure(level=level, scenario='key_not_accepted', console_hidden=hidden, overview='level')
+    for result in run(author):
+        assert result['authentication'] == (way if not hidden or level == '6.2' else 'unknown')
+
+
+def test_a_host_whose_agents_succeed_is_not_asked_how_they_authenticate(author):
+    run(author)
+    assert not [entry for entry in author.requests if 'console' in entry['path'] or 'config' in entry['path']]
+
+
+@pytest.mark.parametrize(('queued', 'cause'), [(150, 'queue_backlog'), (3, 'timeout')])
+def test_a_time_out_behind_a_long_queue_is_told_apart(author, queued, cause):
+    author.configure(queued=queued, scenario='read_timeout')
+    assert {result['cause'] for result in run(author)} == {cause}
 
 
 def test_context_path(directory, portal):
@@ -575,7 +642,8 @@ def test_aem_that_starts_is_waited_for_only_when_asked(directory, portal, monkey
             paused.append(seconds)
             if len(paused) == 2:
                 author.configure(starting_seconds=0)
-        monkeypatch.setattr(aem_http.time, 'sleep', pause)
+        # Not time.sleep itself, which the threads of other servers use as well.
+        monkeypatch.setattr(aem_http, 'time', types.SimpleNamespace(sleep=pause, monotonic=time.monotonic))
         assert aem.wait_ready(600, pause=0.1) > 0
         monkeypatch.undo()
         assert paused == [0.1, 0.1]

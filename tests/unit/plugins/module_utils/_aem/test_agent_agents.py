@@ -120,7 +120,7 @@ def test_all_enabled_brand_portal_agents_of_all_tenants():
         a=content(),
         b=content(enabled=False),
         c=content(transportUri=uri('other'), enabled=True),
-        d=content(transportUri='http://localhost:4503/'),
+        d=content(transportUri='http://localhost:4503/bin/receive'),
     )
     chosen = agents.select(found, [])
     assert [agent.name for agent in chosen] == ['a', 'c']
@@ -128,7 +128,7 @@ def test_all_enabled_brand_portal_agents_of_all_tenants():
 
 
 def test_named_agents_are_taken_whatever_they_lead_to():
-    found = found_in(a=content(), d=content(transportUri='http://localhost:4503/'))
+    found = found_in(a=content(), d=content(transportUri='http://localhost:4503/bin/receive'))
     assert [agent.name for agent in agents.select(found, ['d', 'a', 'd'])] == ['d', 'a']
 
 

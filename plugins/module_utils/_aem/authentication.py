@@ -1,0 +1,149 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How AEM gets the access tokens of its agents: V(jwt), V(oauth_server_to_server), V(legacy_gateway) or V(unknown).
+
+Asked only where an agent fails or somebody wants to know, and from what the account may read: the configuration of the
+access token provider that the agent names, else what Adobe's words on the agent's page tell, else AEM's version.
+No value of a configuration but the two that tell the way is kept.
+"""
+
+import json
+import re
+import threading
+from typing import Any, Dict, Iterator, List, Mapping, Optional
+from urllib.parse import quote
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import page as pages
+
+JWT, SERVER_TO_SERVER, LEGACY_GATEWAY, UNKNOWN = 'jwt', 'oauth_server_to_server', 'legacy_gateway', 'unknown'
+
+FACTORY = 'com.adobe.granite.auth.oauth.accesstoken.provider'
+CONFIGURATIONS = '/system/console/configMgr/{0}.json'.format(quote('(service.factoryPid={0})'.format(FACTORY), safe='()=.'))
+STORED = '/apps/system/config'
+OVERVIEW = '/libs/granite/operations/content/systemoverview/export.json'
+QUICK = 15.0      # seconds for one of these pages
+MOST_FILES = 20   # stored configurations that are read
+
+_REQUEST, _GRANTS, _NAME = 'auth.access.token.request', 'auth.token.provider.authorization.grants', 'name'
+_STORED = re.compile(r'^\s*"?([\w.]{1,100})"?\s*=\s*\w?[\[("]{1,3}((?:\\.|[^"\\\r\n]){0,2000})', re.MULTILINE)
+_VERSION = re.compile(r'\b6\.(\d{1,2})(?:\.(\d{1,3}))?(?:\.(\d{1,3}))?(?:\.\d+)*\b')
+_LEGACY_WORDS = re.compile(r'(?i)no longer allowed to get access token|the (?:organization|user) associated with this client is')
+_JWT_WORDS = re.compile(
+    r'(?i)could not match (?:JWT )?signature to any|no valid bindings were found|\bJWT token is\b|in the JWT are not a subset')
+
+
+class Ways:
+    """The ways of one AEM's access token providers; each page is asked for once, when the first agent needs it."""
+
+    def __init__(self, aem: Any) -> None:
+        self._aem = aem
+        self._lock = threading.Lock()
+        self._providers: Optional[Dict[str, str]] = None
+        self._level = UNKNOWN
+
+    def of(self, provider: str, read: Optional[pages.Page] = None) -> str:
+        """The way of an agent with this access token provider (its name), whose test page may be at hand."""
+        with self._lock:
+            if self._providers is None:
+                self._providers = _providers(self._aem)
+            known = self._providers.get(provider, UNKNOWN) if provider else UNKNOWN
+            if known == UNKNOWN and read is not None:
+                known = of_page(read)
+            if known == UNKNOWN and provider:
+                known = self._level = self._level if self._level != UNKNOWN else _of_level(self._aem)
+            return known
+
+
+def of_properties(properties: Mapping[str, Any]) -> str:
+    """The way by the configuration of an access token provider."""
+    request, grants = (_plain(properties.get(key)).lower() for key in (_REQUEST, _GRANTS))
+    if 'client_credentials' in grants or '/ims/token' in request:
+        return SERVER_TO_SERVER
+    if '/ims/exchange/' in request:
+        return JWT
+    return LEGACY_GATEWAY if request.startswith('https://') else UNKNOWN
+
+
+def of_page(read: pages.Page) -> str:
+    """The way by what the agent says of itself on its page."""
+    for line in read.lines:
+        if line.kind != pages.AGENT:
+            continue
+        message = line.message[:20000]
+        if '/ims/exchange/jwt' in message or _JWT_WORDS.search(message):
+            return JWT
+        if '/ims/token/' in message or 'client_credentials' in message:
+            return SERVER_TO_SERVER
+        if _LEGACY_WORDS.search(message):
+            return LEGACY_GATEWAY
+    return UNKNOWN
+
+
+def of_version(text: str) -> str:
+    """The way by a version of AEM, where only one is possible: before 6.3.3, and 6.5.0 to 6.5.3, there is the gateway alone."""
+    match = _VERSION.search(text)
+    if not match:
+        return UNKNOWN
+    numbers = tuple(int(part or 0) for part in match.groups())
+    return LEGACY_GATEWAY if numbers < (3, 3) or (5, 0) <= numbers < (5, 4) else UNKNOWN
+
+
+def _providers(aem: Any) -> Dict[str, str]:
+    """The way of each access token provider by its name; empty where the account may read none."""
+    found = {}
+    for properties in _configured(aem) or _stored(aem):
+        name = _plain(properties.get(_NAME))
+        if name:
+            found[name] = of_properties(properties)
+    return found
+
+
+def _configured(aem: Any) -> List[Dict[str, Any]]:
+    listed = _content(aem, CONFIGURATIONS)
+    shown = [entry.get('properties') for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+    return [properties for properties in shown if isinstance(properties, dict)]
+
+
+def _stored(aem: Any) -> Iterator[Dict[str, str]]:
+    """Configurations as AEM stores them in its repository, in the format of Apache Felix."""
+    folder = _content(aem, STORED + '.1.json')
+    names = [name for name in folder if name.startswith(FACTORY) and name.endswith('.config')] if isinstance(folder, dict) else []
+    for name in names[:MOST_FILES]:
+        text = _text(aem, '{0}/{1}'.format(STORED, quote(name, safe='')))
+        if text:
+            yield {key: value.replace('\\', '') for key, value in _STORED.findall(text)}
+
+
+def _of_level(aem: Any) -> str:
+    overview = _content(aem, OVERVIEW)
+    instance = overview.get('Instance') if isinstance(overview, dict) else None
+    if isinstance(instance, dict):
+        return of_version(_plain(instance.get('Adobe Experience Manager')))
+    return UNKNOWN
+
+
+def _plain(value: Any) -> str:
+    """A property's value, which the web console wraps and which may be a list."""
+    if isinstance(value, dict):
+        value = value.get('value', value.get('values'))
+    if isinstance(value, list):
+        value = ' '.join(str(each) for each in value)
+    return value if isinstance(value, str) else ''
+
+
+def _content(aem: Any, path: str) -> Any:
+    try:
+        return json.loads(_text(aem, path) or 'null')
+    except (ValueError, RecursionError):
+        return None
+
+
+def _text(aem: Any, path: str) -> str:
+    """What AEM shows there; '' where it shows nothing, for whatever reason."""
+    try:
+        answer = aem.get(path, QUICK)
+    except Exception:  # an answer that nobody needs to go on
+        return ''
+    return pages.decode(answer.body, answer.headers.get('Content-Type', '')) if answer.status == 200 else ''

@@ -1,0 +1,207 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The rows of the table of causes (causes.py) that Adobe IMS's answers, or their want, show. Pure data."""
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.cause import Cause
+
+_KA = 'Adobe knowledge base KA-10565'
+_IMS = 'https://developer.adobe.com/developer-console/docs/guides/authentication/JWT/'
+_SERVER = 'https://developer.adobe.com/developer-console/docs/guides/authentication/ServerToServerAuthentication/'
+_CONFIGURE = 'https://helpx.adobe.com/experience-manager/6-3/assets/using/brand-portal-configuring-integration.html'
+_OAUTH = 'https://www.rfc-editor.org/rfc/rfc6749#section-5.2'
+_TRANSPORT = "Adobe's open-source sibling of AEM's transport (adobe/commerce-salesforce)"
+RECORDED = 'recorded from Java 11, 17, 21 and 25 with Apache HttpClient 4.5 (make java-words)'
+
+MIGRATE = (
+    'In AEM, open Tools, Security, Adobe IMS Integration, and change the configuration of Brand Portal to OAuth '
+    'Server-to-Server. AEM 6.5.21 and later and AEM 6.5 LTS can do this; AEM 6.5.11 to 6.5.20 need the hotfix '
+    'ims-jwt-compatibility-package-6.5-1.0 first, and an older AEM has to be updated first.'
+)
+_NO_NEW_CERTIFICATE = 'Adobe has taken no new certificate of a JWT integration since 2025-06-30. ' + MIGRATE
+_CREDENTIAL = (
+    'In Adobe Developer Console, check that the credential has the Brand Portal API and its product profile, and compare '
+    'its client ID, secret and scopes with the IMS configuration in AEM.'
+)
+SAVE_AGAIN = (
+    'In AEM, open the IMS configuration of Brand Portal (Tools, Security, Adobe IMS Integration), save and close it, and '
+    'check its health.'
+)
+
+# A line about the exchange for an access token; the narrow form is one that quotes what the server answered.
+_TOKEN = r'access token|authorization server|\berror["\']?\s{0,4}[:=]|ims/'
+_ANSWERED = r'authorization server|\berror(?:_code)?["\']?\s{0,4}[:=]'
+
+def _error(code: str) -> str:
+    """An OAuth error code as a word of its own: not as part of a tenant's or an agent's name."""
+    return r'(?<![\w-]){0}(?![\w-])'.format(code)
+
+
+CAUSES = (
+    # The authorization server has answered: nothing says more about the cause than its own words.
+    Cause(
+        'jwt_signature_mismatch', r'could not match (?:JWT )?signature to any of the bindings',
+        meaning='Adobe knows no public key that fits the signature of the JWT: the certificate of the integration has '
+                'expired at Adobe, or the key in AEM is another one.',
+        advice=_NO_NEW_CERTIFICATE,
+        source=_IMS,
+    ),
+    Cause(
+        'no_valid_bindings', r'no valid bindings were found for organization and technical account combination',
+        meaning='The public key of the integration at Adobe is missing or has expired.',
+        advice=_NO_NEW_CERTIFICATE,
+        source=_IMS,
+    ),
+    Cause(
+        'jwt_malformed', r'JWT token is incorrectly formatted',
+        meaning='Adobe cannot decode the JWT.',
+        advice='A JWT integration cannot be created again. ' + MIGRATE,
+        source=_IMS,
+    ),
+    Cause(
+        'jwt_missing', r'JWT token is missing',
+        meaning='AEM sent no JWT: it could not sign one, because the private key is broken or missing.',
+        advice='A JWT integration cannot be created again. ' + MIGRATE,
+        source=_IMS,
+    ),
+    Cause(
+        'jwt_end_of_life', r'\berror["\']?\s{0,4}[:=]\s{0,4}["\']?internal_error(?![\w-])',
+        meaning='AEM uses a JWT credential. Adobe converted the last of them to OAuth Server-to-Server on 2026-03-01, and '
+                'no JWT gets an access token since: no correction of a clock makes these agents work.',
+        advice=MIGRATE,
+        source='https://github.com/AdobeDocs/adobe-dev-console/issues/124 (the text rests on this one report)',
+        context=r'authorization server|access token|\bims/',
+    ),
+    Cause(
+        'jwt_not_yet_valid', r'(?:JWT|token)(?: token)? (?:is )?not yet valid|issued in the future',
+        'likely', 'ahead',
+        meaning='The JWT is valid only from a later moment on: the clock AEM signs with may be ahead.',
+        advice='Compare the measured skew. If the clock is right, look at the token provider that makes the JWT.',
+        source='https://www.rfc-editor.org/rfc/rfc7519#section-4.1.5',
+        context=_TOKEN,
+    ),
+    Cause(
+        'token_expired', r'\bexpired\b|\bexpiry\b|\bexpiration\b',
+        'likely', 'behind',
+        meaning='Adobe calls the token invalid because of its expiry: the clock AEM signs with may be behind.',
+        advice='Compare the measured skew. If the clock is right, look at the expiry that the token provider sets.',
+        source=_IMS,
+        context=_error('invalid_token'),
+    ),
+    Cause(
+        'jwt_expired', r'\bJWT(?: token)? (?:has |is )?expired\b',
+        'yes', 'behind',
+        meaning="The JWT's expiry is already past for Adobe: the clock AEM signs with is behind. Since 2026-03-01 only the "
+                'legacy OAuth gateway still takes JWTs (inferred).',
+        advice="Set AEM's clock right and keep it so with NTP, then test again.",
+        source=_KA,
+    ),
+    Cause(
+        'invalid_client_secret', r'invalid client_secret parameter',
+        meaning='Adobe does not accept the client secret: it was rotated or deleted in Adobe Developer Console, or AEM has '
+                'lost its crypto keys in an upgrade or a restore.',
+        advice="Enter the current client secret in AEM's IMS configuration, and save it. If Adobe still refuses it, restore "
+               "AEM's crypto keys.",
+        source='Adobe knowledge base KA-23909',
+    ),
+    Cause(
+        'client_not_allowed', r'this client: .{1,300}? is no longer allowed to get access token',
+        meaning='The application is one of the legacy OAuth gateway, and Adobe does not serve it any more.',
+        advice='The legacy gateway takes no new applications. ' + MIGRATE,
+        source=_CONFIGURE,
+    ),
+    Cause(
+        'invalid_signature', _error('invalid_signature'),
+        meaning='The signature of the JWT fits no certificate of the integration, or not the algorithm it names.',
+        advice=_NO_NEW_CERTIFICATE,
+        source=_IMS, context=_TOKEN,
+    ),
+    Cause(
+        'invalid_scope', _error('invalid_scope'),
+        meaning='AEM asks for scopes that the credential does not have.',
+        advice=_CREDENTIAL,
+        source=_IMS, context=_TOKEN,
+    ),
+    Cause(
+        'invalid_jti', _error('invalid_jti'),
+        meaning='The integration demands a jti claim; it is missing or was used before.',
+        advice='A JWT integration cannot be changed any more. ' + MIGRATE,
+        source='https://www.adobe.io/apis/cloudplatform/console/authentication/connect.html',
+        context=_TOKEN,
+    ),
+    Cause(
+        'bad_request', _error('bad_request'),
+        meaning='Adobe can decode the request for a token, but something in it has a wrong form.',
+        advice='Compare the organization, account and client identifiers in AEM with those of the credential in Adobe '
+               'Developer Console.',
+        source=_IMS, context=_TOKEN,
+    ),
+    Cause(
+        'unauthorized_client', _error('unauthorized_client'),
+        meaning='The credential at Adobe may not use the kind of grant that AEM asks with.',
+        advice=_CREDENTIAL,
+        source=_OAUTH, context=_ANSWERED,
+    ),
+    Cause(
+        'unsupported_grant_type', _error('unsupported_grant_type'),
+        meaning="AEM's token provider asks Adobe with a kind of grant that Adobe does not know there.",
+        advice='Let AEM make the provider again: open the IMS configuration of Brand Portal (Tools, Security, Adobe IMS '
+               'Integration), choose OAuth, save and close it.',
+        source=_OAUTH, context=_ANSWERED,
+    ),
+    Cause(
+        'invalid_client', _error('invalid_client'),
+        meaning='Adobe does not know the credential, or its client ID and secret do not belong together, or its '
+                'organization or user is not valid any more.',
+        advice='Compare the client ID and secret in AEM with those of the credential in Adobe Developer Console.',
+        source=_IMS, context=_TOKEN,
+    ),
+    Cause(
+        'access_denied_ims', r'(?<![\w(-])access_denied(?![\w-])|\b403023\b|\bprofile is not valid',
+        meaning='Adobe refuses the credential: it lacks the Brand Portal API or its product profile.',
+        advice=_CREDENTIAL,
+        source=_OAUTH, context=_ANSWERED,
+    ),
+    Cause(
+        'ims_proxy_authentication', r'authorization server status: {0,4}407\b',
+        meaning="A proxy between AEM and Adobe IMS wants a password. AEM shows the proxy's answer as if IMS had given it.",
+        advice='Give the proxy configured in AEM its user and password.',
+        source=RECORDED,
+    ),
+    Cause(
+        'ims_refused', r'authorization server status: {0,4}403\b',
+        meaning='The request to Adobe IMS was refused on the way, by a proxy or a firewall, or by IMS.',
+        advice='Let the proxy and the firewall pass HTTPS from AEM to ims-na1.adobelogin.com. '
+               'If they do, check the credential in Adobe Developer Console.',
+        source=RECORDED,
+    ),
+    Cause(
+        'ims_throttled', r'authorization server status: {0,4}429\b',
+        'likely', 'ahead',
+        meaning='Adobe throttles this credential, because AEM asks for too many access tokens. An AEM that is a day or more '
+                'ahead takes every token for expired and asks for a new one each time (inferred).',
+        advice='Compare the measured skew. If the clock is right, look for what else uses the same credential.',
+        source=_SERVER,
+    ),
+    Cause(
+        'ims_unavailable', r'authorization server status: {0,4}5\d\d\b',
+        meaning='Adobe IMS, or a proxy before it, is not available.',
+        advice='See https://status.adobe.com, and check that the proxy configured in AEM reaches ims-na1.adobelogin.com. Then '
+               'test again.',
+        source=RECORDED,
+    ),
+    Cause(
+        'token_unreadable', r'failed to parse access token',
+        meaning='What answered AEM was not Adobe IMS: its answer holds no access token. It may be the page of a proxy.',
+        advice='Check the proxy configured in AEM, and that the address of the token provider leads to Adobe IMS.',
+        source=_TRANSPORT,
+    ),
+    Cause(
+        'token_provider_missing', r'access token provider is not b(?:ind|ound)',
+        meaning='AEM has no access token provider of the name that the agent asks for: its OSGi configuration is missing '
+                'or not active.',
+        advice=SAVE_AGAIN,
+        source=_TRANSPORT,
+    ),
+)

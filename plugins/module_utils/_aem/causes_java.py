@@ -1,0 +1,173 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The rows of the table of causes (causes.py) in the words of Java: TLS, AEM's own keys, and the way there. Pure data."""
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.cause import Cause
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.causes_ims import MIGRATE, RECORDED
+
+_DYNAMIC_MEDIA = 'https://experienceleague.adobe.com/docs/experience-manager-65/assets/dynamic/config-dynamic.html'
+_JDK = 'the source of OpenJDK 8 and later'
+
+# Java repeats the words of the C library, in the language of the server's locale: these are glibc's in German, French,
+# Japanese, Spanish, Italian, Portuguese, Chinese, Korean, Dutch, Polish and Russian. Where an exception has a class of its
+# own, or Java adds the English words, no more is needed.
+_TIMED_OUT = (
+    "die wartezeit für die verbindung ist abgelaufen|expiration du délai d'attente|接続がタイムアウト|expiró el tiempo de "
+    'conexión|connessione scaduta|tempo esgotado para conexão|连接超时|連線超過時間|연결 시간 초과|verbinding is verlopen|'
+    'przekroczony czas oczekiwania na połączenie|время ожидания соединения истекло'
+)
+_NETWORK_UNREACHABLE = (
+    "das netzwerk ist nicht erreichbar|le réseau n'est pas accessible|ネットワークに届きません|la red es inaccesible|la rete non è "
+    'raggiungibile|a rede está fora de alcance|网络不可达|無法接觸網路|네트워크가 접근 불가능|netwerk is onbereikbaar|sieć jest '
+    'niedostępna|сеть недоступна'
+)
+_NO_ROUTE = (
+    "keine route zum zielrechner|aucun chemin d'accès pour atteindre|ホストへの経路がありません|no existe ninguna ruta hasta|"
+    'nessun instradamento per|não há rota para o host|没有到主机的路由|找不到通往該主機的路由|호스트로 갈 루트가 없음|'
+    'geen route naar host|brak trasy do hosta|нет маршрута до узла'
+)
+_RESET = (
+    'vom kommunikationspartner zurückgesetzt|connexion ré-initialisée|接続が相手からリセット|conexión reinicializada|connessione '
+    'interrotta dal corrispondente|conexão fechada pela outra ponta|连接被对方重设|連線被對方重設|상대편이 연결을 끊음|'
+    'verbinding is weggevallen|połączenie zerwane|соединение разорвано'
+)
+
+CAUSES = (
+    # TLS failed on a date. An alert that the other side sent (Received fatal alert: certificate_expired) is not meant.
+    Cause(
+        'certificate_not_yet_valid',
+        r'CertificateNotYetValidException|certificate is not yet valid|\bNotBefore:\s'
+        r'|\(bad_certificate\).{0,300}(?:validity|timestamp) check failed',
+        'likely', 'behind',
+        meaning="For AEM's clock a certificate of the remote side is not valid yet: the clock may be behind.",
+        advice='Compare the measured skew. If the clock is right, look at who presents this certificate: a proxy may.',
+        source=RECORDED,
+    ),
+    Cause(
+        'certificate_expired',
+        r'CertificateExpiredException|certificate (?:has |is )?expired|\bNotAfter:\s'
+        r'|\(certificate_expired\).{0,300}(?:validity|timestamp) check failed',
+        'likely', 'ahead',
+        meaning="For AEM's clock a certificate of the remote side has expired: the clock is ahead, or it really has.",
+        advice="Compare the certificate's date with trusted time. If the clock is right, the certificate has to be "
+               "renewed: the remote side's, a proxy's, or one in AEM's truststore.",
+        source=RECORDED,
+    ),
+    Cause(
+        'certificate_dates', r'(?:validity|timestamp) check failed',
+        'likely',
+        meaning="For AEM's clock a certificate of the remote side is not valid, yet or any more; this Java does not tell which.",
+        advice='Compare the measured skew. If the clock is right, look at the dates of the certificates that the '
+               'remote side, or a proxy, presents, and have the expired one renewed.',
+        source=RECORDED,
+    ),
+    Cause(
+        'ocsp_dates', r'response is unreliable: its validity interval',
+        'likely',
+        meaning="For AEM's clock the answer about the revocation of a certificate (OCSP) is outside its dates.",
+        advice='Compare the measured skew. If the clock is right, look at the OCSP responder or the proxy that answers AEM.',
+        source=_JDK,
+    ),
+
+    # AEM's own keys and certificates.
+    Cause(
+        'unrecoverable_key', r'UnrecoverableKeyException|could not decrypt (?:key|data)',
+        meaning='AEM cannot decrypt the private key: the password it has stored is not the one of the keystore.',
+        advice='OAuth Server-to-Server needs no keystore (inferred). ' + MIGRATE,
+        source=_DYNAMIC_MEDIA,
+    ),
+    Cause(
+        'keystore_not_initialized', r'KeyStoreNotInitiali[sz]edException|uninitiali[sz]ed key store',
+        meaning='The user of the replication agent has no keystore.',
+        advice='OAuth Server-to-Server needs no keystore (inferred). ' + MIGRATE,
+        source=_DYNAMIC_MEDIA,
+    ),
+    Cause(
+        'trust_anchors_empty', r'trustAnchors parameter must be non-empty',
+        meaning="AEM's Java found no truststore.",
+        advice='Let the system property javax.net.ssl.trustStore of AEM name a valid truststore, and restart AEM.',
+        source=_DYNAMIC_MEDIA,
+    ),
+
+    # The way there. A message of Java is in English or in the language of the server's locale, so classes are searched, too.
+    Cause(
+        'certificate_name',
+        r"doesn't match (?:any of the subject alternative names|common name)|hostname in certificate didn't match"
+        r'|no subject alternative (?:DNS|IP address|names?)\b|no name matching .{1,300} found|HTTPS hostname wrong',
+        meaning='The certificate is one for another name: a proxy or a wrong host answers.',
+        advice='Check the address in the transport URI, DNS on the host, and the proxy configured in AEM.',
+        source=RECORDED,
+    ),
+    Cause(
+        'not_tls', r'unsupported or unrecognized SSL message|unrecognized SSL message',
+        meaning='What answers AEM there does not speak TLS: a plain-text port or a proxy.',
+        advice='Check the port in the transport URI, and the kind and port of the proxy configured in AEM.',
+        source=RECORDED + '; Java 8 from memory',
+    ),
+    Cause(
+        'pkix_path', r'PKIX path building failed|path building failed|unable to find valid certification path',
+        'likely',
+        meaning='AEM does not trust the chain of certificates that the remote side, or a proxy, presents. Java says the same '
+                "where a certificate's date is wrong for AEM's clock and the server sends its chain out of order.",
+        advice="Compare the measured skew. If the clock is right, look at the dates of the certificates, and add the issuer's "
+               "certificate to AEM's truststore.",
+        source=RECORDED,
+    ),
+    Cause(
+        'certificate_untrusted', r'PKIX path validation failed|CertPathValidatorException',
+        meaning='AEM rejects a certificate of the remote side, or of a proxy, for a reason that is not its date.',
+        advice="Read the reason at the end of the line. Add the issuer's certificate to AEM's truststore, or have the "
+               'certificate replaced.',
+        source=_JDK,
+    ),
+    Cause(
+        'unknown_host',
+        r'UnknownHostException|name or service not known|temporary failure in name resolution'
+        r'|no address associated with (?:host)?name|nodename nor servname provided'
+        # Java's message is the name and the resolver's words, or the name alone when it answers from its own cache.
+        r'|\bmsg: [\w.-]{1,253}\.(?:com|net)(?::\s|\s*$)',
+        meaning="AEM's host cannot resolve a name.",
+        advice='Check DNS on the host, or the proxy configured in AEM.',
+        source=RECORDED,
+    ),
+    Cause(
+        'timeout', r'timed out\b|TimeoutException|' + _TIMED_OUT,
+        meaning='A connection was not made, or an answer did not come, in time.',
+        advice='Check the firewall and the proxy configured in AEM, and whether Brand Portal is available.',
+        source=RECORDED,
+    ),
+    Cause(
+        'no_route',
+        r'NoRouteToHostException|network is (?:unreachable|down)|no route to host|host is (?:unreachable|down)'
+        r'|\(connect failed\)|' + _NETWORK_UNREACHABLE + '|' + _NO_ROUTE,
+        meaning="AEM's host has no way to the address.",
+        advice='Check the routes and the firewall of the host, or the proxy configured in AEM.',
+        source=RECORDED,
+    ),
+    Cause(
+        'connection_refused',
+        r'connection refused|ConnectException|HttpHostConnectException'
+        r'|\bconnect to \S{1,300} (?:\[[^\]]{0,300}\] )?failed: ',
+        meaning='Nothing accepts connections at the address AEM calls.',
+        advice='Check the firewall, the proxy configured in AEM, and the transport URI of the agent.',
+        source=RECORDED,
+    ),
+    Cause(
+        'connection_reset',
+        r'connection reset|NoHttpResponseException|failed to respond|broken pipe|connection abort|java\.net\.SocketException'
+        r'|premature end of|' + _RESET,
+        meaning='The connection was closed before the answer.',
+        advice='Check the firewall and the proxy configured in AEM, then test again.',
+        source=RECORDED,
+    ),
+    Cause(
+        'tls_handshake',
+        r'SSL\w{0,20}Exception|received fatal alert|remote host (?:terminated the|closed connection during) handshake'
+        r'|no appropriate protocol|no trusted certificate found|certificate chaining error|peer not authenticated',
+        meaning='TLS could not be agreed on with the remote side.',
+        advice="Check the TLS versions of AEM's Java, its truststore, and whether a proxy breaks TLS open.",
+        source=RECORDED,
+    ),
+)

@@ -1,0 +1,216 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What more than an agent's page tells of its failure: how it authenticates, the measured clock, the queue."""
+
+import json
+
+import pytest
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import aem as aem_http
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import agents, authentication, causes, page, test
+
+NOW = 1795700000  # November 2026
+BEFORE = causes.JWT_ENDED - 1
+NO_TOKEN = 'Failed to get an access token for user: x msg: '
+NOT_YET = NO_TOKEN + 'PKIX path validation failed: java.security.cert.CertPathValidatorException: validity check failed'
+
+
+@pytest.mark.parametrize(('cause', 'evidence', 'code', 'way', 'behind', 'now', 'becomes'), [
+    # A JWT after its end, whatever the clock does and whatever the message says of a clock
+    ('jwt_expired', NO_TOKEN + '{}', 401, 'jwt', True, NOW, 'jwt_end_of_life'),
+    ('certificate_dates', NOT_YET, None, 'jwt', True, NOW, 'jwt_end_of_life'),
+    ('pkix_path', NOT_YET, 401, 'jwt', False, NOW, 'jwt_end_of_life'),
+    ('unknown', NO_TOKEN + 'null', 401, 'jwt', False, NOW, 'jwt_end_of_life'),
+    ('key_not_accepted', 'sent. Response: 401 Unauthorized', 401, 'jwt', True, NOW, 'jwt_end_of_life'),
+    ('keystore_not_initialized', NO_TOKEN + 'Uninitialised key store', 401, 'jwt', False, NOW, 'jwt_end_of_life'),
+    ('jwt_end_of_life', NO_TOKEN + '500', 401, 'jwt', False, NOW, 'jwt_end_of_life'),
+    ('jwt_end_of_life', NO_TOKEN + '500', 401, 'unknown', False, NOW, 'jwt_end_of_life'),
+    # Adobe's words on the JWT itself, and what comes before any token, stay
+    ('jwt_signature_mismatch', NO_TOKEN + '{}', 401, 'jwt', False, NOW, 'jwt_signature_mismatch'),
+    ('unknown_host', NO_TOKEN + 'ims-na1.adobelogin.com', 401, 'jwt', False, NOW, 'unknown_host'),
+    ('access_denied', 'Repository error during node import: Access denied', 200, 'jwt', False, NOW, 'access_denied'),
+    # Before its end, and where no time is believed, it is not told
+    ('jwt_expired', NO_TOKEN + '{}', 401, 'jwt', True, BEFORE, 'jwt_expired'),
+    ('jwt_expired', NO_TOKEN + '{}', 401, 'jwt', True, None, 'jwt_expired'),
+    # The legacy gateway and Server-to-Server have no JWT of that kind
+    ('jwt_expired', NO_TOKEN + '{}', 401, 'legacy_gateway', True, NOW, 'jwt_expired'),
+    ('jwt_end_of_life', NO_TOKEN + '500', 401, 'oauth_server_to_server', False, NOW, 'ims_unavailable'),
+    ('certificate_dates', NOT_YET, None, 'oauth_server_to_server', True, NOW, 'certificate_dates'),
+    # 401 without a line about a token
+    ('key_not_accepted', 'sent. Response: 401 Unauthorized', 401, 'oauth_server_to_server', True, NOW, 'token_outlived'),
+    ('key_not_accepted', 'sent. Response: 401 Unauthorized', 401, 'unknown', True, None, 'token_outlived'),
+    ('key_not_accepted', 'sent. Response: 401 Unauthorized', 401, 'unknown', False, NOW, 'key_not_accepted'),
+    ('invalid_client_secret', NO_TOKEN + '{}', 401, 'oauth_server_to_server', True, NOW, 'invalid_client_secret'),
+])
+def test_more_than_the_page_is_known(cause, evidence, code, way, behind, now, becomes):
+    assert causes.refined(cause, evidence, code, way, behind, now).id == becomes
+
+
+def test_neither_end_of_life_nor_a_network_failure_is_ever_the_clocks():
+    for name in ('jwt_end_of_life', 'key_not_accepted', *causes._OF_THE_NETWORK):
+        assert causes.BY_ID[name].clock_related == 'no'
+    assert causes.TOKEN_OUTLIVED.clock_related == 'likely'
+
+
+# How it authenticates
+
+
+class Fake:
+    """An AEM that shows these pages to this account."""
+
+    def __init__(self, pages):
+        self.pages = pages
+        self.asked = []
+
+    def get(self, path, _timeout):
+        self.asked.append(path)
+        shown = self.pages.get(path)
+        if shown is None:
+            return aem_http.Answer(404, {}, b'', 0.0)
+        body = shown if isinstance(shown, str) else json.dumps(shown)
+        return aem_http.Answer(200, {'Content-Type': 'application/json'}, body.encode(), 0.0)
+
+
+def configured(**properties):
+    shown = {name.replace('_', '.'): {'value': value} for name, value in properties.items()}
+    return {authentication.CONFIGURATIONS: [{'pid': 'p', 'properties': shown}]}
+
+
+def listed(request, grants=None):
+    properties = {'name': {'value': 'bp'}, 'auth.access.token.request': {'value': request}}
+    if grants:
+        properties['auth.token.provider.authorization.grants'] = grants
+    return {authentication.CONFIGURATIONS: [{'pid': 'p', 'properties': properties}, {'pid': 'q', 'properties': {}}, None]}
+
+
+@pytest.mark.parametrize(('pages', 'way'), [
+    (listed('https://ims-na1.adobelogin.com/ims/exchange/jwt'), 'jwt'),
+    (listed('https://ims-na1.adobelogin.com/ims/exchange/jwt/'), 'jwt'),
+    (listed('https://ims-na1.adobelogin.com/ims/token/v3'), 'oauth_server_to_server'),
+    (listed('https://ims-na1.adobelogin.com/ims/token'), 'oauth_server_to_server'),
+    (listed('https://ims/x', {'values': ['client_credentials']}), 'oauth_server_to_server'),
+    (listed('https://gateway.example.com/oauth'), 'legacy_gateway'),
+    (listed(''), 'unknown'),
+    ({authentication.CONFIGURATIONS: '<html>login</html>'}, 'unknown'),
+    ({}, 'unknown'),
+    ({authentication.OVERVIEW: {'Instance': {'Adobe Experience Manager': '6.2.0'}}}, 'legacy_gateway'),
+    ({authentication.OVERVIEW: {'Instance': {'Adobe Experience Manager': '6.5.3.0'}}}, 'legacy_gateway'),
+    ({authentication.OVERVIEW: {'Instance': {'Adobe Experience Manager': '6.5.10.0'}}}, 'unknown'),
+    ({authentication.OVERVIEW: {'Instance': {'Adobe Experience Manager': '6.6.2'}}}, 'unknown'),
+    ({authentication.OVERVIEW: {'Instance': None}}, 'unknown'),
+    ({authentication.OVERVIEW: []}, 'unknown'),
+])
+def test_the_way_from_what_the_account_may_read(pages, way):
+    aem = Fake(pages)
+    ways = authentication.Ways(aem)
+    assert ways.of('bp') == way
+    asked = len(aem.asked)
+    assert ways.of('bp') == way and len([path for path in aem.asked[asked:] if path != authentication.OVERVIEW]) == 0
+
+
+def test_the_way_from_the_repository_where_the_console_is_hidden():
+    name = authentication.FACTORY + '.0b1f3c52.config'
+    stored = '# by the installer\nname="bp"\nauth.access.token.request="https\\://ims-na1.adobelogin.com/ims/exchange/jwt"\n'
+    aem = Fake({authentication.STORED + '.1.json': {name: {}, 'other.config': {}}, authentication.STORED + '/' + name: stored})
+    assert authentication.Ways(aem).of('bp') == 'jwt'
+    assert authentication.STORED + '/other.config' not in aem.asked
+
+
+def test_another_provider_tells_nothing():
+    assert authentication.Ways(Fake(listed('https://ims-na1.adobelogin.com/ims/exchange/jwt'))).of('another') == 'unknown'
+
+
+@pytest.mark.parametrize(('said', 'way'), [
+    ('POST https://ims-na1.adobelogin.com/ims/exchange/jwt', 'jwt'),
+    ('{"error":"invalid_token","error_description":"Could not match signature to any of the bindings"}', 'jwt'),
+    ('https://ims-na1.adobelogin.com/ims/token/v3', 'oauth_server_to_server'),
+    ('This client: 3f2a is no longer allowed to get access token.', 'legacy_gateway'),
+    ('JWT has expired', 'unknown'),
+])
+def test_the_way_from_the_page(said, way):
+    read = page.read('2026-11-26 10:00:00 - {0}<br>2026-11-26 10:00:00 - << X: /ims/exchange/jwt<br>'.format(said))
+    assert authentication.of_page(read) == way
+    assert authentication.Ways(Fake({})).of('', read) == way
+
+
+# Results as the modules give them
+
+
+def result(**changes):
+    found = {
+        'agent': 'a', 'succeeded': False, 'cause': 'key_not_accepted', 'evidence': 'sent. Response: 401 Unauthorized',
+        'response_code': 401, 'authentication': 'unknown', 'skew': None, 'remote_date': None, 'meaning': 'm', 'advice': 'a',
+        'clock_related': 'no', 'direction': None,
+    }
+    return dict(found, **changes)
+
+
+def test_the_agents_own_dates_stand_in_for_a_measurement():
+    behind, right = {'low': 10797.0, 'high': 10803.0}, {'low': -2.0, 'high': 2.0}
+    for skew, cause in ((behind, 'token_outlived'), (right, 'key_not_accepted'), (None, 'key_not_accepted')):
+        (found,) = test.refined([result(skew=skew)], None, None)
+        assert found['cause'] == cause
+    (found,) = test.refined([result(skew=behind)], False, None)  # measured to be right
+    assert found['cause'] == 'key_not_accepted'
+    (found,) = test.refined([result(authentication='jwt', remote_date='2026-11-26T10:00:00Z')], None, None)
+    assert (found['cause'], found['clock_related'], found['direction']) == ('jwt_end_of_life', 'no', None)
+    assert 'OAuth Server-to-Server' in found['advice']
+
+
+def test_the_way_is_told_where_the_words_leave_one():
+    expired = result(cause='jwt_expired', evidence=NO_TOKEN + '{}')
+    assert test.refined([expired], True, NOW)[0]['authentication'] == 'legacy_gateway'
+    assert test.refined([expired], True, BEFORE)[0]['authentication'] == 'unknown'
+    assert test.refined([result(cause='jwt_end_of_life')], False, None)[0]['authentication'] == 'jwt'
+
+
+def test_a_success_is_left_alone():
+    succeeded = result(succeeded=True, cause='none', authentication='jwt')
+    assert test.refined([succeeded], True, NOW) == [succeeded]
+
+
+# Agents that a test would let purge a cache
+
+
+def agent(**properties):
+    content = {'sling:resourceType': 'cq/replication/components/agent', 'enabled': True, **properties}
+    return agents.parse('a', content)
+
+
+@pytest.mark.parametrize('properties', [
+    {'serializationType': 'flush', 'transportUri': 'http://127.0.0.1/dispatcher/invalidate.cache'},
+    {'transportUri': 'http://127.0.0.1/dispatcher/invalidate.cache'},
+    {'transportUri': 'http://127.0.0.1/', 'protocolHTTPHeaders': ['CQ-Action:{action}', 'CQ-Handle:{path}']},
+    {'transportUri': 'http://127.0.0.1/bin/receive', 'protocolHTTPHeaders': ['CQ-Action:{action}']},
+    {'transportUri': 'http://127.0.0.1/bin/receive', 'protocolHTTPHeaders': 'CQ-Action:{action}'},
+    {'serializationType': 'akamai', 'transportUri': 'akamai://purge.example.com'},
+    {'sling:resourceType': 'akamai/replication/components/akamai', 'transportUri': 'akamai://purge.example.com'},
+    {'serializationType': 'durbo', 'transportUri': 'https://api.fastly.com/service/x/purge_all'},
+    {'transportUri': 'cloudfront://distribution'},
+    {'serializationType': 'cloudfront', 'transportUri': 'https://cdn.example.com/bin/receive'},
+    {'transportUri': 'https://api.cloudflare.com/client/v4/zones/x/purge_cache'},
+    {'transportUri': 'tnt://'},
+    {'transportUri': 'static://'},
+    {'transportUri': ''},
+    {'transportUri': 'https://acme.brand-portal.adobe.com/bin/receive', 'serializationType': 'flush'},
+])
+def test_an_agent_that_may_purge_is_never_tested(properties):
+    assert agent(**properties).untestable
+    with pytest.raises(agents.AgentsError, match='Not to be tested'):
+        agents.select([agent(**properties)], ['a'])
+
+
+@pytest.mark.parametrize('properties', [
+    {'transportUri': 'https://acme.brand-portal.adobe.com/bin/receive?sling:authRequestLogin=1', 'serializationType': 'durbo'},
+    {'transportUri': 'http://publish:4503/bin/receive?sling:authRequestLogin=1'},
+    {'transportUri': 'https://publish/context/bin/receive', 'serializationType': 'durbo'},
+    {'transportUri': 'https://acme.brand-portal.adobe.com/bin/receive', 'protocolHTTPHeaders': ['Action:{action}']},
+])
+def test_an_agent_that_leads_to_a_receiver_is_tested(properties):
+    assert not agent(**properties).untestable
+
+
+def test_the_name_of_the_token_provider_is_taken_from_an_agent_with_oauth():
+    assert agent(enableOauth='true', accessTokenProviderName='bp').token_provider == 'bp'
+    assert agent(enableOauth='false', accessTokenProviderName='bp').token_provider == ''
