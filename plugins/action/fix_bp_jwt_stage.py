@@ -138,7 +138,7 @@ class ActionModule(ActionBase):
             self.check_outputs(chosen, known)
             if not chosen['fix_bp_jwt_accept_common_skew']:
                 stopped = fleet.suspicion(list(known.values()), chosen['fix_bp_jwt_common_skew_percentage'],
-                                          chosen['fix_bp_jwt_common_skew_hosts'], report.in_words)
+                                          chosen['fix_bp_jwt_common_skew_hosts'])
             stopped = stopped or (self.out_of_step() if due and self.mode(chosen) != 'diagnose' else '')
         may_repair = not stopped and self.mode(chosen) != 'diagnose'
         batches = fleet.batches(due if may_repair else [], chosen['fix_bp_jwt_serial'])

@@ -66,7 +66,7 @@ skew:
     host_time: '2017-02-28T18:39:51.123Z'
     reference_time: '2026-11-30T18:39:52.126Z'
     message: >-
-      This host's clock is 3562 d 23 h behind, give or take 0.022 s, which is more than the max_skew of 5 s;
+      This host's clock is 9 y 277 d behind, give or take 22 ms, which is more than the max_skew of 5 s;
       5 sources agree.
     advice: 'Correct it: run the role time_sync or the module clock_step.'
     sources: []

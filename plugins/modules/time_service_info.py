@@ -268,7 +268,7 @@ steerers:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import capabilities, clock, rtc
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.imf_date import iso_utc
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.http_date import iso_utc
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import clock_hints
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System

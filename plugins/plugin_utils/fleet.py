@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import typing as t
 
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.formatting import offset_text
+
 Result = t.Mapping[str, t.Any]
 
 # What is wrong with these hosts besides the clock was wrong before, and no repair of a clock could have healed it.
@@ -55,17 +57,19 @@ def _clocks(results: t.Iterable[Result]) -> t.Iterator[tuple[Result, t.Mapping[s
             yield result, clock
 
 
-def suspicion(results: t.Sequence[Result], percentage: float, at_least: int, in_words: t.Callable[[float], str]) -> str:
+def suspicion(results: t.Sequence[Result], percentage: float, at_least: int) -> str:
     """Why the reference rather than all these clocks must be wrong; '' where nothing says so."""
     direction, _error, alike = common_skew(results)
     total = measured(results)
     if len(alike) < max(at_least, 1) or 100.0 * len(alike) <= percentage * total:
         return ''
     offsets = sorted(result['clock_before']['offset'] for result in results if result['host'] in set(alike))
+    middle = offset_text(offsets[len(offsets) // 2])
     return (
-        f'{len(alike)} of {total} measured clocks are {direction} by the same amount ({in_words(offsets[len(offsets) // 2])}), '
-        'so the reference is rather wrong than all of them, and no clock is changed. Compare the references with another '
-        'clock that you trust; if these clocks really are wrong alike, run again with fix_bp_jwt_accept_common_skew=true'
+        f'{len(alike)} of {total} measured clocks are {direction} by the same amount ({middle}), '
+        'so the reference is more likely to be wrong than all of them, and no clock is changed. '
+        'Compare the references with another clock that you trust; if these clocks really are wrong alike, run '
+        'again with fix_bp_jwt_accept_common_skew=true'
     )
 
 

@@ -13,6 +13,7 @@ import datetime
 import re
 import typing as t
 
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.formatting import offset_text
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils.aem_guard import DEFERRED
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils.verdict import STATES
 
@@ -367,11 +368,11 @@ def _row(host: t.Mapping[str, t.Any]) -> tuple[str, ...]:
     before, after = host.get('clock_before'), host.get('clock_after')
     clock, agents, state = '-', '-', host.get('state_before') or host.get('state_after') or '-'
     if before:
-        clock = in_words(before['offset'])
+        clock = offset_text(before['offset'])
     if host.get('agents_before'):
         agents = _of(host['agents_before'])
     if after:
-        clock += f' -> {in_words(after["offset"])}'
+        clock += f' -> {offset_text(after["offset"])}'
         agents += f' -> {_of(host["agents_after"])}' if host.get('agents_after') else ''
         state += f' -> {host.get("state_after")}'
     elif host.get('state_after') and host['state_after'] != state:
@@ -389,25 +390,6 @@ def kept_by(host: t.Mapping[str, t.Any]) -> str:
 
 def _of(agents: t.Mapping[str, int]) -> str:
     return f'{agents["answered"]} of {agents["tested"]}'
-
-
-def in_words(offset: float | None) -> str:
-    """An offset (reference − host, seconds) as people say it: '9 y 268 d behind', '0.012 s behind', 'unknown'."""
-    if offset is None:
-        return 'unknown'
-    side = 'behind' if offset > 0 else 'ahead'
-    size = abs(offset)
-    if size < 0.0005:
-        return '0.000 s off'
-    if size < 60:
-        return f'{size:.3f} s {side}'
-    units = (('y', 365 * 86400), ('d', 86400), ('h', 3600), ('min', 60), ('s', 1))
-    rest, parts = round(size), []
-    for name, seconds in units:
-        count, rest = divmod(rest, seconds)
-        if count:
-            parts.append(f'{count} {name}')
-    return f'{" ".join(parts[:2])} {side}'
 
 
 # For AWX

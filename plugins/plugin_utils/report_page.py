@@ -22,10 +22,10 @@ import re
 import typing as t
 from pathlib import Path
 
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.formatting import duration, limit, offset_text
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils.report import (
     ERROR_BEGINS,
     WITHOUT_RESULT,
-    in_words,
     kept_by,
     shaped,
 )
@@ -191,7 +191,7 @@ def _top(report: Data, mode: str, hosts: t.Sequence[Host], verdict: str) -> str:
     facts = [MODES.get(mode, mode), _when(report)]
     max_skew = number(report.get('max_skew'))
     if max_skew:
-        facts.append(f'a clock is right within ±{max_skew:g} s')
+        facts.append(f'a clock is right within ±{limit(max_skew)}')
     said = ''.join(f'<li>{_text(fact)}</li>' for fact in facts if fact)
     complete = report.get('complete', True)
     stopped = ''
@@ -257,7 +257,7 @@ def _when(report: Data) -> str:
     raw = [str(report.get(key) or '') for key in ('started_at', 'finished_at')]
     try:
         start, end = (datetime.datetime.fromisoformat(text.replace('Z', '+00:00')) if text else None for text in raw)
-        took = f' ({_duration((end - start).total_seconds())})' if start and end else ''
+        took = f' ({duration((end - start).total_seconds())})' if start and end else ''
     except (ValueError, TypeError):
         return ' to '.join(text for text in raw if text)
     if not end:
@@ -265,12 +265,6 @@ def _when(report: Data) -> str:
     if not start:
         return f'{end:%Y-%m-%d %H:%M:%S} UTC'
     return f'{start:%Y-%m-%d %H:%M:%S} to {end:{"%H:%M:%S" if start.date() == end.date() else "%Y-%m-%d %H:%M:%S"}} UTC{took}'
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return ' '.join(f'{count} {unit}' for count, unit in ((hours, 'h'), (minutes, 'min'), (rest, 's')) if count) or '0 s'
 
 
 def _tools(count: int) -> str:
@@ -311,7 +305,7 @@ def _legend(axis: Axis) -> str:
     ]
     if axis.max_skew:
         keys.insert(3, key('', '<rect class="within" width="16" height="16"/><path class="limit" d="M.5 0V16M15.5 0V16"/>',
-                           f'right: within ±{axis.max_skew:g} s'))
+                           f'right: within ±{limit(axis.max_skew)}'))
     return f'<ul class="legend" aria-label="The picture of the clocks">{"".join(keys)}</ul>'
 
 
@@ -445,7 +439,7 @@ def _clock_in_words(clock: Data | None) -> str:
     verdict = str(clock.get('verdict') or '')
     if offset is None:
         return _text(CLOCK_VERDICTS.get(verdict, verdict) or 'unknown')
-    return in_words(offset) + (' (undecided)' if verdict == 'undecided' else '')
+    return offset_text(offset) + (' (undecided)' if verdict == 'undecided' else '')
 
 
 def _size_of_skew(data: Data) -> str:
@@ -511,7 +505,7 @@ def _measured(clock: Data | None) -> str:
     parts = [CLOCK_VERDICTS.get(verdict, verdict)]
     low, high = number(clock.get('low')), number(clock.get('high'))
     if number(clock.get('offset')) is not None:
-        parts.append(in_words(number(clock.get('offset'))))
+        parts.append(offset_text(number(clock.get('offset'))))
     if low is not None and high is not None:
         parts.append(f'reference − host lies in [{low:+.3f} s, {high:+.3f} s]')
     if 'verified' in clock and low is not None:

@@ -25,7 +25,7 @@ import tools
 from harness import ms, quantile
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import conclusion, measurement
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.imf_date import format_http_date
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.http_date import format_http_date
 from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._clock.clock_servers import Authority, HttpsServer
 
 ASKED_BY_STEP = 0.1  # seconds; the width that clock_step wants

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Dates as the agent wing meets them: HTTP's, Java's Date.toString(), AEM's log stamps. Pure, free of the locale.
+"""Dates in the answers of AEM and Brand Portal: HTTP's, Java's Date.toString(), AEM's log stamps. Pure, free of the locale.
 
 Every function returns whole seconds since the epoch (for a log stamp as if it were UTC), or None for what is no date.
 """
@@ -12,14 +12,9 @@ import datetime
 import re
 from typing import Optional
 
-_MONTHS = ('jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec')
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.http_date import BadDate, iso_utc, parse_http_date
 
-# RFC 9110 §5.6.7: IMF-fixdate and the obsolete RFC 850 date; then asctime.
-_IMF = re.compile(
-    r'(?:[A-Za-z]{3,9},\s{0,3})?(\d{1,2})[ -]([A-Za-z]{3})[ -](\d{4}|\d{2})'
-    r' (\d{2}):(\d{2}):(\d{2}) (?:GMT|UTC|Z|[+-]0000)$'
-)
-_ASCTIME = re.compile(r'[A-Za-z]{3} ([A-Za-z]{3}) {1,2}(\d{1,2}) (\d{2}):(\d{2}):(\d{2}) (\d{4})$')
+_MONTHS = ('jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec')
 
 _JAVA = re.compile(
     r'[A-Za-z]{3} ([A-Za-z]{3}) (\d{1,2}) (\d{2}):(\d{2}):(\d{2})'
@@ -50,20 +45,11 @@ def _month(name: str) -> int:
 
 
 def http_date(text: str) -> Optional[int]:
-    """The value of an HTTP Date header, in any of the three forms of RFC 9110 §5.6.7."""
-    text = text.strip()
-    match = _IMF.match(text)
-    if match:
-        day, name, year_text, hour, minute, second = match.groups()
-        year = int(year_text)
-        if len(year_text) == 2:  # RFC 850: 70-99 were the last century's
-            year += 1900 if year >= 70 else 2000
-        return _seconds(year, _month(name), int(day), int(hour), int(minute), int(second))
-    match = _ASCTIME.match(text)
-    if match:
-        name, day, hour, minute, second, year_text = match.groups()
-        return _seconds(int(year_text), _month(name), int(day), int(hour), int(minute), int(second))
-    return None
+    """The value of an HTTP Date header, in any of the three forms of RFC 9110 section 5.6.7."""
+    try:
+        return parse_http_date(text.strip())
+    except BadDate:
+        return None
 
 
 def java_date(text: str) -> Optional[int]:
@@ -106,9 +92,4 @@ def of_iso(text: str) -> int:
 
 def iso(seconds: Optional[float]) -> Optional[str]:
     """ISO 8601 in UTC: C(2017-03-03T04:29:05Z); None stays None, and so does a date beyond what a calendar holds."""
-    if seconds is None:
-        return None
-    try:
-        return (datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=int(seconds))).strftime('%Y-%m-%dT%H:%M:%SZ')
-    except (OverflowError, ValueError):
-        return None
+    return iso_utc(seconds, milliseconds=False)

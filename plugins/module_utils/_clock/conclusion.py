@@ -6,14 +6,14 @@
 import math
 from typing import Any, Dict, List, Optional, Sequence
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.imf_date import iso_utc
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.marzullo import Interval, intersect
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import (
     Source,
     interval_of,
     make_source,
 )
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.words import count, duration, span
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.formatting import count, duration, limit, span
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.http_date import iso_utc
 
 # So many NTP servers that agree prove each other (with three, one may lie).
 _ENOUGH_SERVERS = 3
@@ -179,17 +179,17 @@ def _message(skew: Dict[str, Any]) -> str:
     accepted = [source for source in skew['sources'] if source['accepted']]
     dissenting = [source for source in skew['sources'] if not source['accepted'] and source['low'] is not None]
     where = span(skew['low'], skew['high'])
-    limit = f"max_skew of {skew['max_skew']:g} s"
+    threshold = f"max_skew of {limit(skew['max_skew'])}"
     by = count(len(accepted), 'source') + (' says so' if len(accepted) == 1 else ' agree')
     if dissenting:
         by += f', {len(dissenting)} not believed'
     if skew['verdict'] == 'in_sync':
-        return f"This host's clock is right: {where}, within the {limit}; {by}."
+        return f"This host's clock is right: {where}, within the {threshold}; {by}."
     if skew['verdict'] == 'skewed':
         radius = duration((skew['high'] - skew['low']) / 2)
         return (f"This host's clock is {duration(skew['offset'])} {skew['direction']}, give or take {radius}, which is "
-                f'more than the {limit}; {by}.')
-    return f"This host's clock is {where}: the {limit} lies in between, so nothing can be decided; {by}."
+                f'more than the {threshold}; {by}.')
+    return f"This host's clock is {where}: the {threshold} lies in between, so nothing can be decided; {by}."
 
 
 def _advice(skew: Dict[str, Any]) -> str:

@@ -16,10 +16,6 @@ class NtplibMissing(ClockError):
     """ntplib is neither on this host nor carried from the controller."""
 
 
-class BadDate(ClockError):
-    """A text that is no HTTP date (RFC 9110 §5.6.7)."""
-
-
 class Unusable(ClockError):
     """A source or a single reply that must not be believed; its text is the reason shown to the user."""
 

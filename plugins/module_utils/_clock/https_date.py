@@ -16,8 +16,7 @@ import urllib.parse
 from typing import List, NamedTuple, Optional, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.clock import Anchor
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadDate, BadOption, Unusable
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.imf_date import iso_utc, parse_http_date
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption, Unusable
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.marzullo import Interval
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.resolver import Endpoint, join, parse_endpoint
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import Source, error_reason, make_source
@@ -29,6 +28,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.tls imp
     Trust,
     proxy_of_environment,
 )
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.http_date import BadDate, iso_utc, parse_http_date
 
 PORT = 443
 

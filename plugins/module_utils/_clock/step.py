@@ -10,7 +10,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.argspec import SKEW_OPTIONS
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.clock import Anchor
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption, ClockError
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.words import duration
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.formatting import duration, limit
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.stop_request import Interrupted, StopRequest
 
 STEP_OPTIONS: Dict[str, Dict[str, Any]] = dict(
@@ -93,7 +93,7 @@ def refusal(measured: Mapping[str, Any], max_step: float, accept_unverified: boo
     farthest = max(abs(measured['low']), abs(measured['high']))
     if max_step and farthest > max_step:
         return StepRefused(f"The clock was not set: it is {duration(measured['offset'])} {measured['direction']}, more than the "
-                           f'max_step of {max_step:g} s.', 'Raise the option max_step if such a step is wanted.')
+                           f'max_step of {limit(max_step)}.', 'Raise the option max_step if such a step is wanted.')
     return None
 
 

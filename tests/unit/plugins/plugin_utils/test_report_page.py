@@ -182,7 +182,7 @@ def test_what_is_no_number_is_no_clock():
     (sample(1, 0), '2026-11-25 02:00:04 to 02:03:51 UTC (3 min 47 s)'), (sample(1, 0), 'a clock is right within ±5 s'),
     (dict(sample(1, 0), started_at=None), '2026-11-25 02:03:51 UTC'),
     (dict(sample(1, 0), finished_at=None), 'began 2026-11-25 02:00:04 UTC, not finished'),
-    (dict(sample(1, 0), finished_at='2026-11-26T02:00:04Z'), '2026-11-25 02:00:04 to 2026-11-26 02:00:04 UTC (24 h)'),
+    (dict(sample(1, 0), finished_at='2026-11-26T02:00:04Z'), '2026-11-25 02:00:04 to 2026-11-26 02:00:04 UTC (1 d)'),
     (dict(sample(1, 0), started_at='yesterday', finished_at='now'), 'yesterday to now'),
     (dict(sample(1, 0), complete=False, stopped='It may have died'), 'The run had not come to its end. It may have died'),
     (sample(1, 0), '4 of 4'), (document({'host': 'a', 'agents_before': {'answered': 0, 'tested': 0}}), 'none tested'),
@@ -195,7 +195,7 @@ def test_when_how_and_why_stopped_are_said(report, words):
 def test_a_repaired_host_shows_before_and_after():
     [host] = sample(1, 1)['hosts']
     text = page(document(host)).text
-    assert 'jwt_expired → healthy' in text and '0 of 4 → 4 of 4' in text and '9 y 268 d behind → 0.0' in text
+    assert 'jwt_expired → healthy' in text and '0 of 4 → 4 of 4' in text and '9 y 268 d behind → 0.5 ms ahead' in text
     assert 'JWT has expired' in text and 'jwt_expired (401) → ✓ 200' in text
 
 

@@ -17,7 +17,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import da
         ('Friday, 03-Mar-17 04:29:05 GMT', '2017-03-03T04:29:05Z'),
         ('Fri Mar  3 04:29:05 2017', '2017-03-03T04:29:05Z'),
         (' Thu, 01 Jan 1970 00:00:00 GMT ', '1970-01-01T00:00:00Z'),
-        ('Tue, 19 Jan 2040 03:14:08 GMT', '2040-01-19T03:14:08Z'),
+        ('Thu, 19 Jan 2040 03:14:08 GMT', '2040-01-19T03:14:08Z'),
         ('Sun, 06-Nov-94 08:49:37 GMT', '1994-11-06T08:49:37Z'),
         ('Sat, 31 Dec 2016 23:59:60 GMT', '2017-01-01T00:00:00Z'),
         ('Fri, 31 Feb 2017 04:29:05 GMT', None),

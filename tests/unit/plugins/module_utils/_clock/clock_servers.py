@@ -19,7 +19,7 @@ import time
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.clock import Anchor
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.era import ntp_timestamp
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.imf_date import format_http_date
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.http_date import format_http_date
 
 # True time of all tests begins with this machine's clock (TLS libraries read it) when this file is loaded.
 TRUE_START = time.time()

@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import conclusion, https_date, measurement, tls
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption, Unusable
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.imf_date import format_http_date
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.marzullo import Interval
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.http_date import format_http_date
 from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._clock import clock_servers
 from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._clock.clock_servers import (
     HttpsServer,

@@ -60,7 +60,7 @@ CASES = [
     ([https(0.3, verified=False)], 'in_sync', 'none', False, [1], 'not verified'),
     ([ntp(90), ntp(90), ntp(90)], 'skewed', 'behind', True, [1, 1, 1], '1 min 30 s behind'),
     ([ntp(-90), https(-90.2)], 'skewed', 'ahead', True, [1, 1], '1 min 30 s ahead'),
-    ([ntp(3e8), https(3e8 + 0.2, dates=False)], 'skewed', 'behind', True, [1, 1], '3472 d 5 h behind'),
+    ([ntp(3e8), https(3e8 + 0.2, dates=False)], 'skewed', 'behind', True, [1, 1], '9 y 187 d behind'),
     ([ntp(5, 0.5)], 'undecided', 'behind', False, [1], 'lies in between'),
     ([ntp(-5, 0.5)], 'undecided', 'ahead', False, [1], 'lies in between'),
     ([ntp(0, 6.0)], 'undecided', 'unknown', False, [1], 'lies in between'),
@@ -68,7 +68,7 @@ CASES = [
     ([ntp(0), ntp(90)], 'sources_disagree', 'unknown', False, [0, 0], 'none has a majority'),
     ([ntp(0), ntp(50), ntp(90)], 'sources_disagree', 'unknown', False, [0, 0, 0], 'none has a majority'),
     # A verified service is never outvoted.
-    ([ntp(300), ntp(300), ntp(300), https(0)], 'sources_disagree', 'unknown', False, [0] * 4, 'differ by 5 min 0 s'),
+    ([ntp(300), ntp(300), ntp(300), https(0)], 'sources_disagree', 'unknown', False, [0] * 4, 'differ by 5 min'),
     ([ntp(300), https(0)], 'sources_disagree', 'unknown', False, [0, 0], 'correct the NTP servers'),
     ([ntp(300), https(0, verified=False)], 'sources_disagree', 'unknown', False, [0, 0], 'none has a majority'),
     ([ntp(0), ntp(0), ntp(0), https(300, verified=False)], 'in_sync', 'none', True, [1, 1, 1, 0], '1 not believed'),
@@ -133,7 +133,7 @@ def test_dates_that_were_not_checked_are_told():
 def test_an_agent_with_another_clock_is_told_by_how_much():
     result = conclusion.conclude([https(0), agent(3601.52)], 5)
     assert result['sources'][1]['reason'].startswith("AEM does not run on this host's clock")
-    assert '1 h 0 min' in result['sources'][1]['reason']
+    assert '1 h or more' in result['sources'][1]['reason']
 
 
 offsets = st.floats(-1e8, 1e8)
@@ -262,7 +262,7 @@ def test_a_clock_that_is_set_when_no_time_is_left_is_undecided(world, codec):
     result = conclusion.conclude(sources, 5)
     assert result['verdict'] == 'undecided'
     assert result['offset'] is None
-    assert 'clock was set by 5 min 0 s while it was being measured' in result['message']
+    assert 'clock was set by 5 min while it was being measured' in result['message']
     assert accepted(result) == [False, False]
     assert 'clock was set' in result['sources'][0]['reason']
 

@@ -136,7 +136,7 @@ HOSTILE = {
     'era 2 lie': (raw(lambda request: packet(request, ntp_timestamp(true_time()) ^ 1 << 63,
                                              ntp_timestamp(true_time()) ^ 1 << 63)), 'differs by'),
     '90 s off': (honest(90), 'differs by 1 min 30 s'),
-    'smeared by 1 s': (honest(-1), 'differs by 1.000 s'),
+    'smeared by 1 s': (honest(-1), 'differs by 1.00 s'),
 }
 
 

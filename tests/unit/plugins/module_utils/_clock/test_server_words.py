@@ -50,7 +50,8 @@ def test_no_word_of_the_host_raises(word, reason):
 
 def test_the_host_s_own_daemon_does_not_outvote_the_tenant(authority):
     with NtpServer(honest(-90, stratum=6)) as own, HttpsServer(dated(), *authority.issue('tenant')) as tenant:
-        options = {'ntp_servers': [ServerWord(own.name, PLACE)], 'https_urls': [tenant.url()], 'ca_path': authority.path, 'timeout': 5}
+        options = {'ntp_servers': [ServerWord(own.name, PLACE)], 'https_urls': [tenant.url()], 'ca_path': authority.path,
+                   'timeout': 5}
         found = conclusion.conclude(measurement.measure(options, ntplib_loader.load(), make_anchor=host_clock(90)), 5.0)
         assert (found['verdict'], found['verified']) == ('skewed', True)
         assert 'is this host itself' in found['sources'][0]['reason']

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadDate
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.imf_date import (
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.http_date import (
+    BadDate,
     format_http_date,
     iso_utc,
     parse_http_date,

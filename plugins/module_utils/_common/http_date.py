@@ -7,9 +7,6 @@ import datetime
 import re
 from typing import Optional
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.era import PIVOT
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadDate
-
 _DAYS = ('Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun')
 _LONG_DAYS = ('Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday')
 _MONTHS = ('Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec')
@@ -19,14 +16,19 @@ _MONTH = '(?P<month>' + '|'.join(_MONTHS) + ')'
 _FORMS = tuple(re.compile(form) for form in (
     # Sun, 06 Nov 1994 08:49:37 GMT
     '(?P<day>' + '|'.join(_DAYS) + '), (?P<date>[0-9]{2}) ' + _MONTH + ' (?P<year>[0-9]{4}) ' + _TIME + ' GMT',
-    # Sunday, 06-Nov-94 08:49:37 GMT
-    '(?P<day>' + '|'.join(_LONG_DAYS) + '), (?P<date>[0-9]{2})-' + _MONTH + '-(?P<year>[0-9]{2}) ' + _TIME + ' GMT',
+    # Sunday, 06-Nov-94 08:49:37 GMT; some servers shorten the day
+    '(?P<day>' + '|'.join(_LONG_DAYS + _DAYS) + '), (?P<date>[0-9]{2})-' + _MONTH + '-(?P<year>[0-9]{2}) ' + _TIME + ' GMT',
     # Sun Nov  6 08:49:37 1994
     '(?P<day>' + '|'.join(_DAYS) + ') ' + _MONTH + ' (?P<date>[0-9]{2}| [0-9]) ' + _TIME + ' (?P<year>[0-9]{4})',
 ))
 
 _UNIX_EPOCH = datetime.date(1970, 1, 1).toordinal()
-_PIVOT_YEAR = datetime.date.fromordinal(_UNIX_EPOCH + PIVOT // 86400).year
+# The year of this release: the host's own clock may be wrong by decades.
+_PIVOT_YEAR = 2026
+
+
+class BadDate(ValueError):
+    """The text is not an HTTP date."""
 
 
 def parse_http_date(text: str) -> int:
@@ -40,7 +42,7 @@ def parse_http_date(text: str) -> int:
         if match:
             break
     else:
-        raise BadDate(f'{text[:64]!r} is no HTTP date')
+        raise BadDate(f'{text[:64]!r} is not an HTTP date')
     year = int(match.group('year'))
     if len(match.group('year')) == 2:
         year = _whole_year(year)
@@ -76,12 +78,16 @@ def format_http_date(unix: int) -> str:
         seconds // 3600, seconds // 60 % 60, seconds % 60)
 
 
-def iso_utc(unix: Optional[float]) -> Optional[str]:
-    """``2017-02-28T18:39:51.123Z``; None for None and for years that have no four digits."""
+def iso_utc(unix: Optional[float], milliseconds: bool = True) -> Optional[str]:
+    """``2017-02-28T18:39:51.123Z``, or without milliseconds ``2017-02-28T18:39:51Z``, rounded down.
+
+    None for None and for years that do not have four digits.
+    """
     if unix is None:
         return None
     try:
-        moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(milliseconds=round(unix * 1000))
+        moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(
+            milliseconds=round(unix * 1000) if milliseconds else int(unix) * 1000)
     except (OverflowError, ValueError):
         return None
-    return moment.isoformat(timespec='milliseconds') + 'Z'
+    return moment.isoformat(timespec='milliseconds' if milliseconds else 'seconds') + 'Z'
