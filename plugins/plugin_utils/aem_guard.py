@@ -27,7 +27,7 @@ STEP_UNDER_AEM = (
     'document store (MongoDB or a database) {harm}. This run tests AEM afterwards. To have AEM stopped around the step, {advice}'
 )
 HARM = {
-    'behind': 'the cluster lease of 120 s counts as lost, and AEM ends itself until somebody starts it',
+    'behind': 'the cluster lease of 120 s counts as lost, and AEM ends itself and stays down',
     'ahead': 'the cluster lease is not renewed and indexing pauses until time has caught up',
 }
 NOT_NAMED = 'fix_bp_jwt_aem_service is empty'

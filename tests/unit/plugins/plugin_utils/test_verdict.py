@@ -199,7 +199,7 @@ def stepped(offset=7200.0, units=()):
 
 
 @pytest.mark.parametrize(('offset', 'service', 'aem', 'said'), [
-    (120.0, '', 'ok', 'AEM ends itself until somebody starts it'),
+    (120.0, '', 'ok', 'AEM ends itself and stays down'),
     (-120.0, '', 'ok', 'indexing pauses until time has caught up'),
     (60.0, '', 'starting', 'lease'),
     (59.0, '', 'ok', ''),
