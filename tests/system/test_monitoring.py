@@ -247,9 +247,9 @@ class Prometheus:
             'scrape_configs': [{'job_name': 'node', 'static_configs': [{'targets': [f'127.0.0.1:{exporter}']}]}]}))
         self._start(folder, [programs / 'prometheus-node-exporter', '--collector.disable-defaults', '--collector.textfile',
                              f'--collector.textfile.directory={textfiles}', f'--web.listen-address=127.0.0.1:{exporter}'])
-        self._start(folder, [programs / 'prometheus', f'--config.file={folder}/prometheus.yml',
-                             f'--storage.tsdb.path={folder}/data', f'--web.listen-address=127.0.0.1:{self.port}', '--query.lookback-delta=2h',
-                             '--storage.tsdb.retention.time=10y'])
+        self._start(folder, [
+            programs / 'prometheus', f'--config.file={folder}/prometheus.yml', f'--storage.tsdb.path={folder}/data',
+            f'--web.listen-address=127.0.0.1:{self.port}', '--query.lookback-delta=2h', '--storage.tsdb.retention.time=10y'])
 
     def _start(self, folder, command):
         log = (folder / f'{command[0].name}.log').open('w')
