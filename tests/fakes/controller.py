@@ -1,12 +1,13 @@
 # Copyright: (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A stand-in for AWX's API, as far as the modules of awx.awx use it to make things: it keeps them and runs nothing.
+"""A stand-in for AWX's API, as far as the modules of awx.awx use it to make things: it keeps them and starts no job.
 
     with testing.served(controller.serve(controller.Controller(TOKEN))) as server: ...
 
 It is strict where AWX is: what a list is filtered by must be a field, what is referred to must be there, secrets are
-never shown again, and names of what a schedule can start share one list.
+never shown again, names of what a schedule can start share one list, and only a system administrator makes or changes
+credential types. `extra_vars_of` tells what a job gets, which is more than its template has: AWX adds the survey's defaults.
 """
 
 import json
@@ -35,8 +36,12 @@ REFERENCES = {
     "default_environment": ("execution_environments",), "unified_job_template": (*STARTABLE, "workflow_approval_templates"),
     "workflow_job_template": ("workflow_job_templates",),
 }
-FILTERS = {"name", "type", "identifier", *REFERENCES}
+FILTERS = {"name", "type", "identifier", "page_size", *REFERENCES}
 ENCRYPTED = "$encrypted$"
+# What AWX fills in where nothing is given.
+DEFAULTS: dict[str, Item] = {"inventories": {"kind": ""}, "hosts": {"has_inventory_sources": False}}
+# Of a notification's configuration, by AWX's notification_type classes.
+NOTIFICATION_SECRETS = {"token", "password", "account_token", "grafana_key"}
 
 
 class Refused(Exception):
@@ -48,8 +53,9 @@ class Refused(Exception):
 class Controller:
     """`items[endpoint][id]` is everything there is; `links[endpoint, id, kind]` the ids that are associated."""
 
-    def __init__(self, token: str, machine_credential: str = "deploy") -> None:
-        self.token = token
+    def __init__(self, token: str, machine_credential: str = "deploy", system_administrator: bool = True) -> None:
+        """`token` is a system administrator's, or an organization administrator's."""
+        self.token, self.system_administrator = token, system_administrator
         self.items: dict[str, dict[int, Item]] = {endpoint: {} for endpoint in TYPES}
         self.links: dict[tuple[str, int, str], list[int]] = {}
         self.surveys: dict[tuple[str, int], Item] = {}
@@ -77,9 +83,23 @@ class Controller:
         self._last += 1
         url = f"/api/v2/{endpoint}/{self._last}/"
         self.items[endpoint][self._last] = {
-            **fields, "id": self._last, "type": TYPES[endpoint], "url": url, "scm_revision": "",
+            **DEFAULTS.get(endpoint, {}), **fields, "id": self._last, "type": TYPES[endpoint], "url": url, "scm_revision": "",
             "related": {kind: f"{url}{kind}/" for kind in ("survey_spec", "hosts", "children")}, "summary_fields": {}}
         return self.items[endpoint][self._last]
+
+    def extra_vars_of(self, template: str, answers: Optional[Item] = None) -> Item:
+        """The extra variables of a job: its template's, then the survey's defaults, then the answers.
+
+        As awx/main/models/mixins.py (SurveyJobTemplateMixin._update_unified_job_kwargs) has it, whoever starts the job: a
+        person, a schedule or a workflow. A launch over the API wants answers to required questions, default or not.
+        """
+        found = self.named("job_templates", template)
+        asked = self.surveys.get(("job_templates", found["id"]), {}).get("spec", []) if found.get("survey_enabled") else []
+        variables = json.loads(found.get("extra_vars") or "{}")
+        for question in asked:
+            if question.get("default") not in (None, "") or ("default" in question and question.get("min") == 0):
+                variables[question["variable"]] = question["default"]
+        return {**variables, **(answers or {})}
 
     # HTTP
 
@@ -103,15 +123,27 @@ class Controller:
         if not rest:
             if method == "GET":
                 return 200, self._list(endpoint, query)
+            self._may_change(endpoint)
             return 201, self._shown(self.make(endpoint, body))
         item = self.items[endpoint].get(int(rest[0]))
         if item is None:
             raise Refused(404, "there is none")
         if len(rest) == 1:
             if method == "PATCH":
+                self._may_change(endpoint)
                 item.update(body)
+            if method == "DELETE":
+                del self.items[endpoint][item["id"]]
+                for linked in self.links.values():
+                    while item["id"] in linked:
+                        linked.remove(item["id"])
+                return 204, None
             return 200, self._shown(item)
         return self._below(method, endpoint, item, rest[1], body)
+
+    def _may_change(self, endpoint: str) -> None:
+        if endpoint == "credential_types" and not self.system_administrator:
+            raise Refused(403, "You do not have permission to perform this action.")
 
     def _below(self, method: str, endpoint: str, item: Item, kind: str, body: Item) -> tuple[int, Optional[Item]]:
         if kind == "survey_spec":
@@ -143,10 +175,14 @@ class Controller:
             raise Refused(400, f"no such field: {unknown}")
         endpoints = STARTABLE if endpoint == "unified_job_templates" else (endpoint,)
         found = [item for each in endpoints for item in self.items[each].values()
-                 if all(str(item.get(field)) == value for field, value in query.items())]
+                 if all(str(item.get(field)) == value for field, value in query.items() if field != "page_size")]
         return _page(self._shown(item) for item in found)
 
     def _shown(self, item: Item) -> Item:
+        if item["type"] == "notification_template":
+            shown = {name: ENCRYPTED if name in NOTIFICATION_SECRETS and value else value
+                     for name, value in item["notification_configuration"].items()}
+            return {**item, "notification_configuration": shown}
         if item["type"] != "credential":
             return item
         fields = self.items["credential_types"][item["credential_type"]]["inputs"].get("fields", [])

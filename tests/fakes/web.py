@@ -121,7 +121,7 @@ class Request(http.server.BaseHTTPRequestHandler):
     def _serve(self) -> None:
         self.server.application(self)
 
-    do_GET = do_HEAD = do_POST = do_PATCH = _serve
+    do_GET = do_HEAD = do_POST = do_PATCH = do_DELETE = _serve
 
     def body(self) -> bytes:
         return self.rfile.read(min(int(self.headers.get("Content-Length") or 0), 1 << 20))

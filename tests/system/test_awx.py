@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
@@ -19,6 +20,7 @@ from fakes import controller, testing
 from . import playbook
 from .conftest import PASSWORD
 
+YAML_BLOCK = re.compile(r'^```yaml\n(.*?)^```', re.DOTALL | re.MULTILINE)
 TOKEN = 'T0ken-must-not-be-seen'
 SLACK = 'Sl4ck-must-not-be-seen'
 SETTINGS = {
@@ -42,12 +44,12 @@ class Made:
     def __init__(self, environment, server, awx):
         self.environment, self.server, self.awx = environment, server, awx
 
-    def play(self, *options, settings=None):
+    def play(self, *options, settings=None, account=('0123', PASSWORD)):
         settings = SETTINGS if settings is None else settings
         run = playbook.run(
             self.environment, ['ansible-playbook', str(playbook.ROOT / 'playbooks/awx.yml'), '-e', json.dumps(settings), *options],
             CONTROLLER_HOST=f'http://127.0.0.1:{self.server.server_port}', CONTROLLER_OAUTH_TOKEN=TOKEN,
-            AEM_USER='0123', AEM_PASSWORD=PASSWORD)
+            AEM_USER=account[0], AEM_PASSWORD=account[1])
         for secret in (PASSWORD, TOKEN, SLACK):
             assert secret not in run.output
         return run
@@ -58,11 +60,16 @@ class Made:
         return [entry for entry in self.server.requests if entry['method'] != 'GET']
 
 
+@contextlib.contextmanager
+def controller_of(awx, **settings):
+    api = controller.Controller(TOKEN, **settings)
+    with testing.served(controller.serve(api)) as server:
+        yield Made(awx, server, api)
+
+
 @pytest.fixture(scope='module')
 def made(awx):
-    api = controller.Controller(TOKEN)
-    with testing.served(controller.serve(api)) as server:
-        made = Made(awx, server, api)
+    with controller_of(awx) as made:
         run = made.play('-vvv')
         assert run.returncode == 0, run.output[-6000:]
         assert run.recap['localhost']['changed'] >= 12
@@ -150,8 +157,79 @@ def test_surveys_ask_for_options_that_there_are_in_words_that_stay_what_they_are
         for question in survey['spec']:
             assert question['variable'] in options
             assert question['type'] not in ('password', 'multiplechoice', 'multiselect')
-            if question['type'] == 'text' and question['default']:
-                assert yaml.safe_load(question['default']) == question['default']
+
+
+def test_a_job_that_nobody_answers_gets_nothing_but_its_mode(made):
+    """AWX hands a survey's defaults over as extra variables, which beat what the inventory says of AEM's unit."""
+    for template, mode in (('Brand Portal diagnosis', 'diagnose'), ('Brand Portal repair', 'fix')):
+        assert made.awx.extra_vars_of(template) == {'fix_bp_jwt_mode': mode}
+        answered = made.awx.extra_vars_of(template, {'fix_bp_jwt_max_skew': 3})
+        assert answered == {'fix_bp_jwt_mode': mode, 'fix_bp_jwt_max_skew': 3}
+    for survey in made.awx.surveys.values():
+        # The UI sends '' for an empty text answer only where min is 0.
+        assert all('default' not in question and question['required'] is False and question['min'] for question in survey['spec'])
+
+
+@pytest.mark.parametrize('account', [('', ''), ('', PASSWORD), ('0123', '')], ids=['none', 'no user', 'no password'])
+def test_an_account_that_lacks_something_is_refused_before_anything_is_made(awx, account):
+    with controller_of(awx) as made:
+        run = made.play(account=account)
+        assert run.returncode != 0 and made.asked == []
+        said = ' '.join(run.output.split())
+        assert 'Export AEM_USER and AEM_PASSWORD' in said and 'does not exist yet' in said
+
+
+def test_an_account_that_is_there_is_not_touched_unless_told(made):
+    account = made.awx.named('credentials', 'Brand Portal AEM account')
+    before, asked = dict(account['inputs']), len(made.asked)
+    run = made.play(account=('other', ''))
+    assert run.returncode == 0 and run.recap['localhost']['changed'] == 0, run.output[-6000:]
+    refused = made.play('-e', 'brand_portal_awx_update_secrets=true', account=('other', ''))
+    assert refused.returncode != 0 and 'is to be written again' in ' '.join(refused.output.split())
+    assert account['inputs'] == before and made.asked[asked:] == []
+
+
+def test_only_a_system_administrator_makes_the_credential_type(awx):
+    with controller_of(awx, system_administrator=False) as made:
+        run = made.play()
+        said = ' '.join(run.output.split())
+        assert run.returncode != 0 and 'AWX lets only a system administrator make or change credential types' in said
+        assert 'does not exist yet' in said and made.awx.items['projects'] == {}
+        # What the system administrator enters by hand, as docs/awx.md describes.
+        by_hand = yaml.safe_load(YAML_BLOCK.findall((playbook.ROOT / 'docs/awx.md').read_text())[-2])
+        made.awx.make('credential_types', {'name': 'AEM account', 'kind': 'cloud', 'inputs': by_hand, 'injectors': {
+            'env': {'AEM_USER': '{{ username }}', 'AEM_PASSWORD': '{{ password }}'}},
+            'description': 'What Ansible logs in to AEM with; never written to extra variables'})
+        run = made.play()
+        assert run.returncode == 0, run.output[-6000:]
+
+
+def test_a_notification_with_a_secret_is_written_when_the_rest_differs_or_when_told(made):
+    other = {**SETTINGS['brand_portal_awx_notification_configuration'], 'channels': ['#aem-nights']}
+    run = made.play(settings={**SETTINGS, 'brand_portal_awx_notification_configuration': other})
+    assert run.recap['localhost']['changed'] == 1
+    there = made.awx.named('notification_templates', 'Brand Portal')['notification_configuration']
+    assert there['channels'] == ['#aem-nights'] and there['token'] == SLACK
+    there['channels'] = ['#aem']
+
+
+def test_an_approval_says_that_the_diagnosis_may_not_have_begun(made):
+    description = made.awx.named('workflow_approval_templates', 'Brand Portal repair: approve it')['description']
+    assert 'did not get as far as measuring any' in description
+
+
+def test_hosts_that_leave_the_file_leave_awx_when_told(made):
+    """The last of the tests on this AWX, for it takes a host away."""
+    source = made.awx.make('hosts', {'name': 'of-the-file', 'has_inventory_sources': True,
+                                     'inventory': made.awx.named('inventories', 'Brand Portal')['id']})
+    fewer = {**SETTINGS, 'brand_portal_awx_hosts': {'author1': {'ansible_host': '192.0.2.1'}}}
+    run = made.play(settings=fewer)
+    assert run.recap['localhost']['changed'] == 0
+    assert 'author2: in the inventory of AWX, but not in brand_portal_awx_hosts' in ' '.join(run.output.split())
+    run = made.play('-e', 'brand_portal_awx_prune_hosts=true', settings=fewer)
+    assert run.recap['localhost']['changed'] == 1, run.output[-6000:]
+    assert {host['name'] for host in made.awx.items['hosts'].values()} == {'author1', 'of-the-file'}
+    assert source['id'] in made.awx.items['hosts']
 
 
 def test_what_is_missing_is_told_before_anything_is_made(awx):
