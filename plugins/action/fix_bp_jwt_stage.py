@@ -19,7 +19,7 @@ import typing as t
 from pathlib import Path
 
 import yaml
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -30,6 +30,7 @@ from ansible_collections.aemops.brand_portal.plugins.plugin_utils import (
     fleet,
     options,
     query,
+    rehearsal,
     report,
     report_page,
     verdict,
@@ -48,6 +49,7 @@ NOTHING_MEASURED = (
     'Nothing was measured before this task, so nothing is proven. Run the whole role or playbook: without --tags, and without '
     '--start-at-task in its middle. Where no host at all is meant to be right, set fix_bp_jwt_allow_no_hosts=true'
 )
+REHEARSAL = '__fix_bp_jwt_rehearsal'
 NOT_OVER = 'This was written before the run was over; it may have died'
 
 # Causes of a 401 from Brand Portal that no refused token explains.
@@ -66,7 +68,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         self.vars = task_vars or {}
         stages = {'measure': self.measure, 'plan': self.plan, 'begin': self.begin, 'prove': self.prove,
-                 'not_begun': self.not_begun, 'report': self.report, 'conclude': self.conclude}
+                 'not_begun': self.not_begun, 'rehearse': self.rehearse, 'report': self.report, 'conclude': self.conclude}
         result.update({'changed': False, **stages[self._task.args['stage']]()})
         return result
 
@@ -91,8 +93,8 @@ class ActionModule(ActionBase):
                                  fix_not_kept=chosen['fix_bp_jwt_fix_not_kept'])
         mode = self.mode(chosen)
         found = report.sum_up(self.vars['inventory_hostname'], health, {}, decided, decided,
-                              check_mode=mode == 'check', diagnose_only=mode == 'diagnose')
-        kept = {} if decided['healthy'] else {'health': {
+                              check_mode=mode == 'check', diagnose_only=mode in ('diagnose', 'rehearse'))
+        kept = {} if decided['healthy'] and mode != 'rehearse' else {'health': {
             name: health[name] for name in ('skew', 'tests', 'aem', 'interrupted', 'clock_keeper')}}
         return {**found, **kept, 'agents_chosen': agents, 'began': began}
 
@@ -112,6 +114,35 @@ class ActionModule(ActionBase):
     def not_begun(self) -> Result:
         return report.conclude(_plain(self.vars[options.RESULT]), self.stopped())
 
+    def rehearse(self) -> Result:
+        """What a repair would need, tried as root with modules that change nothing; this task runs in check mode."""
+        chosen, result = self.options(), _plain(self.vars[options.RESULT])
+        if 'health' not in result:
+            return {}
+        checks = [rehearsal.measured(result)]
+        look = self.try_to_call('time_service_info', _aem(chosen))
+        failed = rehearsal.looked(look)
+        if failed:
+            return rehearsal.conclude(result, [*failed, *checks])
+        # An hour behind: enough to make a repair stop AEM where it has to.
+        skew = {**result['health']['skew'], 'verdict': 'skewed', 'direction': 'behind', 'offset': 3600.0, 'verified': True}
+        decided = verdict.decide({**result['health'], 'skew': {**skew, 'sources': []}}, {**look, 'may_set_clock': True},
+                                 **_of_aem(chosen))
+        checks += [each for each in [rehearsal.aem(decided)] if each]
+        units = decided['aem']['stop_services']
+        given = {name: f'time_sync_{name}' for name in TIME_SYNC}
+        named = self._templar.template({name: self.vars[variable] for name, variable in given.items() if variable in self.vars})
+        service = self.try_to_call('time_service', {'servers': chosen['fix_bp_jwt_ntp_servers'], **_plain(named)})
+        checks.append(rehearsal.daemon(service))
+        units = units if isinstance(units, list) and all(isinstance(unit, str) for unit in units) else []
+        more = self.try_to_call('repair_rehearsal_info', {
+            'stop_services': units, **{name: value for name, value in named.items() if name == 'provider'}})
+        if any(each['check'] == 'clock' and not each['passed'] for each in more.get('checks') or []):
+            checks.pop()  # whoever may not set the clock is told so by time_service too
+        checks += more.get('checks') or [rehearsal.check('host', str(more.get('msg') or 'the host could not be looked at'),
+                                                         'correct what the message says')]
+        return rehearsal.conclude(result, checks, stops=units, provider=service.get('provider'), actions=service.get('actions'))
+
     def conclude(self) -> Result:
         """The end of a host: failed, or unreachable as it was, unless it passed."""
         name = self.vars['inventory_hostname']
@@ -119,7 +150,7 @@ class ActionModule(ActionBase):
             return {'failed': True, 'msg': NOTHING_MEASURED}
         if name not in self.hosts():
             return {}
-        last = self.last_word(name, self.vars.get(options.RESULT) or {})
+        last = self.last_word(name, self.results([name])[name])
         if last['passed']:
             return {}
         return {'unreachable' if last['state_after'] == report.UNREACHABLE else 'failed': True, 'msg': last['message']}
@@ -134,22 +165,25 @@ class ActionModule(ActionBase):
         begun, stopped = self.batch().get('begun', []), self.batch().get('stopped', '')
         due = [name for name, result in known.items()
                if name in here and result['repair_due'] and not result['concluded'] and name not in begun]
+        rehearse = self.mode(chosen) == 'rehearse'
         if not begun:
             self.check_outputs(chosen, known)
-            if not chosen['fix_bp_jwt_accept_common_skew']:
+            if rehearse:
+                due = []
+            elif not chosen['fix_bp_jwt_accept_common_skew']:
                 stopped = fleet.suspicion(list(known.values()), chosen['fix_bp_jwt_common_skew_percentage'],
                                           chosen['fix_bp_jwt_common_skew_hosts'])
             stopped = stopped or (self.out_of_step() if due and self.mode(chosen) != 'diagnose' else '')
-        may_repair = not stopped and self.mode(chosen) != 'diagnose'
+        may_repair = not stopped and self.mode(chosen) not in ('diagnose', 'rehearse')
         batches = fleet.batches(due if may_repair else [], chosen['fix_bp_jwt_serial'])
         if batches:
             self.write(chosen, self.document(chosen, complete=False))
         well = [name for name, result in results.items() if result.get('passed') and not result['repair_due']]
         unwell = [name for name in results if name in here and name not in set(well)]
-        # One that is well goes along: it reports also when the others have all been lost.
-        going_on = [*unwell, *[name for name in well if name in here][:1]]
+        # One that is well goes along: it reports also when the others have all been lost. A rehearsal is for all of them.
+        going_on = [*unwell, *[name for name in well if name in here][:None if rehearse else 1]]
         return {'hosts': self.hosts(), 'going_on': going_on, 'due': due, 'batches': batches, 'stopped': stopped,
-                'wanted': bool(batches or (due and stopped))}
+                'rehearse': rehearse, 'wanted': bool(batches or (due and stopped))}
 
     def begin(self) -> Result:
         """The hosts of the next batch; none when too many before them failed, or none of those could even be tried."""
@@ -183,7 +217,7 @@ class ActionModule(ActionBase):
 
     def options(self) -> Options:
         """All of them for a host's own measurements, else those of the run."""
-        whole = self._task.args['stage'] in ('measure', 'prove')
+        whole = self._task.args['stage'] in ('measure', 'prove', 'rehearse')
         names = tuple(options.SPECIFICATION) if whole else options.OF_THE_RUN
         raw = {name: self.vars[name] for name in names if name in self.vars}
         chosen, complaints = options.check(_plain(self._templar.template(raw)), names)
@@ -194,6 +228,8 @@ class ActionModule(ActionBase):
         return chosen
 
     def mode(self, chosen: Options) -> str:
+        if chosen['fix_bp_jwt_mode'] == 'rehearse':
+            return 'rehearse'
         return 'check' if self._task.check_mode else chosen['fix_bp_jwt_mode']
 
     def health(self, chosen: Options, agents: list[str], **more: t.Any) -> Result:
@@ -211,6 +247,13 @@ class ActionModule(ActionBase):
         result.pop('invocation', None)
         # What a host says of AEM, Brand Portal or itself must not reach a terminal as it is.
         return all_printable(result)
+
+    def try_to_call(self, module: str, arguments: dict[str, t.Any]) -> Result:
+        """The same, with what keeps Ansible from becoming root or from reaching the host as a failed result."""
+        try:
+            return self.call(module, arguments)
+        except AnsibleError as error:
+            return {'failed': True, 'msg': str(error)}
 
     def batch(self) -> Result:
         """What the step begin said last."""
@@ -238,7 +281,10 @@ class ActionModule(ActionBase):
 
     def results(self, hosts: t.Iterable[str]) -> dict[str, Result]:
         """What each host's measurement and repair registered; {} for a host without."""
-        return {name: all_printable(_plain(self.vars['hostvars'].raw_get(name).get(options.RESULT) or {})) for name in hosts}
+        found = {name: self.vars['hostvars'].raw_get(name) for name in hosts}
+        return {name: all_printable(_plain(
+            said[REHEARSAL] if 'rehearsal' in said.get(REHEARSAL, {}) else said.get(options.RESULT) or {}))
+            for name, said in found.items()}
 
     def last_word(self, name: str, result: Result) -> Result:
         if 'state_before' not in result:
@@ -286,6 +332,17 @@ class ActionModule(ActionBase):
             _replace(os.path.join(folder, 'brand-portal.html'), report_page.page(document))
         if metrics and document['complete']:
             _replace(metrics, report.metrics(document, _read(metrics), chosen['fix_bp_jwt_report_keep_days']))
+
+
+# Options of the role time_sync that a repair takes from the inventory.
+TIME_SYNC = ('provider', 'pools', 'nts_servers', 'keys', 'cloud', 'max_distance')
+
+
+def _of_aem(chosen: Options) -> dict[str, t.Any]:
+    """What the verdict is told of how AEM may be stopped; a rehearsal asks whether it could be, whatever the hour."""
+    return {'aem_service': chosen['fix_bp_jwt_aem_service'], 'aem_stop_above': chosen['fix_bp_jwt_aem_stop_above'], 'aem_options': {
+        'aem_unknown_store': chosen['fix_bp_jwt_unknown_store'], 'aem_stop_command': chosen['fix_bp_jwt_aem_stop_command'],
+        'aem_start_command': chosen['fix_bp_jwt_aem_start_command'], 'may_stop_aem': True, 'stop_window': ''}}
 
 
 def _aem(chosen: Options) -> dict[str, t.Any]:

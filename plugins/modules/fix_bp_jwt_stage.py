@@ -22,11 +22,12 @@ options:
       - V(prove) measures and tests once more, what and as V(measure) did, and gives the result of
         M(aemops.brand_portal.brand_portal_health_info).
       - V(not_begun) gives the host's result with the reason why no repair was begun.
+      - V(rehearse) gives the host's result with what a repair would need, tried as root.
       - V(report) writes the files, sets the statistics, and gives the lines of the table.
       - V(conclude) ends a host as failed or unreachable, unless it passed.
     type: str
     required: true
-    choices: [measure, plan, begin, prove, not_begun, report, conclude]
+    choices: [measure, plan, begin, prove, not_begun, rehearse, report, conclude]
   turn:
     description: For V(begin), which of the batches is next, from 0 on.
     type: int

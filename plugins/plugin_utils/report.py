@@ -14,6 +14,7 @@ import re
 import typing as t
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.formatting import offset_text
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import rehearsal
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils.aem_guard import DEFERRED
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils.verdict import STATES
 
@@ -213,6 +214,8 @@ def without_result(host: str, said: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 def conclude(result: t.Mapping[str, t.Any], stopped: str = '', lost: bool = False) -> dict[str, t.Any]:
     """The last word on a host whose repair was due: why it was not begun (`stopped`), or that it was `lost` on the way."""
     last = dict(result)
+    if last.get('rehearsal'):
+        return last
     if lost:
         last.update(passed=False, healthy=False, repair=LOST, error=LOST_ON_THE_WAY, next_step=LOOK_AT_IT)
     elif last['repair_due'] and not last['tried'] and stopped:
@@ -262,15 +265,15 @@ ABOUT: dict[str, t.Any] = {
 }
 # Of a result; what else it has is for the role.
 LISTED = ('host', 'passed', 'healthy', 'state_before', 'state_after', 'repaired', 'repair', 'clock_before', 'clock_after',
-          'clock_keeper', 'certificate_not_after', 'agents_before', 'agents_after', 'agents', 'changes', 'cause', 'meaning',
-          'evidence', 'next_step', 'error', 'summary', 'message')
+          'clock_keeper', 'certificate_not_after', 'agents_before', 'agents_after', 'agents', 'changes', 'rehearsal', 'cause',
+          'meaning', 'evidence', 'next_step', 'error', 'summary', 'message')
 # Of a row that a query has shaped, so that it is still known how the host is.
 HOW_IT_IS = ('passed', 'healthy', 'state_before', 'state_after', 'repaired', 'repair', 'age')
 
 
 def listed(result: t.Mapping[str, t.Any], mode: str = 'fix', reported_at: str | None = None) -> dict[str, t.Any]:
     """A host as the document lists it; `age` is 0 for a host of this run."""
-    return {**{name: result[name] for name in LISTED}, 'mode': mode, 'reported_at': reported_at, 'age': 0}
+    return {**{name: result.get(name) for name in LISTED}, 'mode': mode, 'reported_at': reported_at, 'age': 0}
 
 
 def kept(former: t.Any, hosts: t.Container[str], now: str, days: float) -> list[dict[str, t.Any]]:
@@ -333,6 +336,9 @@ def table(report: t.Mapping[str, t.Any], at_most: int = 50) -> list[str]:
     With more than `at_most` hosts those that passed without a repair and have nothing left to do are summed up in a line.
     """
     hosts, counts = [host for host in shaped(report) if not host.get('age')], report['counts']
+    if report['mode'] == 'rehearse':
+        known = {row['host']: row for row in rows_of(report)}
+        return [*rehearsal.table(known.get(host['host'], host) for host in hosts), in_figures(counts)]
     loud = [host for host in hosts if len(hosts) <= at_most or not host.get('passed') or host.get('repaired')
             or host.get('next_step')]
     quiet = len(hosts) - len(loud)

@@ -490,6 +490,7 @@ def _evidence(host: Host) -> str:
         ('Clock kept', _text((data.get('clock_keeper') or {}).get('msg') or '')),
         ('Agents', _agent_list(data.get('agents') or [])),
         *_changes(data.get('changes') or {}, str(data.get('mode') or '')),
+        ('Rehearsal', _rehearsed(data.get('rehearsal') or {})),
     ]
     said = ''.join(f'<dt>{name}</dt><dd>{content}</dd>' for name, content in rows if content)
     if not said:
@@ -557,6 +558,15 @@ def _changes(changes: Data, mode: str) -> list[tuple[str, str]]:
         ('Backups', _list(kept)),
         ('Left open', _list(changes.get('problems') or [])),
     ]
+
+
+def _rehearsed(rehearsal: Data) -> str:
+    checks = ''.join(
+        f'<li>{"✓" if each.get("passed") else "✕"} {_text(each.get("check"))}: {_text(each.get("found"))}'
+        + (f' <strong>{_text(each["advice"])}</strong>' if each.get('advice') else '') + '</li>'
+        for each in rehearsal.get('checks') or [] if isinstance(each, t.Mapping))
+    plan = _list([f'would stop {unit}' for unit in rehearsal.get('stops') or []] + list(rehearsal.get('actions') or []))
+    return (f'<ul>{checks}</ul>' if checks else '') + plan
 
 
 def _list(texts: t.Iterable[t.Any]) -> str:

@@ -256,6 +256,25 @@ def test_no_host_at_all_where_that_is_meant(fleet):
     assert 'No host was in this run.' in run.output
 
 
+def test_a_rehearsal_is_for_every_host_and_changes_nothing(fleet):
+    spec = [{'name': 'a1'}, {'name': 'a2', 'variables': {'fix_bp_jwt_aem_service': 'aemm.service'}}, {'name': 'a3', 'up': False},
+            {'name': 'a5', 'variables': {'ansible_become_user': 'nobody'}}, {'name': 'a6', 'aem': {'scenario': 'down'}}]
+    run = fleet.play(spec, '-e', 'fix_bp_jwt_mode=rehearse')
+    nothing_was_changed(run)
+    assert run.returncode == 4, run.output
+    hosts = {host['host']: host for host in fleet.report['hosts']}
+    obstacles = {name: {each['check'] for each in (host['rehearsal'] or {'checks': []})['checks'] if not each['passed']}
+                 for name, host in hosts.items()}
+    # The hosts of the fleet are containers without systemd.
+    assert 'clock' in obstacles['a1'] and 'service' not in obstacles['a1']
+    assert 'service' in obstacles['a2'] and hosts['a2']['rehearsal']['stops'] == ['aemm.service']
+    assert hosts['a3']['rehearsal'] is None and hosts['a3']['state_after'] == 'unreachable'
+    assert 'become' in obstacles['a5'] and 'proof' in obstacles['a6']
+    assert fleet.report['mode'] == 'rehearse' and not any(host['passed'] for host in hosts.values())
+    assert 'obstacle -> what to do' in run.output
+    jsonschema.validate(fleet.report, json.loads((playbook.ROOT / 'docs/report.schema.json').read_text(encoding='utf-8')))
+
+
 # What a dynamic inventory may give as a name; the third is what clouds make of a label.
 NAMES = ['author1.example.com:4502', '10.0.0.1:22', 'Author 4 (west) #1', 'a*', '~b', 'ünï']
 
