@@ -65,7 +65,7 @@ def look(run: Optional[Callable[[List[str]], str]] = None, root: str = '/', kern
          owner: Callable[[], Optional[str]] = clock_owner) -> Dict[str, Any]:
     """As brand_portal_health_info documents its key kept. run: runs a command and gives its output, where that is wanted."""
     said = kernel()
-    program, pids, all_seen = _running(root)
+    program, pids, all_seen = (None, [], True) if owner() else _running(root)
     state, reason, source = UNKNOWN, '', ''
     by = program.name if program else ''
     if program is None:
@@ -95,7 +95,7 @@ def look(run: Optional[Callable[[List[str]], str]] = None, root: str = '/', kern
 
 def _without_daemon(said: Optional[KernelClock], all_seen: bool, owner: Callable[[], Optional[str]]) -> Tuple[str, str, str]:
     """(state, by, reason) where no daemon is seen: it may run where this host cannot see it."""
-    if owner():
+    if owner():     # whatever runs here does not keep it
         return (KEPT, 'the machine that this host runs on', '') if said and said.synchronized else (UNKNOWN, '', '')
     if not all_seen:
         return (KEPT, 'a daemon that this account cannot see', '') if said and said.synchronized else (UNKNOWN, '', '')

@@ -158,6 +158,8 @@ def test_virtualbox(tree, command, state):
 @pytest.mark.parametrize('kernel, state', [(SAYS_SO, 'kept'), (DENIES, 'unknown'), (None, 'unknown')])
 def test_a_container_has_the_clock_of_its_machine(tree, kernel, state):
     assert tree.look(kernel, owner='the clock belongs to the machine')['state'] == state
+    tree.process(77, 'chronyd', 'chronyd', '-x', unit='chrony')     # of the container, or of the machine
+    assert tree.look(kernel, SYNCED, owner='the clock belongs to the machine')['state'] == state
 
 
 def test_processes_that_this_account_may_not_see_are_not_missing(tree):
