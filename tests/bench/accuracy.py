@@ -31,7 +31,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import 
 
 MOST_SERVERS = 9
 
-# Public servers are asked once, our own network's up to 4 times, loopback's 8 times: see ntp_client.Pace.
+# Public servers are asked once, our own network's up to 4 times, loopback's 8 times: see ntp_peer.Pace.
 OURS = {'public': 'skew, public addresses', 'near': 'skew, private addresses', 'loopback': 'skew, loopback addresses'}
 MAX_SKEW = 5.0
 

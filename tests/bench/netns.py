@@ -30,7 +30,7 @@ sys.path.insert(0, str(ROOT / 'collections'))
 _WITHOUT_CLOCK = ['setpriv', '--bounding-set=-sys_time', '--inh-caps=-sys_time']
 _CAP_SYS_TIME = 25
 
-# An address of each kind that the measurement treats differently: see ntp_client.Pace. The namespace has all of them on its `lo`.
+# An address of each kind that the measurement treats differently: see ntp_peer.Pace. The namespace has all of them on its `lo`.
 # The "public" ones are carriers' (RFC 6598), which count as public; no packet leaves the namespace.
 BLOCKS = {'public': '100.64', 'near': '10.99', 'loopback': '127.99'}
 

@@ -1,14 +1,13 @@
 # Copyright: (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Asking NTP servers: all addresses of all names in one loop, one connected socket each, one deadline.
+"""Query NTP servers: all addresses of all names in one loop, one connected socket each, under one deadline.
 
-Nothing here waits for one server: a datagram, a resolver's answer or the clock moves the loop on. Silent servers,
-floods and refusals cost their own source only.
+The loop waits for no single server: a datagram, an answer of the resolver, or the clock continues it. Silent servers, floods
+and refusals affect their own source only.
 """
 
 import contextlib
-import itertools
 import selectors
 import socket
 import struct
@@ -17,7 +16,8 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Se
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import ntp_packet
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.clock import Anchor
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import Unusable
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.marzullo import Interval, intersect
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.marzullo import intersect
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.ntp_peer import Peer, split_voters
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.resolver import (
     Address,
     Endpoint,
@@ -27,7 +27,6 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.resolve
     is_private,
 )
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import Source, error_reason, make_source
-from ansible_collections.aemops.brand_portal.plugins.module_utils._common.server_word import ServerWord
 
 PORT = 123
 
@@ -56,9 +55,6 @@ _LOOPBACK = Pace(samples=8, at_once=True, spacing=0.025, retry=0.1, most=120)
 _BURST_SECONDS = 0.4
 _PATIENCE_SECONDS = 0.4
 
-# A server's clock may wander by so much (seconds) between two answers, while a daemon steers it.
-_MAY_WANDER = 0.005
-
 # Linux stamps datagrams as they come in (SO_TIMESTAMPNS: Python has no name for it); a struct timespec goes along.
 _STAMP = 35
 _TIMESPEC = struct.Struct('@ll')
@@ -75,57 +71,6 @@ class Network(NamedTuple):
 
 
 REAL_NETWORK = Network()
-
-
-class Peer:
-    """One address of one name: its socket, what was asked, what was learned."""
-
-    def __init__(self, name: str, address: Address) -> None:
-        self.name, self.address = str(name), address
-        # Where the host's own configuration names it; '' for the user's option.
-        self.place = f' ({name.place})' if isinstance(name, ServerWord) else ''
-        self.pace = _LOOPBACK if is_loopback(address) else _PRIVATE if is_private(address) else _PUBLIC
-        self.socket: Optional[socket.socket] = None
-        self.asked: Dict[bytes, float] = {}  # nonce -> monotonic moment of sending
-        self.requests = 0
-        self.last_request = 0.0
-        self.waiting = False  # has nothing come since the last request?
-        self.due: Optional[float] = None  # the next request; None: none is wanted
-        self.samples: List[ntp_packet.Sample] = []
-        self.unmatched = 0
-        self.rejected = ''  # why nothing it says is used
-        self.kod = ''  # the kiss code it sent
-        self.closed = False
-
-    @property
-    def silent(self) -> bool:
-        """Asked, and neither heard nor known to be dead."""
-        return not (self.samples or self.rejected or self.kod)
-
-    @property
-    def bursting(self) -> bool:
-        return self.requests < self.pace.samples
-
-    @property
-    def usable(self) -> bool:
-        return bool(self.samples) and not self.rejected
-
-    def offset_bounds(self, anchor: Anchor) -> Interval:
-        """What all samples together allow, as of now.
-
-        A queue can only add delay, and each sample's interval (offset +- delay/2 and more) grows with it: so the
-        sample of the least delay bounds the most, and those that were held up on the other way bound the rest. The
-        middle of what is left errs half as much as the least-delay sample alone; a mean would keep the queues' bias.
-        Raises Unusable when two samples contradict each other: the server's clock was moved in between.
-        """
-        now, rate = anchor.monotonic(), anchor.drift_rate()
-        proofs = [sample.interval((now - sample.at) * rate + anchor.uncertainty) for sample in self.samples]
-        low, high = max(proof.low for proof in proofs), min(proof.high for proof in proofs)
-        if low <= high:
-            return Interval(low, high)
-        if low - high > _MAY_WANDER:
-            raise Unusable(f'its clock moved by {low - high:.3f} s or more between two of its answers')
-        return Interval(min(proof.low for proof in proofs), max(proof.high for proof in proofs))
 
 
 class Query:
@@ -325,13 +270,13 @@ class Query:
             return False
         heard = {peer.name for peer in self._peers if peer.usable}
         silent = {peer.name for peer in self._peers if peer.silent} - heard
-        voters, _idle = _split(self._peers)
+        voters, _idle = split_voters(self._peers)
         return len(voters) >= 3 and self._decided(len(self._unresolved) + len(silent)) is True
 
     def _decided(self, silent: int) -> Optional[bool]:
         """Is the whole interval on one side of max_skew? None: more samples cannot tell, there is no majority."""
         intervals = []
-        for peer in _split(self._peers)[0]:
+        for peer in split_voters(self._peers)[0]:
             with contextlib.suppress(Unusable):
                 intervals.append(peer.offset_bounds(self._anchor))
         agreement = intersect(intervals, silent)
@@ -361,7 +306,7 @@ class Query:
         told = [make_source(self._names[endpoint], 'ntp', _silent=True,
                             reason=f'its name was not resolved within {waited:.1f} s')
                 for endpoint in self._names if endpoint in self._unresolved]
-        idle = set(_split(self._peers)[1])
+        idle = set(split_voters(self._peers)[1])
         for peer in self._peers:
             source = make_source(peer.name, 'ntp', str(peer.address), samples=len(peer.samples),
                                  private_address=is_private(peer.address))
@@ -396,25 +341,3 @@ def _read(connected: socket.socket) -> Tuple[bytes, Optional[float]]:
             seconds, nanoseconds = _TIMESPEC.unpack(content)
             return data, seconds + nanoseconds / 1e9
     return data, None
-
-
-def _split(peers: Sequence[Peer]) -> Tuple[List[Peer], List[Peer]]:
-    """(voters, idle). Each address of a name votes, but of one family only.
-
-    The names of a pool have an address for each server. A single server's name often has two addresses, one a family;
-    counting both would let one clock be its own witness. So the family of which more answer (then: the faster one)
-    votes, the other one stands by.
-    """
-    voters: List[Peer] = []
-    idle: List[Peer] = []
-    usable = sorted((peer for peer in peers if peer.usable), key=lambda peer: peer.name)
-    for _name, group in itertools.groupby(usable, key=lambda peer: peer.name):
-        families: Dict[int, List[Peer]] = {}
-        for peer in group:
-            families.setdefault(peer.address.family, []).append(peer)
-        ranked = sorted(families.values(),
-                        key=lambda family: (-len(family), min(s.delay for peer in family for s in peer.samples)))
-        voters += ranked[0]
-        for family in ranked[1:]:
-            idle += family
-    return voters, idle

@@ -12,7 +12,12 @@ import socket
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import conclusion, measurement, ntp_client, resolver
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import (
+    conclusion,
+    measurement,
+    ntp_peer,
+    resolver,
+)
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.era import ntp_timestamp
 from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._clock.clock_servers import (
     honest,
@@ -344,7 +349,7 @@ def test_more_samples_decide(world, codec):
 ])
 def test_manners(address, samples, least_pause):
     family = socket.AF_INET6 if ':' in address else socket.AF_INET
-    peer = ntp_client.Peer('name', resolver.Address(family, (address, 123)))
+    peer = ntp_peer.Peer('name', resolver.Address(family, (address, 123)))
     assert peer.pace.samples == samples
     assert peer.pace.spacing == least_pause
 
