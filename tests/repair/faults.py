@@ -19,7 +19,6 @@ import concurrent.futures
 import datetime
 import json
 import re
-import shlex
 import sys
 import threading
 import time
@@ -36,7 +35,9 @@ from system import playbook
 
 from lab.host import LabError
 
+from . import disturbances, others
 from .hosts import KINDS
+from .scene import End, Fault, Scene
 from .trial import (
     AGENTS,
     AT_ONCE,
@@ -56,17 +57,8 @@ from .trial import (
 
 DOCUMENT = ROOT / 'docs' / 'repair-faults.md'
 OUTCOMES = OUTPUT / 'faults.json'
-CALLBACKS = Path(__file__).with_name('callbacks')
-NTP_SERVER = Path(__file__).with_name('ntp_server.py')
 AEM_BACK = 240  # seconds in which AEM has to be back when nobody is left who could say so
-AEM_CONFIGURATION = '/etc/aem-standin/config.json'
-
-# A run is disturbed by what is seen on the host, not by the names of tasks; from this one on it is looked at.
-REPAIR = 'Find out what keeps time on this host'
-AEM_STOPPED = '! systemctl is-active -q aem'
-INSTALLING = 'pgrep -x "apt-get|dpkg" >/dev/null'
-# The module is the Python that sudo started with nothing but its name: it gets its program on its standard input.
-MODULE = '$(pgrep -f "^/usr/bin/python3( -I)?$" -u root)'
+FAULTS: dict[str, Fault] = {**disturbances.FAULTS, **others.FAULTS}
 
 INTRODUCTION = '''\
 # What a disturbed repair leaves behind
@@ -83,276 +75,6 @@ and all of `/etc` are as they were before. **✗**: something of that was not so
 '''
 
 
-class Scene:
-    """One trial: a machine in a lab that no other trial uses meanwhile, and all that a fault is made of."""
-
-    def __init__(self, patient: Patient) -> None:
-        self.patient = patient
-        self.machine = patient.machine
-        self.lab = patient.machine.lab
-        self.variables: dict[str, t.Any] = {}
-        self.at: list[tuple[int | str, str]] = []  # (task, what to do when the run comes there)
-        self.tasks = self.machine.folder / 'tasks.jsonl'
-
-    def run(self) -> playbook.Run:
-        return self.patient.play(variables=self.variables, ANSIBLE_CALLBACK_PLUGINS=str(CALLBACKS),
-                                 AEMOPS_AT_TASK=json.dumps(self.at), AEMOPS_TASKS=str(self.tasks))
-
-    def as_root(self, command: str) -> str:
-        """A shell command for this machine that runs one in the guest, outside of Ansible's connections."""
-        ssh = ['ssh', *self.machine.ssh_args, '-i', str(self.lab.image.key), f'root@{self.machine.address}', command]
-        return ' '.join(map(shlex.quote, ssh))
-
-    @property
-    def cut(self) -> str:
-        """A shell command that takes the machine off the network, and ends what Ansible has open to it."""
-        network, control = self.lab.network, shlex.quote(str(self.patient.control))
-        return (f'ip -netns {network.namespace} link set {self.machine.tap} down; '
-                f'ip route add unreachable {self.machine.address}/32; '
-                f'for socket in {control}/*; do [ ! -S "$socket" ] || ssh -q -S "$socket" -O exit nobody 2>/dev/null; done; true')
-
-    def mend(self) -> None:
-        for command in (f'ip route del unreachable {self.machine.address}/32',
-                        f'ip -netns {self.lab.network.namespace} link set {self.machine.tap} up'):
-            playbook.subprocess.run(shlex.split(command), check=True)
-        deadline = time.monotonic() + 60
-        while self.machine.ssh('true', check=False).returncode and time.monotonic() < deadline:
-            time.sleep(1)
-
-    def wait_for_orphan(self) -> None:
-        """A module whose controller is gone goes on by itself; another run would be told to wait for it."""
-        self.machine.ssh(f'for i in $(seq 600); do [ -n "{MODULE}" ] || exit 0; sleep 0.2; done; exit 1', timeout=200)
-
-    def ntp_server(self, number: int, offset: float, delay: float) -> str:
-        """Start an NTP server that lies or is slow, at an address of its own; returns that."""
-        address = f'{self.lab.network.host.rpartition(".")[0]}.{100 + number}'
-        self.lab.network.inside('address', 'replace', f'{address}/24', 'dev', 'br0')
-        log = self.lab.services.log(f'ntp{number}')
-        process = self.lab.services.process(f'ntp{number}')
-        process.start([sys.executable, NTP_SERVER, address, str(offset), str(delay)], self.lab.network.namespace, log)
-        return address
-
-    def happened(self) -> list[dict[str, t.Any]]:
-        """The events of the run's tasks."""
-        return [json.loads(line) for line in self.tasks.read_text(encoding='utf-8').splitlines()] if self.tasks.exists() else []
-
-
-class End(t.NamedTuple):
-    """How a disturbed run has to end: what it says, and what the host is like then.
-
-    `restored`: everything but the clock is as it was. `clock`: right, or as it was; None: either. `aem` is False where the
-    fault itself keeps AEM down. `healed`: the run gets through in spite of it, and the agents are answered 200.
-    """
-
-    says: tuple[str, ...] = ()
-    restored: bool = False
-    healed: bool = False
-    clock: str | None = None
-    aem: bool = True
-
-
-def nothing(_scene: Scene) -> None:
-    """There is nothing to be done."""
-
-
-class Fault(t.NamedTuple):
-    """`inject` makes it, or plans it; `reach` makes the machine one that can be looked at; `lift` ends it."""
-
-    title: str
-    how: str
-    inject: t.Callable[[Scene], None]
-    end: End
-    lift: t.Callable[[Scene], None] = nothing
-    reach: t.Callable[[Scene], None] = nothing
-    kind: str = 'none'
-    clock: int = -90
-
-
-def no_packages(scene: Scene) -> None:
-    scene.lab.stop_packages()
-
-
-def packages_again(scene: Scene) -> None:
-    scene.lab.start_packages()
-
-
-def fill_disk(scene: Scene) -> None:
-    """To the last block: root may use those that are kept for it."""
-    scene.machine.ssh('cat /dev/zero >/fill 2>/dev/null; for i in 1 2 3; do cat /dev/zero >/fill$i 2>/dev/null; done; sync; '
-                      'if echo x >/etc/full-test 2>/dev/null; then false; else rm -f /etc/full-test; fi', timeout=300)
-
-
-def empty_disk(scene: Scene) -> None:
-    scene.machine.ssh('rm -f /fill /fill?')
-
-
-def mistype(scene: Scene) -> None:
-    """While chrony runs: it will not start again with this."""
-    scene.machine.ssh("cp -p /etc/chrony/chrony.conf /root/chrony.conf; echo 'sever ntp1.site.example' >>/etc/chrony/chrony.conf")
-
-
-def type_again(scene: Scene) -> None:
-    scene.machine.ssh('cp -p /root/chrony.conf /etc/chrony/chrony.conf')
-
-
-def short_life(scene: Scene) -> None:
-    """Whoever starts chrony sees it start, and end a second later."""
-    scene.machine.write('/etc/systemd/system/chrony.service.d/short.conf', '[Service]\nRuntimeMaxSec=1\n')
-    scene.machine.ssh('systemctl daemon-reload')
-
-
-def long_life(scene: Scene) -> None:
-    scene.machine.ssh('rm -r /etc/systemd/system/chrony.service.d; systemctl daemon-reload')
-
-
-def no_reference(scene: Scene) -> None:
-    scene.lab.stop_ntp()
-    scene.lab.stop_brand_portal()
-
-
-def references_again(scene: Scene) -> None:
-    scene.lab.start_ntp()
-    scene.lab.start_brand_portal()
-    scene.variables = {}
-
-
-def liars(scene: Scene) -> None:
-    scene.variables['fix_bp_jwt_ntp_servers'] = [scene.ntp_server(number, 86400, 0) for number in (1, 2, 3)]
-
-
-def one_liar(scene: Scene) -> None:
-    """Beside two honest servers and the tenant's Date."""
-    scene.variables['fix_bp_jwt_ntp_servers'] = [scene.lab.network.host, scene.ntp_server(4, 0, 0), scene.ntp_server(5, 3600, 0)]
-
-
-def slow(scene: Scene) -> None:
-    scene.variables['fix_bp_jwt_ntp_servers'] = [scene.ntp_server(number, 0, 30) for number in (6, 7)]
-
-
-def other_servers(scene: Scene) -> None:
-    scene.variables = {}
-
-
-def ntp_blocked(scene: Scene) -> None:
-    scene.lab.stop_ntp()
-
-
-def ntp_again(scene: Scene) -> None:
-    scene.lab.start_ntp()
-
-
-def once(seen: str, then: str) -> str:
-    """A program for the guest that waits until something can be seen there, and acts."""
-    return f'until {seen}; do sleep 0.1; done; {then}'
-
-
-def take_time(scene: Scene) -> None:
-    """AEM takes some seconds to stop, as a real one does (that takes more): there is time to come in between."""
-    scene.machine.write('/etc/systemd/system/aem.service.d/slow.conf', '[Service]\nExecStop=/bin/sleep 4\n')
-    scene.machine.ssh('systemctl daemon-reload')
-
-
-def kill_module(seen: str) -> t.Callable[[Scene], None]:
-    def inject(scene: Scene) -> None:
-        take_time(scene)
-        scene.at = [(REPAIR, f'({scene.as_root(once(seen, f"kill -9 {MODULE}"))}) >/dev/null 2>&1 &')]
-    return inject
-
-
-def kill_controller(seen: str) -> t.Callable[[Scene], None]:
-    def inject(scene: Scene) -> None:
-        take_time(scene)
-        kill = 'children=$(pgrep -P $ansible); kill -9 $ansible $children'
-        scene.at = [(REPAIR, f'ansible=$PPID; ({scene.as_root(once(seen, "true"))}; {kill}) >/dev/null 2>&1 &')]
-    return inject
-
-
-# The machine's file system has no journal, so what is written has to be on the disk before it is reset.
-RESET = 'sync; echo b >/proc/sysrq-trigger'
-
-
-def reboot(seen: str, how: str) -> t.Callable[[Scene], None]:
-    def inject(scene: Scene) -> None:
-        take_time(scene)
-        scene.at = [(REPAIR, f'(timeout 60 {scene.as_root(once(seen, how))}) >/dev/null 2>&1 &')]
-    return inject
-
-
-def after_reboot(scene: Scene) -> None:
-    scene.machine.wait_ready(boots=2)
-
-
-def no_start(scene: Scene) -> None:
-    """AEM runs, and will not start again once it is stopped."""
-    scene.machine.write('/etc/systemd/system/aem.service.d/broken.conf', '[Service]\nExecStartPre=/bin/false\nRestart=no\n')
-    scene.machine.ssh('systemctl daemon-reload')
-
-
-def start_again(scene: Scene) -> None:
-    scene.variables = {}
-    scene.machine.ssh('rm -rf /etc/systemd/system/aem.service.d; systemctl daemon-reload; systemctl reset-failed aem; '
-                      'systemctl start aem')
-    scene.machine.wait_aem()
-
-
-def never_ready(scene: Scene) -> None:
-    """Once the repair has begun it answers 503, for an hour after each start."""
-    scene.variables['fix_bp_jwt_aem_ready_timeout'] = 20
-    scene.machine.configure_aem(starting_seconds=0)
-    change = f"sed -i 's/\"starting_seconds\": 0/\"starting_seconds\": 3600/' {AEM_CONFIGURATION}"
-    scene.at = [(REPAIR, scene.as_root(change))]
-
-
-def ready_again(scene: Scene) -> None:
-    scene.variables = {}
-    scene.machine.configure_aem(starting_seconds=0)
-
-
-def no_service(scene: Scene) -> None:
-    scene.variables['fix_bp_jwt_aem_service'] = ''
-
-
-FAULTS: dict[str, Fault] = {
-    'no-packages': Fault('package install fails', 'the package server is down', no_packages,
-                         End(('package',), restored=True, clock='right'), packages_again),
-    'disk-full': Fault('disk full, daemon there', 'not a block is free', fill_disk, End(('make room on this host',), restored=True),
-                       empty_disk, kind='stock'),
-    'disk-full-install': Fault('disk full, daemon to be installed', 'not a block is free', fill_disk,
-                               End(('make room on this host',), restored=True), empty_disk),
-    'rejected': Fault('configuration rejected by the daemon', 'chrony runs; since it was started somebody has mistyped a line',
-                      mistype, End(('chrony.conf', 'sever'), restored=True, clock='wrong'), type_again, kind='stock'),
-    'dies': Fault('daemon starts and dies', 'chrony is ended a second after each start', short_life,
-                  End(('chrony',), restored=True, clock='right'), long_life),
-    'dies-masked': Fault('daemon starts and dies', 'the same, chrony being there', short_life,
-                         End(('chrony',), restored=True, clock='right'), long_life, kind='masked'),
-    'unreachable': Fault('servers unreachable', 'no NTP server and no Brand Portal can be reached', no_reference,
-                         End(('no_reference', 'open UDP 123'), restored=True, clock='wrong'), references_again),
-    'liars': Fault('servers lie', 'all three NTP servers are a day ahead, the tenant\'s Date is right', liars,
-                   End(('no_reference',), restored=True, clock='wrong'), other_servers),
-    'one-liar': Fault('one server lies', 'one of three NTP servers is an hour ahead', one_liar, End(healed=True, clock='right')),
-    'slow': Fault('servers answer after 30 s', 'both NTP servers do', slow,
-                  End(('UDP 123',), healed=True, clock='right'), other_servers),
-    'blocked': Fault('NTP blocked', 'nothing listens on UDP 123; HTTPS works', ntp_blocked,
-                     End(('UDP 123',), healed=True, clock='right'), ntp_again),
-    'step-killed': Fault('module killed while AEM is stopped', 'kill -9 on the host', kill_module(AEM_STOPPED), End()),
-    'module-killed': Fault('module killed while it installs', 'kill -9 on the host', kill_module(INSTALLING), End()),
-    'controller-killed': Fault('controller killed while AEM is stopped', 'kill -9 of ansible-playbook and its children',
-                               kill_controller(AEM_STOPPED), End()),
-    'controller-killed-late': Fault('controller killed while the daemon is installed', 'kill -9 of it and its children',
-                                    kill_controller(INSTALLING), End()),
-    'reboot': Fault('reboot while the daemon is installed', 'somebody says `reboot`', reboot(INSTALLING, 'reboot'), End(),
-                    reach=after_reboot),
-    'reset': Fault('reset while the daemon is installed', 'the machine starts anew without a word to anybody',
-                   reboot(INSTALLING, RESET), End(), reach=after_reboot),
-    'reset-early': Fault('reset while AEM is stopped', 'the machine starts anew without a word to anybody',
-                         reboot(AEM_STOPPED, RESET), End(), reach=after_reboot),
-    'no-aem': Fault('AEM does not come back', 'its unit cannot be started again', no_start,
-                    End(('AEM',), clock='right', aem=False), start_again),
-    'never-ready': Fault('AEM comes back and never gets ready', 'it starts and answers 503 for an hour', never_ready,
-                         End(('AEM',), clock='right'), ready_again),
-    'lease': Fault('AEM dies when the clock jumps', 'nobody has told the role its service', no_service,
-                   End(('AEM',), clock='right', aem=False), start_again, clock=-150),
-}
 # Beside them, a run is cut off before each of its tasks that work on the host: cut-1, cut-2 ...
 CUT = 'cut'
 
@@ -377,7 +99,7 @@ def tasks_of_a_run(hosts: Hosts) -> list[tuple[int, str]]:
     finally:
         scene.machine.kill()
     return [(number, event['name'] or event['action']) for number, event in sorted(started.items())
-            if number in done and (event['step'] in ('measure', 'prove') or not LOCAL.search(event['action']))]
+            if number in done and (event['stage'] in ('measure', 'prove') or not LOCAL.search(event['action']))]
 
 
 def disturb(scene: Scene, fault: Fault) -> dict[str, t.Any]:
@@ -392,21 +114,29 @@ def disturb(scene: Scene, fault: Fault) -> dict[str, t.Any]:
     scene.wait_for_orphan()
     after, back = wait_for_aem(patient, before if fault.end.aem else None)
     left = differences(was, scene.machine.fingerprint())
-    found = not_as_it_has_to_end(fault, run, before, after, left)
+    found = not_as_it_has_to_end(fault, run, before, after, left) + fault.check(scene) + gone(scene, fault)
     fault.lift(scene)
     scene.at = []
     lifted = patient.look()
     again = patient.play(variables=scene.variables)
     healed = patient.look()
-    found += [f'next run: {complaint}' for complaint in not_healed(patient.kind, again, lifted, healed)]
+    kind = patient.kind._replace(daemon=fault.daemon or patient.kind.daemon)
+    found += [f'next run: {complaint}' for complaint in not_healed(kind, again, lifted, healed) + gone(scene, fault)]
     third = patient.play(variables=scene.variables)
-    found += not_repeatable(name, third)
+    found += not_repeatable(name, third) + [f'third run: {complaint}' for complaint in gone(scene, fault)]
     journal = scene.machine.ssh('journalctl --no-pager --lines 120', check=False).stdout if found else ''
     return {
         'outcome': '; '.join(found) or PASSED, 'seconds': seconds, 'state': words_of(after, left, back),
         'says': message_of(run), 'next': words_of_next(again, name, healed),
         'printed': '\n===== '.join([run.output, f'left: {left}\nbefore: {before}\nafter: {after}', f'next\n{again.output}',
                                    f'{healed}', f'third\n{third.output}', f'journal\n{journal}'])}
+
+
+def gone(scene: Scene, fault: Fault) -> list[str]:
+    """What a second actor has done and is not there any more."""
+    if not fault.still or scene.machine.ssh(fault.still, check=False).returncode == 0:
+        return []
+    return [f'what somebody else did is not there any more ({fault.still})']
 
 
 def wait_for_aem(patient: Patient, before: Seen | None) -> tuple[Seen, float]:
@@ -422,7 +152,9 @@ def wait_for_aem(patient: Patient, before: Seen | None) -> tuple[Seen, float]:
 def not_as_it_has_to_end(fault: Fault, run: playbook.Run, before: Seen, after: Seen, left: list[str]) -> list[str]:
     """Complaints about the end of the disturbed run."""
     end, said = fault.end, ' '.join(run.output.split())
-    found = common_complaints(before, after, before.aem if end.aem else '')
+    by_others = re.compile('|'.join(end.others) or '(?!)')
+    found = [complaint for complaint in common_complaints(before, after, before.aem if end.aem else '')
+             if not by_others.search(complaint)]
     found += [f'the run does not say "{words}"' for words in end.says if words not in said]
     if (run.returncode == 0) != end.healed:
         found.append(f'the run ended with {run.returncode}')
@@ -432,7 +164,11 @@ def not_as_it_has_to_end(fault: Fault, run: playbook.Run, before: Seen, after: S
         found.append(f'the clock is {after.clock:+.3f} s off')
     if end.healed and after.agents != [200] * AGENTS:
         found.append(f'the agents are answered {after.agents}')
-    return found + ([f'changed: {change}' for change in left] if end.restored else [])
+    if end.restored:
+        not_ours = re.compile('|'.join([*end.others, *([end.vendors] if end.vendors else [])]) or '(?!)')
+        found += [f'changed: {change}' for change in left if not not_ours.search(change)]
+        found += [f'not there: {other}' for other in end.others if not any(re.search(other, change) for change in left)]
+    return found
 
 
 def words_of(seen: Seen, left: list[str], back: float) -> str:

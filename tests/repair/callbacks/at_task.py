@@ -4,8 +4,9 @@
 
 """Runs a command when a run of Ansible comes to a certain task, and writes down when each task began and how it ended.
 
-AEMOPS_AT_TASK: JSON, [["number of the task, or its name", "shell command"], ...]; the task waits until the command has ended.
-AEMOPS_TASKS: the file that gets a JSON line for each event: number, name, action, step (its argument), event, at (monotonic
+AEMOPS_AT_TASK: JSON, [["number of the task, its name or its action", "shell command"], ...]; the task waits until the command
+has ended.
+AEMOPS_TASKS: the file that gets a JSON line for each event: number, name, action, stage (its argument), event, at (monotonic
 seconds).
 """
 
@@ -37,22 +38,23 @@ class CallbackModule(CallbackBase):
         super().__init__(*args, **kwargs)
         self.number = 0
         self.task: t.Any = None
-        self.commands = {str(where): command for where, command in json.loads(os.environ.get('AEMOPS_AT_TASK', '[]'))}
+        self.commands: dict[str, list[str]] = {}
+        for where, command in json.loads(os.environ.get('AEMOPS_AT_TASK', '[]')):
+            self.commands.setdefault(str(where), []).append(command)
 
     def note(self, event):
         if 'AEMOPS_TASKS' in os.environ:
             with open(os.environ['AEMOPS_TASKS'], 'a', encoding='utf-8') as log:
                 log.write(json.dumps({'number': self.number, 'name': self.task.name, 'action': self.task.action,
-                                      'step': str(self.task.args.get('step', '')), 'event': event,
+                                      'stage': str(self.task.args.get('stage', '')), 'event': event,
                                       'at': time.monotonic()}) + '\n')
 
     def v2_playbook_on_task_start(self, task, is_conditional):
         self.number, self.task = self.number + 1, task
         self.note('start')
-        for where in (str(self.number), task.name):
-            if where in self.commands:
-                subprocess.run(['bash', '-c', self.commands.pop(where)], check=True, stdin=subprocess.DEVNULL,
-                               stdout=subprocess.DEVNULL)
+        for where in (str(self.number), task.name, task.action):
+            for command in self.commands.pop(where, []):
+                subprocess.run(['bash', '-c', command], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
     def v2_runner_on_ok(self, result):
         self.note('ok')
