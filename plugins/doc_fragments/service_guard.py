@@ -4,7 +4,7 @@
 
 
 class ModuleDocFragment:
-    """Options of modules that set the clock: what is stopped meanwhile."""
+    """Options of modules that set the clock: which services are stopped around the step."""
 
     DOCUMENTATION = r"""
 options:

@@ -52,7 +52,7 @@ options:
     default: false
 notes:
   - A clock set backwards makes the same seconds come twice. Databases and AEM do not like that; see O(stop_services).
-  - Strangers' NTP servers are asked again no sooner than two seconds after the first time.
+  - Public NTP servers are queried at most once every two seconds.
 seealso:
   - module: aemops.brand_portal.clock_skew_info
 """

@@ -6,23 +6,29 @@
 
 DOCUMENTATION = r"""
 module: time_service
-short_description: Let one time daemon keep a host's clock right, or leave everything as it was
+short_description: Configure a single NTP client on a host, and roll back on failure
 version_added: 0.1.0
 author:
   - aemops.brand_portal contributors (@aemops)
 description:
   - Brings a host to one time daemon that is installed, configured beside the vendor's configuration, enabled, running and
-    synchronised, and sees to it that no other daemon fights it.
-  - Everything is looked at first. What is in the way is said before anything is changed, a configuration that the
-    daemon does not accept with its line, for instance.
-  - A failure on the way puts files, units (enabled, masked, running) and packages back as they were, and the message says
-    what was tried, with what the daemon wrote to the journal.
-  - What was, is written down below C(/var/lib/aemops-brand-portal) before it is changed, and removed at the end. So a run
-    that was killed, or cut off by a reboot, is finished by the next one, which says so.
-  - A host that is as it shall be is left alone; nothing is restarted. A running daemon reads new sources without a restart
-    where it can.
+    synchronized, and stops and disables the others.
+  - The module looks at everything first. It says what is in the way before it changes anything, for instance a configuration
+    that the daemon does not accept, with its line, or a file that cannot be written.
+  - Each change is an act that is written to disk before it is done. When an act fails, the module undoes the acts in reverse
+    order. It undoes an act only while the host still is as the act left it. What another administrator has changed since stays
+    and is named in RV(problems).
+  - A package is installed only after the package manager was asked what else that would change. Exactly these packages are
+    removed or restored again. Where that would touch any other package, the package stays, stopped and disabled.
+  - A run that was killed, or ended by a reboot, is undone by the next one by the same rule, which then goes on.
+  - C(SIGTERM), C(SIGHUP) and C(SIGINT) are honored between two acts. The run then undoes its acts and says so.
+  - One run at a time works on a host. A second one is refused with the PID and the start of the first.
+  - The acts of the last run are kept in C(/var/lib/aemops-brand-portal/last-run.json), and each is in the host's journal
+    (C(journalctl -t aemops-brand-portal)).
+  - Nothing is changed on a host that already matches the options. A running daemon reads new sources without a restart where
+    it can.
   - With O(set_clock) the clock is measured and set first, in the same call, exactly as M(aemops.brand_portal.clock_step) does
-    it; with a wrong clock package managers and TLS refuse to work. What is left the daemon corrects.
+    it; with a wrong clock package managers and TLS refuse to work. The daemon corrects what is left.
   - Needs root.
 extends_documentation_fragment:
   - aemops.brand_portal.attributes
@@ -32,7 +38,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - Also on a host without the daemon, where the layout of its package is known beforehand.
+      - Also on a host without the daemon, where the layout of its package is known in advance.
   diff_mode:
     support: full
     details:
@@ -40,9 +46,19 @@ attributes:
   platform:
     platforms: linux
 options:
+  state:
+    description:
+      - V(present) has a daemon keep the clock.
+      - V(absent) takes back what runs of this module have changed. It removes this collection's files, blocks and backups, and
+        brings the units of time daemons into the state before the first run, as far as they still are in the state after the
+        last one. It keeps what others have changed, and packages. All other options are ignored.
+    type: str
+    choices: [present, absent]
+    default: present
+    version_added: 0.2.0
   provider:
     description:
-      - The daemon that shall keep the time. V(ntpd) is NTPsec where the system has that instead.
+      - NTP client to use. V(ntpd) is NTPsec where the system has that instead.
       - V(auto) keeps the one that works (runs or starts at boot) and can do what is asked. Where none does, it takes chrony if
         that is installed, else another one that is, else it installs chrony.
     type: str
@@ -124,13 +140,8 @@ options:
     default: 0.0
   max_skew:
     description:
-      - Seconds of skew from which the clock is set with O(set_clock), and from which a synchronised daemon is told to step it
+      - Seconds of skew from which the clock is set with O(set_clock), and from which a synchronized daemon is told to step it
         instead of slewing.
-  stepped:
-    description:
-      - The clock was set a moment ago, so that what a running daemon has measured before is to be forgotten.
-    type: bool
-    default: false
   sync_tolerance:
     description:
       - Seconds that the daemon may still have to correct when the clock is called right. timesyncd slews up to 0.4 s by itself.
@@ -138,15 +149,16 @@ options:
     default: 0.02
   sync_timeout:
     description:
-      - Seconds to wait for that.
+      - Maximum number of seconds to wait for synchronization.
     type: int
     default: 60
   on_unsynchronized:
     description:
-      - What a daemon is that runs, but reaches no source in that time.
-      - V(fail) puts everything back. V(ignore) leaves it configured and enabled, and says in RV(synchronized) and RV(message)
-        that nothing keeps the clock right yet; it does not wait on when no source answers at all.
-      - V(auto) tolerates it when O(set_clock) found or set the clock right by one of O(https_urls) that TLS has verified.
+      - How to handle a daemon that is not synchronized within O(sync_timeout), or that cannot be made to keep the clock.
+      - V(fail) undoes the run. V(ignore) leaves the daemon configured and enabled, and says in RV(synchronized), RV(reason) and
+        RV(advice) why nothing keeps the clock yet; it does not wait on when no source answers at all.
+      - V(auto) is V(ignore) when O(set_clock) found or set the clock right by one of O(https_urls) that TLS has verified,
+        else V(fail).
     type: str
     choices: [auto, fail, ignore]
     default: auto
@@ -167,6 +179,11 @@ EXAMPLES = r"""
     https_urls: ['https://example.brand-portal.adobe.com/']
   become: true
 
+- name: Take back what the module has changed
+  aemops.brand_portal.time_service:
+    state: absent
+  become: true
+
 - name: Keep the time by the cloud's own source
   aemops.brand_portal.time_service:
     provider: chrony
@@ -176,101 +193,140 @@ EXAMPLES = r"""
 
 RETURN = r"""
 synchronized:
-  description: Whether a synchronised daemon keeps the clock right now. In check mode, whether one does without a change.
+  description: Whether a synchronized daemon keeps the clock. In check mode, whether one does without a change.
   returned: always
   type: bool
   sample: true
-message:
-  description: The state in a sentence, with what to do where RV(synchronized=false).
-  returned: success
+msg:
+  description: The state in a sentence. On failure what failed, what was tried and what was undone.
+  returned: always
   type: str
-  sample: "The clock is kept right by chrony.service: synchronised to 192.0.2.1, +0.000012 s left."
+  sample: "The clock is kept right by chrony.service: synchronized to 192.0.2.1, +0.000012 s left."
+advice:
+  description: The next step, empty where there is none.
+  returned: always
+  type: str
+  version_added: 0.2.0
+reason:
+  description: >-
+    Code of why the daemon does not keep the clock, empty where it does or where that is not known. One of C(no_source),
+    C(unreachable), C(not_selected), C(may_not_be_asked), C(too_old_to_tell), C(own_clock), C(no_control_of_clock),
+    C(not_running), C(not_read), C(another_steers) and C(unknown).
+  returned: always
+  type: str
+  version_added: 0.2.0
 provider:
-  description: The daemon that was chosen, as M(aemops.brand_portal.time_service_info) names it.
-  returned: success
+  description: The daemon that was chosen, as M(aemops.brand_portal.time_service_info) names it. Empty before one is.
+  returned: always
   type: str
   sample: chrony
 unit:
   description: Its systemd unit.
-  returned: success
+  returned: always
   type: str
   sample: chrony.service
 residual_offset:
-  description: Seconds that the daemon still has to correct, positive when the clock is behind. Null when it is not synchronised.
-  returned: success
+  description: Seconds that the daemon still has to correct, positive when the clock is behind. Null when it is not synchronized.
+  returned: always
   type: float
   sample: 0.000012
 sources:
   description: All servers and pools that the daemon's configuration names.
-  returned: success
+  returned: always
   type: list
   elements: str
 actions:
-  description: What was done, in order. In check mode, what would be.
+  description: A sentence for each act that was done, in order. In check mode, what would be done.
   returned: always
   type: list
   elements: str
   sample: ['write /etc/chrony/sources.d/aemops-brand-portal.sources', 'let chrony.service know its new sources']
-stopped:
-  description: Units of other daemons that were stopped and disabled, or replaced.
-  returned: success
+acts:
+  description:
+    - The acts of the run, in order. RV(ignore:changed) is whether one was done and not undone.
+    - C(act) is C(file), C(unit), C(packages), C(source), C(clock) or C(service_stop). C(before) and C(after) are the states of
+      C(target); they are empty for files with keys.
+  returned: always
+  type: list
+  elements: dict
+  version_added: 0.2.0
+  sample:
+    - {act: unit, target: ntpsec.service, before: {active: true, enabled: true}, after: {active: false, enabled: false},
+       done: true, undone: false}
+restored:
+  description: Whether everything could be undone. V(true) where nothing had to be.
+  returned: always
+  type: bool
+problems:
+  description: What was not undone, and why.
+  returned: always
   type: list
   elements: str
-unmasked:
-  description: Whether somebody had masked the unit that keeps the time now.
-  returned: success
-  type: bool
 backups:
-  description: The vendor's files that were edited, and where they are as they were before.
-  returned: success
+  description: The vendor's files that were edited in this run, and where their former content is.
+  returned: always
   type: dict
   sample: {"/etc/chrony.conf": "/etc/chrony.conf.before-aemops-brand-portal"}
+stopped:
+  description: Units of services that were stopped while the clock was set, and started again.
+  returned: always
+  type: list
+  elements: str
+  version_added: 0.2.0
+  sample: ['aem.service']
+downtime:
+  description: Seconds that they were stopped.
+  returned: always
+  type: float
+  version_added: 0.2.0
+disabled:
+  description: Units of other time daemons that were stopped and disabled, or replaced.
+  returned: always
+  type: list
+  elements: str
+  version_added: 0.2.0
+unmasked:
+  description: Whether the unit was masked, and was unmasked.
+  returned: always
+  type: bool
 recovered:
-  description: What was made of a former run that had been cut off; empty where there was none.
-  returned: success
+  description: What was done about a former run that was cut off; empty where there was none.
+  returned: always
   type: str
 clock:
   description:
     - With O(set_clock), what was measured and done, with the keys of M(aemops.brand_portal.clock_step), C(changed), C(before),
-      C(after), C(rtc), C(stopped) and C(message).
+      C(after), C(rtc), C(stopped), C(msg) and C(advice).
     - Of a clock that was not set, or not shown to be right afterwards, the keys that are known.
   returned: with set_clock, when the clock was measured
   type: dict
 rtc:
-  description: What became of the hardware clock, as RV(aemops.brand_portal.clock_step#module:rtc).
-  returned: success
+  description: Result of writing the hardware clock, as RV(aemops.brand_portal.clock_step#module:rtc).
+  returned: always
   type: dict
-restored:
-  description: Whether everything could be put back.
-  returned: failure after something was changed
-  type: bool
-problems:
-  description: What could not.
-  returned: failure after something was changed
-  type: list
-  elements: str
 journal:
-  description: What the daemon wrote to the journal last.
-  returned: failure after something was changed
+  description: The last lines that the daemon wrote to the journal, on failure.
+  returned: always
   type: list
   elements: str
 """
-
-import signal
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import capabilities, rtc
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import ClockError
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import STEP_OPTIONS, StepRefused
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import STEP_OPTIONS
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.stop_request import StopRequest
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.references import ntp_servers
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import KEY_TYPES, Refused
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.journal import Busy
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.keep import Clock, Keeper, KeepFailed
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.step_clock import step_on_host
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.step_clock import ClockStep
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.absent import Absent
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.present import HostClock, Present
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.result import TimeServiceFailed, blank
 
 ARGUMENTS = {
+    'state': {'type': 'str', 'choices': ['present', 'absent'], 'default': 'present'},
     'provider': {'type': 'str', 'choices': ['auto', 'chrony', 'ntpd', 'timesyncd'], 'default': 'auto'},
     'servers': {'type': 'list', 'elements': 'str', 'default': []},
     'pools': {'type': 'list', 'elements': 'str', 'default': []},
@@ -284,46 +340,38 @@ ARGUMENTS = {
     'cloud': {'type': 'str', 'choices': ['none', 'aws', 'gcp', 'azure'], 'default': 'none'},
     'max_distance': {'type': 'float', 'default': 0},
     'set_clock': {'type': 'bool', 'default': False},
-    'stepped': {'type': 'bool', 'default': False},
     'sync_tolerance': {'type': 'float', 'default': 0.02},
     'sync_timeout': {'type': 'int', 'default': 60},
     'on_unsynchronized': {'type': 'str', 'choices': ['auto', 'fail', 'ignore'], 'default': 'auto'},
 }
 
 
-class Ended(Exception):
-    """Somebody wants this run to end: it ends by putting back."""
-
-
-def end(number, _frame):
-    signal.signal(number, signal.SIG_IGN)   # once is enough
-    raise Ended('the run was ended by signal {0}'.format(number))
+def run_for(options, ntplib, module, stop):
+    """The run that these options ask for. Raises Refused, ClockError."""
+    host = System()
+    if options['state'] == 'absent':
+        return Absent(host, module.check_mode, stop)
+    clock = HostClock(owner=lambda: capabilities.clock_owner() or '', write_rtc=rtc.write_rtc)
+    run = Present(options, host, clock, module.check_mode, stop)
+    if options['set_clock']:
+        options['ntp_servers'] = ntp_servers(options['ntp_servers'] or run.want.references)
+        run.setter = ClockStep(options, ntplib, module.check_mode, module.warn, host, run.lock, stop)
+    return run
 
 
 def main():
     module = AnsibleModule(argument_spec=dict(STEP_OPTIONS, **ARGUMENTS), supports_check_mode=True)
+    stop = StopRequest()
+    stop.listen()
     options = dict(module.params)
     ntplib = options.pop('_ntplib')
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(number, end)
-    clock = Clock(owner=lambda: capabilities.clock_owner() or '', write_rtc=rtc.write_rtc)
     try:
-        keeper = Keeper(options, System(), clock, module.check_mode)
-        options['ntp_servers'] = ntp_servers(options['ntp_servers'] or keeper.want.references)
-        set_clock = (lambda: step_on_host(options, ntplib, module.check_mode, module.warn)) if options['set_clock'] else None
-        module.exit_json(**keeper.run(set_clock))
-    except StepRefused as refused:
-        module.fail_json(msg=str(refused), changed=refused.details['changed'], synchronized=False, actions=[],
-                         clock=refused.details)
-    except ClockError as error:
-        module.fail_json(msg=str(error), synchronized=False, actions=[])
-    except KeepFailed as failed:
+        module.exit_json(**run_for(options, ntplib, module, stop).run())
+    except TimeServiceFailed as failed:
         module.fail_json(msg=str(failed), **failed.details)
-    except Ended as ended:
-        module.fail_json(msg='Nothing of the time service was changed: {0}.'.format(ended), changed=False, synchronized=False,
-                         actions=[])
-    except (Refused, Busy) as refused:
-        module.fail_json(msg=str(refused), changed=False, synchronized=False, actions=[])
+    except (Refused, ClockError) as refused:
+        message = getattr(refused, 'message', '') or str(refused)
+        module.fail_json(msg=message, **dict(blank(), advice=getattr(refused, 'advice', '')))
 
 
 if __name__ == '__main__':

@@ -220,13 +220,10 @@ def _more_to_say(
 ) -> tuple[list[str], list[str]]:
     """Beside the state: (facts, next steps) of what a repair has left open and of why the clock was wrong."""
     facts, steps = [], []
-    message = keep.get('message') or ''
-    # time_service may have looked only, before a step that failed.
-    if keep.get('synchronized') is False and skew['verdict'] == 'in_sync' and message and not message.startswith('Check mode'):
-        # Its last sentence is what to do.
-        said, _dot, advice = message.rstrip('.').rpartition('. ')
-        facts.append(said or advice)
-        steps.append(advice)
+    # A reason is given for a daemon that was looked at: not in check mode, nor before a step that failed.
+    if keep.get('synchronized') is False and skew['verdict'] == 'in_sync' and keep.get('reason'):
+        facts.append(str(keep.get('msg') or '').rstrip('.'))
+        steps.append(str(keep.get('advice') or '').rstrip('.'))
     wrong = stepped.get('before') or (skew if skew['verdict'] == 'skewed' else {})
     if wrong and time_service:
         found = hints.hints(wrong['offset'], wrong.get('reference_time'), time_service)

@@ -100,7 +100,7 @@ def _new_name(target: str) -> str:
 
 
 def _fill(new: str, content: bytes) -> None:
-    """Write a file that nobody else has opened or linked: a left-over is removed, not reused."""
+    """Write a file that no other process has opened or linked: a left-over is removed, not reused."""
     _discard(new)
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, 'wb') as stream:

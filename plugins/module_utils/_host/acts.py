@@ -5,17 +5,12 @@
 """The acts on files and units: done through the log, looked at and undone by it."""
 
 import os
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, List, Optional
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common import files
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host import systemd
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import Units
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import CannotUndo, Entry, Handler, State, UndoLog
-
-# Links that systemd makes for what is enabled, masked, or has another name.
-UNIT_LINKS = '/etc/systemd/system'
-
-_TIMEOUT = 130.0
 
 
 def _content(host: System, path: str) -> Optional[bytes]:
@@ -26,7 +21,7 @@ def _content(host: System, path: str) -> Optional[bytes]:
 
 
 def write_file(log: UndoLog, path: str, text: Optional[str], sentence: str, mode: int = 0o644, group: str = '',
-               secret: bool = False, expected: Optional[str] = None) -> None:
+               secret: bool = False, expected: Optional[str] = None, like: str = '', **how: Any) -> None:
     """Write the file, or remove it (None), if its text still is the one that the new one was made from.
 
     Raises OSError; what stood there before is in the log's folder by then.
@@ -34,7 +29,7 @@ def write_file(log: UndoLog, path: str, text: Optional[str], sentence: str, mode
     host = log.host
     before = _content(host, path)
     if host.text(path) != expected:
-        raise OSError(f'{path} was changed by somebody else a moment ago')
+        raise OSError(f'{path} was changed by another administrator a moment ago')
     after = None if text is None else text.encode('utf-8', 'surrogateescape')
     missing: List[str] = []
     folder = os.path.dirname(path)
@@ -51,18 +46,18 @@ def write_file(log: UndoLog, path: str, text: Optional[str], sentence: str, mode
         if _content(host, kept) != before:
             raise OSError(f'{path} was changed while it was copied')
     entry = Entry('file', path, {'sha256': files.fingerprint(before)}, {'sha256': files.fingerprint(after)}, sentence,
-                  kept=kept, folders=missing, secret=secret)
+                  kept=kept, folders=missing, secret=secret, **how)
 
     def act() -> None:
-        # Somebody may have edited it between the look and now.
+        # It may have been edited between the look and now.
         if files.fingerprint(_content(host, path)) != entry.before['sha256']:
-            raise OSError(f'{path} was changed by somebody else a moment ago')
+            raise OSError(f'{path} was changed by another administrator a moment ago')
         if text is None:
             host.remove(path)
             return
         if missing:
             host.make_folder(missing[-1])
-        host.write(path, text, mode, group)
+        host.write(path, text, mode, group, like)
     log.perform(entry, act)
 
 
@@ -74,6 +69,8 @@ class FileHandler(Handler):
 
     def settle(self, entry: Entry) -> None:
         files.discard_new(self._host.path(entry.target))
+        if not entry.before['sha256'] and not self._host.exists(entry.target):
+            self._remove_folders(entry)
 
     def now(self, entry: Entry) -> State:
         return {'sha256': files.fingerprint(_content(self._host, entry.target))}
@@ -91,8 +88,7 @@ class FileHandler(Handler):
         host, kept = self._host, entry.how.get('kept', '')
         if not entry.before['sha256']:
             host.remove(entry.target)
-            for folder in reversed(entry.how.get('folders', [])):
-                host.remove(folder)
+            self._remove_folders(entry)
             return
         content = _content(host, kept)
         if files.fingerprint(content) != entry.before['sha256']:
@@ -100,38 +96,13 @@ class FileHandler(Handler):
         host.write(entry.target, (content or b'').decode('utf-8', 'surrogateescape'), 0o644, like=kept)
 
 
+    def _remove_folders(self, entry: Entry) -> None:
+        """Those that were made for it, as long as they are empty."""
+        for folder in reversed(entry.how['folders']):
+            self._host.remove(folder)
+
+
 # Units
-
-
-class Units:
-    """systemd's units, in the terms of the log: whether they run, start at boot, are masked."""
-
-    def __init__(self, host: System) -> None:
-        self._host = host
-
-    def verb(self, verb: str, units: Sequence[str], *options: str) -> str:
-        """'' when it is done, else what systemctl said."""
-        if not units and verb != 'daemon-reload':
-            return ''
-        done = self._host.execute(['systemctl', verb, '--quiet', *options, *units], _TIMEOUT)
-        return done.complaint if done.code else ''
-
-    def state(self, unit: str, keys: Sequence[str]) -> State:
-        """Raises CannotUndo where systemd does not answer."""
-        found = systemd.unit_states(self._host, [unit]).get(unit)
-        if not found:
-            raise CannotUndo(f'{unit} could not be put back: systemd does not answer')
-        file_state = found.get('UnitFileState', '')
-        masked = file_state.startswith('masked') or found.get('LoadState') == 'masked'
-        state = {'active': found.get('ActiveState', '') if found.get('ActiveState') == 'failed'
-                 else found.get('ActiveState') in systemd.UP,
-                 'enabled': file_state in systemd.STARTS_AT_BOOT, 'masked': masked}
-        return {key: state[key] for key in keys}
-
-    def links(self, unit: str, also: Sequence[str] = ()) -> Dict[str, str]:
-        """The links about this unit that make it start at boot, be masked, or have another name; and those at `also`."""
-        return {path: target for path, target in self._host.links(UNIT_LINKS).items()
-                if path in also or unit in (os.path.basename(path), os.path.basename(target))}
 
 
 def change_unit(log: UndoLog, units: Units, unit: str, after: State, sentence: str, act: Callable[[], Any], **how: Any) -> None:
@@ -200,7 +171,7 @@ class UnitHandler(Handler):
         current = self._units.links(entry.target, self._linked(entry))
         changed = False
         for path in sorted({*before, *made, *found, *current}):
-            # A link that is not as we left it is somebody else's.
+            # A link that is not as we left it is another administrator's.
             wanted = before.get(path) if found.get(path) == made.get(path) else found.get(path)
             if current.get(path) == wanted:
                 continue

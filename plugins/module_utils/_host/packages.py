@@ -359,7 +359,7 @@ class PackagesHandler(Handler):
         edited = self._edited(entry)
         purge = not edited and not any(before[name] == CONFIGURED for name in removed)
         if edited and not packages.manager.purge:
-            self._keep(entry, removed, f'somebody else has changed {listed(edited)}')
+            self._keep(entry, removed, f'another administrator has changed {listed(edited)}')
         try:
             others = [name for name in packages.would_undo(removed, installed, purge) if name.split(':')[0] not in before]
         except LookFailed as failed:
@@ -371,8 +371,8 @@ class PackagesHandler(Handler):
         if said:
             self._keep(entry, removed, said)
         if edited:
-            raise CannotUndo(f'the package {listed(removed)} was removed again, but its configuration stays, because somebody else '
-                             f'has changed {listed(edited)}')
+            raise CannotUndo(f'the package {listed(removed)} was removed again, but its configuration stays, because another '
+                             f'administrator has changed {listed(edited)}')
         if entry.how['upgraded']:
             raise CannotUndo(f"the package {listed(entry.how['upgraded'])} was upgraded along with it and stays so")
 
@@ -381,7 +381,7 @@ class PackagesHandler(Handler):
         raise CannotUndo(f'the package {listed(list(names)) or entry.target} stays installed ({said}), because {why}')
 
     def _edited(self, entry: Entry) -> List[str]:
-        """Configuration that somebody has changed or added since the package came; our own is put back before this is asked."""
+        """Configuration that was changed or added by others since the package came; our own is put back before this is asked."""
         came = entry.how.get('files')
         if came is None:
             return []

@@ -4,9 +4,9 @@
 
 """Stops services around a step of the clock, and makes sure that they run again.
 
-Three things see to that, each for what the ones before it cannot:
+Three things ensure that, each for what the ones before it cannot:
 
-1. The process that stops a unit starts it again, also after an error; a signal is honoured after that.
+1. The process that stops a unit starts it again, also after an error; a signal is honored after that.
 2. A guard, armed on the host before anything is stopped: a transient service that waits for the process to end (the kernel
    releases its lock however it ended) or for a limit, and then starts the units. It is no child of any session.
 3. A log, on the disk before anything is stopped: the next run finds it after a reboot and starts what was left.
@@ -128,7 +128,7 @@ class ServiceGuard(StepHooks):
         known, waiting = [unit.name for unit in units], [name for unit in units for name in unit.bound]
         found: List[str] = []
         while waiting:
-            # A target would start whatever belongs to it, also what somebody has stopped.
+            # A target would start whatever belongs to it, also what was stopped by hand.
             fresh = [name for name in dict.fromkeys(waiting) if name not in known + found and not name.endswith('.target')]
             found += fresh
             waiting = [name for unit in self._units(fresh) for name in unit.bound]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The hands of whatever changes a host: runs commands with a bound, replaces files in one move. Tests put others in."""
+"""Host operations: run commands with a time limit, replace files atomically, tell the host's journal. Faked in tests."""
 
 import errno
 import os
@@ -49,7 +49,7 @@ class System(Host):
                 continue
 
     def now(self) -> float:
-        """Seconds of a clock that nobody sets."""
+        """Seconds of a clock that is never set."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
@@ -136,7 +136,7 @@ class System(Host):
         return found
 
     def link(self, path: str, target: str) -> None:
-        """Make the symbolic link what it shall be."""
+        """Make the symbolic link point to target."""
         real = self.path(path)
         if os.path.islink(real):
             if os.readlink(real) == target:

@@ -4,12 +4,22 @@
 
 """systemd's view of units, and its verbs."""
 
-from typing import Any, Dict, List, Optional
+import os
+from typing import Any, Dict, List, Sequence
 
 UNIT_PROPERTIES = ('Id', 'LoadState', 'ActiveState', 'UnitFileState', 'MainPID', 'ConditionResult', 'ActiveEnterTimestampMonotonic')
 # systemd's words for a unit that runs, or is about to; and for one that starts at boot.
 UP = ('active', 'activating', 'reloading')
 STARTS_AT_BOOT = ('enabled', 'enabled-runtime', 'alias', 'generated', 'static')
+# Links that systemd makes for what is enabled, masked, or has another name.
+UNIT_LINKS = '/etc/systemd/system'
+
+# Seconds: a unit may take 90 to stop or to start unless it says otherwise.
+_TIMEOUT = 130.0
+
+
+class NoAnswer(Exception):
+    """systemd did not say what state its units are in."""
 
 
 def unit_states(host: Any, units: List[str]) -> Dict[str, Dict[str, str]]:
@@ -23,25 +33,48 @@ def unit_states(host: Any, units: List[str]) -> Dict[str, Dict[str, str]]:
     return dict(zip(units, parsed)) if len(parsed) == len(units) else {}
 
 
+def known_states(host: Any, units: List[str]) -> Dict[str, Dict[str, str]]:
+    """The same. Raises NoAnswer where systemd does not answer for each of them: nothing may be concluded from that."""
+    states = unit_states(host, units)
+    if not all(states.get(unit, {}).get('LoadState') for unit in units):
+        raise NoAnswer(f"systemd does not answer on this host (systemctl show {' '.join(units[:1])})")
+    return states
+
+
 class Units:
-    """systemd's verbs on the units of time daemons."""
+    """systemd's verbs on units, and the states that an act on a unit changes: active, enabled, masked."""
 
-    def __init__(self, system: Any) -> None:
-        self._system = system
+    def __init__(self, host: Any) -> None:
+        self._host = host
 
-    def verb(self, verb: str, units: List[str], *options: str) -> Optional[str]:
-        """None when it is done, else what systemctl said."""
-        if not units:
-            return None
-        done = self._system.execute(['systemctl', verb, '--quiet'] + list(options) + units, 130.0)
-        return None if not done.code else done.said or 'systemctl {0} ended with {1}'.format(verb, done.code)
+    def verb(self, verb: str, units: Sequence[str], *options: str) -> str:
+        """'' when it is done, else what systemctl said."""
+        if not units and verb != 'daemon-reload':
+            return ''
+        done = self._host.execute(['systemctl', verb, '--quiet', *options, *units], _TIMEOUT)
+        return done.complaint if done.code else ''
+
+    def state(self, unit: str, keys: Sequence[str]) -> Dict[str, Any]:
+        """Of active (True, False or 'failed'), enabled and masked those that are asked for. Raises NoAnswer."""
+        found = known_states(self._host, [unit])[unit]
+        file_state = found.get('UnitFileState', '')
+        state = {
+            'active': 'failed' if found.get('ActiveState') == 'failed' else found.get('ActiveState') in UP,
+            'enabled': file_state in STARTS_AT_BOOT,
+            'masked': file_state.startswith('masked') or found.get('LoadState') == 'masked',
+        }
+        return {key: state[key] for key in keys}
 
     def active(self, unit: str) -> bool:
-        state = unit_states(self._system, [unit]).get(unit, {})
-        return state.get('ActiveState') in UP
+        return unit_states(self._host, [unit]).get(unit, {}).get('ActiveState') in UP
+
+    def links(self, unit: str, also: Sequence[str] = ()) -> Dict[str, str]:
+        """The links about this unit that make it start at boot, be masked, or have another name; and those at `also`."""
+        return {path: target for path, target in self._host.links(UNIT_LINKS).items()
+                if path in also or unit in (os.path.basename(path), os.path.basename(target))}
 
     def journal(self, unit: str, lines: int = 12) -> List[str]:
         """What the unit said last."""
-        done = self._system.execute(['journalctl', '--unit', unit, '--boot', '--lines', str(lines), '--no-pager', '--quiet',
-                                     '--output', 'short-iso'], 30.0)
+        done = self._host.execute(['journalctl', '--unit', unit, '--boot', '--lines', str(lines), '--no-pager', '--quiet',
+                                   '--output', 'short-iso'], 30.0)
         return done.out.splitlines()[-lines:]

@@ -5,8 +5,8 @@
 """The acts of a run, each on the disk before it is done, and the way back.
 
 An act names what it changes, the state before and the state after. It is undone only while the host still is in the state
-after: what somebody else has changed since is left alone and named. A run that was cut off is settled by the next one, by the
-same rule.
+after: what another administrator has changed since is left alone and named. A run that was cut off is settled by the next one,
+by the same rule.
 """
 
 import contextlib
@@ -74,7 +74,7 @@ class Lock:
                     self._host.sleep(0.1)
                     continue
                 raise Busy(_busy(holder)) from None
-            # Somebody may have removed the file, or put another in its place, before the lock was held.
+            # The file may have been removed, or replaced by another one, before the lock was held.
             if _same_file(descriptor, self.path):
                 self._descriptor = descriptor
             else:
@@ -117,12 +117,13 @@ def now_utc() -> str:
 
 
 class Entry:
-    """One act. `how` is what undoing it takes and nobody is shown; `sentence` is for people, '' for what goes without saying."""
+    """One act. `how` is what undoing it takes, and is shown to no user; `sentence` is for people, '' where none is needed."""
 
     def __init__(self, act: str, target: str, before: State, after: State, sentence: str = '', **how: Any) -> None:
         self.act, self.target, self.before, self.after, self.sentence, self.how = act, target, before, after, sentence, how
         self.done = False
         self.undone = False
+        self.reverted = False   # undoing it has changed the host
         self.left = ''          # why it could not be undone
 
     def stored(self) -> Dict[str, Any]:
@@ -132,6 +133,7 @@ class Entry:
     def restored(cls, stored: Mapping[str, Any]) -> 'Entry':
         entry = cls(stored['act'], stored['target'], stored['before'], stored['after'], stored['sentence'], **stored['how'])
         entry.done, entry.undone, entry.left = bool(stored['done']), bool(stored['undone']), str(stored['left'])
+        entry.reverted = bool(stored['reverted'])
         return entry
 
     @property
@@ -178,6 +180,7 @@ class UndoLog:
         self.stop = stop or StopRequest()
         self.begun = now_utc()
         self.entries: List[Entry] = []
+        self.how: Dict[str, Any] = {}       # what the way back has to know beside the acts
 
     # what a former run left
 
@@ -189,6 +192,7 @@ class UndoLog:
         try:
             stored = json.loads(text)
             self.begun, self.entries = str(stored['begun']), [Entry.restored(each) for each in stored['entries']]
+            self.how = dict(stored['how'])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise LogUnreadable(f'{self.file} cannot be read ({error}). It lists what a run that was cut off has changed. Look at '
                                 'the host, remove that file, then run again. Nothing was changed.') from error
@@ -222,7 +226,7 @@ class UndoLog:
         if not self.host.exists(self.folder):
             self.host.make_folder(STATE)
             self.host.make_folder(self.folder, 0o700)
-        self.host.write(self.file, json.dumps({'begun': self.begun, 'pid': os.getpid(),
+        self.host.write(self.file, json.dumps({'begun': self.begun, 'pid': os.getpid(), 'how': self.how,
                                                'entries': [entry.stored() for entry in self.entries]}, sort_keys=True), 0o600)
 
     # the way back
@@ -236,7 +240,7 @@ class UndoLog:
             if entry.undone or handler is None:
                 continue
             if entry.target in foreign:
-                entry.left = 'somebody else has changed it since'
+                entry.left = 'another administrator has changed it since'
                 continue
             problem = self._undo(entry, handler)
             if problem:
@@ -252,8 +256,9 @@ class UndoLog:
             now = handler.now(entry)
             if now != entry.before:
                 if not handler.ours(entry, now):
-                    return f'{entry.target} was changed by somebody else during this run and was left as it is now'
+                    return f'{entry.target} was changed by another administrator during this run and was left as it is now'
                 self.host.log(f'undo: {entry.sentence or entry.target}')
+                entry.reverted = True
                 handler.undo(entry, now)
                 now = handler.now(entry)
                 if now != entry.before:

@@ -298,8 +298,9 @@ def test_aem_that_was_silent_before_a_small_step_is_not_blamed_on_it():
 
 
 def test_a_right_clock_that_nothing_keeps_right_is_healthy_and_said():
-    kept = {'synchronized': False, 'message': 'The clock is right now, but nothing keeps it right: chrony.service is configured '
-                                       'and enabled, but it has no source. Open UDP 123 to 192.0.2.1.'}
+    kept = {'synchronized': False, 'reason': 'unreachable', 'advice': 'Open UDP 123 to 192.0.2.1.',
+            'msg': 'The clock is right now, but nothing keeps it right: chrony.service is configured and enabled, but it has no '
+                   'source. Beside it this clock is set by VMware Tools.'}
     verdict = decide(health(GOOD), repair_results={'step': stepped(offset=99.0), 'keep': kept})
     assert (verdict['state'], verdict['healthy']) == ('healthy', True)
     assert 'nothing keeps it right' in verdict['summary']
@@ -331,7 +332,7 @@ def test_a_repair_that_was_cut_off_is_finished(tests, aem, clock, state, repair)
 
 
 def test_what_this_run_could_not_finish_is_not_an_earlier_one_s():
-    kept = {'synchronized': False, 'message': 'Check mode: a run would install the package chrony.'}
+    kept = {'synchronized': False, 'reason': '', 'advice': '', 'msg': 'Check mode: a run would install the package chrony.'}
     verdict = decide({**health([], aem='unreachable', verdict='in_sync'), 'interrupted': ['service_stop']}, time_service=HOST,
                      repair_results={'step': stepped(offset=99.0), 'keep': kept})
     assert verdict['state'] == 'aem_unreachable'
@@ -377,7 +378,7 @@ def test_a_daemon_is_brought_where_that_is_asked_for_and_never_twice_in_a_run():
     verdict = decide(unkept, fix_not_kept=True)
     assert (verdict['state'], verdict['repair'], verdict['healthy']) == ('not_kept', True, False)
     assert verdict['aem']['stop_services'] == []
-    blocked = {'keep': {'synchronized': False, 'message': 'NTP is blocked. Open UDP 123.'}}
+    blocked = {'keep': {'synchronized': False, 'reason': 'unreachable', 'msg': 'NTP is blocked.', 'advice': 'Open UDP 123.'}}
     after = decide(unkept, fix_not_kept=True, repair_results=blocked)
     assert (after['state'], after['healthy'], after['next_step']) == ('not_kept', True, 'Open UDP 123')
 

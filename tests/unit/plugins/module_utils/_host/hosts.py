@@ -57,6 +57,7 @@ class FakeHost(System):
         self.logged = []        # what the host's journal was told
         self.versions = {}      # of packages, where it is not 1.0
         self.configured = set()     # removed packages whose configuration is left
+        self.broken = set()     # packages that were cut off while they were installed
         self.depends = {}       # {package: the package that it cannot be without}
         self.brings = {}        # {package: packages that come along with it}
         self.locked_until = 0.0     # another package manager is at work
@@ -193,11 +194,14 @@ class FakeHost(System):
         return self.versions.get(name, '1.0')
 
     def _dpkg_query(self, words):
-        return ''.join('{} ii  {}\n'.format(name, self._version(name)) for name in sorted(self.packages)) + ''.join(
+        return 'base-files ii  12\n' + ''.join(
+            '{} i{}  {}\n'.format(name, 'U' if name in self.broken else 'i', self._version(name))
+            for name in sorted(self.packages)) + ''.join(
             '{} rc  {}\n'.format(name, self._version(name)) for name in sorted(self.configured - self.packages))
 
     def _rpm(self, words):
-        return ''.join('{} ii 0:{}-1\n'.format(name, self._version(name)) for name in sorted(self.packages))
+        return 'basesystem ii 0:11-1\n' + ''.join(
+            '{} ii 0:{}-1\n'.format(name, self._version(name)) for name in sorted(self.packages))
 
     def _transaction(self, added, removed):
         """(what comes, what goes), as a solver finds it: conflicts of time daemons, what comes along, what cannot be without."""
@@ -262,6 +266,12 @@ class FakeHost(System):
 
     def _dpkg(self, words):
         self.commands.append('dpkg ' + ' '.join(words[:2]))
+        for name in self.broken:
+            for path, text in self.available.get(name, {}).items():
+                self.put(path, text)
+            if name in BINARIES:
+                self.has(name)
+        self.broken.clear()
         return ''
 
     def _dnf(self, words):

@@ -262,7 +262,7 @@ def test_a_version_that_is_not_ours_is_left(tmp_path):
     case.host.available['systemd-timesyncd'] = {}
     case.install()
     case.host.versions['chrony'] = '2.0'
-    assert case.undo() == ['chrony was changed by somebody else during this run and was left as it is now']
+    assert case.undo() == ['chrony was changed by another administrator during this run and was left as it is now']
     assert 'chrony' in case.host.packages
 
 
@@ -275,7 +275,7 @@ def test_configuration_that_somebody_has_edited_is_not_purged(tmp_path, path, te
     case.host.put(path, text)
     problems = case.undo()
     assert case.host.text(path) == text
-    assert 'its configuration stays, because somebody else has changed ' + path in problems[0]
+    assert 'its configuration stays, because another administrator has changed ' + path in problems[0]
     assert 'chrony' not in case.host.packages
 
 
@@ -285,7 +285,7 @@ def test_with_rpm_edited_configuration_keeps_the_package(tmp_path):
     transaction = case.packages.ask('chrony')
     packages.install(case.log, case.packages, 'chrony', transaction, '', 'chronyd.service', ['/etc/chrony.conf'])
     case.host.put('/etc/chrony.conf', 'server theirs\n')
-    assert 'stays installed (stopped and disabled), because somebody else has changed /etc/chrony.conf' in case.undo()[0]
+    assert 'stays installed (stopped and disabled), because another administrator has changed /etc/chrony.conf' in case.undo()[0]
     assert case.host.text('/etc/chrony.conf') == 'server theirs\n'
 
 

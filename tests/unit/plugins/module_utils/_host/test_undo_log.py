@@ -13,7 +13,7 @@ import sys
 import pytest
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.stop_request import Interrupted, StopRequest
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host import acts, undo_log
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import acts, systemd, undo_log
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.statedir import STATE, interrupted
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import (
     Busy,
@@ -136,13 +136,13 @@ def test_a_file_that_somebody_else_has_changed_since_is_left_and_named(tmp_path,
     problems = log.undo(handlers(host))
     assert host.text(CONF) == edit
     assert host.text('/etc/other') == 'old\n', 'the others are undone all the same'
-    assert problems == ['/etc/chrony.conf was changed by somebody else during this run and was left as it is now']
+    assert problems == ['/etc/chrony.conf was changed by another administrator during this run and was left as it is now']
     assert undo_log.changed(log.entries)
 
 
 def test_an_edit_between_the_look_and_the_act_is_not_overwritten(tmp_path):
     host = FakeHost(tmp_path, files={CONF: 'old\nedited\n'})
-    with pytest.raises(OSError, match='was changed by somebody else a moment ago'):
+    with pytest.raises(OSError, match='was changed by another administrator a moment ago'):
         acts.write_file(log_of(host), CONF, 'new\n', 'write', expected='old\n')
     assert host.text(CONF) == 'old\nedited\n'
 
@@ -245,7 +245,7 @@ def test_a_full_disk_does_not_stop_the_way_back(tmp_path):
     ['active', 'enabled'], ['inactive', 'disabled'], ['inactive', 'enabled'], ['active', 'disabled']])
 def test_a_unit_is_put_back(tmp_path, before):
     host = FakeHost(tmp_path).has('chrony', *before)
-    log, units = log_of(host), acts.Units(host)
+    log, units = log_of(host), systemd.Units(host)
     acts.change_unit(log, units, 'chrony.service', {'enabled': False, 'active': False}, 'stop and disable chrony.service',
                      lambda: units.verb('disable', ['chrony.service'], '--now'))
     assert host.units['chrony.service'] == ['inactive', 'disabled']
@@ -255,7 +255,7 @@ def test_a_unit_is_put_back(tmp_path, before):
 
 def test_a_masked_unit_is_masked_again_and_a_failed_one_is_no_reason_to_leave_it(tmp_path):
     host = FakeHost(tmp_path).has('chrony', 'inactive', 'masked')
-    log, units = log_of(host), acts.Units(host)
+    log, units = log_of(host), systemd.Units(host)
     for verb, after in (('unmask', {'masked': False}), ('enable', {'enabled': True}), ('start', {'active': True})):
         acts.change_unit(log, units, 'chrony.service', after, verb, lambda verb=verb: units.verb(verb, ['chrony.service']))
     host.units['chrony.service'][0] = 'failed'
@@ -272,13 +272,13 @@ def test_a_masked_unit_is_masked_again_and_a_failed_one_is_no_reason_to_leave_it
 
 def test_a_daemon_that_somebody_stops_after_our_restart_stays_stopped(tmp_path):
     host = FakeHost(tmp_path).has('chrony')
-    log, units, handler = log_of(host), acts.Units(host), acts.UnitHandler(host)
+    log, units, handler = log_of(host), systemd.Units(host), acts.UnitHandler(host)
     acts.change_unit(log, units, 'chrony.service', {'active': True}, 'restart', lambda: None, again=True)
     assert log.undo({'unit': handler}) == []
     assert handler.restarts == ['chrony.service']
     log.entries[0].undone = False
     host.units['chrony.service'][0] = 'inactive'
-    assert 'changed by somebody else' in log.undo({'unit': acts.UnitHandler(host)})[0]
+    assert 'changed by another administrator' in log.undo({'unit': acts.UnitHandler(host)})[0]
 
 
 def link(host, path, target):
@@ -292,7 +292,7 @@ def test_links_that_systemctl_does_not_make_are_put_back_and_foreign_ones_stay(t
     special, alias = '/etc/systemd/system/special.target.wants/chrony.service', '/etc/systemd/system/ntp.service'
     link(host, special, '/usr/lib/systemd/system/chrony.service')
     link(host, alias, '/usr/lib/systemd/system/chrony.service')
-    log, units = log_of(host), acts.Units(host)
+    log, units = log_of(host), systemd.Units(host)
 
     def disable():
         units.verb('disable', ['chrony.service'], '--now')
@@ -303,16 +303,17 @@ def test_links_that_systemctl_does_not_make_are_put_back_and_foreign_ones_stay(t
     link(host, '/etc/systemd/system/theirs.wants/chrony.service', '/usr/lib/systemd/system/chrony.service')
     assert log.undo(handlers(host)) == []
     assert os.readlink(host.path(special)) == '/usr/lib/systemd/system/chrony.service'
-    assert os.readlink(host.path(alias)) == '/usr/lib/systemd/system/ntpsec.service', 'that is somebody else’s by now'
+    assert os.readlink(host.path(alias)) == '/usr/lib/systemd/system/ntpsec.service', 'that is theirs by now'
     assert os.path.islink(host.path('/etc/systemd/system/theirs.wants/chrony.service'))
 
 
 def test_systemd_that_does_not_answer_is_no_reason_to_act_on_a_guess(tmp_path):
     host = FakeHost(tmp_path).has('chrony')
-    log, units = log_of(host), acts.Units(host)
+    log, units = log_of(host), systemd.Units(host)
     acts.change_unit(log, units, 'chrony.service', {'active': False}, 'stop', lambda: units.verb('stop', ['chrony.service']))
     host.failing['systemctl show'] = 'Failed to connect to bus'
-    assert log.undo(handlers(host)) == ['chrony.service could not be put back: systemd does not answer']
+    assert log.undo(handlers(host)) == [
+        'chrony.service could not be put back: systemd does not answer on this host (systemctl show chrony.service)']
     assert host.units['chrony.service'][0] == 'inactive'
 
 

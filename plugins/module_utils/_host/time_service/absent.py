@@ -1,0 +1,197 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Take back what runs have changed of a host's time service, and nothing that others have changed since."""
+
+from functools import partial
+from typing import Any, Dict, List, Mapping, NamedTuple
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.files import fingerprint
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import acts
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery, layouts
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import (
+    BLOCK_BEGIN,
+    OWN_NAME,
+    File,
+    without_block,
+)
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import listed
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import known_states
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import lasting
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.apply import Failure
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.plan import Change, Facts
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.run import Run
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import State
+
+# The order in which a unit is brought back: what is to run last.
+_VERBS = (('stop', 'active', False), ('unmask', 'masked', False), ('disable', 'enabled', False), ('enable', 'enabled', True),
+          ('mask', 'masked', True), ('start', 'active', True))
+
+
+class UnitBack(NamedTuple):
+    """A unit with the part of its state that is to be put back, and is still as the runs have left it."""
+
+    unit: str
+    to: State
+
+    @property
+    def verbs(self) -> List[str]:
+        return [verb for verb, key, value in _VERBS if self.to.get(key) is value]
+
+    @property
+    def sentence(self) -> str:
+        return f'{listed(self.verbs)} {self.unit}'
+
+
+class Undoing(NamedTuple):
+    """What is to be done. left: what another administrator has changed since, in words."""
+
+    changes: List[Change]
+    units: List[UnitBack]
+    restarts: List[str]
+    left: List[str]
+
+    @property
+    def sentences(self) -> List[str]:
+        return [change.sentence for change in self.changes] + [unit.sentence for unit in self.units] \
+            + [f'restart {unit}' for unit in self.restarts]
+
+
+class Absent(Run):
+    """Remove our files and blocks, and bring units into the state before the first run."""
+
+    failed = 'Could not take back what this role has changed'
+
+    def _do(self) -> Dict[str, Any]:
+        daemons, _steerers = self.look()
+        known = lasting.stored(self.host.text(lasting.FILE))
+        undoing = self._plan(daemons, known)
+        for change in undoing.changes:
+            obstacle = self.host.obstacle(change.file.path)
+            if obstacle:
+                raise OSError(f'{change.file.path} cannot be written: {obstacle}')
+        stays = f" The package {listed(known.packages)} stays installed." if known.packages else ''
+        self.details.update(problems=self.details['problems'] + undoing.left)
+        if self.check_mode:
+            sentences = [f'would undo what a run of {self.log.begun} had begun'] if self.interrupted else []
+            sentences += [f'would {sentence}' for sentence in undoing.sentences]
+            self.details.update(changed=bool(sentences), actions=sentences, diff=[change.diff() for change in undoing.changes],
+                                msg=f"Check mode: a run {'; '.join(sentences)}." if sentences else _nothing(undoing))
+            return self.details
+        try:
+            self._apply(undoing, daemons)
+        except Exception as error:      # whatever it is, the host comes first
+            self._roll_back('the time daemon', error)
+        self._clear(known, undoing)
+        self.details.update(
+            diff=[change.diff() for change in undoing.changes],
+            msg=f"Taken back: {'; '.join(undoing.sentences)}.{stays}" if undoing.sentences else _nothing(undoing))
+        return self._finish()
+
+    # looking
+
+    def _plan(self, daemons: List[Facts], known: lasting.Lasting) -> Undoing:
+        changes: List[Change] = []
+        restarts: List[str] = []
+        left: List[str] = []
+        units = self._units_back(known)
+        stopped = [each.unit for each in units if each.to.get('active') is False]
+        for daemon in daemons:
+            found = self._own_files(daemon, known, left)
+            changes += [change for change in found if change.file.path not in [each.file.path for each in changes]]
+            if daemon['active'] and daemon['unit'] not in stopped and any(change.file.effect for change in found):
+                restarts.append(daemon['unit'])
+        return Undoing(changes, units, restarts, left)
+
+    def _own_files(self, daemon: Mapping[str, Any], known: lasting.Lasting, left: List[str]) -> List[Change]:
+        """The files of ours that a daemon has, wherever its package puts them; backups have no effect on it."""
+        places = [(daemon['config'], daemon['sources_dir'], daemon['config_dir'], daemon['keys'])] + [
+            (each.config, each.sources_dir, each.config_dir, each.keys) for each in discovery.all_layouts(daemon['name'])]
+        found: List[Change] = []
+        for config, sources_dir, config_dir, keys in places:
+            for folder, suffix in ((sources_dir, 'sources'), (config_dir, 'conf')):
+                path = f'{folder}/{OWN_NAME}.{suffix}'
+                text = self.host.text(path) if folder else None
+                if text is None or path in [change.file.path for change in found]:
+                    continue
+                written = known.files.get(path)
+                if written in (None, fingerprint(text.encode('utf-8', 'surrogateescape'))):
+                    found.append(Change(File(path, None), text, None))
+                elif not any(path in each for each in left):
+                    left.append(f'{path} was changed by another administrator and stays. Remove it by hand if it is not needed')
+            for path in dict.fromkeys([config, keys, *self._key_files(daemon)]):
+                found += [change for change in self._block(path, path != config)
+                          if change.file.path not in [each.file.path for each in found]]
+        return found
+
+    def _key_files(self, daemon: Mapping[str, Any]) -> List[str]:
+        if not daemon['installed'] or daemon['name'] not in [known.name for known in layouts.DAEMONS if known.provider]:
+            return []
+        lines = discovery.make(self.host, daemon).lines()
+        return [line.words[1] for line in lines if line.directive in ('keyfile', 'keys') and len(line.words) > 1]
+
+    def _block(self, path: str, secret: bool) -> List[Change]:
+        text = self.host.text(path) if path else None
+        found = []
+        if text is not None and BLOCK_BEGIN in text:
+            rest = without_block(text)
+            # A file that has nothing but our block was made for it.
+            found.append(Change(File(path, '', block=True, secret=secret), text, rest or None))
+        backup = f'{path}.before-{OWN_NAME}'
+        former = self.host.text(backup) if path else None
+        if former is not None:
+            found.append(Change(File(backup, None, effect='', secret=secret), former, None))
+        return found
+
+    def _units_back(self, known: lasting.Lasting) -> List[UnitBack]:
+        """What of each unit still is as the runs have left it. One that is gone is left out."""
+        found = []
+        states = known_states(self.host, sorted(known.units)) if known.units else {}
+        for unit in sorted(known.units):
+            if states[unit].get('LoadState') == 'not-found':
+                continue
+            before, after = known.units[unit]['before'], known.units[unit]['after']
+            now = self.units.state(unit, list(after))
+            to = {key: before[key] for key in after if before.get(key) != after[key] and now[key] == after[key]}
+            if to:
+                found.append(UnitBack(unit, to))
+        # What is to be stopped comes before what is to be started: two daemons must not steer one clock.
+        return sorted(found, key=lambda each: each.to.get('active') is True)
+
+    # doing
+
+    def _apply(self, undoing: Undoing, daemons: List[Facts]) -> None:
+        self.log.how['active'] = [each['unit'] for each in daemons if each['active']]
+        for change in undoing.changes:
+            acts.write_file(self.log, change.file.path, change.after, change.sentence, secret=change.file.secret,
+                            expected=change.before)
+        for daemon in daemons:
+            if daemon['unit'] in undoing.restarts:
+                complaint = discovery.make(self.host, daemon).complaint()
+                if complaint:
+                    raise Failure(f"Let {daemon['unit']} check its configuration", complaint)
+        for back in undoing.units:
+            acts.change_unit(self.log, self.units, back.unit, back.to, back.sentence, partial(self._order, back.verbs, back.unit))
+        for unit in undoing.restarts:
+            acts.change_unit(self.log, self.units, unit, {'active': True}, f'restart {unit}',
+                             partial(self._order, ['restart'], unit), again=True)
+        self.stop.check()
+
+    def _clear(self, known: lasting.Lasting, undoing: Undoing) -> None:
+        """Folders that were made for our files, where nothing else is in them, and the record of what there was."""
+        for folder in sorted(known.folders, reverse=True):
+            self.host.remove(folder)
+        if not undoing.left:
+            self.host.remove(lasting.FILE)
+
+    def _order(self, verbs: List[str], unit: str) -> None:
+        for verb in verbs:
+            said = self.units.verb(verb, [unit])
+            if said:
+                raise Failure(f'{verb.capitalize()} {unit}', said, f'See journalctl -b -u {unit}, then run again.')
+
+
+def _nothing(undoing: Undoing) -> str:
+    return 'Nothing that this role has changed is left on this host.' if not undoing.left else \
+        f"Nothing was taken back: {'; '.join(undoing.left)}."

@@ -1,0 +1,154 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Do what was planned, each act through the undo log."""
+
+import os
+from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import acts, packages
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import texts
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import MAY_NOT_BE_ASKED, Daemon
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.packages import CannotInstall, Packages
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import Units
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.plan import Facts, Plan, refuse_removals
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import Entry, UndoLog
+
+SHOWN_OF_A_COMPLAINT = 600
+
+
+class Failure(Exception):
+    """An act failed: which one, why, and the next step, a sentence."""
+
+    def __init__(self, doing: str, why: str, advice: str = '') -> None:
+        super().__init__(f'"{doing}" failed: {why.strip().rstrip(".") or "without error output"}')
+        self.advice = advice
+
+
+class Applied(NamedTuple):
+    """measures_again: the daemon forgot what it had measured, or is new to it."""
+
+    plan: Plan
+    daemon: Daemon
+    measures_again: bool
+
+
+class Apply:
+    """look: finds the host's daemons and plans again, after a package has brought units and configuration."""
+
+    def __init__(self, log: UndoLog, manager: Packages, look: Callable[[str], Tuple[Plan, Daemon]]) -> None:
+        self._log, self._packages, self._look = log, manager, look
+        self._units = Units(log.host)
+        self._effects: List[str] = []       # what makes the daemon read what was changed: reload, add, restart
+        self._sources: List[str] = []       # lines that a running daemon is told of
+
+    def run(self, plan: Plan, daemon: Daemon, clock_was_set: bool) -> Applied:
+        """Raises Failure, OSError, Interrupted."""
+        if plan.package:
+            self._install(plan)
+            plan, daemon = self._look(plan.daemon['name'])
+        self._write(plan, daemon)
+        for other in plan.competitors:
+            self._stop(other)
+        return Applied(plan, daemon, self._start(plan, daemon, clock_was_set))
+
+    def _install(self, plan: Plan) -> None:
+        doing, unreachable = 'Install the package of the daemon', 'See that this host reaches its package sources, then run again.'
+        check = self._log.stop.check
+        try:
+            transaction = self._packages.ask(plan.package, check)
+        except CannotInstall as cannot:
+            raise Failure(doing, str(cannot), unreachable) from cannot
+        strange = refuse_removals(plan.package, transaction.removes)
+        if strange:
+            raise Failure(doing, f'installing {plan.package} would remove {strange}',
+                          f'Install {plan.package} by hand if that is wanted, or use another provider.')
+        self._packages.fetch(sorted(transaction.removes))
+        done = packages.install(self._log, self._packages, plan.package, transaction, plan.install_sentence, plan.daemon['unit'],
+                                config_places(plan.daemon))
+        if done.code:
+            raise Failure(doing, f'{plan.package}: {done.complaint[:SHOWN_OF_A_COMPLAINT]}', unreachable)
+
+    def _write(self, plan: Plan, daemon: Daemon) -> None:
+        for change in plan.changes:
+            file = change.file
+            try:
+                acts.write_file(self._log, file.path, change.after, change.sentence, 0o640 if file.secret else 0o644,
+                                daemon.keys_group if file.secret else '', file.secret, change.before,
+                                own=not file.block)
+            except OSError as error:
+                raise Failure(f'Write {file.path}', str(error)) from error
+            lines = texts.new_sources(change.before, change.after) if file.effect == 'restart' else None
+            self._sources += lines or []
+            self._effects.append(file.effect if lines is None else 'add')
+        if plan.start or {'restart', 'add'} & set(self._effects):
+            complaint = daemon.complaint()
+            if complaint:
+                raise Failure(f"Let {plan.daemon['unit']} check its configuration", complaint)
+
+    def _stop(self, other: Facts) -> None:
+        """Stop and disable a daemon that would fight the chosen one. One that is gone by now is no error."""
+        unit = other['unit']
+        after = {'active': False} if other['masked'] else {'active': False, 'enabled': False}
+
+        def act() -> None:
+            said = self._units.verb('stop', [unit]) if other['masked'] else self._units.verb('disable', [unit], '--now')
+            if said and any(self._units.state(unit, ['active', 'enabled']).values()):
+                raise Failure(f'Stop and disable {unit}', said)
+        acts.change_unit(self._log, self._units, unit, after, f'stop and disable {unit}', act, competitor=True)
+
+    def _start(self, plan: Plan, daemon: Daemon, clock_was_set: bool) -> bool:
+        """Unmask, enable, start; or make a running daemon read what is new. Returns whether it measures from scratch now."""
+        unit = plan.daemon['unit']
+        if plan.unmask:
+            self._order('unmask', unit, {'masked': False})
+        if plan.enable:
+            self._order('enable', unit, {'enabled': True})
+        if plan.start:
+            self._units.verb('reset-failed', [unit])
+            self._order('start', unit, {'active': True})
+            return True
+        if 'restart' in self._effects:
+            self.restart(unit)
+            return True
+        if self._effects and not self._tell(unit, daemon):
+            self.restart(unit)
+            return True
+        status = daemon.status()
+        if clock_was_set or not (self._effects or status.synchronized or status.reason == MAY_NOT_BE_ASKED):
+            # What was measured before the clock was set would mislead it; what does not answer is asked soon.
+            if not self._perform(Entry('source', unit, {}, {'measured': 'again'}, f'let {unit} measure again'),
+                                 daemon.reset_measurements):
+                self.restart(unit)
+            return True
+        return bool(self._effects)
+
+    def _tell(self, unit: str, daemon: Daemon) -> bool:
+        entry = Entry('source', unit, {'sources': []}, {'sources': list(self._sources)}, f'let {unit} know its new sources',
+                      daemon=daemon.facts['name'], reload='reload' in self._effects)
+        return bool(self._perform(entry, lambda: daemon.add_sources(self._sources)
+                                  and ('reload' not in self._effects or daemon.reload_sources())))
+
+    def _perform(self, entry: Entry, act: Callable[[], bool]) -> bool:
+        """What a daemon may not take: then it was not done."""
+        entry.done = bool(self._log.perform(entry, act))
+        return entry.done
+
+    def restart(self, unit: str) -> None:
+        self._order('restart', unit, {'active': True}, again=True)
+
+    def _order(self, verb: str, unit: str, after: Dict[str, Any], **how: Any) -> None:
+        def act() -> None:
+            said = self._units.verb(verb, [unit])
+            if said:
+                raise Failure(f'{verb.capitalize()} {unit}', said, f'See journalctl -b -u {unit}, then run again.')
+        acts.change_unit(self._log, self._units, unit, after, f'{verb} {unit}', act, **how)
+
+
+def config_places(daemon: Facts) -> Sequence[str]:
+    """Files and folders of a daemon's configuration."""
+    folder = os.path.dirname(daemon['config'])
+    places = [daemon['config'] if folder in ('/etc', '/etc/systemd') else folder, daemon['sources_dir'], daemon['config_dir'],
+              daemon.get('keys', '')]
+    return [place for place in dict.fromkeys(places) if place]

@@ -1,0 +1,152 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What has to be done so that one time daemon keeps the clock. Pure: the host was looked at before."""
+
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import layouts, texts
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import File
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Refused, Wanted
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import listed
+
+Facts = Dict[str, Any]
+
+
+class Change(NamedTuple):
+    """A file with its text before and after; None is no file."""
+
+    file: File
+    before: Optional[str]
+    after: Optional[str]
+
+    @property
+    def sentence(self) -> str:
+        if self.after is None:
+            return f'remove {self.file.path}'
+        if self.file.block:
+            verb = 'remove' if not self.file.text else 'change' if texts.BLOCK_BEGIN in (self.before or '') else 'add'
+            return f'{verb} the block of this role in {self.file.path}'
+        return f"{'write' if self.before is None else 'change'} {self.file.path}"
+
+    @property
+    def backup(self) -> str:
+        """Where a vendor's file that gets its first block is kept as it was; '' for any other."""
+        first = self.file.block and self.before is not None and texts.BLOCK_BEGIN not in self.before and bool(self.file.text)
+        return f'{self.file.path}.before-{texts.OWN_NAME}' if first else ''
+
+    def diff(self) -> Dict[str, str]:
+        return texts.diff_of(self.file, self.before, self.after)
+
+
+class Plan(NamedTuple):
+    """What has to be done, in this order. Empty where the host is right already."""
+
+    daemon: Facts
+    package: str                # to install, '' where it is there
+    replaced: List[Facts]       # daemons whose packages that one takes the place of
+    changes: List[Change]
+    unmask: bool
+    enable: bool
+    start: bool
+    competitors: List[Facts]    # that run, or start at boot
+
+    @property
+    def needed(self) -> bool:
+        return bool(self.package or self.changes or self.unmask or self.enable or self.start or self.competitors)
+
+    @property
+    def sentences(self) -> List[str]:
+        """One for each act."""
+        unit = self.daemon['unit']
+        verbs = [('unmask', self.unmask), ('enable', self.enable), ('start', self.start)]
+        return ([self.install_sentence] if self.package else []) \
+            + [change.sentence for change in self.changes] \
+            + [f"stop and disable {other['unit']}" for other in self.competitors] \
+            + [f'{verb} {unit}' for verb, due in verbs if due]
+
+    @property
+    def install_sentence(self) -> str:
+        replaced = ', '.join(each['package'] for each in self.replaced)
+        return f"install the package {self.package}{f', which replaces {replaced}' if replaced else ''}"
+
+    def diff(self) -> List[Dict[str, str]]:
+        """For --diff: the files, then the states of the units."""
+        result = [change.diff() for change in self.changes]
+        before = {each['unit']: state_line(each) for each in [self.daemon] + self.replaced + self.competitors}
+        after = {each['unit']: state_line(dict(each, active=False, enabled=False)) for each in self.competitors}
+        after.update({each['unit']: state_line(dict(each, installed=False)) for each in self.replaced})
+        after[self.daemon['unit']] = state_line(dict(self.daemon, active=True, enabled=True, masked=False, installed=True))
+        return result + units_diff(before, after)
+
+
+def units_diff(before: Mapping[str, str], after: Mapping[str, str]) -> List[Dict[str, str]]:
+    if before == after:
+        return []
+    return [{'before_header': 'units', 'after_header': 'units',
+             'before': ''.join(before[unit] for unit in sorted(before)), 'after': ''.join(after[unit] for unit in sorted(after))}]
+
+
+def state_line(daemon: Mapping[str, Any]) -> str:
+    if not daemon['installed']:
+        return f"{daemon['unit']}: not installed\n"
+    words = ['running' if daemon['active'] else 'stopped',
+             'masked' if daemon['masked'] else 'enabled' if daemon['enabled'] else 'disabled']
+    return f"{daemon['unit']}: {', '.join(words)}\n"
+
+
+def choose(daemons: List[Facts], provider: str, want: Wanted) -> Facts:
+    """The daemon to keep the time. Raises Refused where none can do what is asked.
+
+    auto: the one that works (runs, starts at boot) and can do it; else one that is there, chrony first; else chrony.
+    """
+    by_name = {known.name: known for known in layouts.DAEMONS}
+    possible = [each for each in daemons if by_name[each['name']].provider and (each['installed'] or each['package'])]
+    if provider != 'auto':
+        possible = [each for each in possible if by_name[each['name']].provider == provider]
+        if not possible:
+            raise Refused(f'provider={provider}: this system has no package for it.',
+                          'Use another provider; auto takes what there is.')
+    able = [each for each in possible if set(want.features) <= set(by_name[each['name']].can)]
+    if not able:
+        lacking = [layouts.FEATURES[feature] for feature in want.features
+                   if not any(feature in by_name[each['name']].can for each in possible)] or ['this combination']
+        raise Refused(f"provider={provider} cannot do {', '.join(lacking)}.", 'Use provider=chrony, or remove the option.')
+
+    def rank(each: Facts) -> Tuple[bool, ...]:
+        # A unit whose condition is not met is not started, whatever systemctl says.
+        works = each['installed'] and not each['masked'] and not each['condition'] and (each['active'] or each['enabled'])
+        chrony = each['name'] == 'chrony'
+        return (not each['condition'], works, works and each['active'], works and each['enabled'], each['installed'] and chrony,
+                each['installed'] and not each['masked'], chrony)
+
+    best = max(able, key=rank)
+    if not best['installed'] and not best['package']:
+        raise Refused(f"No time daemon is installed, and this system has no package for {best['name']}.")
+    return best
+
+
+def make_plan(found: List[Facts], chosen: Facts, files: List[Tuple[File, Optional[str]]], packages_replace: bool) -> Plan:
+    """found: all daemons and what else sets the clock; files: those that the daemon needs, with their present text."""
+    package = '' if chosen['installed'] else chosen['package']
+    others = [each for each in found if each['name'] != chosen['name'] and each['unit'] != chosen['unit']]
+    competitors = [each for each in others if each['active'] or (each['installed'] and each['enabled'])]
+    replaced = [each for each in others if each['installed']] if package and packages_replace else []
+    changes = [Change(file, before, texts.current(file, before)) for file, before in files]
+    return Plan(
+        chosen, package, replaced,
+        [change for change in changes if change.before != change.after and not (change.before is None and not change.after)],
+        chosen['masked'], not chosen['enabled'], not chosen['active'], [each for each in competitors if each not in replaced])
+
+
+def refuse_removals(package: str, removes: Mapping[str, str]) -> str:
+    """Which packages that are no time daemons' an installation would remove, in words; '' where it removes none."""
+    known = {row.layout.package for row in layouts.LAYOUTS} | set(_GO_WITH_DAEMONS)
+    strange = sorted(name for name in removes if name not in known and name != package)
+    return listed(strange)
+
+
+# Packages that are parts of a daemon that another one replaces.
+_GO_WITH_DAEMONS = ('ntpdate', 'sntp', 'ntpsec-ntpdate', 'ntpsec-ntpdig', 'ntpsec-ntpviz', 'ntpsec-doc', 'python3-ntp', 'ntp-perl',
+                    'ntp-doc', 'chrony-pool-suse', 'chrony-pool-openSUSE', 'chrony-pool-empty', 'ntpd-rs', 'timedatex')

@@ -1,0 +1,256 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Have one time daemon keep the clock: look, plan, set the clock, apply, wait.
+
+First everything is looked at and a plan is made; what is in the way is said before anything is changed.
+"""
+
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.stop_request import StopRequest
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import acts
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import MAY_NOT_BE_ASKED, Daemon, Status
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import ANOTHER_STEERS, Refused, wanted
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.packages import Packages
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import STARTS_AT_BOOT, known_states
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import lasting, result
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.apply import Apply, Failure
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.plan import Facts, Plan, choose, make_plan
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.run import FOLDER, Run
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.wait import Limits, Waited, wait
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import Entry, Lock
+
+_BOUNDS = (('sync_timeout', 3600), ('sync_tolerance', 1000), ('max_skew', 1e9), ('max_step', 1e12))
+
+
+class HostClock(NamedTuple):
+    """'' or whose clock it is; writes the hardware clock."""
+
+    owner: Callable[[], str]
+    write_rtc: Callable[[], Dict[str, Any]]
+
+
+class Found(NamedTuple):
+    """What was looked at before anything is changed."""
+
+    daemons: List[Facts]        # and what else sets the clock and can be stopped
+    steerers: List[Any]
+    chosen: Facts
+    daemon: Daemon
+
+
+class Present(Run):
+    """Have one time daemon keep the clock."""
+
+    failed = "Could not keep this host's clock right with {unit}"
+
+    def __init__(self, options: Mapping[str, Any], host: System, clock: HostClock, check_mode: bool = False,
+                 stop: Optional[StopRequest] = None, lock: Optional[Lock] = None) -> None:
+        super().__init__(host, check_mode, stop, lock)
+        self.options = options
+        self.clock = clock
+        self.want = wanted(options)
+        self.secrets = self.want.secrets
+        for name, most in _BOUNDS:
+            if not 0 <= float(options[name]) <= most:
+                raise Refused(f'{name}: {float(options[name]):g} is not a number of seconds from 0 to {most:g}.')
+        self.manager = discovery.package_manager(host)
+        self.packages = Packages(host, self.manager or 'apt')
+        self.setter: Optional[Any] = None   # measures and sets the clock, or predicts it: a step_clock.ClockStep
+        self.measured: Sequence[Mapping[str, Any]] = ()     # the sources of this run's own measurement
+        self.tolerant = options['on_unsynchronized'] == 'ignore'
+
+    def _do(self) -> Dict[str, Any]:
+        found = self._found()
+        self.details.update(provider=found.chosen['name'], unit=found.chosen['unit'])
+        try:
+            self._refuse(found)
+            plan = self._plan(found)
+            self._look_at_obstacles(plan)
+        except Refused as refused:
+            if not refused.soft or self.options['on_unsynchronized'] == 'fail':
+                raise
+            return self._only_the_clock(found, refused)
+        step = self._set_clock(found.daemon)
+        if self.check_mode:
+            return self._predict(plan, found.daemon)
+        status = found.daemon.status() if not plan.needed else None
+        if status and not step.get('changed'):
+            if self._limits.good(found.daemon, status):
+                return self._succeed(plan, found.daemon, status)
+            if status.reason == MAY_NOT_BE_ASKED:
+                # It may work well: it is not restarted for its silence.
+                if self.tolerant:
+                    return self._succeed(plan, found.daemon, status)
+                self.details.update(reason=status.reason)
+                raise Refused(f'{found.daemon.unit}: {status.msg}, so that nothing shows that it keeps the clock.', status.advice)
+        return self._change(plan, found, bool(step.get('changed')))
+
+    @property
+    def _limits(self) -> Limits:
+        return Limits.of(self.options, self.tolerant)
+
+    # looking
+
+    def _found(self) -> Found:
+        daemons, steerers = self.look()
+        chosen = choose(daemons, self.options['provider'], self.want)
+        return Found(daemons + self._stoppable(steerers), steerers, chosen, discovery.make(self.host, chosen, self.measured))
+
+    def _stoppable(self, steerers: List[Any]) -> List[Facts]:
+        """Units that set the clock beside the daemons and can be stopped, in the shape of daemons."""
+        units = [each.unit for each in steerers if each.can_stop]
+        states = known_states(self.host, units) if units else {}
+        return [{'name': unit, 'unit': unit, 'package': '', 'installed': True, 'masked': False, 'condition': '',
+                 'active': states[unit].get('ActiveState') == 'active',
+                 'enabled': states[unit].get('UnitFileState') in STARTS_AT_BOOT} for unit in units]
+
+    def _refuse(self, found: Found) -> None:
+        """Raises Refused for what is in the way of everything, while nothing is changed yet."""
+        chosen, owner = found.chosen, self.clock.owner()
+        if owner:
+            raise Refused(f'{owner} A time daemon could not set it here.')
+        if chosen['condition']:
+            raise Refused(f"systemd does not start {chosen['unit']}: {chosen['condition']} is not met.",
+                          'Use another provider, or see that it is met.')
+        if not chosen['installed']:
+            if not self.manager:
+                raise Refused(f"The package {chosen['package']} cannot be installed: {discovery.why_no_packages(self.host)}.")
+            if not self.check_mode:
+                self.packages.installed()
+        lasting_ones = [each for each in found.steerers if not each.can_stop]
+        if lasting_ones:
+            raise Refused(f'{lasting_ones[0].name} also sets this clock ({lasting_ones[0].place}), and this role does not stop it.',
+                          lasting_ones[0].advice, ANOTHER_STEERS)
+        found.daemon.check_against(self.want)
+        complaint = found.daemon.complaint() if chosen['installed'] and not self.interrupted else ''
+        if complaint:
+            raise Refused(f"{chosen['unit']} does not accept its configuration: {complaint.rstrip('.')}.",
+                          'This role did not write that. Correct it, then run again.')
+
+    def _plan(self, found: Found) -> Plan:
+        files = [(file, self.host.text(file.path)) for file in found.daemon.files(self.want)]
+        return make_plan(found.daemons, found.chosen, files, bool(self.packages.manager.fetch))
+
+    def _look_at_obstacles(self, plan: Plan) -> None:
+        """Raises Refused for a file that could not be written."""
+        for path in [change.file.path for change in plan.changes] + [change.backup for change in plan.changes if change.backup] \
+                + [f'{FOLDER}/undo.json']:
+            obstacle = self.host.obstacle(path)
+            if obstacle:
+                raise Refused(f'{path} cannot be written: {obstacle}.')
+
+    def _set_clock(self, daemon: Daemon) -> Dict[str, Any]:
+        """Measure the clock and set it, or predict it, when all has been looked at and nothing been changed."""
+        if not self.setter:
+            return {}
+        try:
+            step = self.setter.run()
+        finally:
+            self.entries += self.setter.entries
+        self.tolerant = self.tolerant or (self.options['on_unsynchronized'] == 'auto' and _verified_by_service(step['before']))
+        daemon.measured = self.measured = step['before']['sources']
+        self.details.update(result.of_step(step))
+        if step['changed']:
+            self.details.update(rtc=step['rtc'], diff=[dict(step['diff'], before_header='clock', after_header='clock')])
+        return step
+
+    def _only_the_clock(self, found: Found, refused: Refused) -> Dict[str, Any]:
+        """No daemon can be made to keep the clock, and nothing of it is changed; the clock itself may be set all the same."""
+        step = self._set_clock(found.daemon)
+        if not self.tolerant:
+            self.details.update(reason=refused.reason)
+            raise refused
+        self.details.update(
+            synchronized=False, reason=refused.reason, advice=refused.advice, sources=found.daemon.source_names(),
+            msg=f'The clock is right now, but nothing keeps it right: {refused.message}')
+        return self._finish(extra=bool(step.get('changed')))
+
+    # check mode
+
+    def _predict(self, plan: Plan, daemon: Daemon) -> Dict[str, Any]:
+        status = daemon.status() if plan.daemon['active'] else None
+        due = plan.needed or self.interrupted
+        sentences = [f'would undo what a run of {self.log.begun} had begun'] if self.interrupted else []
+        sentences += [f'would {sentence}' for sentence in plan.sentences]
+        good = bool(not due and status and self._limits.good(daemon, status))
+        step = self.details.get('clock') or {}
+        self.details.update(self._state(plan, daemon, status, good))
+        if due:
+            self.details.update(msg=f"Check mode: a run {'; '.join(sentences)}.", reason='', advice='')
+        self.details.update(
+            changed=due or bool(step.get('changed')), actions=sentences, diff=self.details['diff'] + plan.diff(),
+            unmasked=plan.unmask, disabled=_disabled(plan))
+        return self.details
+
+    # doing
+
+    def _change(self, plan: Plan, found: Found, clock_was_set: bool) -> Dict[str, Any]:
+        daemon, first = found.daemon, plan
+        self.log.how['active'] = [each['unit'] for each in found.daemons if each['active']]
+        apply = Apply(self.log, self.packages, self._look_again)
+        try:
+            plan, daemon, fresh = apply.run(plan, daemon, clock_was_set)
+            waited = wait(self.log, daemon, self._limits, apply.restart)
+            self._keep_backups(plan)
+            self._remember(self.log.entries)
+            self.stop.check()
+        except Exception as error:      # whatever it is, the host comes first
+            self._roll_back(plan.daemon['unit'], error)
+        self._write_rtc(waited, fresh, clock_was_set, daemon)
+        return self._succeed(plan, daemon, waited.status, first)
+
+    def _look_again(self, name: str) -> Tuple[Plan, Daemon]:
+        daemons, steerers = self.look()
+        chosen = next(each for each in daemons if each['name'] == name)
+        if not chosen['installed']:
+            raise Failure('Install the package of the daemon', f"the package {chosen['package']} brought no {chosen['unit']}")
+        daemon = discovery.make(self.host, chosen, self.measured)
+        plan = self._plan(Found(daemons + self._stoppable(steerers), [], chosen, daemon))
+        self._look_at_obstacles(plan)
+        return plan, daemon
+
+    def _keep_backups(self, plan: Plan) -> None:
+        """A vendor's file that has got its first block stays beside it as it was."""
+        for change in plan.changes:
+            if change.backup:
+                acts.write_file(self.log, change.backup, change.before, '', expected=self.host.text(change.backup),
+                                like=change.file.path, of=change.file.path)
+
+    def _remember(self, entries: Sequence[Entry]) -> None:
+        """For state=absent, see lasting."""
+        text = lasting.merged(self.host.text(lasting.FILE), entries)
+        if text:
+            acts.write_file(self.log, lasting.FILE, text, '', expected=self.host.text(lasting.FILE))
+
+    def _write_rtc(self, waited: Waited, fresh: bool, clock_was_set: bool, daemon: Daemon) -> None:
+        """A step writes it; so does a daemon that has just been made to correct the clock."""
+        if not clock_was_set and (fresh or waited.moved) and self._limits.good(daemon, waited.status):
+            self.details['rtc'] = self.clock.write_rtc()
+
+    def _succeed(self, plan: Plan, daemon: Daemon, status: Status, first: Optional[Plan] = None) -> Dict[str, Any]:
+        self.details.update(self._state(plan, daemon, status, self._limits.good(daemon, status)))
+        if first:
+            replaced = [each for each in first.replaced if each['active']]
+            shown = first._replace(changes=plan.changes, competitors=first.competitors + [
+                each for each in plan.competitors if each['name'] not in [one['name'] for one in first.competitors]])
+            self.details['diff'] = self.details['diff'] + shown.diff()
+            return self._finish(disabled=[each['unit'] for each in replaced])
+        return self._finish()
+
+    def _state(self, plan: Plan, daemon: Daemon, status: Optional[Status], good: bool) -> Dict[str, Any]:
+        return result.of_plan(plan, status, good, discovery.time_pushers(self.host, only_pushing=True), daemon.source_names())
+
+
+def _disabled(plan: Plan) -> List[str]:
+    return [each['unit'] for each in plan.competitors + [one for one in plan.replaced if one['active']]]
+
+
+def _verified_by_service(measured: Mapping[str, Any]) -> bool:
+    """Whether a service that TLS has verified has taken part in the agreement on the clock."""
+    return bool(measured['verified']) and any(
+        source['kind'] == 'https' and source['accepted'] and source['tls_verified'] for source in measured['sources'])

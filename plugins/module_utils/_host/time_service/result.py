@@ -1,0 +1,81 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the module returns: read off the log, in every outcome with the same keys."""
+
+from typing import Any, Dict, List, Mapping, Optional, Sequence
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import Status
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.plan import Plan
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import Entry, actions, changed
+
+HIDDEN = '********'
+RTC_LEFT_ALONE = {'device': '', 'written': False, 'reason': 'The daemon has not set the clock.'}
+_OF_STEP = ('changed', 'before', 'after', 'rtc', 'stopped', 'msg', 'advice')
+
+
+class TimeServiceFailed(Exception):
+    """The run failed; details has the same keys as a success."""
+
+    def __init__(self, message: str, details: Dict[str, Any]) -> None:
+        super().__init__(message)
+        self.details = details
+
+
+def blank() -> Dict[str, Any]:
+    """The result of a run that has found and done nothing."""
+    return {
+        'changed': False, 'synchronized': False, 'reason': '', 'advice': '', 'provider': '', 'unit': '', 'residual_offset': None,
+        'sources': [], 'actions': [], 'acts': [], 'restored': True, 'problems': [], 'backups': {}, 'stopped': [],
+        'downtime': 0.0, 'disabled': [], 'unmasked': False, 'recovered': '', 'journal': [], 'rtc': dict(RTC_LEFT_ALONE), 'diff': []}
+
+
+def of_log(entries: Sequence[Entry]) -> Dict[str, Any]:
+    """What the acts say of a run."""
+    return {
+        'changed': changed(entries),
+        'actions': actions(entries),
+        'acts': [entry.shown() for entry in entries],
+        'backups': {entry.how['of']: entry.target for entry in entries
+                    if entry.act == 'file' and entry.how.get('of') and entry.stays},
+        'disabled': [entry.target for entry in entries if entry.act == 'unit' and entry.how.get('competitor') and entry.stays],
+        'unmasked': any(entry.act == 'unit' and entry.after.get('masked') is False and entry.stays for entry in entries),
+    }
+
+
+def of_step(step: Mapping[str, Any]) -> Dict[str, Any]:
+    """What a step of the clock in the same call says: measured and done as by clock_step."""
+    stopped = step.get('stopped') or {}
+    return {'clock': {key: step[key] for key in _OF_STEP if key in step}, 'stopped': list(stopped.get('units') or []),
+            'downtime': float(stopped.get('seconds') or 0.0)}
+
+
+def of_plan(plan: Plan, status: Optional[Status], synchronized: bool, pushers: Sequence[str], sources: List[str]) -> Dict[str, Any]:
+    """The daemon as it is, in a sentence, with what to do where it does not keep the clock."""
+    unit = plan.daemon['unit']
+    advice = '' if synchronized or not status else status.advice
+    if synchronized and status:
+        message = f'The clock is kept right by {unit}: {status.msg}.'
+    elif status:
+        message = f'The clock is right now, but nothing keeps it right: {unit} is configured and enabled, but {status.msg}.'
+    else:
+        message = f'No time daemon keeps the clock right: {unit} does not run.'
+    if pushers:
+        message += f" Beside it this clock is set by {', '.join(pushers)}."
+    return {'provider': plan.daemon['name'], 'unit': unit, 'synchronized': synchronized, 'msg': message, 'advice': advice,
+            'reason': '' if synchronized or not status else status.reason, 'sources': sources,
+            'residual_offset': round(status.residual_offset, 6) if status and status.synchronized else None}
+
+
+def hidden(value: Any, secrets: Sequence[str]) -> Any:
+    """The value with every secret in it covered."""
+    if isinstance(value, str):
+        for secret in sorted(secrets, key=len, reverse=True):
+            value = value.replace(secret, HIDDEN)
+        return value
+    if isinstance(value, dict):
+        return {key: hidden(each, secrets) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [hidden(each, secrets) for each in value]
+    return value

@@ -1,0 +1,86 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Take a run back by its log: files, units and packages by what they are, daemons by telling or restarting them."""
+
+from typing import Dict, List, Sequence
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.acts import FileHandler, UnitHandler
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.packages import PackagesHandler
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import NoAnswer, Units
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import Entry, Handler, State, UndoLog
+
+
+class SourceHandler(Handler):
+    """What a running daemon was told. It is told otherwise once its files are put back."""
+
+    def __init__(self) -> None:
+        self.told: List[Entry] = []
+
+    def now(self, entry: Entry) -> State:
+        if entry.done and 'sources' in entry.after:
+            self.told.append(entry)
+        return entry.before
+
+    def undo(self, entry: Entry, now: State) -> None:
+        """It is done at the end."""
+
+
+class Rollback:
+    """The way back of one log. units_before: units of time daemons that ran before the run."""
+
+    def __init__(self, log: UndoLog, units_before: Sequence[str]) -> None:
+        self._log, self._before = log, units_before
+        self._host = log.host
+        self._units = Units(log.host)
+
+    def run(self) -> List[str]:
+        """Returns what stays, in words. Raises nothing, and no signal stops it."""
+        unit_handler, source_handler = UnitHandler(self._host), SourceHandler()
+        handlers: Dict[str, Handler] = {
+            'file': FileHandler(self._host), 'unit': unit_handler, 'source': source_handler,
+            'packages': PackagesHandler(self._host, self._stop_ours)}
+        problems = self._log.undo(handlers)
+        try:
+            problems += self._tell(unit_handler.restarts, source_handler.told)
+            if problems:
+                problems += self._not_without_daemon()
+        except Exception as error:      # whatever it is, the report comes first
+            problems.append(f'{type(error).__name__}: {error}')
+        return problems
+
+    def _stop_ours(self, unit: str) -> str:
+        said = self._units.verb('disable', [unit], '--now')
+        return f'and could not be stopped: {said}' if said else f'{unit} is stopped and disabled'
+
+    def _tell(self, restarts: Sequence[str], told: Sequence[Entry]) -> List[str]:
+        problems = []
+        for unit in dict.fromkeys([*restarts, *(entry.target for entry in told)]):
+            if self._units.state(unit, ['active'])['active'] is False:
+                continue    # it is gone, or stopped
+            entries = [entry for entry in told if entry.target == unit]
+            if unit in restarts or not all(self._forgets(entry) for entry in entries):
+                said = self._units.verb('restart', [unit])
+                problems += [f'{unit} could not be restarted with its former configuration: {said}'] if said else []
+        return problems
+
+    def _forgets(self, entry: Entry) -> bool:
+        """Whether the running daemon uses the sources no more; False where only a restart does it."""
+        facts = [each for each in discovery.find_daemons(self._host) if each['name'] == entry.how['daemon']]
+        daemon = discovery.make(self._host, facts[0]) if facts else None
+        return bool(daemon) and daemon.remove_sources(entry.after['sources']) and (  # type: ignore[union-attr]
+            not entry.how['reload'] or daemon.reload_sources())     # type: ignore[union-attr]
+
+    def _not_without_daemon(self) -> List[str]:
+        """Better a daemon that was not asked for than none, where the host had one."""
+        ours = [entry.how['unit'] for entry in self._log.entries if entry.act == 'packages' and entry.left]
+        try:
+            if not ours or not self._before or any(self._units.state(unit, ['active'])['active'] is True for unit in self._before):
+                return []
+        except NoAnswer:
+            return []
+        if self._units.verb('enable', ours[:1], '--now'):
+            return []
+        return [f'{ours[0]} was left running, so that the host is not without a time daemon']

@@ -1,0 +1,163 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One run on one host, whatever it is for: one at a time, acts through the log, and back where one fails."""
+
+from typing import Any, Dict, List, NoReturn, Optional, Sequence, Tuple
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import ClockError
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import StepRefused
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.stop_request import Interrupted, StopRequest
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Refused
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.packages import LookFailed
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.statedir import STATE
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import NoAnswer, Units, known_states
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import result
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.apply import Failure
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.plan import Facts
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.result import TimeServiceFailed
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.rollback import Rollback
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import (
+    Busy,
+    Entry,
+    Lock,
+    LogUnreadable,
+    UndoLog,
+    changed,
+)
+
+FOLDER = STATE + '/time_service'
+NOTHING_CHANGED = 'Nothing was changed.'
+_UNDO_FAILED = 'Look at the acts of this run in /var/lib/aemops-brand-portal/last-run.json, then put back by hand what is named.'
+
+# What ends a run before its acts begin.
+LOOKS = (Refused, Busy, ClockError, LookFailed, LogUnreadable, NoAnswer, Interrupted, OSError)
+
+
+class Run:
+    """What every run does: one at a time, settle what a former one has left, act through the log, and back where it fails."""
+
+    # What could not be done, for the message of a failure.
+    failed = ''
+
+    def __init__(self, host: System, check_mode: bool = False, stop: Optional[StopRequest] = None,
+                 lock: Optional[Lock] = None) -> None:
+        self.host = host
+        self.check_mode = check_mode
+        self.stop = stop or StopRequest()
+        self.lock = lock or Lock(host)
+        self.units = Units(host)
+        self.log = UndoLog(host, FOLDER, self.stop)
+        self.details = result.blank()
+        self.entries: List[Entry] = []      # of this run, but for those in the log
+        self.secrets: List[str] = []
+        self.interrupted = False            # a former run was cut off; in check mode it still is to be settled
+        self._may_close = False             # the log is this run's own
+        self._settled = False               # what a run that was cut off had done was undone
+
+    def run(self) -> Dict[str, Any]:
+        """The module's result. Raises TimeServiceFailed with the same keys."""
+        try:
+            if not self.check_mode:
+                self.lock.take()
+            try:
+                self.interrupted = self.log.read()
+                if self.interrupted and not self.check_mode:
+                    self._settle()
+                    self.interrupted = False
+                self._may_close = not self.check_mode
+                return result.hidden(self._do(), self.secrets)
+            except LOOKS as problem:
+                self._end_early(problem)
+        except Busy as busy:
+            self.details['advice'] = 'Wait until the other run has ended, then run again.'
+            raise TimeServiceFailed(str(busy), self.details) from busy
+        finally:
+            self.lock.release()
+
+    def _do(self) -> Dict[str, Any]:
+        raise NotImplementedError
+
+    def _settle(self) -> None:
+        """Undo what a run that was cut off has done, as far as it still is so."""
+        begun, acted = self.log.begun, bool(self.log.entries)
+        problems = Rollback(self.log, self.log.how.get('active', [])).run()
+        entries = [entry for entry in self.log.entries if entry.reverted or entry.left]
+        sentence = f'undo what a run of {begun} had begun'
+        self.log.close(changed=bool(entries), msg=sentence, problems=problems)
+        self._settled = bool(entries)
+        if acted:
+            left = f" What stays: {'; '.join(problems)}." if problems else ''
+            self.details.update(
+                recovered=f'A run of {begun} was cut off on this host. What it had done was undone first.{left}', problems=problems)
+        self.log = UndoLog(self.host, FOLDER, self.stop)
+
+    def look(self) -> Tuple[List[Facts], List[Any]]:
+        """(all time daemons, what else sets the clock). Raises NoAnswer."""
+        states = known_states(self.host, discovery.all_units())
+        return discovery.find_daemons(self.host, states), discovery.steerers(self.host)
+
+    def _finish(self, disabled: Sequence[str] = (), extra: bool = False) -> Dict[str, Any]:
+        """Read the result off the log, and close it."""
+        entries = self.entries + self.log.entries
+        found = result.of_log(entries)
+        found['disabled'] = [*found['disabled'], *(unit for unit in disabled if unit not in found['disabled'])]
+        if self.details['recovered'] and self._settled:
+            found['actions'].insert(0, 'undo what a run that was cut off had begun')
+        found['changed'] = found['changed'] or self._settled or extra or bool((self.details.get('clock') or {}).get('changed'))
+        self.details.update(found)
+        if self._may_close:
+            self.log.close(self.entries, changed=self.details['changed'], problems=self.details['problems'],
+                           msg=result.hidden(self.details.get('msg', ''), self.secrets))
+        return self.details
+
+    # going back
+
+    def _roll_back(self, unit: str, error: Exception) -> NoReturn:
+        acted = bool(self.log.entries)
+        problems = Rollback(self.log, self.log.how['active']).run() if acted else []
+        what = str(error) if isinstance(error, (Failure, Interrupted, Refused, LookFailed, NoAnswer, OSError)) \
+            else f'{type(error).__name__}: {error}'
+        tried = '; '.join(entry.sentence for entry in self.log.entries if entry.sentence)
+        if not acted:
+            back = NOTHING_CHANGED
+        elif problems:
+            back = f"Not everything could be put back: {'; '.join(problems)}"
+        else:
+            back = 'Files, units and packages were put back as they were'
+        if (self.details.get('clock') or {}).get('changed'):
+            back += '. The clock stays set'
+        said = self._said_by(unit) if acted else []
+        usual = 'Run again.' if isinstance(error, Interrupted) else f'See journalctl -b -u {unit}, then run again.'
+        advice = getattr(error, 'advice', '') or usual
+        if problems:
+            advice = f'{advice} {_UNDO_FAILED}'
+        self.details.update(restored=not problems, problems=self.details['problems'] + problems, journal=said, advice=advice)
+        message = f"{self.failed.format(unit=unit)}: {what.rstrip('.')}." \
+            + (f' Tried: {tried}.' if tried else '') + f" {back.rstrip('.')}." + (f" Journal: {' | '.join(said)}" if said else '')
+        self._fail(message, error)
+
+    def _said_by(self, unit: str) -> List[str]:
+        """The daemon's last words, which must not hinder anything."""
+        try:
+            return self.units.journal(unit)
+        except Exception:       # pylint: disable=broad-except
+            return []
+
+    def _end_early(self, problem: Exception) -> NoReturn:
+        """What ended the run before its acts began: only the clock may have been set."""
+        if isinstance(problem, StepRefused):
+            self.details.update(result.of_step(problem.details), advice=problem.advice, clock=problem.details)
+            self._fail(str(problem), problem)
+        self.details.update(advice=getattr(problem, 'advice', ''))
+        said = getattr(problem, 'message', '') or str(problem)
+        done = changed(self.entries) or self._settled or bool((self.details.get('clock') or {}).get('changed'))
+        self._fail(f"{said.rstrip('.')}." + ('' if done or NOTHING_CHANGED.rstrip('.') in said else f' {NOTHING_CHANGED}'), problem)
+
+    def _fail(self, message: str, cause: Exception) -> NoReturn:
+        self.details['msg'] = message
+        details = result.hidden(self._finish(), self.secrets)
+        raise TimeServiceFailed(details.pop('msg'), details) from cause

@@ -1,0 +1,144 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""state=absent: what runs have changed is taken back, what others have changed stays, and check mode knows both."""
+
+import json
+
+import pytest
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.statedir import STATE, interrupted
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.absent import Absent
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.lasting import FILE
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.result import TimeServiceFailed
+from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._host.hosts import CHRONY_REDHAT, FakeHost
+from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._host.test_time_service import (
+    SECRET,
+    SOURCES,
+    debian,
+    own_tree,
+    run,
+)
+
+KEYS = [{'server': '192.0.2.1', 'id': 7, 'type': 'SHA256', 'key': SECRET}]
+
+
+def absent(host, check_mode=False):
+    return Absent(host, check_mode).run()
+
+
+def both(host):
+    """Check mode first: what it says has to be what is done."""
+    before, states = host.tree(), json.dumps(host.units)
+    predicted = absent(host, True)
+    assert (host.tree(), json.dumps(host.units)) == (before, states)
+    done = absent(host)
+    assert predicted['changed'] == done['changed']
+    assert predicted['actions'] == ['would ' + action for action in done['actions']]
+    assert predicted['diff'] == done['diff']
+    return done
+
+
+def state(host):
+    return own_tree(host), {unit: list(known) for unit, known in host.units.items()}
+
+
+def red_hat(tmp_path):
+    host = FakeHost(tmp_path, 'alma-9', {'/etc/chrony.conf': CHRONY_REDHAT}).has('chronyd', package='chrony')
+    host.put('/etc/chrony.keys', '1 MD5 old\n')
+    return host
+
+
+@pytest.mark.parametrize('make', [
+    lambda path: debian(path, 'chrony'), lambda path: debian(path, 'ntpsec'), lambda path: debian(path, 'systemd-timesyncd'),
+    red_hat])
+def test_a_run_and_absent_leave_the_host_as_it_was(tmp_path, make):
+    host = make(tmp_path)
+    before = state(host)
+    run(host, max_distance=1.5)
+    run(host, servers=['192.0.2.2'], max_distance=2.0)
+    done = both(host)
+    assert done['changed']
+    assert state(host) == before
+    again = both(host)
+    assert (again['changed'], again['actions']) == (False, [])
+    assert again['msg'] == 'Nothing that this role has changed is left on this host.'
+    assert not host.exists(FILE)
+    assert interrupted(host.path(STATE)) == []
+
+
+def test_units_come_back_to_before_the_first_run(tmp_path):
+    host = debian(tmp_path, 'chrony', 'openntpd', 'systemd-timesyncd')
+    host.units['chrony.service'] = ['inactive', 'masked']
+    before = state(host)
+    run(host, provider='chrony')
+    run(host, provider='chrony', servers=['192.0.2.2'])
+    assert host.units['openntpd.service'] == ['inactive', 'disabled']
+    done = both(host)
+    assert state(host) == before
+    assert done['actions'].index('stop, disable and mask chrony.service') < done['actions'].index(
+        'enable and start openntpd.service'), 'two daemons never steer one clock'
+
+
+def test_what_others_have_changed_since_stays(tmp_path):
+    host = red_hat(tmp_path)
+    host.has('openntpd')
+    run(host, keys=KEYS, provider='chrony')
+    host.put('/etc/chrony.conf', 'allow 10.0.0.0/8\n' + host.text('/etc/chrony.conf') + 'local stratum 9\n')
+    host.units['openntpd.service'] = ['active', 'disabled']
+    done = both(host)
+    assert host.text('/etc/chrony.conf') == 'allow 10.0.0.0/8\n' + CHRONY_REDHAT + 'local stratum 9\n'
+    assert host.text('/etc/chrony.keys') == '1 MD5 old\n'
+    assert host.units['openntpd.service'] == ['active', 'enabled'], 'started by somebody else, enabled before the run'
+    assert SECRET not in json.dumps(done)
+
+
+def test_a_file_of_ours_that_somebody_has_edited_stays_and_is_named(tmp_path):
+    host = debian(tmp_path, 'chrony')
+    run(host)
+    host.put(SOURCES, host.text(SOURCES) + 'server theirs.example\n')
+    done = both(host)
+    assert 'theirs.example' in host.text(SOURCES)
+    assert (done['changed'], done['actions'], len(done['problems'])) == (False, [], 1)
+    assert host.exists(FILE), 'still known not to be as a run has left it'
+    assert SOURCES in done['problems'][0]
+
+
+def test_files_without_a_record_are_ours_by_their_names(tmp_path):
+    """Those of a release that kept no record."""
+    host = debian(tmp_path, 'chrony')
+    run(host)
+    host.remove(FILE)
+    assert both(host)['actions'] == ['remove ' + SOURCES, 'restart chrony.service']
+    assert host.text(SOURCES) is None
+
+
+def test_a_package_stays_and_that_is_said(tmp_path):
+    host = debian(tmp_path)
+    run(host)
+    done = both(host)
+    assert 'The package chrony stays installed' in done['msg']
+    assert host.units['chrony.service'] == ['active', 'enabled']
+    assert host.text(SOURCES) is None
+
+
+def test_a_failure_puts_all_back(tmp_path):
+    host = debian(tmp_path, 'chrony', 'openntpd')
+    run(host, provider='chrony')
+    before = state(host)
+    host.failing['systemctl start --quiet openntpd'] = 'no way'
+    host.failing['systemctl enable --quiet openntpd'] = 'no way'
+    with pytest.raises(TimeServiceFailed, match='Could not take back.*put back as they were') as failed:
+        absent(host)
+    assert state(host) == before
+    assert failed.value.details['changed'] is False
+
+
+def test_what_cannot_be_written_is_refused_before_anything_is_changed(tmp_path):
+    host = debian(tmp_path, 'chrony')
+    run(host)
+    before = state(host)
+    host.obstacle = lambda path: 'it is immutable' if path == SOURCES else ''
+    with pytest.raises(TimeServiceFailed, match='cannot be written: it is immutable. Nothing was changed'):
+        absent(host)
+    assert state(host) == before
