@@ -28,10 +28,10 @@ HARMLESS = ('clock: moved', 'etc: /etc/passwd-:', 'etc: /etc/shadow-:', 'etc: /e
             'units: systemd-timesyncd.service: LoadState=loaded ActiveState=active UnitFileState=enabled MainPID=')
 # A daemon that had to read its keys anew.
 RESTARTED = ('clock: moved', 'units: chrony.service: LoadState=loaded ActiveState=active UnitFileState=enabled MainPID=')
-# The module is known by the folder it holds; the package manager dies with it, as in a power cut.
-KILL = ('for fd in /proc/[0-9]*/fd/*; do [ "$(readlink $fd)" = /var/lib/aemops-brand-portal/time_service ] && echo $fd; done '
+# The module is known by the lock it holds; the package manager dies with it, as in a power cut.
+KILL = ('for fd in /proc/[0-9]*/fd/*; do [ "$(readlink $fd)" = /run/aemops-brand-portal.lock ] && echo $fd; done '
         '| cut -d/ -f3 | xargs -r kill -9; pkill -9 apt-get; pkill -9 dpkg')
-JOURNAL = '/var/lib/aemops-brand-portal/time_service/journal.json'
+LOG = '/var/lib/aemops-brand-portal/time_service/undo.json'
 
 
 class Host:
@@ -149,16 +149,16 @@ def test_what_chrony_will_be_is_foretold_and_a_killed_run_is_finished_by_the_nex
                           env={'PATH': f'{host.environment.bin}:/usr/bin:/bin', 'HOME': '/root',
                                'ANSIBLE_COLLECTIONS_PATH': str(playbook.ROOT / 'collections')}) as run:
         deadline = time.monotonic() + 60
-        while host.machine.ssh(f'grep -q "doing.: .package" {JOURNAL}', check=False).returncode:
+        while host.machine.ssh(f'grep -q "act.: .packages" {LOG}', check=False).returncode:
             assert time.monotonic() < deadline
             time.sleep(0.2)
         time.sleep(5)
         host.machine.ssh(KILL, check=False)
         run.wait(60)
-    assert host.machine.ssh(f'test -f {JOURNAL}', check=False).returncode == 0, 'the run was over before it could be killed'
+    assert host.machine.ssh(f'test -f {LOG}', check=False).returncode == 0, 'the run was over before it could be killed'
 
     run = host.heals('--diff', time_sync_provider='chrony')
-    assert 'This one has finished what it had begun' in ' '.join(run.output.split())
+    assert 'What it had done was undone first' in ' '.join(run.output.split())
     assert host.states('systemd-timesyncd', 'chrony') == ['inactive', 'active']
     assert host.machine.ssh('systemctl is-enabled chrony').stdout.strip() == 'enabled'
     assert host.machine.ssh('ls -d /var/lib/aemops*/*/', check=False).stdout == ''
