@@ -154,9 +154,10 @@ import threading
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import aem as aem_http
-from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import agents, dates, test
-from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.arguments import AEM_OPTIONS, complaint
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import agents, dates
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import client as aem_http
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import connection_test as test
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.argspec import AEM_OPTIONS, complaint
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import conclusion, measurement, ntplib_loader
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.argspec import SKEW_OPTIONS
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.clock import Anchor

@@ -135,9 +135,9 @@ kind:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import aem as aem_http
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import agents, authentication
-from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.arguments import ACCESS_OPTIONS, complaint
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import client as aem_http
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.argspec import ACCESS_OPTIONS, complaint
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.printable import all_printable, printable
 
 

@@ -190,9 +190,10 @@ kind:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import aem as aem_http
-from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import agents, test
-from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.arguments import AEM_OPTIONS, complaint
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import agents
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import client as aem_http
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import connection_test as test
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.argspec import AEM_OPTIONS, complaint
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.printable import all_printable, printable
 
 

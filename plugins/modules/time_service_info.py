@@ -291,7 +291,7 @@ def find_aem(params):
     if not params['aem_url']:
         return {}
     # Only a repair looks for AEM's process.
-    from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.aem import Aem, AemError
+    from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.client import Aem, AemError
     from ansible_collections.aemops.brand_portal.plugins.module_utils._host import aem_process
 
     def overview():

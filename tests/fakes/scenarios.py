@@ -523,6 +523,11 @@ TRAPS = [
     _expired("refused_twice", "Two conversations on one page.", _then(_EXPIRES, _EXPIRES)),
     _failure("not_successful_with_200", "200, but the agent calls it a failure.", _contradicted, 200, "unknown"),
     _fine("body_split", "The body of the answer on two lines.", succeeds(body_split=True)),
+    _failure(
+        "terminal_escapes", "IMS's answer would set a terminal's title, colors and direction.",
+        refused(400, messages.ims("invalid_client", "\x1b]0;owned\x07 \x9b31m \x9d0;owned\x9c \u202etxt.exe")), 401,
+        "invalid_client",
+    ),
     _expired("secrets_shown", "The agent's log shows tokens and cookies.", _secrets_shown),
     _expired(
         "no_remote_date", "Brand Portal's answer has no Date.", refused(400, EXPIRED, dated=False)

@@ -17,7 +17,8 @@ from generated import COLLECTIONS, ROOT, settle
 
 sys.path.insert(0, str(COLLECTIONS))
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes, page, redact  # noqa: E402
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes, charset, redact  # noqa: E402
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import test_page as page
 from ansible_collections.aemops.brand_portal.tests.fakes import scenarios  # noqa: E402
 
 DOCUMENT = ROOT / 'docs' / 'causes.md'
@@ -79,7 +80,7 @@ def _section(cause: causes.Cause) -> str:
 def _evidence(scenario: scenarios.Scenario) -> str:
     """The line that the reader takes for the cause, as a result shows it."""
     written = scenarios.play(scenario, scenarios.sample_context()).page
-    finding = causes.explain(page.read(page.decode(written.body, written.content_type)))
+    finding = causes.explain(page.read(charset.decode(written.body, written.content_type)))
     if finding.cause.id != scenario.cause:
         raise SystemExit(f'the page of {scenario.name} is read as {finding.cause.id}, not as {scenario.cause}')
     return redact.Redactor().line(finding.evidence)

@@ -15,7 +15,8 @@ import threading
 from typing import Any, Dict, Iterator, List, Mapping, Optional
 from urllib.parse import quote
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import page as pages
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import charset
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import test_page as pages
 
 JWT, SERVER_TO_SERVER, LEGACY_GATEWAY, UNKNOWN = 'jwt', 'oauth_server_to_server', 'legacy_gateway', 'unknown'
 
@@ -146,4 +147,4 @@ def _text(aem: Any, path: str) -> str:
         answer = aem.get(path, QUICK)
     except Exception:  # an answer that nobody needs to go on
         return ''
-    return pages.decode(answer.body, answer.headers.get('Content-Type', '')) if answer.status == 200 else ''
+    return charset.decode(answer.body, answer.headers.get('Content-Type', '')) if answer.status == 200 else ''

@@ -14,7 +14,7 @@ import re
 from typing import List, Optional, Pattern, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes_ims, causes_java, dates
-from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import page as pages
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import test_page as pages
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.cause import NONE, Cause, Finding
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.causes_ims import SAVE_AGAIN
 

@@ -21,9 +21,9 @@ if sys.version_info < (3, 9):  # the stand-ins' servers need it; Python 3.6 is t
     pytest.skip('the stand-ins run on Python 3.9 and later', allow_module_level=True)
 pytest.importorskip('jwt')
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import aem as aem_http
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import agents, redact
-from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import test as agent_test
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import client as aem_http
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import connection_test as agent_test
 from ansible_collections.aemops.brand_portal.tests.fakes import agents as standin_agents
 from ansible_collections.aemops.brand_portal.tests.fakes import scenarios, testing
 

@@ -12,7 +12,8 @@ import time
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes, page, redact
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes, charset, redact
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import test_page as page
 from ansible_collections.aemops.brand_portal.tests.fakes import scenarios
 
 PAGES = int(os.environ.get('AEMOPS_FUZZ_PAGES', '3000'))
@@ -136,7 +137,7 @@ def test_fuzz(part):
                 ('', 'text/html', 'text/html;charset=' + rng.choice(('utf-16', 'cp500', 'utf-7', 'idna', 'big5')))
             )
         began = time.process_time()
-        read = page.read(page.decode(body, content_type))
+        read = page.read(charset.decode(body, content_type))
         finding = causes.explain(read)
         redactor.lines([line.text for line in read.lines] + [finding.evidence])
         page.stamp_skew(read)

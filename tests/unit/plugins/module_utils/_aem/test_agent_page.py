@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes, page, redact
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes, charset, redact
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import test_page as page
 from ansible_collections.aemops.brand_portal.tests.fakes import messages, scenarios
 
 # In the words of Adobe's article KA-10565: log stamps in an unknown zone, the answer's Date in GMT.
@@ -60,7 +61,7 @@ def delivered(*more):
 def test_every_page_of_the_stand_in(scenario):
     played = scenarios.play(scenario, scenarios.sample_context())
     written = played[0]
-    read = page.read(page.decode(written.body, written.content_type))
+    read = page.read(charset.decode(written.body, written.content_type))
     finding = causes.explain(read)
     assert finding.cause.id == scenario.cause
     assert finding.cause.clock_related == scenario.clock_related
@@ -87,7 +88,7 @@ ON_A_LOG = [
 def test_every_cause_and_shape_on_the_log_page(scenario):
     """The same lines with level and agent before each, and nothing behind the last."""
     written = scenarios.play(scenario, scenarios.sample_context(), where='log')[0]
-    read = page.read(page.decode(written.body, written.content_type))
+    read = page.read(charset.decode(written.body, written.content_type))
     finding = causes.explain(read)
     assert read.kind == 'log'
     assert (finding.cause.id, finding.cause.clock_related) == (scenario.cause, scenario.clock_related)
@@ -431,14 +432,14 @@ def test_the_date_of_an_expired_certificate(written, seconds):
     ],
 )
 def test_decode(body, content_type):
-    assert page.decode(body, content_type).endswith('J\u00fcrgen')
+    assert charset.decode(body, content_type).endswith('J\u00fcrgen')
 
 
 @pytest.mark.parametrize(
-    'charset', ['zip', 'rot13', 'idna', 'punycode', 'unicode_escape', 'x-none', 'hex', 'undefined', '']
+    'name', ['zip', 'rot13', 'idna', 'punycode', 'unicode_escape', 'x-none', 'hex', 'undefined', '']
 )
-def test_a_charset_that_is_none_does_not_matter(charset):
-    assert page.decode(b'abc \\u0041 \xff', 'text/html;charset=' + charset).startswith('abc \\u0041 ')
+def test_a_charset_that_is_none_does_not_matter(name):
+    assert charset.decode(b'abc \\u0041 \xff', 'text/html;charset=' + name).startswith('abc \\u0041 ')
 
 
 # Cost

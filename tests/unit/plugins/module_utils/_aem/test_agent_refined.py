@@ -7,8 +7,10 @@ import json
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import aem as aem_http
-from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import agents, authentication, causes, page, test
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import agents, authentication, causes
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import client as aem_http
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import connection_test as test
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import test_page as page
 
 NOW = 1795700000  # November 2026
 BEFORE = causes.JWT_ENDED - 1
@@ -67,9 +69,9 @@ class Fake:
         self.asked.append(path)
         shown = self.pages.get(path)
         if shown is None:
-            return aem_http.Answer(404, {}, b'', 0.0)
+            return aem_http.AemAnswer(404, {}, b'', 0.0)
         body = shown if isinstance(shown, str) else json.dumps(shown)
-        return aem_http.Answer(200, {'Content-Type': 'application/json'}, body.encode(), 0.0)
+        return aem_http.AemAnswer(200, {'Content-Type': 'application/json'}, body.encode(), 0.0)
 
 
 def configured(**properties):

@@ -12,7 +12,6 @@ AEM: every request is a GET.
 import base64
 import contextlib
 import http.client
-import ipaddress
 import json
 import os
 import queue
@@ -21,40 +20,26 @@ import threading
 import time
 import urllib.request
 import zlib
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urljoin, urlsplit
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import agents as agents_of_aem
-from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import dates, page, redact
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import charset, redact
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.answer import (
+    AemAnswer,
+    AemError,
+    TimedOut,
+    date_of,
+    is_login_page,
+    is_loopback,
+)
 
 AGENTS = '/etc/replication/agents.author'
 LOGIN = '/libs/granite/core/content/login.html'
 OVERVIEW = '/libs/granite/operations/content/systemoverview/export.json'
 LARGEST = 32 * 1024 * 1024  # bytes of an answer
 QUICK = 30.0  # seconds for everything but a test
-
-
-class Answer(NamedTuple):
-    """An HTTP answer, whatever its status."""
-
-    status: int
-    headers: Any
-    body: bytes
-    elapsed: float  # seconds from before the connection to the end of the body, by this host's monotonic clock
-
-
-class AemError(Exception):
-    """AEM could not be asked. C(kind) is V(unreachable), V(starting), V(unauthorized) or V(not_aem)."""
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.message = message
-
-
-class TimedOut(AemError):
-    """AEM accepted the request, or did not even do that, but did not answer in time."""
 
 
 class Aem:
@@ -64,7 +49,7 @@ class Aem:
         self, url: str, username: str, password: str, ca_path: Optional[str] = None, validate_certs: bool = True,
         clock: Optional[Callable[[], float]] = None,
     ) -> None:
-        """clock: this host's wall clock in seconds since the epoch; with it, AEM's own clock is compared with it."""
+        """clock: this host's wall clock (seconds since the epoch), with which AEM's own is compared."""
         self.redactor = redact.Redactor([password], username)
         try:
             parts = urlsplit(url)
@@ -79,9 +64,7 @@ class Aem:
             )
         if parts.username is not None:
             raise AemError(
-                'unreachable',
-                'aem_url must not hold a user and password: give them in the options username and password.',
-            )
+                'unreachable', 'aem_url must not hold a user and password: give them in the options username and password.')
         ca_path = ca_path if parts.scheme == 'https' and validate_certs else None
         if ca_path and not os.path.isfile(ca_path):
             raise AemError(
@@ -93,7 +76,7 @@ class Aem:
         self._credentials = 'Basic ' + base64.b64encode('{0}:{1}'.format(username, password).encode('utf-8')).decode('ascii')
         self._ca_path = ca_path
         self._validate_certs = validate_certs
-        self._on_this_host = _is_loopback(host)
+        self._on_this_host = is_loopback(host)
         self._opener: Optional[urllib.request.OpenerDirector] = None
         self._clock = clock
         self._offset: Optional[Tuple[float, float]] = None
@@ -134,7 +117,7 @@ class Aem:
         answer = self.get(path, QUICK)
         if answer.status != 200:
             return None
-        content = _parse(page.decode(answer.body, answer.headers.get('Content-Type', '')))
+        content = _parse(charset.decode(answer.body, answer.headers.get('Content-Type', '')))
         return agents_of_aem.parse_queue(content, date_of(answer)) if isinstance(content, dict) else None
 
     def system_overview(self) -> Dict[str, Any]:
@@ -143,10 +126,10 @@ class Aem:
             answer = self.get(OVERVIEW, QUICK)
         except AemError:
             return {}
-        content = _parse(page.decode(answer.body, answer.headers.get('Content-Type', ''))) if answer.status == 200 else None
+        content = _parse(charset.decode(answer.body, answer.headers.get('Content-Type', ''))) if answer.status == 200 else None
         return content if isinstance(content, dict) else {}
 
-    def test_page(self, name: str, timeout: float) -> Answer:
+    def test_page(self, name: str, timeout: float) -> AemAnswer:
         """Let an agent test its connection, and give its page, which may take minutes. Raises AemError, TimedOut."""
         path = '{0}/{1}.test.html'.format(AGENTS, quote(name, safe=''))
         answer = self.get(path, timeout)
@@ -181,7 +164,7 @@ class Aem:
                 )
             time.sleep(pause)
 
-    def get(self, path: str, timeout: float, authenticated: bool = True) -> Answer:
+    def get(self, path: str, timeout: float, authenticated: bool = True) -> AemAnswer:
         """One GET, over after C(timeout) seconds whatever happens. Any HTTP status is an answer, none an AemError."""
         url = self.url + path
         results: queue.Queue = queue.Queue()
@@ -204,7 +187,7 @@ class Aem:
             raise self._unreachable(url, result, timeout)
         return result
 
-    def _get(self, url: str, deadline: float, authenticated: bool) -> Answer:
+    def _get(self, url: str, deadline: float, authenticated: bool) -> AemAnswer:
         began = time.monotonic()
         headers = {'Accept-Encoding': 'identity', 'Cache-Control': 'no-cache', 'User-Agent': 'aemops.brand_portal'}
         request = urllib.request.Request(url, headers=headers)
@@ -221,16 +204,16 @@ class Aem:
             body = self._read(url, response, deadline)
         if 'gzip' in (response.headers.get('Content-Encoding') or '').lower():
             body = self._unzip(url, body)
-        answer = Answer(response.getcode(), response.headers, body, time.monotonic() - began)
+        answer = AemAnswer(response.getcode(), response.headers, body, time.monotonic() - began)
         if self._clock:
             self._compare(answer, wall)
         return answer
 
-    def _compare(self, answer: Answer, wall: float) -> None:
+    def _compare(self, answer: AemAnswer, wall: float) -> None:
         """What an answer tells of AEM's clock: it read Date + f (0 <= f < 1) at some moment of the request.
 
-        A server may keep its Date for up to a second, so f may be as much as 2. What bounds it best is kept: every answer
-        bounds the same difference. Bounds that do not overlap were told by two clocks, or by one that was set in between.
+        A server may keep its Date for a second, so f may be up to 2. Every answer bounds the same difference; bounds that do
+        not overlap were told by two clocks, or by one that was set in between.
         """
         date = date_of(answer)
         if date is None:
@@ -291,7 +274,7 @@ class Aem:
             return None
         if answer.status != 200:
             self._complain(answer, path)
-        text = page.decode(answer.body, answer.headers.get('Content-Type', ''))
+        text = charset.decode(answer.body, answer.headers.get('Content-Type', ''))
         content = _parse(text)
         if isinstance(content, dict):
             return content
@@ -303,10 +286,10 @@ class Aem:
             'path.'.format(self.url, path),
         )
 
-    def _complain(self, answer: Answer, path: str) -> None:
+    def _complain(self, answer: AemAnswer, path: str) -> None:
         """Raise the AemError that an HTTP status other than 200 means."""
         status = answer.status
-        text = page.decode(answer.body[:65536], answer.headers.get('Content-Type', ''))
+        text = charset.decode(answer.body[:65536], answer.headers.get('Content-Type', ''))
         if status == 503 or 'AuthenticationSupport service missing' in text:
             raise AemError(
                 'starting',
@@ -345,7 +328,7 @@ class Aem:
 
     def _is_aem(self) -> bool:
         try:
-            return is_login_page(page.decode(self.get(LOGIN, QUICK, authenticated=False).body[:1048576]))
+            return is_login_page(charset.decode(self.get(LOGIN, QUICK, authenticated=False).body[:1048576]))
         except AemError:
             return False
 
@@ -391,22 +374,11 @@ class Aem:
         )
 
 
-def date_of(answer: Answer) -> Optional[int]:
-    """AEM's own clock when it began to answer, seconds since the epoch; None when a cache may have said it."""
-    if (answer.headers.get('Age') or '0').strip() != '0':
-        return None
-    return dates.http_date(answer.headers.get('Date') or '')
-
-
 def _parse(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
-
-
-def is_login_page(text: str) -> bool:
-    return 'QUICKSTART_HOMEPAGE' in text or 'j_security_check' in text
 
 
 def from_params(params: Dict[str, Any], clock: Optional[Callable[[], float]] = None) -> Aem:
@@ -426,13 +398,3 @@ def wait_if_asked(aem: Aem, params: Dict[str, Any]) -> None:
     """Wait for AEM only when O(ready_timeout) asks for it."""
     if params['ready_timeout'] > 0:
         aem.wait_ready(params['ready_timeout'])
-
-
-def _is_loopback(host: str) -> bool:
-    name = host.lower().rstrip('.')
-    if name in ('localhost', 'localhost.localdomain', 'ip6-localhost') or name.endswith('.localhost'):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

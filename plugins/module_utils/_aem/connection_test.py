@@ -9,10 +9,11 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import aem as aem_http
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import agents as agents_of_aem
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import cause as cause_of
-from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import dates, page, redact
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import charset, dates, redact
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import client as aem_http
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import test_page as page
 
 FIRST_LINES, LAST_LINES = 100, 300  # of an agent's log; a reader of a report wants no more
 UNKNOWN = 'unknown'  # how the agent authenticates
@@ -55,7 +56,7 @@ class Tester:
             from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes
             finding = cause_of.Finding(causes.TEST_TIMEOUT, error.message, None, None)
             return _result(agent, None, self._with_queue(agent, finding), None, self._aem.redactor)
-        text = page.decode(answer.body, answer.headers.get('Content-Type', ''))
+        text = charset.decode(answer.body, answer.headers.get('Content-Type', ''))
         read = page.read(text)
         if read.kind == 'other' and aem_http.is_login_page(text):
             raise aem_http.AemError(
@@ -121,7 +122,7 @@ def _result(
     agent: agents_of_aem.Agent,
     read: Optional[page.Page],
     finding: cause_of.Finding,
-    answer: Optional[aem_http.Answer],
+    answer: Optional[aem_http.AemAnswer],
     redactor: redact.Redactor,
     way: str = UNKNOWN,
 ) -> Dict[str, Any]:

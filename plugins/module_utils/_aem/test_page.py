@@ -19,7 +19,6 @@ The cost is linear in the size of the page: one pass of bounded patterns, no pat
 from two starting points.
 """
 
-import codecs
 import html
 import re
 from typing import Iterator, List, NamedTuple, Optional, Pattern, Set, Tuple
@@ -33,7 +32,7 @@ HEADER = 'header'
 BODY = 'body'
 
 
-class Line(NamedTuple):
+class PageLine(NamedTuple):
     """One line, and what it is part of."""
 
     kind: str     # AGENT, REQUEST, HEADER or BODY
@@ -48,7 +47,7 @@ class Page(NamedTuple):
 
     kind: str                     # 'test', 'log' or 'other' (no replication agent wrote this)
     transport_uri: str            # from the test page's heading
-    lines: List[Line]             # of the last run on the page (a test page has one run)
+    lines: List[PageLine]             # of the last run on the page (a test page has one run)
     response_code: Optional[int]  # Brand Portal's answer, never AEM's own HTTP status
     response_reason: str
     remote_date: Optional[int]    # the answer's Date, seconds since the epoch
@@ -105,46 +104,6 @@ _BEFORE_VERDICT = re.compile(
     r'(?i)(?:<hr(?:\s[^<>]{0,100}|/)?\s{0,3}>|</(?:code|pre)\s{0,3}>)(?:\s|<[^<>]{0,100}>)*$'
 )
 _NO_SUCH_AGENT = re.compile(r'(?i)no such agent:')
-
-_META = re.compile(br'(?i)<meta\b[^<>]{0,300}?charset\s{0,4}=\s{0,4}["\']?\s{0,4}([A-Za-z0-9_.:-]{1,40})')
-_CHARSET = re.compile(r'(?i)charset\s{0,4}=\s{0,4}["\']?\s{0,4}([A-Za-z0-9_.:-]{1,40})')
-# Families of character sets a page may be in; others (punycode, unicode_escape, ...) are slow or not character sets.
-_FAMILIES = (
-    'utf-8', 'utf-16', 'utf-32', 'ascii', 'iso8859', 'latin', 'cp', 'koi8', 'mac', 'shift_jis', 'euc', 'gb', 'big5',
-    'iso2022', 'tis', 'hp', 'kz', 'ptcp', 'johab',
-)
-_BOMS = (
-    (codecs.BOM_UTF8, 'utf-8-sig'), (codecs.BOM_UTF32_LE, 'utf-32'), (codecs.BOM_UTF32_BE, 'utf-32'),
-    (codecs.BOM_UTF16_LE, 'utf-16'), (codecs.BOM_UTF16_BE, 'utf-16'),
-)
-
-
-def decode(body: bytes, content_type: str = '') -> str:
-    """The text of an answer: byte order mark, Content-Type, meta, then what the bytes look like. Never raises."""
-    candidates = [name for mark, name in _BOMS if body.startswith(mark)][:1]
-    declared = _CHARSET.search(content_type or '')
-    if declared:
-        candidates.append(declared.group(1))
-    meta = _META.search(body[:4096])
-    if meta:
-        candidates.append(meta.group(1).decode('ascii'))
-    if not candidates and b'\0' in body[:64]:
-        candidates.append('utf-16-le' if body[1:2] == b'\0' else 'utf-16-be')
-    for name in candidates:
-        try:
-            codec = codecs.lookup(name).name
-        except (LookupError, ValueError):
-            continue
-        if codec.startswith(_FAMILIES):
-            try:
-                return body.decode(codec, 'replace')
-            except (LookupError, UnicodeError):
-                continue
-    try:
-        return body.decode('utf-8')
-    except UnicodeDecodeError:
-        return body.decode('cp1252', 'replace')
-
 
 def read(text: str) -> Page:
     """Read a page of either kind. Never raises; a page nobody can read has kind 'other' and has not succeeded."""
@@ -251,7 +210,7 @@ def _unescape(text: str, times: int = 3) -> str:
     return text
 
 
-def _classify(texts: Iterator[Tuple[str, bool]]) -> List[Line]:
+def _classify(texts: Iterator[Tuple[str, bool]]) -> List[PageLine]:
     """Tell the agent's own lines from the conversation it quotes, with or without the >> and << marks."""
     lines = []
     state = AGENT       # which part of a conversation the next wire line belongs to
@@ -296,7 +255,7 @@ def _classify(texts: Iterator[Tuple[str, bool]]) -> List[Line]:
             kind, state, expecting = _answer(message, state, expecting)
         elif unmarked:
             state, unmarked = AGENT, False
-        lines.append(Line(kind, stamp, level, message, text))
+        lines.append(PageLine(kind, stamp, level, message, text))
     return lines
 
 
@@ -315,7 +274,7 @@ def _answer(message: str, state: str, expecting: bool) -> Tuple[str, str, bool]:
     return BODY, BODY, False
 
 
-def _kind(lines: List[Line], verdict: str) -> Tuple[str, str]:
+def _kind(lines: List[PageLine], verdict: str) -> Tuple[str, str]:
     title = next((match.group(1).strip() for match in (
         _TITLE.match(line.message) for line in lines[:50] if not line.stamp) if match), None)
     if title is not None or verdict:
@@ -328,9 +287,9 @@ def _kind(lines: List[Line], verdict: str) -> Tuple[str, str]:
     return ('log' if 2 * sum(1 for line in stamped if line.level) > len(stamped) else 'test'), ''
 
 
-def _last_run(lines: List[Line]) -> List[Line]:
+def _last_run(lines: List[PageLine]) -> List[PageLine]:
     """A log page remembers many runs, the newest last: only the last one tells how things are now."""
-    runs: List[List[Line]] = [[]]
+    runs: List[List[PageLine]] = [[]]
     for line in lines:
         runs[-1].append(line)
         if line.kind == AGENT and _END_OF_RUN.match(line.message):
@@ -341,14 +300,14 @@ def _last_run(lines: List[Line]) -> List[Line]:
     return runs[-1] or (runs[-2] if len(runs) > 1 else [])
 
 
-def _closing_word(lines: List[Line]) -> str:
+def _closing_word(lines: List[PageLine]) -> str:
     """The verdict on a log page, which has no trailer: the agent's closing line of the last run, if that was a test."""
     closing = lines[-1] if lines else None
     match = _END_OF_TEST.match(closing.message) if closing and closing.kind == AGENT and closing.stamp else None
     return ('failed' if match.group(1) else 'succeeded') if match else ''
 
 
-def _response(lines: List[Line]) -> Tuple[Optional[int], str, Set[int]]:
+def _response(lines: List[PageLine]) -> Tuple[Optional[int], str, Set[int]]:
     """Brand Portal's last answer, and the codes its last answers carry wherever they are told (to find them agree)."""
     told = None     # the agent's summary: sent. Response: 401 Unauthorized
     dumped = None   # the status line of the conversation
@@ -371,7 +330,7 @@ def _response(lines: List[Line]) -> Tuple[Optional[int], str, Set[int]]:
     return (last[0], last[1][:_TOO_MUCH], codes) if last else (None, '', codes)
 
 
-def _remote_date(lines: List[Line]) -> Optional[int]:
+def _remote_date(lines: List[PageLine]) -> Optional[int]:
     """The Date of the last answer that has one; an answer with an Age does not count, for a cache has given it."""
     heads: List[List[str]] = [[]]
     for line in lines:
@@ -388,7 +347,7 @@ def _remote_date(lines: List[Line]) -> Optional[int]:
     return None
 
 
-def _last_stamp(lines: List[Line]) -> Optional[int]:
+def _last_stamp(lines: List[PageLine]) -> Optional[int]:
     for line in reversed(lines):
         stamp = dates.log_stamp(line.stamp) if line.stamp else None
         if stamp is not None:

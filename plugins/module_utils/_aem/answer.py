@@ -1,0 +1,53 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What AEM answers, and the ways in which it does not."""
+
+import ipaddress
+from typing import Any, NamedTuple, Optional
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import dates
+
+
+class AemAnswer(NamedTuple):
+    """An HTTP answer, whatever its status."""
+
+    status: int
+    headers: Any
+    body: bytes
+    elapsed: float  # seconds from before the connection to the end of the body, by this host's monotonic clock
+
+
+class AemError(Exception):
+    """AEM could not be asked. C(kind) is V(unreachable), V(starting), V(unauthorized) or V(not_aem)."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+
+
+class TimedOut(AemError):
+    """AEM accepted the request, or did not even do that, but did not answer in time."""
+
+
+def date_of(answer: AemAnswer) -> Optional[int]:
+    """AEM's own clock when it began to answer, seconds since the epoch; None when a cache may have said it."""
+    if (answer.headers.get('Age') or '0').strip() != '0':
+        return None
+    return dates.http_date(answer.headers.get('Date') or '')
+
+
+def is_login_page(text: str) -> bool:
+    return 'QUICKSTART_HOMEPAGE' in text or 'j_security_check' in text
+
+
+def is_loopback(host: str) -> bool:
+    name = host.lower().rstrip('.')
+    if name in ('localhost', 'localhost.localdomain', 'ip6-localhost') or name.endswith('.localhost'):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
