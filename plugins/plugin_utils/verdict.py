@@ -88,7 +88,7 @@ NOT_KEPT: dict[str, str] = {
 # AEM complains of a clock, yet its clock and this host's are both right: the message is no reason to touch either.
 CLOCK_IS_RIGHT_BY_NOW = (
     "AEM's clock and this host's are right: if either was corrected a moment ago, run again; "
-    "if not, look at the validity of the integration's certificate and JWT in AEM's and Adobe's consoles"
+    "if not, look at the expiry that AEM's token provider gives its JWTs, or migrate to OAuth Server-to-Server (docs/aem-levels.md)"
 )
 
 # AEM's own words speak of the modules' options; these are the role's.

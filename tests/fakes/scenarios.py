@@ -525,7 +525,7 @@ TRAPS = [
     _fine("body_split", "The body of the answer on two lines.", succeeds(body_split=True)),
     _failure(
         "terminal_escapes", "IMS's answer would set a terminal's title, colors and direction.",
-        refused(400, messages.ims("invalid_client", "\x1b]0;owned\x07 \x9b31m \x9d0;owned\x9c \u202etxt.exe")), 401,
+        refused(400, messages.ims("invalid_client", "\x1b]0;owned\x07 \x9b31m \x9d0;owned\x9c \u202e{{ 7 * 6 }}")), 401,
         "invalid_client",
     ),
     _expired("secrets_shown", "The agent's log shows tokens and cookies.", _secrets_shown),
