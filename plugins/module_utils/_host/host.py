@@ -5,7 +5,10 @@
 """A host as files below a root folder, and as commands. Reads only."""
 
 import os
+import stat
 from typing import Callable, Dict, List, Optional
+
+LONGEST_TEXT = 8 * 1024 * 1024     # characters: no configuration is longer, whatever a line includes
 
 
 class Host:
@@ -25,10 +28,12 @@ class Host:
         return bool(path) and os.path.exists(self.path(path))
 
     def read(self, path: str) -> str:
-        """The file's text, or '' where it is missing or not readable for this account."""
+        """The file's text, or '' where it is missing, not readable for this account, or no file: a pipe would never end."""
         try:
+            if stat.S_ISFIFO(os.stat(self.path(path)).st_mode):
+                return ''
             with open(self.path(path), encoding='utf-8', errors='replace', newline='') as stream:
-                return stream.read()
+                return stream.read(LONGEST_TEXT)
         except (OSError, ValueError):
             return ''
 

@@ -119,7 +119,7 @@ def _describe(host: Any, daemon: layouts.Daemon, states: Dict[str, Dict[str, str
         state = {}      # the name is another daemon's alias
     file_state = state.get('UnitFileState', '')
     active = state.get('ActiveState') in UP
-    installed = bool(there) and any(host.exists(binary) for binary in daemon.binaries)
+    installed = bool(there) and (_has_binary(host, daemon) or _runs_another_binary(host, daemon, [unit]))
     facts: Dict[str, Any] = {
         'name': daemon.name,
         'installed': installed,
@@ -138,6 +138,17 @@ def _describe(host: Any, daemon: layouts.Daemon, states: Dict[str, Dict[str, str
     facts.update(_started(host, daemon, layout, unit, facts['pid'] if active else ''))
     facts.update(_folders(host, daemon.name, layout, facts))
     return facts
+
+
+def _has_binary(host: Any, daemon: layouts.Daemon) -> bool:
+    return any(host.exists(binary) for binary in daemon.binaries)
+
+
+def _runs_another_binary(host: Any, daemon: layouts.Daemon, units: Sequence[str]) -> bool:
+    """Whether a unit starts the daemon from where no package puts it (below /opt): installing the package would shadow it."""
+    names = {os.path.basename(binary) for binary in daemon.binaries}
+    programs = [launch.program_of(host, unit) for unit in dict.fromkeys(units)]
+    return any(os.path.basename(program) in names and host.exists(program) for program in programs)
 
 
 def _condition(host: Any, unit: str, state: Dict[str, str]) -> str:
@@ -174,7 +185,7 @@ def _started(host: Any, daemon: layouts.Daemon, layout: Layout, unit: str, pid: 
     facts: Dict[str, Any] = {'arguments': [], 'started_by': '', 'config': layout.config, 'directives': [], 'no_control': '',
                              'not_read': '', 'not_read_advice': '', 'stale': False}
     letter, long_name = _CONFIG_OPTIONS.get(daemon.name, ('', ''))
-    if not letter or not any(host.exists(binary) for binary in daemon.binaries):
+    if not letter or not (_has_binary(host, daemon) or _runs_another_binary(host, daemon, [unit])):
         return facts
     planned = launch.of_unit(host, unit, daemon.binaries, layout.defaults, layout.dhcp, letter, layout.config)
     running = launch.of_process(host, pid, daemon.binaries)
@@ -287,7 +298,9 @@ def _in_order(host: Any, daemons: Optional[List[Dict[str, Any]]]) -> List[Dict[s
 
     systemd is asked only where there is a choice.
     """
-    there = [daemon for daemon in layouts.DAEMONS if any(host.exists(binary) for binary in daemon.binaries)]
+    there = [daemon for daemon in layouts.DAEMONS if _has_binary(host, daemon)]
+    there = there or [daemon for daemon in layouts.DAEMONS
+                      if _runs_another_binary(host, daemon, [layout.unit for layout in all_layouts(daemon.name)])]
     if daemons is None:
         alone = len({daemon.binaries for daemon in there}) <= 1 and not _choice(host, there)
         daemons = [_describe(host, daemon, {}) for daemon in there] if alone else find_daemons(host)

@@ -122,6 +122,12 @@ def of_unit(host: Any, unit: str, programs: Tuple[str, ...], defaults: Tuple[str
     return Launch([], commands[-1].place, known=False)
 
 
+def program_of(host: Any, unit: str) -> str:
+    """The program that the unit starts; '' where its files do not tell."""
+    commands = values(unit_settings(host, unit), 'Service', 'ExecStart')
+    return (_words(re.sub(r'^[@\-:+!|]+', '', commands[-1].value)) + [''])[0] if commands else ''
+
+
 def _environment(host: Any, settings: List[Setting]) -> Dict[str, Tuple[str, str]]:
     found: Dict[str, Tuple[str, str]] = {}
     for setting in values(settings, 'Service', 'Environment'):

@@ -44,10 +44,11 @@ FEATURES = {
     'refclock': 'a PTP device as a reference clock',
 }
 
+# One that an administrator has built lies below /usr/local.
 DAEMONS = (
-    Daemon('chrony', 'chrony', ('/usr/sbin/chronyd',), ('ports', 'keys', 'nts', 'refclock')),
-    Daemon('ntpd', 'ntpd', ('/usr/sbin/ntpd',), ('keys',)),
-    Daemon('ntpsec', 'ntpd', ('/usr/sbin/ntpd',), ('keys', 'nts')),
+    Daemon('chrony', 'chrony', ('/usr/sbin/chronyd', '/usr/local/sbin/chronyd'), ('ports', 'keys', 'nts', 'refclock')),
+    Daemon('ntpd', 'ntpd', ('/usr/sbin/ntpd', '/usr/local/sbin/ntpd', '/usr/local/bin/ntpd'), ('keys',)),
+    Daemon('ntpsec', 'ntpd', ('/usr/sbin/ntpd', '/usr/local/sbin/ntpd', '/usr/local/bin/ntpd'), ('keys', 'nts')),
     Daemon('timesyncd', 'timesyncd', ('/lib/systemd/systemd-timesyncd', '/usr/lib/systemd/systemd-timesyncd'), ()),
     Daemon('openntpd', '', ('/usr/sbin/ntpd', '/usr/sbin/openntpd'), ()),
     Daemon('ntpd-rs', '', ('/usr/bin/ntp-daemon',), ()),

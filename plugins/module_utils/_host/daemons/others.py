@@ -10,12 +10,13 @@ All of it is found in files and in systemd's answer about units; nothing that is
 import glob
 import os
 import re
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import systemd
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, launch
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import Daemon, Status
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import Line, Source
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.setters import job_of, setter_in
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import File
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Wanted
 
@@ -113,30 +114,9 @@ _KNOWN = (
 )
 UNITS = tuple(each.unit for each in _KNOWN)
 
-# A command that sets the clock. ntpdate and rdate set it unless told to ask only; sntp and ntpdig ask unless told to set.
-_COMMAND = r'(?:^|[\s;&|(`\'"])(?:[\w./-]*/)?'
-_SETTERS = (
-    ('ntpdate', re.compile(_COMMAND + r'(?:ntpdate|ntpdate-debian|ntpdate-sync)(?=$|[\s;&|)])(?!(?:\s+-\w+)*\s+-\w*[qd])')),
-    ('ntpdig', re.compile(_COMMAND + r'(?:ntpdig|sntp)\s(?:.*\s)?(?:-\w*[sSaj]\w*|--step|--slew)(?=\s|$)')),
-    ('rdate', re.compile(_COMMAND + r'rdate(?=$|[\s;&|)])(?!(?:\s+-\w+)*\s+-\w*p)')),
-    ('htpdate', re.compile(_COMMAND + r'(?:htpdate|htpdate\.\w+|tlsdate)(?=$|[\s;&|)])(?!(?:\s+-\w+)*\s+-\w*q)')),
-    ('chronyd -q', re.compile(_COMMAND + r'chronyd\s(?:.*\s)?-[46dnst]*q(?=\s|$|[\'"])')),
-    ('ntpd -q', re.compile(_COMMAND + r'ntpd\s(?:.*\s)?(?:-[46ngNx]*q|--quit)(?=\s|$)')),
-    ('date -s', re.compile(_COMMAND + r'date\s(?:.*\s)?(?:-u?s|--set)(?=[\s=]|$)')),
-    ('hwclock --hctosys', re.compile(_COMMAND + r'hwclock\s(?:.*\s)?(?:-s|--hctosys)(?=\s|$)')),
-)
-# Options of chronyd and of ntpd that are no letters of others: chronyd -Q only prints.
-
-
-def setter_in(text: str) -> str:
-    """Which command in a line of a script, a crontab or a unit sets the clock; '' where none does."""
-    return next((name for name, pattern in _SETTERS if pattern.search(text)), '')
-
-
 # Folders that the crontab says nothing about run their files as they are.
 _CRONTABS = ('/etc/crontab', '/etc/anacrontab', '/etc/cron.d/*', '/var/spool/cron/*', '/var/spool/cron/crontabs/*',
              '/var/spool/cron/tabs/*')
-_CRON_SCRIPTS = '/etc/cron.{hourly,daily,weekly,monthly}/*'
 _UNREAD = re.compile(r'^\.|~$|\.(?:dpkg|rpm)|\.(?:bak|disabled|off|orig|save|swp)$')
 _LONGEST = 200000
 
@@ -185,11 +165,29 @@ def _of_units(host: Any) -> List[Steerer]:
         else:
             continue
         for command in launch.values(launch.unit_settings(host, service), 'Service', 'ExecStart'):
-            name = setter_in(' ' + re.sub(r'^[@\-:+!|]+', '', command.value)) or _in_script(host, command.value)
-            if name:
-                found.append(Steerer('{0} by {1}'.format(name, unit), unit, command.place, True, ''))
+            steerer = _of_command(host, unit, re.sub(r'^[@\-:+!|]+', '', command.value), command.place)
+            if steerer:
+                found.append(steerer)
                 break
     return found
+
+
+def _of_command(host: Any, unit: str, command: str, place: str) -> Optional[Steerer]:
+    """Only a unit that does nothing else is one to stop. What a unit does once, when it starts at boot, steers nothing later."""
+    name = setter_in(command)
+    if name and not re.search(r'[;|&`]|\$\(|(?:^|/)\w*sh\s', command):
+        return Steerer('{0} by {1}'.format(name, unit), unit, place, True, '')
+    text = command
+    if not name:
+        place, name = _in_script(host, command)
+        text = host.read(place.partition(' line ')[0]) if name else ''
+    again = unit.endswith('.timer') or re.search(r'(?m)(?:^|[;&|\'"])\s*(?:while|until)\s', text)
+    return _beside(unit, place, name) if name and again else None
+
+
+def _beside(by: str, place: str, name: str) -> Steerer:
+    """One that does more than set the clock, perhaps: never stopped."""
+    return Steerer('{0} by {1}'.format(name, by), '', place, False, 'Remove the command from {0}, then run again.'.format(place))
 
 
 def _of_cron(host: Any) -> List[Steerer]:
@@ -199,45 +197,40 @@ def _of_cron(host: Any) -> List[Steerer]:
             if _UNREAD.search(os.path.basename(path)) or os.path.isdir(host.path(path)):
                 continue
             for number, text, _own in config.numbered(host, path):
-                line = text.strip()
-                # A crontab has five fields of time, or @daily and the like, before the command; NAME=VALUE is no job.
-                if not line or line.startswith('#') or re.match(r'\w+\s*=', line):
-                    continue
-                name = setter_in(line) or _in_script(host, line)
+                line = '{0} line {1}'.format(path, number)
+                job = job_of(path, text) or ''
+                name = setter_in(job)
+                place, name = (line, name) if name else _in_script(host, job)
                 if name:
-                    found.append(_cron('{0} line {1}'.format(path, number), name))
+                    found.append(_beside('cron ({0})'.format(line) if place != line else 'cron', place, name))
     for folder in ('hourly', 'daily', 'weekly', 'monthly'):
         for path in config.matching(host, '/etc/cron.{0}/*'.format(folder)):
             if not _UNREAD.search(os.path.basename(path)) and os.access(host.path(path), os.X_OK):
-                place = _place_in(host, path)
-                if place:
-                    found.append(_cron(*place))
+                place, name = _place_in(host, path)
+                if name:
+                    found.append(_beside('cron', place, name))
     return found
 
 
-def _cron(place: str, name: str) -> Steerer:
-    return Steerer('{0} by cron'.format(name), '', place, False, 'Remove the job in {0}, then run again.'.format(place))
-
-
-def _in_script(host: Any, command: str) -> str:
-    """What a script that a command names sets the clock with: one level deep, text files only."""
+def _in_script(host: Any, command: str) -> Tuple[str, str]:
+    """(place, command) in a script that a command names: one level deep, text files only."""
     for word in re.findall(r'(?:^|[\s;&|(\'"])(/[\w./-]+)', command):
-        place = _place_in(host, word) if host.exists(word) and not os.path.isdir(host.path(word)) else None
-        if place:
-            return place[1]
-    return ''
+        place, name = _place_in(host, word) if host.exists(word) and not os.path.isdir(host.path(word)) else ('', '')
+        if name:
+            return place, name
+    return '', ''
 
 
-def _place_in(host: Any, path: str) -> Optional[Sequence[str]]:
+def _place_in(host: Any, path: str) -> Tuple[str, str]:
     try:
         with open(host.path(path), 'rb') as stream:
             head = stream.read(2)
     except OSError:
-        return None
+        return '', ''
     if head != b'#!' or os.path.getsize(host.path(path)) > _LONGEST:
-        return None
+        return '', ''
     for number, text, _own in config.numbered(host, path):
         name = '' if text.lstrip().startswith('#') else setter_in(text)
         if name:
             return '{0} line {1}'.format(path, number), name
-    return None
+    return '', ''

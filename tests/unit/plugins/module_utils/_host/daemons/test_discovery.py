@@ -4,6 +4,8 @@
 
 """What keeps time, read from the files and the systemd of hosts that are folders here."""
 
+import os
+
 import pytest
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery
@@ -153,3 +155,20 @@ def test_configuration_that_includes_itself_ends(make_host):
     host = make_host({'/etc/os-release': DEBIAN, '/usr/sbin/chronyd': '',
                       '/etc/chrony/chrony.conf': 'include /etc/chrony/chrony.conf\nserver a.example\n'})
     assert discovery.effective_ntp_servers(host) == ['a.example']
+
+
+@pytest.mark.parametrize('binary', ['/usr/local/sbin/chronyd', '/opt/chrony/sbin/chronyd'])
+def test_a_daemon_that_somebody_has_built_is_installed_and_its_own_file_counts(make_host, binary):
+    host = make_host({'/etc/os-release': ALMA, binary: '', '/usr/local/etc/chrony.conf': 'server z.example\n',
+                      '/etc/systemd/system/chronyd.service':
+                          '[Service]\nExecStart=!{} -f /usr/local/etc/chrony.conf\n'.format(binary)},
+                     Systemd(chronyd=('loaded', 'active', 'enabled')))
+    chrony = daemons(host)['chrony']
+    assert (chrony['installed'], chrony['config']) == (True, '/usr/local/etc/chrony.conf')
+    assert discovery.effective_ntp_servers(host) == ['z.example']
+
+
+def test_a_pipe_in_place_of_a_file_does_not_hang_and_is_empty(make_host, tmp_path):
+    host = make_host({'/etc/os-release': ALMA, '/usr/sbin/chronyd': ''})
+    os.mkfifo(str(tmp_path / 'etc/chrony.conf'))
+    assert host.read('/etc/chrony.conf') == ''

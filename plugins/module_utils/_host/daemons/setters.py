@@ -1,0 +1,156 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Commands that set the clock, as they are written in scripts, crontabs and units. Pure text.
+
+A line that only names such a command (a package, a test for a file, a word of a message) sets nothing: what counts is the program
+that a simple command runs. Variables and functions are not followed.
+"""
+
+import os
+import re
+from typing import Dict, List, NamedTuple, Optional, Tuple
+
+_QUOTED = re.compile(r"'[^']*'|\"(?:\\.|[^\"\\])*\"")
+# What ends a simple command, or begins another one inside it.
+_BETWEEN = re.compile(r'[;|&()`\n]')
+# `sh -c 'COMMAND'` and `su -c "COMMAND"`: what is quoted is run.
+_RUN_QUOTED = re.compile(r'\s-\w*c\s+([\'"])(.*?)\1')
+
+
+class _Wrapper(NamedTuple):
+    """A word that runs the command that follows: its options that have a value, and how many words come before the command."""
+
+    with_value: str = ''
+    words: int = 0
+
+
+_PLAIN = ('if', 'then', 'else', 'elif', 'do', 'while', 'until', '!', '{', 'exec', 'eval', 'env', 'nohup', 'time', 'setsid',
+          'busybox', 'toybox', 'chronic', 'cronic', 'command', 'sh', 'bash', 'dash', 'ksh')
+_WRAPPERS: Dict[str, _Wrapper] = {
+    'sudo': _Wrapper('ugpCDhRT'), 'nice': _Wrapper('n'), 'ionice': _Wrapper('cnp'), 'timeout': _Wrapper('sk', 1),
+    'flock': _Wrapper('wE', 1), 'chroot': _Wrapper('', 1), 'taskset': _Wrapper('', 1), 'chrt': _Wrapper('TPD', 1),
+    'stdbuf': _Wrapper('ioe'), 'doas': _Wrapper('uC'), 'systemd-run': _Wrapper('upEMHG'), **{name: _Wrapper() for name in _PLAIN}}
+
+
+class _Setter(NamedTuple):
+    """A program that sets the clock: its options with a value, those by which it sets it (none: it does so by itself), those by
+    which it does not, and the same as words."""
+
+    with_value: str
+    sets: str = ''
+    asks: str = ''
+    sets_long: Tuple[str, ...] = ()
+    asks_long: Tuple[str, ...] = ()
+    name: str = ''
+
+
+_SETTERS: Dict[str, _Setter] = {
+    'ntpdate': _Setter('aekopt', asks='qd'),
+    'ntpdate-debian': _Setter('aekopt', asks='qd', name='ntpdate'),
+    'ntpdate-sync': _Setter('', name='ntpdate'),
+    'ntpdig': _Setter('acgkKlMopt', sets='sS', sets_long=('--step', '--slew')),
+    'sntp': _Setter('acgKklMot', sets='sS', sets_long=('--step', '--slew'), name='ntpdig'),
+    'rdate': _Setter('ot', asks='p'),
+    'htpdate': _Setter('iMPmptu', asks='q', asks_long=('--help', '--version')),
+    'tlsdate': _Setter('HpPxCr', asks='n', asks_long=('--dont-set-clock',), name='htpdate'),
+    'chronyd': _Setter('fFlLPtu', sets='q', name='chronyd -q'),
+    'ntpd': _Setter('cDfiIjklpPrStuUvV', sets='q', sets_long=('--quit',), name='ntpd -q'),
+    'date': _Setter('dfr', sets='s', sets_long=('--set',), name='date -s'),
+    'hwclock': _Setter('f', sets='s', sets_long=('--hctosys',), name='hwclock --hctosys'),
+}
+# date MMDDhhmm[[CC]YY][.ss]
+_DATE_TO_SET = re.compile(r'[0-9]{8}(?:[0-9]{2}){0,2}(?:\.[0-9]{2})?')
+
+
+def setter_in(text: str) -> str:
+    """Which command in a line of a script or a unit sets the clock; '' where none does."""
+    text = _RUN_QUOTED.sub(lambda found: ' ; {0} ; '.format(found.group(2)), text)
+    text = re.sub(r'(?:^|\s)#.*', '', _QUOTED.sub(_without_blanks, text))
+    for part in _BETWEEN.split(text):
+        name = _sets(part.split())
+        if name:
+            return name
+    return ''
+
+
+def _without_blanks(found: 're.Match[str]') -> str:
+    """What is quoted is one word of a command, and no command; a substitution in double quotes is one."""
+    quoted = found.group(0)
+    inner = ''.join(re.findall(r'\$\([^()]*\)|`[^`]*`', quoted)) if quoted[0] == '"' else ''
+    plain = quoted[1:-1]
+    return plain if re.fullmatch(r'[\w./:=@%+-]+', plain) else '_' + inner
+
+
+def _sets(words: List[str]) -> str:
+    program, rest = _program(words)
+    setter = _SETTERS.get(program)
+    if not setter:
+        return 'timedatectl set-time' if program == 'timedatectl' and 'set-time' in rest else ''
+    letters, long_ones, operands = _parsed(rest, setter.with_value)
+    if set(setter.asks) & set(letters) or any(word.partition('=')[0] in setter.asks_long for word in long_ones):
+        return ''
+    by_option = set(setter.sets) & set(letters) or any(word.partition('=')[0] in setter.sets_long for word in long_ones)
+    by_itself = not setter.sets or (program == 'date' and any(_DATE_TO_SET.fullmatch(word) for word in operands))
+    return (setter.name or program) if by_option or by_itself else ''
+
+
+def _program(words: List[str]) -> Tuple[str, List[str]]:
+    """(the program that a simple command runs, its arguments)."""
+    words = list(words)
+    while words:
+        word = words.pop(0)
+        if re.match(r'[A-Za-z_]\w*=', word) or word[:1] in '<>':
+            continue
+        name = os.path.basename(word)
+        wrapper = _WRAPPERS.get(name)
+        if wrapper is None:
+            return name, words
+        while words and words[0].startswith('-'):
+            option = words.pop(0)
+            if name == 'command' and option in ('-v', '-V'):
+                return '', []
+            if len(option) == 2 and option[1] in wrapper.with_value and words:
+                words.pop(0)
+        while name in ('sudo', 'env') and words and re.match(r'[A-Za-z_]\w*=', words[0]):
+            words.pop(0)
+        words = words[wrapper.words:]
+    return '', []
+
+
+def _parsed(words: List[str], with_value: str) -> Tuple[str, List[str], List[str]]:
+    """(letters of options, long options, other words), as getopt(3) takes a command line apart."""
+    letters, long_ones, operands = '', [], []  # type: str, List[str], List[str]
+    value = False
+    for word in words:
+        if value:
+            value = False
+        elif word.startswith('--'):
+            long_ones.append(word)
+        elif word.startswith('-') and len(word) > 1:
+            for at, letter in enumerate(word[1:], 2):
+                letters += letter
+                if letter in with_value:
+                    value = at == len(word)
+                    break
+        else:
+            operands.append(word)
+    return letters, long_ones, operands
+
+
+def job_of(path: str, line: str) -> Optional[str]:
+    """The command of a line of a crontab (crontab(5), anacrontab(5)); None for a line that is no job.
+
+    Five fields of time or @daily and the like come first, then, but in the crontabs of users, the account.
+    """
+    line = line.strip()
+    if not line or line.startswith('#') or re.match(r'\w+\s*=', line):
+        return None
+    if path == '/etc/anacrontab':
+        fields = line.split(None, 3)
+        return fields[3] if len(fields) > 3 else None
+    of_user = path.startswith('/var/spool/')
+    fields = line.split(None, (1 if line[0] == '@' else 5) + (0 if of_user else 1))
+    wanted = (1 if line[0] == '@' else 5) + (1 if of_user else 2)
+    return fields[-1] if len(fields) == wanted else None

@@ -1,0 +1,96 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What sets a clock beside a time daemon, and what only looks like it: a wrong finding refuses a repair or stops a service."""
+
+import os
+
+import pytest
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery, setters
+from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._host.hosts import FakeHost
+
+
+@pytest.mark.parametrize('command', [
+    '/usr/sbin/ntpdate -u ntp1', 'ntpdate -t 2 ntp1', 'sudo -u root ntpdate x', 'timeout 10 ntpdate x >/dev/null 2>&1',
+    '(sleep 5; ntpdate x)', 'systemctl stop ntpd && ntpdate x && systemctl start ntpd', 'if ! ntpdate x; then',
+    'flock -n /run/lock/t -c "ntpdate ntp1"', "su - root -c 'ntpdate ntp1'", 'test -x /usr/sbin/ntpdate && /usr/sbin/ntpdate ntp1',
+    'ntpdate "$server" # every hour', '"/usr/sbin/ntpdate" ntp1', 'env LANG=C nice -n 5 ntpdate ntp1', '/usr/bin/env ntpdate ntp1',
+    'sntp -s ntp1', 'sntp -S pool', 'ntpdig --step pool', "chronyd -q 'server a iburst'", 'chronyd -t 5 -q', 'ntpd -gq',
+    'ntpd -q -p /run/x.pid -g', 'ntpd --quit', 'busybox ntpd -q -n -p pool', 'rdate -s t', 'htpdate -s x',
+    'date -s "$(curl -sI example.com | grep -i ^date)"', 'date --set="2020-01-01"', 'date -us 2020', 'date 010203042020',
+    '/sbin/hwclock --hctosys', 'hwclock -s', 'timedatectl set-time 2020-01-01', 'echo "now $(ntpdate ntp1)"',
+])
+def test_a_command_that_sets_the_clock_is_seen(command):
+    assert setters.setter_in(command)
+
+
+@pytest.mark.parametrize('command', [
+    'date | mail -s report root', 'LOG=x-$(date +%F).log; curl -s http://x', 'cp a b-`date +%F`; logger -s done',
+    'tar czf /backup/$(date +%Y%m%d).tgz /opt/aem && rsync -s x y', 'date; ls -s', 'date +%s -u', 'date -d 20200101',
+    'ntpdate -q ntp1', 'ntpdate -t 2 -q ntp1', 'ntpdate -d ntp1', 'rdate -p t', "chronyd -Q 'server a'", 'sntp ntp1',
+    'ntpdig -j pool',
+    'apt-get install -y ntpdate', 'yum -y remove ntpdate', 'rpm -q ntpdate', 'which ntpdate', 'command -v ntpdate >/dev/null',
+    'test -x /usr/sbin/ntpdate || exit 0', 'if [ -x /usr/sbin/ntpdate ]; then', 'service ntpdate status',
+    'systemctl disable ntpdate',
+    'chkconfig ntpdate off', 'grep -c rdate /var/log/x', 'pgrep -x ntpd && curl -q x', 'ps -ef | grep ntpd | grep -q x',
+    'systemctl is-active ntpd -q', "ntpq -p | grep -q '^\\*'", 'logger -t ntpdate hello',
+    'echo "ntpdate failed" | mail -s ntpdate root',
+    'hwclock -r | mail -s x y', 'hwclock --systohc', 'sleep 1 # ntpdate ntp1', '/opt/aem/backup.sh --date -s',
+    'timedatectl status', '',
+])
+def test_a_line_that_only_looks_like_it_is_not(command):
+    assert setters.setter_in(command) == ''
+
+
+@pytest.mark.parametrize(('path', 'line', 'job'), [
+    ('/etc/crontab', '*/5 * * * * root ntpdate a', 'ntpdate a'), ('/etc/cron.d/x', '@hourly root ntpdate a', 'ntpdate a'),
+    ('/var/spool/cron/root', '0 1 * * 1-5 ntpdate a', 'ntpdate a'),
+    ('/var/spool/cron/crontabs/root', '@daily ntpdate a', 'ntpdate a'),
+    ('/etc/anacrontab', '1 5 cron.daily nice ntpdate a', 'nice ntpdate a'), ('/etc/crontab', 'MAILTO=ntpdate', None),
+    ('/etc/crontab', '# 0 1 * * * root ntpdate a', None), ('/etc/crontab', '0 1 * * *', None),
+])
+def test_the_command_of_a_job_is_what_follows_its_times_and_its_account(path, line, job):
+    assert setters.job_of(path, line) == job
+
+
+def found(host):
+    return [(each.name, each.unit, each.place, each.can_stop) for each in discovery.steerers(host)]
+
+
+def started_at_boot(tmp_path, unit, command, script=''):
+    host = FakeHost(tmp_path)
+    host.put('/usr/lib/systemd/system/' + unit, '[Service]\nExecStart={}\n'.format(command))
+    if script:
+        host.put('/opt/aem/start.sh', '#!/bin/sh\n' + script)
+    folder = host.path('/etc/systemd/system/multi-user.target.wants')
+    os.makedirs(folder, exist_ok=True)
+    os.symlink('/usr/lib/systemd/system/' + unit, os.path.join(folder, unit))
+    return host
+
+
+def test_the_unit_of_aem_is_never_one_to_stop_because_its_script_sets_the_clock_first(tmp_path):
+    host = started_at_boot(tmp_path, 'aem.service', '/opt/aem/start.sh', 'ntpdate -u ntp1\nexec java -jar aem.jar\n')
+    assert found(host) == []
+
+
+def test_a_script_that_sets_the_clock_again_and_again_is_named_and_not_stopped(tmp_path):
+    host = started_at_boot(tmp_path, 'site.service', '/opt/aem/start.sh', 'while sleep 60; do\nntpdate ntp1\ndone\n')
+    assert found(host) == [('ntpdate by site.service', '', '/opt/aem/start.sh line 3', False)]
+
+
+def test_a_shell_of_several_commands_is_named_and_not_stopped(tmp_path):
+    host = started_at_boot(tmp_path, 'loop.service', "/bin/sh -c 'while true; do ntpdate ntp1; sleep 60; done'")
+    assert found(host) == [('ntpdate by loop.service', '', '/usr/lib/systemd/system/loop.service line 2', False)]
+
+
+def test_a_unit_that_only_sets_the_clock_is_one_to_stop(tmp_path):
+    host = started_at_boot(tmp_path, 'clock.service', '-/usr/sbin/ntpdate -u ntp1')
+    assert found(host) == [('ntpdate by clock.service', 'clock.service', '/usr/lib/systemd/system/clock.service line 2', True)]
+
+
+def test_a_job_is_named_with_its_script(tmp_path):
+    host = FakeHost(tmp_path, files={'/etc/cron.d/site': '0 1 * * * root date | mail -s up root\n5 * * * * root /opt/clock\n',
+                                     '/opt/clock': '#!/bin/sh\nntpdate ntp1\n'})
+    assert found(host) == [('ntpdate by cron (/etc/cron.d/site line 2)', '', '/opt/clock line 2', False)]
