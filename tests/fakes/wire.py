@@ -151,7 +151,11 @@ def _secure(network: Network, channel: socket.socket, host: str) -> ssl.SSLSocke
         raise network.exception("closed_in_handshake") from error
     except ssl.SSLError as error:
         raise network.exception("alert_handshake_failure") from error
-    _check_dates(network, tls.getpeercert() or {})
+    try:
+        _check_dates(network, tls.getpeercert() or {})
+    except JavaException:
+        tls.close()
+        raise
     return tls
 
 

@@ -8,6 +8,7 @@ A few thousand pages in an ordinary run; C(make fuzz) reads 100,000.
 
 import os
 import random
+import re
 import time
 
 import pytest
@@ -66,6 +67,23 @@ PIECES = [
     b'succeeded',
     b'failed',
     b'JWT has expired',
+    b'authorization server status: 500 response: {"error": "internal_error"}',
+    b'msg: ',
+    b'(certificate_expired) PKIX path validation failed: ',
+    b'(bad_certificate) ',
+    b'validity check failed',
+    b'NotBefore: Fri Jan 01 00:00:00 UTC 2044',
+    b'Connect to acme.brand-portal.adobe.com:443 [',
+    b'] failed: ',
+    b'unable to find valid certification path',
+    b'Access token provider is not bind',
+    b'dam-replication-service',
+    b'contribution ',
+    b'\x1b]0;owned\x07',
+    b'\xc2\x9b31m',
+    b'\xe2\x80\xae',
+    '接続を拒否されました'.encode('utf-8'),
+    'die Wartezeit für die Verbindung ist abgelaufen'.encode('latin-1'),
     b'no such agent: ',
     b'{"error":',
     b'x' * 5000,
@@ -73,6 +91,7 @@ PIECES = [
     b'charset=punycode',
     b'<meta charset="utf-7">',
 ]
+OBEYED = re.compile('[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]')
 # A trailer of its own: only for pages whose answer was not 200, which it must not turn into a success.
 VERDICT = b'</code><hr size="1">Replication test <strong>succeeded</strong><br>'
 
@@ -139,9 +158,10 @@ def test_fuzz(part):
         began = time.process_time()
         read = page.read(charset.decode(body, content_type))
         finding = causes.explain(read)
-        redactor.lines([line.text for line in read.lines] + [finding.evidence])
+        shown = redactor.lines([line.text for line in read.lines] + [finding.evidence])
         page.stamp_skew(read)
         took = time.process_time() - began
         assert took < LONGEST, (seed, took)
         assert may_succeed or not read.succeeded, seed
+        assert not OBEYED.search(''.join(shown)), seed
         assert read.succeeded == (finding.cause.id == 'none'), seed
