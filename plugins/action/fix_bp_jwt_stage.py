@@ -96,7 +96,8 @@ class ActionModule(ActionBase):
                               check_mode=mode == 'check', diagnose_only=mode in ('diagnose', 'rehearse'))
         kept = {} if decided['healthy'] and mode != 'rehearse' else {'health': {
             name: health[name] for name in ('skew', 'tests', 'aem', 'interrupted', 'clock_keeper')}}
-        return {**found, **kept, 'agents_chosen': agents, 'began': began}
+        warned = {'warnings': health['warnings']} if health.get('warnings') else {}
+        return {**found, **kept, **warned, 'agents_chosen': agents, 'began': began}
 
     def prove(self) -> Result:
         """The same measurement and the same agents once more.

@@ -30,6 +30,7 @@ MOST_FILES = 20   # stored configurations that are read
 _REQUEST, _GRANTS, _NAME = 'auth.access.token.request', 'auth.token.provider.authorization.grants', 'name'
 _STORED = re.compile(r'^\s*"?([\w.]{1,100})"?\s*=\s*\w?[\[("]{1,3}((?:\\.|[^"\\\r\n]){0,2000})', re.MULTILINE)
 _VERSION = re.compile(r'\b6\.(\d{1,2})(?:\.(\d{1,3}))?(?:\.(\d{1,3}))?(?:\.\d+)*\b')
+_OAK_OF_6_2 = re.compile(r'1\.[0-5]\.')  # AEM 6.3 came with Oak 1.6
 _LEGACY_WORDS = re.compile(r'(?i)no longer allowed to get access token|the (?:organization|user) associated with this client is')
 _JWT_WORDS = re.compile(
     r'(?i)could not match (?:JWT )?signature to any|no valid bindings were found|\bJWT token is\b|in the JWT are not a subset')
@@ -121,7 +122,10 @@ def _of_level(aem: Any) -> str:
     overview = _content(aem, OVERVIEW)
     instance = overview.get('Instance') if isinstance(overview, dict) else None
     if isinstance(instance, dict):
-        return of_version(_plain(instance.get('Adobe Experience Manager')))
+        way = of_version(_plain(instance.get('Adobe Experience Manager')))
+        repository = overview.get('Repository')
+        oak = _plain(repository.get('Apache Jackrabbit Oak')) if isinstance(repository, dict) else ''
+        return LEGACY_GATEWAY if way == UNKNOWN and _OAK_OF_6_2.match(oak) else way
     return UNKNOWN
 
 

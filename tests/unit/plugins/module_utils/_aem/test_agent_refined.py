@@ -101,6 +101,9 @@ def listed(request, grants=None):
     ({authentication.OVERVIEW: {'Instance': {'Adobe Experience Manager': '6.5.10.0'}}}, 'unknown'),
     ({authentication.OVERVIEW: {'Instance': {'Adobe Experience Manager': '6.6.2'}}}, 'unknown'),
     ({authentication.OVERVIEW: {'Instance': None}}, 'unknown'),
+    ({authentication.OVERVIEW: {'Instance': {}, 'Repository': {'Apache Jackrabbit Oak': '1.4.1'}}}, 'legacy_gateway'),
+    ({authentication.OVERVIEW: {'Instance': {}, 'Repository': {'Apache Jackrabbit Oak': '1.22.3'}}}, 'unknown'),
+    ({authentication.OVERVIEW: {'Instance': {}, 'Repository': []}}, 'unknown'),
     ({authentication.OVERVIEW: []}, 'unknown'),
 ])
 def test_the_way_from_what_the_account_may_read(pages, way):
