@@ -10,12 +10,14 @@ SHELL := /bin/bash
 environment = python3 tests/tools/environment.py
 # No test may set the clock of this machine, also when root runs it.
 without_clock = $(if $(filter 0,$(shell id -u)),setpriv --bounding-set=-sys_time --inh-caps=-sys_time)
-pytest = $(without_clock) $$bin/python -m pytest
+pytest = $(without_clock) $$bin/python -m pytest -q --tb=short
+# One worker for each processor; lab machines wait more than they work.
+workers = --numprocesses auto
 # Each of these measurements into one document; at the end it fails where one was not as wanted.
 measure = missed=; for what in $(1); do python3 tests/bench/$$what --document $(2) || missed+=" $$what"; done; \
 	test -z "$$missed" || { echo "not as wanted:$$missed"; exit 1; }
 
-.PHONY: help demo test lint types sanity units system lab-test repair-matrix repair-faults repair-cost rtc-test bench scale fuzz java-words test-matrix execution-environment docs clean
+.PHONY: help demo test lint types sanity units targets system lab-test repair-matrix repair-faults repair-cost rtc-test bench scale fuzz java-words test-matrix execution-environment docs clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
@@ -23,7 +25,8 @@ help: ## Say what there is
 demo: ## Heal a lab machine whose clock is in February 2017, and show it
 	@bin=$$($(environment) dev); $(without_clock) $$bin/python tests/demo.py
 
-test: lint types sanity units system ## Everything that must hold before a change is submitted
+test: ## Everything that must hold before a change is submitted: lint, types, sanity, units, targets, system
+	@python3 tests/tools/steps.py lint types sanity units targets system
 
 lint: ## ansible-lint (production), yamllint, ruff, antsibull-docs
 	@bin=$$($(environment) dev); export PATH=$$bin:$$PATH ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/collections; \
@@ -36,18 +39,21 @@ types: ## mypy
 	@bin=$$($(environment) dev); $$bin/mypy
 
 sanity: ## ansible-test sanity on the collection as users install it
-	@bin=$$($(environment) dev); tests/tools/sanity $$bin
+	@bin=$$($(environment) dev); tests/tools/ansible-test $$bin sanity
 
 units: ## Unit tests on the newest controller; what runs on hosts also on the oldest Python they may have
 	@tests/tools/packages libfaketime
-	@bin=$$($(environment) dev); $(pytest) tests/unit
-	@if bin=$$($(environment) target-3.6); then $(pytest) -q tests/unit/plugins/module_utils; \
-	  else echo "not run: the unit tests on Python 3.6, which is not here"; fi
+	@bin=$$($(environment) dev); $(pytest) $(workers) tests/unit
+	@if bin=$$($(environment) target-3.6 2>/dev/null); then $(pytest) $(workers) tests/unit/plugins/module_utils; \
+	  else echo "not run: the unit tests of what runs on hosts on Python 3.6, which is not here"; fi
+
+targets: ## ansible-test integration: each module and filter once, against the fakes on loopback
+	@bin=$$($(environment) dev); tests/tools/ansible-test $$bin integration --venv
 
 system: ## Real playbook runs: against the stand-ins here, and on lab machines with wrong clocks
-	@$(environment) --list
+	@$(environment) --missing
 	@command -v java >/dev/null || tests/tools/packages default-jre-headless
-	@bin=$$($(environment) dev); $(pytest) --numprocesses 2 --dist loadfile --no-loadscope-reorder tests/system
+	@bin=$$($(environment) dev); $(pytest) --numprocesses 3 --dist loadfile --no-loadscope-reorder tests/system
 
 lab-test: ## The lab's own test
 	@bin=$$($(environment) dev); $(pytest) tests/lab/test_lab.py

@@ -6,6 +6,7 @@
 
     environment.py NAME         make the environment NAME if need be, print its bin folder
     environment.py --list       name every environment, its interpreter, or why it cannot be made here
+    environment.py --missing    only what cannot be made here, as `not run: ...`
 
 `dev` has the newest ansible-core that this machine's interpreters allow, with linters and test tools;
 `core-2.16`, `core-2.19`, `core-newest` have that ansible-core and what a run of the playbook needs, on the newest Python
@@ -42,7 +43,7 @@ CORES = {
 # The newest ansible-core that the newest tools are tried with; 3.12 before 3.13, as most controllers have it.
 NEWEST = (('2.21', '3.12'), ('2.21', '3.13'), ('2.19', '3.11'), ('2.17', '3.10'))
 TARGETS = ('3.6', '3.7', '3.8', '3.9', '3.10', '3.11', '3.12', '3.13')
-TARGET_REQUIREMENTS = ('pytest>=7.0', 'hypothesis', 'ntplib>=0.4.0,<0.5', 'cryptography')
+TARGET_REQUIREMENTS = ('pytest>=7.0', 'pytest-xdist', 'hypothesis', 'ntplib>=0.4.0,<0.5', 'cryptography')
 # The pip that Python 3.6 brings takes packages that do not run on it; this one is the last for it and knows better.
 LAST_PIP_FOR_3_6 = 'pip==21.3.1'
 # What the unit tests of the controller's code need beside the code, on each controller of the matrix.
@@ -185,13 +186,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('name', nargs='?')
     parser.add_argument('--list', action='store_true')
+    parser.add_argument('--missing', action='store_true')
     options = parser.parse_args()
-    if options.list or not options.name:
+    if options.list or options.missing or not options.name:
         for name in names():
             try:
-                print(f'{name}: {environment(name).python}')
+                python = environment(name).python
+                if not options.missing:
+                    print(f'{name}: {python}')
             except CannotMake as problem:
-                print(problem)
+                print(f'not run: {problem}' if options.missing else problem)
         return 0
     try:
         print(make(environment(options.name)))
