@@ -56,6 +56,7 @@ NEWEST_WITH: dict[str, tuple[str, ...]] = {
     'release': (*RUN_REQUIREMENTS, 'antsibull-changelog>=0.24', 'galaxy-importer>=0.4.20'),
     'docs': (*RUN_REQUIREMENTS, 'antsibull-docs>=2.7', 'myst-parser>=4', 'sphinx>=7', 'sphinx-ansible-theme>=0.10'),
     'rulebook': (*RUN_REQUIREMENTS, 'ansible-rulebook>=1.1,<2', 'ansible-runner>=2.4'),
+    'mutants': ('-r tests/requirements.txt', 'cosmic-ray>=8.7,<9'),
     'fleet': (*RUN_REQUIREMENTS, 'ansible-runner>=2.4', 'mitogen>=0.3.54'),
 }
 AWX = ('2.19', ('ansible>=12,<13', 'ansible-builder>=3.1', 'pytest>=7.0'))

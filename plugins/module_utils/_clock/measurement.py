@@ -28,7 +28,7 @@ _NO_ANSWER = 'no answer within the time'
 _LONGEST = 3600.0   # seconds that the option timeout may be
 
 
-class Plan(NamedTuple):
+class MeasurementPlan(NamedTuple):
     """The checked options."""
 
     servers: List[Tuple[str, Endpoint]]  # as asked, and what it means
@@ -40,7 +40,7 @@ class Plan(NamedTuple):
     unusable: List[Tuple[str, str]] = []  # words of the host's own configuration that are no servers, and why
 
 
-def plan_for(options: Mapping[str, Any]) -> Plan:
+def plan_for(options: Mapping[str, Any]) -> MeasurementPlan:
     """Raises BadOption, naming the option and what to write instead."""
     max_skew = _seconds(options, 'max_skew', 1e9)
     timeout = _seconds(options, 'timeout', _LONGEST)
@@ -61,7 +61,7 @@ def plan_for(options: Mapping[str, Any]) -> Plan:
             unusable.append((str(text), f'{str(text)!r} is no name or address of a server ({text.place})'))
     if targets and trust.ca_path:
         context_for(trust)  # a ca_path that cannot be loaded is found before anything is sent
-    return Plan(servers, targets, max_skew, timeout, trust, proxy, unusable)
+    return MeasurementPlan(servers, targets, max_skew, timeout, trust, proxy, unusable)
 
 
 def _unique(values: Any) -> List[Any]:
@@ -125,7 +125,7 @@ class _Part(NamedTuple):
     absent: List[Source]  # what is told when it does not come back
 
 
-def _run(plan: Plan, codec: Any, wanted_width: float, anchor: Anchor, end: float, denied: Set[Address],
+def _run(plan: MeasurementPlan, codec: Any, wanted_width: float, anchor: Anchor, end: float, denied: Set[Address],
          may_run_again: bool, network: ntp_client.Network) -> Tuple[List[Source], float]:
     """Measure once; return (sources, seconds by which the host's clock was set during the measurement)."""
     # The parts end a little before the time is up, and are waited for a little longer: they have more to tell than
@@ -155,7 +155,7 @@ def _run(plan: Plan, codec: Any, wanted_width: float, anchor: Anchor, end: float
     return sorted(sources, key=lambda source: order[source['source']]), shift
 
 
-def _servers(plan: Plan, codec: Any, anchor: Anchor, deadline: float, denied: Set[Address],
+def _servers(plan: MeasurementPlan, codec: Any, anchor: Anchor, deadline: float, denied: Set[Address],
              network: ntp_client.Network) -> List[_Part]:
     """All NTP servers are one part: they share a loop."""
     def absent(reason: str, silent: bool) -> List[Source]:
@@ -170,7 +170,7 @@ def _servers(plan: Plan, codec: Any, anchor: Anchor, deadline: float, denied: Se
     return [_Part(query.run, cancelled.set, absent(_NO_ANSWER, True))]
 
 
-def _services(plan: Plan, wanted_width: float, anchor: Anchor, deadline: float) -> List[_Part]:
+def _services(plan: MeasurementPlan, wanted_width: float, anchor: Anchor, deadline: float) -> List[_Part]:
     """Each https service is a part; two URLs of one service ask it once."""
     parts: Dict[Endpoint, _Part] = {}
     twins: List[Source] = []

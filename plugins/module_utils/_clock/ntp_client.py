@@ -30,28 +30,11 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source 
 
 PORT = 123
 
-# Of a name with many addresses so many of each family are asked (as many as chrony's "pool" uses).
+# The addresses of each family that are queried for one name (chrony's "pool" uses as many).
 MAX_ADDRESSES = 4
 
-
-class Pace(NamedTuple):
-    """How often one address may be asked. Seconds."""
-
-    samples: int  # wanted while nothing is in doubt
-    at_once: bool  # without awaiting the answers in between
-    spacing: float  # between two requests
-    retry: float  # after a request that was not answered
-    most: int  # never more requests than these in one run
-
-
-# RFC 8633 §3 and RFC 4330 §10: public servers are asked once, and no sooner than 2 s again; servers drop (and may
-# report) what comes faster. Our own network's may be asked a few times, waiting for each answer. Loopback is ours.
-_PUBLIC = Pace(samples=1, at_once=False, spacing=2.0, retry=2.0, most=16)
-_PRIVATE = Pace(samples=4, at_once=False, spacing=0.05, retry=0.5, most=24)
-_LOOPBACK = Pace(samples=8, at_once=True, spacing=0.025, retry=0.1, most=120)
-
-# While nothing is in doubt, repeats end after this time; and those who agree wait no longer than this for one who
-# is silent, if his answer could not change the verdict. An answer comes sooner from anywhere on earth.
+# While the result is not in doubt, repeats end after this time, and a query waits no longer than this for a silent server
+# whose answer could not change the verdict. An answer from anywhere on earth takes less.
 _BURST_SECONDS = 0.4
 _PATIENCE_SECONDS = 0.4
 

@@ -53,7 +53,7 @@ class StepHooks:
         return act()
 
     def recover(self, _check_mode: bool) -> str:
-        """At the end, however it went: finish what an earlier run has left; returns the news. Raises ClockError."""
+        """At the end, however it went: finish what an earlier run has left; returns the messages. Raises ClockError."""
         return ''
 
 
@@ -177,7 +177,7 @@ def _step(options: Mapping[str, Any], codec: Any, check_mode: bool, hands: Syste
     if after['verdict'] != 'in_sync':
         raise StepRefused(
             f"The clock was set by {before['offset']:+.3f} s, but the measurement afterwards does not show that it is right: "
-            f"{after['message']}", 'If it was set back, find out by whom (a time daemon, the hypervisor).')
+            f"{after['message']}", 'If it was set back, find out what did it (a time daemon, the hypervisor).')
     details['msg'] = f"The clock was set by {before['offset']:+.3f} s."
 
 

@@ -1,0 +1,196 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Break the code that decides and repairs, one operator at a time, and count how many of these mutants the unit tests find.
+
+    mutants.py [--only NAME ...] [--each-place N] [--document FILE]
+
+cosmic-ray makes the mutants in copies of the checkout. It knows up to eleven other operators for one place: of these, N are tried
+(1 unless told), chosen by a hash, so that each run tries the same ones. Annotations are left out, because nothing runs them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import concurrent.futures
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import typing as t
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+UNITS = 'tests/unit/plugins/'
+AIM = 90.0
+TIMEOUT = 120.0     # seconds for one mutant's tests: those of a right program take a few
+SETTINGS = """[cosmic-ray]
+module-path = "{module}"
+timeout = {timeout}
+excluded-modules = []
+test-command = "{python} -m pytest -x -q -p no:xdist -p no:randomly {tests}"
+
+[cosmic-ray.distributor]
+name = "local"
+"""
+
+
+class Target(t.NamedTuple):
+    """A file, and the tests that have to find what is broken in it."""
+
+    module: str
+    tests: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return self.module.removeprefix('plugins/').removeprefix('module_utils/').removesuffix('.py')
+
+
+HOST = 'plugins/module_utils/_host/'
+TARGETS = (
+    Target('plugins/module_utils/_clock/marzullo.py', ('module_utils/_clock/test_marzullo.py',)),
+    Target('plugins/module_utils/_clock/conclusion.py', ('module_utils/_clock/test_measurement.py',)),
+    Target('plugins/plugin_utils/_verdict.py', ('plugin_utils/test_verdict.py',)),
+    Target(HOST + 'packages.py', ('module_utils/_host/test_packages.py',)),
+    Target(HOST + 'undo_log.py', ('module_utils/_host/test_undo_log.py',)),
+    Target(HOST + 'time_service/plan.py', ('module_utils/_host/time_service',)),
+    Target(HOST + 'daemons/chrony.py', ('module_utils/_host/daemons',)),
+    Target(HOST + 'daemons/ntpd.py', ('module_utils/_host/daemons',)),
+    Target(HOST + 'daemons/timesyncd.py', ('module_utils/_host/daemons',)),
+)
+
+
+class Survivor(t.NamedTuple):
+    line: int
+    operator: str
+    diff: str
+
+
+class Outcome(t.NamedTuple):
+    target: Target
+    killed: int
+    survivors: list[Survivor]
+
+    @property
+    def share(self) -> float:
+        total = self.killed + len(self.survivors)
+        return 100.0 * self.killed / total if total else 100.0
+
+
+def annotations(source: str) -> set[tuple[int, int]]:
+    """(line, column) of everything inside an annotation."""
+    places: set[tuple[int, int]] = set()
+    for node in ast.walk(ast.parse(source)):
+        for name in ('annotation', 'returns'):
+            inside = getattr(node, name, None)
+            if isinstance(inside, ast.AST):
+                for each in ast.walk(inside):
+                    if isinstance(each, ast.expr):
+                        places.update((each.lineno, column) for column in range(each.col_offset, each.end_col_offset or 0))
+    return places
+
+
+def chosen(session: Path, source: str, each_place: int) -> None:
+    """Leave in the session what is to be tried."""
+    left_out = annotations(source)
+    with sqlite3.connect(session) as database:
+        rows = database.execute('select job_id, operator_name, occurrence, start_pos_row, start_pos_col from mutation_specs').fetchall()
+        places: dict[tuple[int, int], list[tuple[str, str]]] = {}
+        for job, operator, occurrence, row, column in rows:
+            if (row, column) not in left_out:
+                order = hashlib.sha256(f'{operator} {occurrence}'.encode()).hexdigest()
+                places.setdefault((row, column), []).append((order, job))
+        wanted = {job for place in places.values() for _order, job in sorted(place)[:each_place]}
+        unwanted = [(job,) for job, *_rest in rows if job not in wanted]
+        database.executemany('delete from mutation_specs where job_id = ?', unwanted)
+        database.executemany('delete from work_items where job_id = ?', unwanted)
+
+
+def attempt(target: Target, each_place: int, folder: Path) -> Outcome:
+    """Try one file's mutants in a copy of the checkout."""
+    copy = folder / target.name.replace('/', '-')
+    copy.mkdir()
+    files = subprocess.run(['git', 'ls-files', '-z'], cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout
+    archive = subprocess.run(['tar', '--null', '-T', '-', '-cf', '-'], cwd=ROOT, input=files, stdout=subprocess.PIPE, check=True).stdout
+    subprocess.run(['tar', '-xf', '-'], cwd=copy, input=archive, check=True)
+    cosmic_ray = str(Path(sys.executable).with_name('cosmic-ray'))
+    settings, session = copy / 'mutants.toml', copy / 'mutants.sqlite'
+    settings.write_text(SETTINGS.format(module=target.module, timeout=TIMEOUT, python=sys.executable,
+                                        tests=' '.join(UNITS + test for test in target.tests)), encoding='utf-8')
+    run(copy, cosmic_ray, 'init', settings.name, session.name)
+    chosen(session, (ROOT / target.module).read_text(encoding='utf-8'), each_place)
+    run(copy, cosmic_ray, 'baseline', settings.name)
+    run(copy, cosmic_ray, 'exec', settings.name, session.name)
+    killed, survivors = 0, []
+    dump = run(copy, cosmic_ray, 'dump', session.name)
+    for line in dump.splitlines():
+        item, result = json.loads(line)
+        [mutation] = item['mutations']
+        if result is None or result['worker_outcome'] != 'normal':
+            sys.exit(f'{target.name}: cosmic-ray could not try {mutation}: {result}')
+        if result['test_outcome'] == 'survived':
+            changed = [each for each in result['diff'].splitlines() if each[:1] in '+-' and each[:3] not in ('+++', '---')]
+            survivors.append(Survivor(mutation['start_pos'][0], mutation['operator_name'].removeprefix('core/'),
+                                      ' -> '.join(each[1:].strip() for each in changed)))
+        else:
+            killed += 1
+    shutil.rmtree(copy)
+    return Outcome(target, killed, sorted(survivors))
+
+
+def run(folder: Path, *command: str) -> str:
+    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+                          env=dict(os.environ, PYTHONDONTWRITEBYTECODE='1'))
+    if done.returncode:
+        sys.exit(f'{" ".join(command)} in {folder} failed:\n{done.stdout[-3000:]}')
+    return done.stdout
+
+
+def lines(outcomes: t.Iterable[Outcome]) -> t.Iterator[str]:
+    yield '| file | mutants | killed | share |'
+    yield '|---|---|---|---|'
+    total = killed = 0
+    for outcome in outcomes:
+        number = outcome.killed + len(outcome.survivors)
+        total, killed = total + number, killed + outcome.killed
+        yield f'| `{outcome.target.name}` | {number} | {outcome.killed} | {outcome.share:.0f} % |'
+    yield f'| **all** | {total} | {killed} | {100.0 * killed / max(total, 1):.0f} % |'
+    yield ''
+    for outcome in outcomes:
+        for survivor in outcome.survivors:
+            text = survivor.diff.replace('|', '\\|').replace('`', "'")
+            yield f'- `{outcome.target.name}:{survivor.line}` {survivor.operator}: `{text}`'
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--only', nargs='*', default=[], help='files whose name contains one of these')
+    parser.add_argument('--each-place', type=int, default=1)
+    parser.add_argument('--document', type=Path, help='a page with the marks "<!-- mutants -->" and "<!-- end -->"')
+    options = parser.parse_args()
+    targets = [target for target in TARGETS if not options.only or any(only in target.name for only in options.only)]
+    with tempfile.TemporaryDirectory(prefix='mutants-') as folder, \
+            concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        outcomes = []
+        for outcome in pool.map(lambda target: attempt(target, options.each_place, Path(folder)), targets):
+            outcomes.append(outcome)
+            print(f'{outcome.target.name}: {outcome.share:.0f} % of {outcome.killed + len(outcome.survivors)}', flush=True)
+    text = '\n'.join(lines(outcomes))
+    print(text)
+    if options.document:
+        page = options.document.read_text(encoding='utf-8')
+        before, _mark, rest = page.partition('<!-- mutants -->\n')
+        after = rest.partition('<!-- end -->')[2]
+        options.document.write_text(f'{before}<!-- mutants -->\n{text}\n<!-- end -->{after}', encoding='utf-8')
+    killed, total = sum(each.killed for each in outcomes), sum(each.killed + len(each.survivors) for each in outcomes)
+    return 0 if 100.0 * killed >= AIM * total else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())
