@@ -70,7 +70,7 @@ CAUSES = causes_ims.CAUSES + causes_java.CAUSES + (
         source=_PUBLISHING,
     ),
     Cause(
-        'proxy_authentication_required', codes=(407,),
+        'proxy_authentication_required', r'proxy(?: returns)?:? "?HTTP/1\.[01] 407\b', codes=(407,),
         meaning='A proxy between AEM and Brand Portal wants a password.',
         advice='Give the proxy configured in AEM its user and password.',
         source=_HTTP,

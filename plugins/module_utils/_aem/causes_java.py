@@ -95,6 +95,7 @@ CAUSES = (
     Cause(
         'certificate_name',
         r"doesn't match (?:any of the subject alternative names|common name)|hostname in certificate didn't match"
+        r'|does not match the certificate subject'
         r'|no subject alternative (?:DNS|IP address|names?)\b|no name matching .{1,300} found|HTTPS hostname wrong',
         meaning='The certificate is one for another name: a proxy or a wrong host answers.',
         advice='Check the address in the transport URI, DNS on the host, and the proxy configured in AEM.',
@@ -116,7 +117,8 @@ CAUSES = (
         source=RECORDED,
     ),
     Cause(
-        'certificate_untrusted', r'PKIX path validation failed|CertPathValidatorException',
+        'certificate_untrusted', r'PKIX path validation failed|CertPathValidatorException|certificate has been revoked'
+        r'|algorithm constraints check failed',
         meaning='AEM rejects a certificate of the remote side, or of a proxy, for a reason that is not its date.',
         advice="Read the reason at the end of the line. Add the issuer's certificate to AEM's truststore, or have the "
                'certificate replaced.',
@@ -156,8 +158,8 @@ CAUSES = (
     ),
     Cause(
         'connection_reset',
-        r'connection reset|NoHttpResponseException|failed to respond|broken pipe|connection abort|java\.net\.SocketException'
-        r'|premature end of|' + _RESET,
+        r'connection reset|NoHttpResponseException|failed to respond|connection or outbound has closed|broken pipe|connection abort'
+        r'|java\.net\.SocketException|premature end of|' + _RESET,
         meaning='The connection was closed before the answer.',
         advice='Check the firewall and the proxy configured in AEM, then test again.',
         source=RECORDED,
@@ -165,7 +167,8 @@ CAUSES = (
     Cause(
         'tls_handshake',
         r'SSL\w{0,20}Exception|received fatal alert|remote host (?:terminated the|closed connection during) handshake'
-        r'|no appropriate protocol|no trusted certificate found|certificate chaining error|peer not authenticated',
+        r'|no appropriate protocol|no trusted certificate found|certificate chaining error|peer not authenticated'
+        r'|could not generate DH key ?pair',
         meaning='TLS could not be agreed on with the remote side.',
         advice="Check the TLS versions of AEM's Java, its truststore, and whether a proxy breaks TLS open.",
         source=RECORDED,
