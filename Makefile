@@ -83,6 +83,9 @@ java-words: ## Record what real JVMs say of each failure; writes tests/fakes/jav
 	@tests/tools/packages openjdk-17-jdk-headless locales libc-l10n
 	@bin=$$($(environment) dev); $(without_clock) $$bin/python tests/tools/java_words.py
 
+mutants: ## Break the code that decides and repairs in hundreds of ways, and count what the unit tests find; writes docs/mutants.md (2 hours)
+	@bin=$$($(environment) mutants); $(without_clock) $$bin/python tests/tools/mutants.py --document docs/mutants.md
+
 test-matrix: ## Each ansible-core on each Python it allows to each Python of a host; writes docs/compatibility.md
 	@tests/tools/packages libfaketime
 	@bin=$$($(environment) dev); $(without_clock) $$bin/python tests/tools/matrix.py

@@ -56,10 +56,10 @@ HOST = 'plugins/module_utils/_host/'
 TARGETS = (
     Target('plugins/module_utils/_clock/marzullo.py', ('module_utils/_clock/test_marzullo.py',)),
     Target('plugins/module_utils/_clock/conclusion.py', ('module_utils/_clock/test_measurement.py',)),
-    Target('plugins/plugin_utils/_verdict.py', ('plugin_utils/test_verdict.py',)),
+    Target('plugins/plugin_utils/verdict.py', ('plugin_utils/test_verdict.py',)),
     Target(HOST + 'packages.py', ('module_utils/_host/test_packages.py',)),
     Target(HOST + 'undo_log.py', ('module_utils/_host/test_undo_log.py',)),
-    Target(HOST + 'time_service/plan.py', ('module_utils/_host/time_service',)),
+    Target(HOST + 'time_service/plan.py', ('module_utils/_host/test_time_service.py', 'module_utils/_host/test_absent.py')),
     Target(HOST + 'daemons/chrony.py', ('module_utils/_host/daemons',)),
     Target(HOST + 'daemons/ntpd.py', ('module_utils/_host/daemons',)),
     Target(HOST + 'daemons/timesyncd.py', ('module_utils/_host/daemons',)),
@@ -83,7 +83,7 @@ class Outcome(t.NamedTuple):
         return 100.0 * self.killed / total if total else 100.0
 
 
-def annotations(source: str) -> set[tuple[int, int]]:
+def annotated(source: str) -> set[tuple[int, int]]:
     """(line, column) of everything inside an annotation."""
     places: set[tuple[int, int]] = set()
     for node in ast.walk(ast.parse(source)):
@@ -98,9 +98,10 @@ def annotations(source: str) -> set[tuple[int, int]]:
 
 def chosen(session: Path, source: str, each_place: int) -> None:
     """Leave in the session what is to be tried."""
-    left_out = annotations(source)
+    left_out = annotated(source)
     with sqlite3.connect(session) as database:
-        rows = database.execute('select job_id, operator_name, occurrence, start_pos_row, start_pos_col from mutation_specs').fetchall()
+        rows = database.execute('select job_id, operator_name, occurrence, start_pos_row, start_pos_col '
+                                'from mutation_specs').fetchall()
         places: dict[tuple[int, int], list[tuple[str, str]]] = {}
         for job, operator, occurrence, row, column in rows:
             if (row, column) not in left_out:
@@ -117,7 +118,8 @@ def attempt(target: Target, each_place: int, folder: Path) -> Outcome:
     copy = folder / target.name.replace('/', '-')
     copy.mkdir()
     files = subprocess.run(['git', 'ls-files', '-z'], cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout
-    archive = subprocess.run(['tar', '--null', '-T', '-', '-cf', '-'], cwd=ROOT, input=files, stdout=subprocess.PIPE, check=True).stdout
+    archive = subprocess.run(['tar', '--null', '-T', '-', '-cf', '-'], cwd=ROOT, input=files, stdout=subprocess.PIPE,
+                             check=True).stdout
     subprocess.run(['tar', '-xf', '-'], cwd=copy, input=archive, check=True)
     cosmic_ray = str(Path(sys.executable).with_name('cosmic-ray'))
     settings, session = copy / 'mutants.toml', copy / 'mutants.sqlite'
