@@ -269,9 +269,9 @@ class Chrony(Daemon):
 
     def _why_not(self, residual: float) -> Status:
         rows = self._rows()
-        heard = [row for row in rows if row[5] not in ('0', '')]
+        heard = [row for row in rows if row[5] not in ('0', '') and not config.is_this_host(self.host, row[2])]
         if not heard:
-            return self._no_answer(residual, [row[2] for row in rows])
+            return self._no_answer(residual, [row[2] for row in rows if not config.is_this_host(self.host, row[2])])
         states = self._states()
         listed = ', '.join('{0} ({1})'.format(row[2], self._in_words(states.get(row[2], row[1]))) for row in heard)
         why, advice = self._in_the_way([row[2] for row in heard], len(rows))

@@ -212,9 +212,9 @@ def _started(host: Any, daemon: layouts.Daemon, layout: Layout, unit: str, pid: 
         facts['not_read_advice'] = 'Let it read {0}, or use another provider, then run again.'.format(layout.config)
         if facts['config'] in layout.dhcp:
             why = '{0} reads {1}, which DHCP has written, instead of {2}'.format(unit, facts['config'], layout.config)
-            facts['not_read_advice'] = (
-                'Write IGNORE_DHCP=yes into {0} and restart {1}, or use another provider, then run again.'.format(
-                    layout.defaults[0], unit))
+            cure = 'Write IGNORE_DHCP=yes into {0}'.format(layout.defaults[0]) if daemon.name == 'ntpsec' else \
+                'Take ntp-servers out of the request in /etc/dhcp/dhclient.conf, remove {0}'.format(facts['config'])
+            facts['not_read_advice'] = '{0} and restart {1}, or use another provider, then run again.'.format(cure, unit)
     facts['not_read'] = why + '.' if why else ''
     return facts
 

@@ -65,8 +65,12 @@ def assignments(host: Any, path: str) -> List[Setting]:
 
 def unit_settings(host: Any, unit: str) -> List[Setting]:
     """The unit's own file, then its drop-ins, in the order in which they count."""
-    own = next((path for path in ('{0}/{1}'.format(folder, unit) for folder in UNIT_FOLDERS) if host.exists(path)), '')
-    drop_ins = config.merged(host, ['{0}/{1}.d'.format(folder, unit) for folder in UNIT_FOLDERS], '.conf')
+    # An instance has the file and the drop-ins of its template where it has none of its own.
+    template = re.sub(r'@[^@]*\.', '@.', unit)
+    names = list(dict.fromkeys([unit, template]))
+    paths = ['{0}/{1}'.format(folder, name) for name in names for folder in UNIT_FOLDERS]
+    own = next((path for path in paths if host.exists(path)), '')
+    drop_ins = config.merged(host, ['{0}/{1}.d'.format(folder, name) for name in names for folder in UNIT_FOLDERS], '.conf')
     found: List[Setting] = []
     for path in ([own] if own else []) + drop_ins:
         found += assignments(host, path)
@@ -163,7 +167,8 @@ def _of_vendor(host: Any, defaults: Tuple[str, str], dhcp: Tuple[str, ...], conf
     options, place = variables.get(variable, ('', ''))
     arguments = [word for word in _words(options) if not word.startswith('$')]
     replaced = next((name for name in dhcp if host.exists(name)), '')
-    if replaced and variables.get('IGNORE_DHCP', ('', ''))[0] != 'yes':
+    # Debian's wrapper of ntpsec looks at IGNORE_DHCP, that of the classic ntp does not.
+    if replaced and not ('ntpsec' in path and variables.get('IGNORE_DHCP', ('', ''))[0] == 'yes'):
         return Launch(arguments + [config_option, replaced], replaced)
     return Launch(arguments, place if arguments else '')
 

@@ -132,7 +132,7 @@ def find_steerers(host: Any, states: Dict[str, Dict[str, str]]) -> List[Steerer]
         enabled = state.get('UnitFileState') in ('enabled', 'enabled-runtime')
         if (active or enabled) and _steers(host, known, state):
             found[known.unit] = Steerer(known.name, known.unit, known.unit, known.can_stop, known.advice.format(unit=known.unit))
-    for steerer in _of_units(host) + _of_cron(host):
+    for steerer in _of_processes(host) + _of_units(host) + _of_cron(host):
         found.setdefault(steerer.unit or steerer.place, steerer)
     return list(found.values())
 
@@ -152,6 +152,38 @@ def _steers(host: Any, known: _Known, state: Dict[str, str]) -> bool:
     return True
 
 
+# Programs that set the clock while they run, as the kernel names their processes: 15 characters.
+_PROGRAMS = {'phc2sys': 'phc2sys (PTP)', 'timemaster': 'timemaster (PTP)', 'htpdate': 'htpdate', 'tlsdated': 'tlsdated',
+             'VBoxService': "VirtualBox's guest service", 'chronyd': 'another chronyd', 'ntpd': 'another ntpd',
+             'ntp-daemon': 'another ntpd-rs', 'systemd-timesyn': 'another systemd-timesyncd'}
+_CAP_SYS_TIME = 25
+
+
+def _of_processes(host: Any) -> List[Steerer]:
+    """What runs outside the units that are known: instances of a template, in a container, started by hand."""
+    from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.discovery import all_units
+    found: Dict[str, Steerer] = {}
+    for path in glob.glob(host.path('/proc/[0-9]*/comm')):
+        pid = os.path.basename(os.path.dirname(path))
+        name = _PROGRAMS.get(host.read('/proc/{0}/comm'.format(pid)).strip())
+        if not name or not _may_set_clock(host, pid):
+            continue
+        words = host.read('/proc/{0}/cmdline'.format(pid)).split('\0')
+        units = re.findall(r'/([^/\n]+\.service)(?:/|$)', host.read('/proc/{0}/cgroup'.format(pid)), re.MULTILINE)
+        unit = units[-1] if units and 'docker' not in units[-1] and 'containerd' not in units[-1] else ''
+        if unit in all_units() or unit in UNITS or '--disable-timesync' in words or ('chronyd' in name and '-x' in words):
+            continue
+        kind = _PTP if 'PTP' in name else _VBOX if 'VirtualBox' in name else ''
+        advice = kind.format(unit=unit) if unit else 'Stop it, then run again.'
+        found.setdefault(unit or pid, Steerer(name, unit, unit or 'process {0}'.format(pid), bool(unit) and not advice, advice))
+    return list(found.values())
+
+
+def _may_set_clock(host: Any, pid: str) -> bool:
+    held = re.search(r'(?m)^CapEff:\s*([0-9a-fA-F]+)$', host.read('/proc/{0}/status'.format(pid)))
+    return bool(held and int(held.group(1), 16) >> _CAP_SYS_TIME & 1)
+
+
 def _of_units(host: Any) -> List[Steerer]:
     """Units that start at boot or by a timer, and run a command that sets the clock."""
     found = []
@@ -164,7 +196,13 @@ def _of_units(host: Any) -> List[Steerer]:
             service = unit
         else:
             continue
+        if service in UNITS:
+            continue
         for command in launch.values(launch.unit_settings(host, service), 'Service', 'ExecStart'):
+            program = os.path.basename(re.sub(r'^[@\-:+!|]+', '', command.value).split(' ')[0])
+            if program in ('phc2sys', 'timemaster'):
+                found.append(Steerer(program + ' (PTP)', unit, unit, False, _PTP.format(unit=unit)))
+                break
             steerer = _of_command(host, unit, re.sub(r'^[@\-:+!|]+', '', command.value), command.place)
             if steerer:
                 found.append(steerer)
