@@ -7,7 +7,7 @@
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, layouts
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ASKED, Line, Overlay, Source
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ASKED, ConfigLine, Overlay, Source
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import (
     OWN_NAME,
     File,
@@ -82,11 +82,11 @@ class Daemon:
 
     # Reading
 
-    def lines(self, without_own: bool = False, host: Optional[Any] = None) -> List[Line]:
+    def lines(self, without_own: bool = False, host: Optional[Any] = None) -> List[ConfigLine]:
         """The lines of its configuration and of all that it includes, in the order in which it reads them."""
         raise NotImplementedError
 
-    def sources_of(self, lines: List[Line]) -> List[Source]:
+    def sources_of(self, lines: List[ConfigLine]) -> List[Source]:
         """The sources that lines of its configuration name."""
         raise NotImplementedError
 

@@ -18,7 +18,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
     Status,
     number,
 )
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import Line, Source
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ConfigLine, Reading, Source
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import OWN_NAME, File, own_file
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Refused, Server, Wanted
 
@@ -53,49 +53,48 @@ def flag_of(arguments: List[str], letter: str) -> bool:
     return any(letter in word[1:] for word in words)
 
 
-def read(host: Any, path: str, without_own: bool = False, directives: Sequence[str] = ()) -> List[Line]:
+def read(host: Any, path: str, without_own: bool = False, directives: Sequence[str] = ()) -> List[ConfigLine]:
     """The lines in the order in which chronyd reads them: what is included comes in its place, source folders last."""
-    folders: List[List[str]] = []
-    lines: List[Line] = []
+    reading = Reading(without_own, _MOST_LEVELS)
     if directives:
         for text in directives:
-            _take(host, Line('the command line of chronyd', 0, ' '.join(text.split())), without_own, 0, lines, folders)
+            _take(host, ConfigLine('the command line of chronyd', 0, ' '.join(text.split())), reading)
     else:
-        _file(host, path, without_own, 0, lines, folders)
-    for named in folders:
+        _file(host, path, reading)
+    for named in reading.folders:
         for name in config.merged(host, named, '.sources'):
-            lines += [line for line in _plain(host, name) if not (line.own and without_own)]
-    return lines
+            for line in _plain(host, name):
+                reading.take(line)
+    return reading.lines
 
 
-def _plain(host: Any, path: str) -> List[Line]:
+def _plain(host: Any, path: str) -> List[ConfigLine]:
     """The lines that are no comments: those that begin with one of ! ; # %."""
-    return [Line(path, at, text.strip(), own) for at, text, own in config.numbered(host, path)
+    return [ConfigLine(path, at, text.strip(), own) for at, text, own in config.numbered(host, path)
             if text.strip() and text.strip()[0] not in '!;#%']
 
 
-def _file(host: Any, path: str, without_own: bool, level: int, lines: List[Line], folders: List[List[str]]) -> None:
-    if level <= _MOST_LEVELS:
+def _file(host: Any, path: str, reading: Reading) -> None:
+    if reading.enter(path):
         for line in _plain(host, path):
-            _take(host, line, without_own, level, lines, folders)
+            _take(host, line, reading)
+        reading.leave()
 
 
-def _take(host: Any, line: Line, without_own: bool, level: int, lines: List[Line], folders: List[List[str]]) -> None:
-    if line.own and without_own:
-        return
-    lines.append(line)
+def _take(host: Any, line: ConfigLine, reading: Reading) -> None:
     names = line.words[1:]
+    if not reading.take(line) or not names:
+        return
     if line.directive == 'sourcedir':
-        folders.append(names[:10])
+        reading.folders.append(names[:10])
     elif line.directive in ('include', 'confdir'):
-        found = config.matching(host, names[0]) if line.directive == 'include' and names else \
-            config.merged(host, names[:10], '.conf') if names else []
+        found = config.matching(host, names[0]) if line.directive == 'include' else config.merged(host, names[:10], '.conf')
         for path in found:
             if not os.path.isdir(host.path(path)):
-                _file(host, path, without_own, level + 1, lines, folders)
+                _file(host, path, reading)
 
 
-def source_of(line: Line) -> Optional[Source]:
+def source_of(line: ConfigLine) -> Optional[Source]:
     """The source that one line names."""
     words = line.words
     if line.directive == 'refclock' and len(words) > 2:
@@ -135,10 +134,10 @@ class Chrony(Daemon):
 
     # Reading
 
-    def lines(self, without_own: bool = False, host: Optional[Any] = None) -> List[Line]:
+    def lines(self, without_own: bool = False, host: Optional[Any] = None) -> List[ConfigLine]:
         return read(host or self.host, self.config, without_own, self.facts.get('directives') or ())
 
-    def sources_of(self, lines: List[Line]) -> List[Source]:
+    def sources_of(self, lines: List[ConfigLine]) -> List[Source]:
         return [source for source in (source_of(line) for line in lines) if source]
 
     # Writing
@@ -153,7 +152,7 @@ class Chrony(Daemon):
             raise Refused('{0} keeps {1} from ever selecting a server without authentication.'.format(mode.quoted, self.unit),
                           'Remove that line, or give the servers as nts_servers or with keys.')
 
-    def _setting(self, directive: str) -> Optional[Line]:
+    def _setting(self, directive: str) -> Optional[ConfigLine]:
         """The last line of others that has the directive."""
         found = [line for line in self.lines(without_own=True) if line.directive == directive]
         return found[-1] if found else None

@@ -23,7 +23,7 @@ _VOLATILE = ('/run/', '/var/run/', '/tmp/', '/dev/shm/')
 ASKED = ('server', 'pool', 'peer')
 
 
-class Line(NamedTuple):
+class ConfigLine(NamedTuple):
     """One line of a configuration that is no comment, or one directive of a command line (number 0)."""
 
     path: str
@@ -59,7 +59,7 @@ class Source(NamedTuple):
     kind: str               # server, pool, peer; fallback; refclock; local (this host's own clock); other
     host: str               # as it is written; of a refclock its driver and address
     port: int               # 0 is the usual one
-    line: Line
+    line: ConfigLine
     options: Tuple[str, ...] = ()
     asked: bool = True      # the daemon asks it: not overridden, not noselect, not offline
 
@@ -81,6 +81,39 @@ class Source(NamedTuple):
 def lasting(path: str) -> bool:
     """Whether a file is there after the next boot as well."""
     return bool(path) and not path.startswith(_VOLATILE)
+
+
+class Reading:
+    """What one reading of a configuration has come to: its lines, and how many files it may still open.
+
+    A file that includes itself, directly or not, is read once in each branch; a configuration of so many files is none.
+    """
+
+    def __init__(self, without_own: bool, most_levels: int) -> None:
+        self.lines: List[ConfigLine] = []
+        self.folders: List[List[str]] = []      # that are read at the end
+        self.without_own = without_own
+        self._most_levels = most_levels
+        self._left = 500
+        self._open: List[str] = []
+
+    def enter(self, path: str) -> bool:
+        """Whether the file is to be read; leave() has to follow then."""
+        if path in self._open or len(self._open) > self._most_levels or self._left <= 0:
+            return False
+        self._left -= 1
+        self._open.append(path)
+        return True
+
+    def leave(self) -> None:
+        self._open.pop()
+
+    def take(self, line: ConfigLine) -> bool:
+        """Add a line; False where it is ours and not wanted."""
+        if line.own and self.without_own:
+            return False
+        self.lines.append(line)
+        return True
 
 
 class Overlay:

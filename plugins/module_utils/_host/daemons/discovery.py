@@ -107,7 +107,7 @@ def steerers(host: Any) -> List[Any]:
     return others.find_steerers(host, unit_states(host, list(others.UNITS)))
 
 
-def _describe(host: Any, daemon: layouts.Daemon, states: Dict[str, Dict[str, str]]) -> Dict[str, Any]:
+def _describe(host: Any, daemon: layouts.KnownDaemon, states: Dict[str, Dict[str, str]]) -> Dict[str, Any]:
     usual = layout_for(host, daemon.name)
     candidates = ([usual] if usual else []) + [each for each in all_layouts(daemon.name) if each != usual]
     there = [each for each in candidates if _has_unit(host, each.unit, states.get(each.unit, {}))]
@@ -180,7 +180,7 @@ _CONFIG_OPTIONS = {'chrony': ('-f', ''), 'ntpd': ('-c', '--configfile'), 'ntpsec
                    'ntpd-rs': ('-c', '--config')}
 
 
-def _started(host: Any, daemon: layouts.Daemon, layout: Layout, unit: str, pid: str) -> Dict[str, Any]:
+def _started(host: Any, daemon: layouts.KnownDaemon, layout: Layout, unit: str, pid: str) -> Dict[str, Any]:
     """arguments, config, directives, and why what is written would not be read or would not steer the clock."""
     facts: Dict[str, Any] = {'arguments': [], 'started_by': '', 'config': layout.config, 'directives': [], 'no_control': '',
                              'not_read': '', 'not_read_advice': '', 'stale': False}
@@ -308,16 +308,14 @@ def _in_order(host: Any, daemons: Optional[List[Dict[str, Any]]]) -> List[Dict[s
     known = [facts for facts in daemons if facts['name'] in names]
     if any(facts['installed'] for facts in known):
         known = [facts for facts in known if facts['installed']]
-    else:   # no systemd told: by their files
-        known = [facts for facts in known if host.exists(facts['config'])]
 
-    def rank(facts: Dict[str, Any]) -> Tuple[bool, bool, bool]:
+    def rank(facts: Dict[str, Any]) -> Tuple[bool, ...]:
         works = not facts['masked'] and not facts['condition']
-        return (not (works and facts['active']), not (works and facts['enabled']), not works)
+        return (not (works and facts['active']), not (works and facts['enabled']), not works, not host.exists(facts['config']))
     return sorted(known, key=rank)
 
 
-def _choice(host: Any, there: List[layouts.Daemon]) -> bool:
+def _choice(host: Any, there: List[layouts.KnownDaemon]) -> bool:
     """Whether several of the daemons with one binary (ntpd) have a configuration here."""
     configs = {layout.config for daemon in there for layout in all_layouts(daemon.name) if host.exists(layout.config)}
     return len(configs) > 1

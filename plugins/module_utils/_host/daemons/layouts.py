@@ -27,7 +27,7 @@ class Layout(NamedTuple):
     dhcp: Tuple[str, ...] = ()
 
 
-class Daemon(NamedTuple):
+class KnownDaemon(NamedTuple):
     """One time daemon, and what can be configured with it."""
 
     name: str
@@ -46,12 +46,12 @@ FEATURES = {
 
 # One that an administrator has built lies below /usr/local.
 DAEMONS = (
-    Daemon('chrony', 'chrony', ('/usr/sbin/chronyd', '/usr/local/sbin/chronyd'), ('ports', 'keys', 'nts', 'refclock')),
-    Daemon('ntpd', 'ntpd', ('/usr/sbin/ntpd', '/usr/local/sbin/ntpd', '/usr/local/bin/ntpd'), ('keys',)),
-    Daemon('ntpsec', 'ntpd', ('/usr/sbin/ntpd', '/usr/local/sbin/ntpd', '/usr/local/bin/ntpd'), ('keys', 'nts')),
-    Daemon('timesyncd', 'timesyncd', ('/lib/systemd/systemd-timesyncd', '/usr/lib/systemd/systemd-timesyncd'), ()),
-    Daemon('openntpd', '', ('/usr/sbin/ntpd', '/usr/sbin/openntpd'), ()),
-    Daemon('ntpd-rs', '', ('/usr/bin/ntp-daemon',), ()),
+    KnownDaemon('chrony', 'chrony', ('/usr/sbin/chronyd', '/usr/local/sbin/chronyd'), ('ports', 'keys', 'nts', 'refclock')),
+    KnownDaemon('ntpd', 'ntpd', ('/usr/sbin/ntpd', '/usr/local/sbin/ntpd', '/usr/local/bin/ntpd'), ('keys',)),
+    KnownDaemon('ntpsec', 'ntpd', ('/usr/sbin/ntpd', '/usr/local/sbin/ntpd', '/usr/local/bin/ntpd'), ('keys', 'nts')),
+    KnownDaemon('timesyncd', 'timesyncd', ('/lib/systemd/systemd-timesyncd', '/usr/lib/systemd/systemd-timesyncd'), ()),
+    KnownDaemon('openntpd', '', ('/usr/sbin/ntpd', '/usr/sbin/openntpd'), ()),
+    KnownDaemon('ntpd-rs', '', ('/usr/bin/ntp-daemon',), ()),
 )
 
 
@@ -127,7 +127,7 @@ LAYOUTS = (
 OTHER_UNITS = {'chronyd.service': 'chronyd-restricted.service'}
 
 
-class Manager(NamedTuple):
+class PackageManager(NamedTuple):
     """A package manager: the Ansible module of its name, its commands, and the system whose layouts its packages have."""
 
     name: str
@@ -137,10 +137,10 @@ class Manager(NamedTuple):
 
 # dnf before yum, which is a link to it where both are there.
 MANAGERS = (
-    Manager('apt', ('/usr/bin/apt-get', '/usr/bin/apt'), 'debian'),
-    Manager('dnf', ('/usr/bin/dnf', '/usr/bin/dnf5', '/usr/bin/dnf-3'), 'fedora'),
-    Manager('yum', ('/usr/bin/yum',), 'fedora'),
-    Manager('zypper', ('/usr/bin/zypper',), 'suse'),
+    PackageManager('apt', ('/usr/bin/apt-get', '/usr/bin/apt'), 'debian'),
+    PackageManager('dnf', ('/usr/bin/dnf', '/usr/bin/dnf5', '/usr/bin/dnf-3'), 'fedora'),
+    PackageManager('yum', ('/usr/bin/yum',), 'fedora'),
+    PackageManager('zypper', ('/usr/bin/zypper',), 'suse'),
 )
 # The usual one of a system that is known, where no command of one is seen.
 USUAL_MANAGERS = {'debian': 'apt', 'ubuntu': 'apt', 'rhel': 'dnf', 'fedora': 'dnf', 'amzn': 'dnf', 'suse': 'zypper',

@@ -19,7 +19,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
     Status,
     number,
 )
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import Line, Source
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ConfigLine, Reading, Source
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import File
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import NO_CONTROL, Refused, Server, Wanted
 
@@ -35,39 +35,39 @@ _NO_QUERY = {'ignore', 'noquery'}
 _ARGUMENTS_WITH_VALUE = 'cDfiIjklpPrstuUvV'
 
 
-def read(host: Any, path: str, without_own: bool = False, folder: str = '', arguments: Sequence[str] = ()) -> List[Line]:
+def read(host: Any, path: str, without_own: bool = False, folder: str = '', arguments: Sequence[str] = ()) -> List[ConfigLine]:
     """The lines in the order in which ntpd reads them. folder: NTPsec's ntp.d, which it reads after the file itself.
 
     arguments: servers that are named on the command line.
     """
-    lines = [Line('the command line of ntpd', 0, 'server {0} iburst'.format(word)) for word in arguments]
-    _file(host, path, without_own, 0, lines)
+    reading = Reading(without_own, _MOST_LEVELS)
+    for word in arguments:
+        reading.take(ConfigLine('the command line of ntpd', 0, 'server {0} iburst'.format(word)))
+    _file(host, path, reading)
     for name in config.matching(host, folder + '/*.conf') if folder else []:
-        _file(host, name, without_own, 1, lines)
-    return lines
+        _file(host, name, reading)
+    return reading.lines
 
 
-def _file(host: Any, path: str, without_own: bool, level: int, lines: List[Line]) -> None:
-    if level > _MOST_LEVELS:
+def _file(host: Any, path: str, reading: Reading) -> None:
+    if not reading.enter(path):
         return
     for at, text, own in config.numbered(host, path):
         text = text.partition('#')[0].strip()
-        if not text or (own and without_own):
+        line = ConfigLine(path, at, text, own)
+        if not text or not reading.take(line):
             continue
-        line = Line(path, at, text, own)
-        lines.append(line)
         # Keywords are lower case; others are syntax errors.
         if line.words[0] == 'includefile' and len(line.words) > 1:
             name = line.words[1].strip('"')
             name = name if name.startswith('/') else os.path.join(os.path.dirname(path), name)
-            if os.path.isdir(host.path(name)):
-                for each in config.matching(host, name.rstrip('/') + '/*.conf'):
-                    _file(host, each, without_own, level + 1, lines)
-            else:
-                _file(host, name, without_own, level + 1, lines)
+            files = config.matching(host, name.rstrip('/') + '/*.conf') if os.path.isdir(host.path(name)) else [name]
+            for each in files:
+                _file(host, each, reading)
+    reading.leave()
 
 
-def source_of(line: Line) -> Optional[Source]:
+def source_of(line: ConfigLine) -> Optional[Source]:
     """The source that one line names."""
     words = [word.strip('"') for word in line.words]
     if words[0] == 'refclock' and len(words) > 1:
@@ -119,10 +119,10 @@ class Restriction(NamedTuple):
 
     target: str
     flags: Set[str]
-    line: Line
+    line: ConfigLine
 
 
-def restrictions(lines: Sequence[Line]) -> List[Restriction]:
+def restrictions(lines: Sequence[ConfigLine]) -> List[Restriction]:
     """The restrict lines. A line without an address family is about both (ntp 4.2.8, NTPsec)."""
     found = []
     for line in lines:
@@ -171,11 +171,11 @@ class Ntpd(Daemon):
 
     # Reading
 
-    def lines(self, without_own: bool = False, host: Optional[Any] = None) -> List[Line]:
+    def lines(self, without_own: bool = False, host: Optional[Any] = None) -> List[ConfigLine]:
         folder = os.path.dirname(self.config) + '/ntp.d' if self.facts['name'] == 'ntpsec' else ''
         return read(host or self.host, self.config, without_own, folder, servers_of(self.facts.get('arguments') or ()))
 
-    def sources_of(self, lines: List[Line]) -> List[Source]:
+    def sources_of(self, lines: List[ConfigLine]) -> List[Source]:
         return [source for source in (source_of(line) for line in lines) if source]
 
     # Writing
@@ -187,7 +187,7 @@ class Ntpd(Daemon):
             raise Refused('{0} keeps {1} from setting the clock.'.format(disabled.quoted, self.unit),
                           'Remove that line, then run again.', NO_CONTROL)
 
-    def _disabled(self) -> Optional[Line]:
+    def _disabled(self) -> Optional[ConfigLine]:
         """The line "disable ntp" that no later "enable ntp" takes back."""
         found = [line for line in self.lines() if line.words[0] in ('disable', 'enable') and 'ntp' in line.words[1:]]
         return found[-1] if found and found[-1].words[0] == 'disable' else None
@@ -236,10 +236,13 @@ class Ntpd(Daemon):
             lines += ['restrict 127.0.0.1', 'restrict ::1']
         return list(dict.fromkeys(lines))
 
-    @staticmethod
-    def _mute(rules: Sequence[Restriction]) -> Optional[Restriction]:
+    def _mute(self, rules: Sequence[Restriction]) -> Optional[Restriction]:
         """The rule by which this host itself gets no answer to ntpq."""
         rule = restriction_of(rules, '127.0.0.1')
+        if self.facts['name'] == 'ntpsec' and (rule is None or rule.target == 'default'):
+            # NTPsec has "noquery" built into its default; a line with other flags only adds to it (ntp.conf(5), unrestrict).
+            line = rule.line if rule else ConfigLine(self.config, 0, 'restrict default noquery limited')
+            return Restriction('default', set(_NO_QUERY), line)
         return rule if rule and rule.flags & _NO_QUERY else None
 
     # Asking
@@ -266,15 +269,15 @@ class Ntpd(Daemon):
                 listed or 'none', why), advice, stepped)
         return self._unheard(residual, others)
 
-    def _peers(self) -> List['Peer']:
+    def _peers(self) -> List['NtpqRow']:
         peers = []
         for text in self.host.execute(['ntpq', '-pn'], 20.0).out.splitlines()[2:]:
             words = text[1:].split()
             if len(words) >= 10 and words[1] != '.POOL.':
-                peers.append(Peer(text[0], words[0], words[1], words[-4]))
+                peers.append(NtpqRow(text[0], words[0], words[1], words[-4]))
         return peers
 
-    def _follows(self, residual: float, refid: str, peers: List['Peer']) -> Status:
+    def _follows(self, residual: float, refid: str, peers: List['NtpqRow']) -> Status:
         """It calls itself synchronized: to whom?"""
         selected = next((peer for peer in peers if peer.tally in '*o'), None)
         itself = _OWN_CLOCK.match(refid) or (selected and (selected.own or config.is_this_host(self.host, selected.remote)))
@@ -298,7 +301,7 @@ class Ntpd(Daemon):
         return self._not_answering(
             'it does not answer ntpq', 'See ntpq -n -c rv on this host and the restrict lines of {0}.'.format(self.config))
 
-    def _unheard(self, residual: float, peers: List['Peer']) -> Status:
+    def _unheard(self, residual: float, peers: List['NtpqRow']) -> Status:
         """No answer has come: restrict may have dropped it, else it is the network."""
         rules = restrictions(self.lines())
         if not any(rule.target == 'source' and not rule.flags & _NO_TIME for rule in rules):
@@ -322,7 +325,7 @@ class Ntpd(Daemon):
         return {config.folded(peer.remote) for peer in peers} if peers else None
 
 
-class Peer(NamedTuple):
+class NtpqRow(NamedTuple):
     """A row of ntpq -pn."""
 
     tally: str      # * is the one that is followed

@@ -15,7 +15,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import systemd
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, launch
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import Daemon, Status
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import Line, Source
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ConfigLine, Source
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.setters import job_of, setter_in
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import File
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Wanted
@@ -34,12 +34,12 @@ class Foreign(Daemon):
 class OpenNtpd(Foreign):
     """openntpd: ntpd.conf(5)."""
 
-    def lines(self, without_own: bool = False, host: Optional[Any] = None) -> List[Line]:
-        lines = [Line(self.config, number, text.partition('#')[0].strip(), own)
+    def lines(self, without_own: bool = False, host: Optional[Any] = None) -> List[ConfigLine]:
+        lines = [ConfigLine(self.config, number, text.partition('#')[0].strip(), own)
                  for number, text, own in config.numbered(host or self.host, self.config)]
         return [line for line in lines if line.text and not (line.own and without_own)]
 
-    def sources_of(self, lines: List[Line]) -> List[Source]:
+    def sources_of(self, lines: List[ConfigLine]) -> List[Source]:
         kinds = {'server': 'server', 'servers': 'pool'}
         return [Source(kinds[line.words[0]], line.words[1], 0, line) for line in lines
                 if line.words[0] in kinds and len(line.words) > 1]
@@ -48,12 +48,12 @@ class OpenNtpd(Foreign):
 class NtpdRs(Foreign):
     """ntpd-rs: ntp.toml(5), of which the addresses of the sources are read."""
 
-    def lines(self, without_own: bool = False, host: Optional[Any] = None) -> List[Line]:
-        lines = [Line(self.config, number, text.partition('#')[0].strip())
+    def lines(self, without_own: bool = False, host: Optional[Any] = None) -> List[ConfigLine]:
+        lines = [ConfigLine(self.config, number, text.partition('#')[0].strip())
                  for number, text, _own in config.numbered(host or self.host, self.config)]
         return [line for line in lines if line.text]
 
-    def sources_of(self, lines: List[Line]) -> List[Source]:
+    def sources_of(self, lines: List[ConfigLine]) -> List[Source]:
         found: List[Source] = []
         inside = False
         mode = 'server'

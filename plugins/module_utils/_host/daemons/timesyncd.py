@@ -17,10 +17,10 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
     Daemon,
     Status,
 )
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import Line, Source
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ConfigLine, Overlay, Source
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.launch import assignments
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import File
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Server, Wanted
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import File, current
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Refused, Server, Wanted
 
 # Of one name only the file of the first folder counts (timesyncd.conf(5)).
 _FOLDERS = ('/etc/systemd', '/run/systemd', '/usr/local/lib/systemd', '/usr/lib/systemd', '/lib/systemd')
@@ -32,22 +32,22 @@ _CLOCK = '/var/lib/systemd/timesync/clock'
 _LINKS = '/run/systemd/netif/links/*'
 
 
-def read(host: Any, path: str, without_own: bool = False) -> List[Line]:
+def read(host: Any, path: str, without_own: bool = False) -> List[ConfigLine]:
     """The assignments of [Time], those of the file first and of its drop-ins in the order of their names."""
     name = os.path.basename(path)
     whole = next((each for each in ['{0}/{1}'.format(folder, name) for folder in _FOLDERS] if host.exists(each)), '')
     drop_ins = config.merged(host, ['{0}/{1}.d'.format(folder, name) for folder in _FOLDERS], '.conf')
-    lines: List[Line] = []
+    lines: List[ConfigLine] = []
     for each in ([whole] if whole else []) + drop_ins:
         own = {number for number, _text, own in config.numbered(host, each) if own}
         for setting in assignments(host, each):
-            line = Line(each, setting.number, '{0}={1}'.format(setting.key, setting.value), setting.number in own)
+            line = ConfigLine(each, setting.number, '{0}={1}'.format(setting.key, setting.value), setting.number in own)
             if setting.section == 'Time' and not (line.own and without_own):
                 lines.append(line)
     return lines
 
 
-def _servers(lines: List[Line], key: str, kind: str) -> List[Source]:
+def _servers(lines: List[ConfigLine], key: str, kind: str) -> List[Source]:
     """The words of a list that is reset by an empty assignment."""
     found: List[Source] = []
     for line in lines:
@@ -65,10 +65,10 @@ class Timesyncd(Daemon):
 
     # Reading
 
-    def lines(self, without_own: bool = False, host: Optional[Any] = None) -> List[Line]:
+    def lines(self, without_own: bool = False, host: Optional[Any] = None) -> List[ConfigLine]:
         return read(host or self.host, self.config, without_own)
 
-    def sources_of(self, lines: List[Line]) -> List[Source]:
+    def sources_of(self, lines: List[ConfigLine]) -> List[Source]:
         """NTP= counts together with what the links bring; FallbackNTP= only where there is neither."""
         named = _servers(lines, 'NTP', 'server')
         linked = self._linked()
@@ -80,7 +80,7 @@ class Timesyncd(Daemon):
         for path in config.matching(self.host, _LINKS):
             for number, text, _own in config.numbered(self.host, path):
                 if text.startswith('NTP='):
-                    found += [Source('server', word, 0, Line(path, number, text)) for word in text[4:].split()]
+                    found += [Source('server', word, 0, ConfigLine(path, number, text)) for word in text[4:].split()]
         return found
 
     def source_names(self) -> List[str]:
@@ -98,6 +98,16 @@ class Timesyncd(Daemon):
         if want.max_distance:
             lines.append('RootDistanceMaxSec={0:g}'.format(want.max_distance))
         return self._in_configuration(['[Time]'] + lines if lines else [], bool(lines or want.names))
+
+    def _check_reached(self, want: Wanted, planned: List[File]) -> None:
+        super()._check_reached(want, planned)
+        written = {file.path: current(file, self.host.read(file.path) or None) for file in planned if file.text}
+        read_again = self.lines(host=Overlay(self.host, written))
+        ours = [source for source in _servers(read_again, 'NTP', 'server') if source.line.own]
+        if any(line.own and line.text.startswith('NTP=') for line in read_again) and not ours:
+            reset = [line for line in read_again if line.text == 'NTP=' and not line.own][-1]
+            raise Refused('{0} takes back the servers that this role would write.'.format(reset.quoted),
+                          'Remove that line, then run again.')
 
     # Asking
 

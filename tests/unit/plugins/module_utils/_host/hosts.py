@@ -15,7 +15,8 @@ CHRONY_DEBIAN = ('confdir /etc/chrony/conf.d\npool 2.debian.pool.ntp.org iburst\
 CHRONY_REDHAT = ('pool 2.rhel.pool.ntp.org iburst\nsourcedir /run/chrony-dhcp\nmakestep 1.0 3\nrtcsync\n'
                  'keyfile /etc/chrony.keys\nleapsectz right/UTC\n')
 CHRONY_SUSE = '! pool pool.ntp.org iburst\nmakestep 1.0 3\ninclude /etc/chrony.d/*.conf\n'
-NTPSEC = 'tos minclock 4 minsane 3\npool 0.debian.pool.ntp.org iburst\n'
+NTPSEC = ('tos minclock 4 minsane 3\npool 0.debian.pool.ntp.org iburst\n'
+          'restrict default kod nomodify nopeer noquery limited\nrestrict 127.0.0.1\nrestrict ::1\n')
 
 RELEASES = {
     'debian-11': 'ID=debian\nVERSION_ID="11"\n',
@@ -37,7 +38,7 @@ RELEASES = {
 }
 
 BINARIES = {'chrony': '/usr/sbin/chronyd', 'chronyd': '/usr/sbin/chronyd', 'ntpsec': '/usr/sbin/ntpd', 'ntp': '/usr/sbin/ntpd',
-            'ntpd': '/usr/sbin/ntpd', 'openntpd': '/usr/sbin/openntpd',
+            'ntpd': '/usr/sbin/ntpd', 'openntpd': '/usr/sbin/openntpd', 'ntpd-rs': '/usr/bin/ntp-daemon',
             'systemd-timesyncd': '/usr/lib/systemd/systemd-timesyncd'}
 
 

@@ -1,0 +1,264 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is made of the answers of real chronyc, ntpq and timedatectl: recorded ones, state by state."""
+
+import os
+import re
+
+import pytest
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.timesyncd import timespan
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import Done, System
+
+RECORDED = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'recorded')
+FACTS = {'installed': True, 'package': '', 'active': True, 'enabled': True, 'masked': False, 'condition': '', 'pid': '', 'keys': '',
+         'keys_group': '', 'arguments': [], 'started_by': '', 'directives': [], 'no_control': '', 'not_read': '',
+         'not_read_advice': '', 'stale': False, 'sources_dir': '', 'config_dir': ''}
+
+
+def recorded(name):
+    """{state: (configuration, {command: Done})} of a file of recorded answers."""
+    states, command = {}, None
+    with open(os.path.join(RECORDED, name + '.txt'), encoding='utf-8') as stream:
+        for line in stream.read().splitlines():
+            if line.startswith('## '):
+                config, answers = [], {}
+                states[line[3:]] = (config, answers)
+            elif states and line.startswith('# '):
+                config.append(line[2:])
+            elif line.startswith('$ '):
+                command = line[2:]
+            elif line.startswith('= '):
+                answers[command] = Done(int(line[2:]), '', '')
+            elif line[:1] == '|':
+                answers[command] = answers[command]._replace(out=answers[command].out + line[1:] + '\n')
+            elif line[:1] == '!':
+                answers[command] = answers[command]._replace(err=answers[command].err + line[1:] + '\n')
+    return states
+
+
+class Replayed(System):
+    """A host whose daemon answers as it was recorded."""
+
+    def __init__(self, root, answers, active='active'):
+        super().__init__(str(root))
+        self.answers, self.active = answers, active
+
+    def execute(self, command, timeout=100.0, environment=None):
+        words = ' '.join(command)
+        if command[0] == 'systemctl':
+            return Done(0, 'Id=x\nLoadState=loaded\nActiveState={0}\nActiveEnterTimestampMonotonic=0\n'.format(self.active), '')
+        return self.answers.get(words, Done(1, '', 'Unrecognized command'))
+
+
+def daemon(tmp_path, kind, recording, state, active='active', config=None, measured=(), **facts):
+    lines, answers = recorded(recording)[state]
+    path = {'chrony': '/etc/chrony.conf', 'timesyncd': '/etc/systemd/timesyncd.conf'}.get(kind, '/etc/ntp.conf')
+    target = tmp_path / path.lstrip('/')
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text('\n'.join(lines) + '\n' if config is None else config)
+    host = Replayed(tmp_path, answers, active)
+    return discovery.make(host, dict(FACTS, name=kind, unit=kind + '.service', config=path, **facts), measured)
+
+
+TRACKING = 'C0000201,192.0.2.1,3,1795720443.8,{0},0,0,0,0,0,0,0,2.0,Normal\n'
+CHRONY = ['chrony-4.0', 'chrony-4.3', 'chrony-3.5']
+NTPD = [('ntpd', 'ntp-4.2.8p15'), ('ntpsec', 'ntpsec-1.2.2')]
+
+
+@pytest.mark.parametrize('recording', CHRONY)
+@pytest.mark.parametrize(('state', 'synchronized', 'answered', 'reason', 'said'), [
+    ('synchronized', True, True, '', 'synchronized to 192.0.2.1'),
+    ('unreachable', False, False, 'unreachable', 'no answer from 192.0.2.77, 192.0.2.78'),
+    ('local', False, False, 'own_clock', "own clock (7F7F0101: \"local stratum 10\" (/etc/chrony.conf line 2)); it has no answer"),
+    ('none', False, False, 'no_source', 'no source is configured'),
+    ('minsources', False, True, 'not_selected', '"minsources 2" (/etc/chrony.conf line 3) asks for more sources'),
+    ('itself', False, False, 'own_clock', 'its only source is this host itself (127.0.0.1)'),
+    ('noselect', False, True, 'not_selected', '192.0.2.1'),
+    ('gone', False, False, 'may_not_be_asked', 'does not answer chronyc'),
+])
+def test_chronyd(tmp_path, recording, state, synchronized, answered, reason, said):
+    status = daemon(tmp_path, 'chrony', recording, state).status()
+    assert (status.synchronized, status.answered, status.reason) == (synchronized, answered, reason)
+    assert said in status.msg
+    assert bool(status.advice) is not synchronized
+    assert 'UDP 123' not in status.advice, 'nothing was measured'
+
+
+@pytest.mark.parametrize('recording', CHRONY[:2])
+def test_chronyd_beside_nts_sources_that_are_out_of_reach(tmp_path, recording):
+    status = daemon(tmp_path, 'chrony', recording, 'nts').status()
+    assert (status.reason, status.answered) == ('not_selected', True)
+    assert '192.0.2.1 (waits for other sources to be selectable)' in status.msg
+    assert 'authselectmode mix, the default' in status.msg
+    assert '192.0.2.77 (/etc/chrony.conf line 2)' in status.msg
+    assert daemon(tmp_path, 'chrony', recording, 'ntstrust').status().synchronized, 'what this role writes then'
+    status = daemon(tmp_path, 'chrony', recording, 'authprefer').status()
+    assert '"authselectmode prefer" (/etc/chrony.conf line 3)' in status.msg
+
+
+@pytest.mark.parametrize('recording', CHRONY)
+def test_the_sign_of_what_chronyd_has_left(tmp_path, recording):
+    """chronyc: a positive System time is slow of NTP time, so the clock is behind."""
+    found = daemon(tmp_path, 'chrony', recording, 'synchronized')
+    found.host.answers['chronyc -n -c tracking'] = Done(0, TRACKING.format('2.500000000'), '')
+    assert found.status().residual_offset == 2.5
+
+
+@pytest.mark.parametrize('field', ['--', 'nan', '', 'inf', '1e999'])
+def test_a_field_that_cannot_be_read_is_not_synchronized(tmp_path, field):
+    found = daemon(tmp_path, 'chrony', 'chrony-4.3', 'synchronized')
+    found.host.answers['chronyc -n -c tracking'] = Done(0, TRACKING.format(field), '')
+    assert not found.status().synchronized
+    found = daemon(tmp_path, 'ntpd', 'ntp-4.2.8p15', 'synchronized')
+    answer = 'leap=00, stratum=3, refid=192.0.2.1, offset={0}\n'.format(field or '-')
+    found.host.answers['ntpq -n -c rv 0 leap,stratum,refid,offset'] = Done(0, answer, '')
+    assert (found.status().synchronized, found.status().reason) == (False, 'unknown')
+
+
+def test_chronyd_with_x_never_keeps_the_clock(tmp_path):
+    status = daemon(tmp_path, 'chrony', 'chrony-4.3', 'synchronized', no_control='-x (/etc/default/chrony line 3)').status()
+    assert (status.synchronized, status.reason) == (False, 'no_control_of_clock')
+    assert '-x (/etc/default/chrony line 3)' in status.msg
+
+
+@pytest.mark.parametrize('recording', CHRONY)
+def test_a_daemon_that_does_not_run_is_told_from_one_that_is_silent(tmp_path, recording):
+    assert daemon(tmp_path, 'chrony', recording, 'gone', active='inactive').status().reason == 'not_running'
+
+
+@pytest.mark.parametrize(('kind', 'recording'), NTPD)
+@pytest.mark.parametrize(('state', 'synchronized', 'answered', 'reason', 'said'), [
+    ('synchronized', True, True, '', 'synchronized to 192.0.2.1'),
+    ('unreachable', False, False, 'unreachable', 'no answer from 192.0.2.77'),
+    ('none', False, False, 'no_source', 'no source is configured'),
+    ('local', False, False, 'own_clock', "this host's own clock"),
+    ('orphan', False, False, 'own_clock', "this host's own clock (127.0.0.1)"),
+    ('minsane', False, True, 'not_selected', '"tos minclock 4 minsane 3" (/etc/ntp.conf line 2)'),
+    ('ignored', False, False, 'not_selected', '"restrict default ignore" (/etc/ntp.conf line 2) drops what 192.0.2.1 answers'),
+    ('mute', False, False, 'may_not_be_asked', '"restrict default kod nomodify notrap nopeer noquery" (/etc/ntp.conf line 2)'),
+])
+def test_ntpd(tmp_path, kind, recording, state, synchronized, answered, reason, said):
+    status = daemon(tmp_path, kind, recording, state).status()
+    assert (status.synchronized, status.answered, status.reason) == (synchronized, answered, reason)
+    assert said in status.msg
+    assert bool(status.advice) is not synchronized
+    assert 'UDP 123' not in status.advice
+
+
+def test_ntpsec_does_not_answer_where_no_line_lets_this_host_ask(tmp_path):
+    found = daemon(tmp_path, 'ntpsec', 'ntpsec-1.2.2', 'mute', config='server 192.0.2.1 iburst\n')
+    assert '"restrict default noquery limited" (/etc/ntp.conf) has no exception' in found.status().msg
+    assert found.status().advice.startswith('Add the lines "restrict 127.0.0.1" and "restrict ::1" to /etc/ntp.conf')
+
+
+@pytest.mark.parametrize(('kind', 'recording'), NTPD)
+def test_an_ntpd_that_does_not_run(tmp_path, kind, recording):
+    assert daemon(tmp_path, kind, recording, 'gone', active='failed').status().reason == 'not_running'
+
+
+@pytest.mark.parametrize('leap', ['11', '3'])
+def test_a_leap_indicator_of_alarm_is_not_synchronized(tmp_path, leap):
+    found = daemon(tmp_path, 'ntpd', 'ntp-4.2.8p15', 'synchronized')
+    answer = Done(0, 'leap={0}, stratum=3, refid=192.0.2.1, offset=0.1\n'.format(leap), '')
+    found.host.answers['ntpq -n -c rv 0 leap,stratum,refid,offset'] = answer
+    assert not found.status().synchronized
+
+
+def test_disable_ntp_takes_the_control_away(tmp_path):
+    config = 'server 192.0.2.1 iburst\ndisable ntp\n'
+    status = daemon(tmp_path, 'ntpd', 'ntp-4.2.8p15', 'synchronized', config=config).status()
+    assert (status.synchronized, status.reason) == (False, 'no_control_of_clock')
+    assert daemon(tmp_path, 'ntpd', 'ntp-4.2.8p15', 'synchronized', config=config + 'enable ntp\n').status().synchronized
+
+
+def heard(name, low=0.0):
+    return {'kind': 'ntp', 'source': name, 'address': name + ':123', 'low': low}
+
+
+@pytest.mark.parametrize(('measured', 'said', 'unsaid'), [
+    ([heard('192.0.2.77', None), heard('192.0.2.78', None)], 'Open UDP 123 to 192.0.2.77, 192.0.2.78 from this host', 'has heard'),
+    ([heard('192.0.2.77', None), heard('192.0.2.78')], 'Open UDP 123 to 192.0.2.77 from this host', 'to 192.0.2.77, 192.0.2.78'),
+    ([heard('192.0.2.77'), heard('192.0.2.78')], 'This run has heard 192.0.2.77, 192.0.2.78 from this host', 'UDP 123'),
+    ([heard('192.0.2.1')], 'Measure with the module clock_skew_info', 'UDP 123'),
+    ([], 'Measure with the module clock_skew_info', 'UDP 123'),
+])
+def test_open_udp_123_is_said_of_what_this_run_did_not_hear(tmp_path, measured, said, unsaid):
+    advice = daemon(tmp_path, 'chrony', 'chrony-4.3', 'unreachable', measured=measured).status().advice
+    assert said in advice
+    assert unsaid not in advice
+
+
+# Orders
+
+
+@pytest.mark.parametrize('recording', CHRONY[:2])
+def test_what_chronyd_says_to_orders(tmp_path, recording):
+    found = daemon(tmp_path, 'chrony', recording, 'orders')
+    assert found.reload_sources()
+    assert not found.step(), '500 Failure: it may not set this clock'
+    found.host.answers['chronyc -n makestep'] = Done(0, '200 OK\n', '')
+    assert found.step()
+    assert found.add_sources(['server 192.0.2.99'])
+    assert found.remove_sources(['server 192.0.2.99'])
+    assert not found.remove_sources(['server 192.0.2.98']), '503 No such source'
+    assert not found.remove_sources(['pool 192.0.2.99'])
+    found.host.answers = {'chronyc -n reload sources': Done(0, '501 Not authorised: 1200 OK\n', '')}
+    assert not found.reload_sources()
+    assert not found.add_sources(['server 192.0.2.99'])
+
+
+def test_a_daemon_that_runs_with_another_file_is_restarted(tmp_path):
+    found = daemon(tmp_path, 'chrony', 'chrony-4.3', 'orders', stale=True)
+    assert not found.reload_sources()
+    assert not found.add_sources(['server 192.0.2.99'])
+
+
+# timesyncd
+
+SYNCED = '/run/systemd/timesync/synchronized'
+
+
+def timesyncd(tmp_path, state, *files, **more):
+    for path in files:
+        target = tmp_path / path.lstrip('/')
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text('')
+    return daemon(tmp_path, 'timesyncd', 'timedatectl', state, **more)
+
+
+@pytest.mark.parametrize(('state', 'files', 'synchronized', 'reason', 'residual'), [
+    ('252 synchronized', [SYNCED], True, '', 0.000157),
+    ('252 behind', [SYNCED], True, '', 90.031513),
+    ('252 ahead', [SYNCED], True, '', -3700.49996),
+    ('252 waiting', [], False, 'unreachable', 0.0),
+    ('237 synchronized', ['/var/lib/systemd/timesync/clock'], True, '', 0.0),
+    ('237 synchronized', [], False, 'too_old_to_tell', 0.0),
+    ('237 waiting', ['/var/lib/systemd/timesync/clock'], False, 'unreachable', 0.0),
+    ('229 synchronized', ['/var/lib/systemd/timesync/clock'], True, '', 0.0),
+    ('237 silent', ['/var/lib/systemd/timesync/clock'], False, 'too_old_to_tell', 0.0),
+    ('252 not reached', [], False, 'may_not_be_asked', 0.0),
+])
+def test_timesyncd(tmp_path, state, files, synchronized, reason, residual):
+    status = timesyncd(tmp_path, state, *files).status()
+    assert (status.synchronized, status.reason) == (synchronized, reason)
+    assert status.residual_offset == pytest.approx(residual, abs=1e-9)
+
+
+def test_timesyncd_that_asks_this_host_itself(tmp_path):
+    found = timesyncd(tmp_path, '252 synchronized', SYNCED)
+    answers = found.host.answers
+    for command in answers:
+        answers[command] = answers[command]._replace(out=re.sub(r'192\.0\.2\.1', '127.0.0.1', answers[command].out))
+    assert found.status().reason == 'own_clock'
+
+
+@pytest.mark.parametrize(('text', 'seconds'), [
+    ('+1min 30.030012s', 90.030012), ('-1.250ms', -0.00125), ('+372us', 0.000372), ('-2h 3min', -7380.0), ('0', 0.0),
+    ('+1y 2month 3w 4d', 31557600.0 + 2 * 2629800 + 3 * 604800 + 4 * 86400), ('+12.5\u03bcs', 12.5e-6), ('...', 0.0),
+])
+def test_what_systemd_prints_as_a_span(text, seconds):
+    assert timespan(text) == pytest.approx(seconds)
