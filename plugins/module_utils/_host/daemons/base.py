@@ -6,7 +6,8 @@
 
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, layouts
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import systemd
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, launch, layouts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ASKED, ConfigLine, Overlay, Source
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import (
     OWN_NAME,
@@ -247,8 +248,7 @@ class Daemon:
         written = [line for line in self.lines() if line.own]
         if not written:
             return ''
-        from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery
-        running = discovery.running_config(self.host, self.facts)
+        running = launch.running_config(self.host, self.facts)
         if running and running != self.config:
             return '{0} runs with {1}, not with {2}'.format(self.unit, running, self.config)
         listed = self._listed()
@@ -271,7 +271,6 @@ class Daemon:
 
     def _not_answering(self, said: str, advice: str) -> Status:
         """It gives no answer to this host: is it there at all?"""
-        from ansible_collections.aemops.brand_portal.plugins.module_utils._host import systemd
         state = systemd.unit_states(self.host, [self.unit]).get(self.unit, {})
         if state and state.get('ActiveState') not in systemd.UP:
             return Status(False, 0.0, False, NOT_RUNNING, 'it does not run',

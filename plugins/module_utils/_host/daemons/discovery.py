@@ -81,23 +81,14 @@ def layout_for(host: Any, daemon: str) -> Optional[Layout]:
 # Which daemons
 
 
-def all_layouts(daemon: str) -> List[Layout]:
-    """Every layout known of a daemon, those that differ only in a folder included."""
-    return list(dict.fromkeys(row.layout for row in layouts.LAYOUTS if row.daemon == daemon))
-
-
-def all_units() -> List[str]:
-    return sorted({row.layout.unit for row in layouts.LAYOUTS} | set(layouts.OTHER_UNITS.values()))
-
-
 def find_daemons(host: Any, states: Optional[Dict[str, Dict[str, str]]] = None) -> List[Dict[str, Any]]:
     """Every daemon of the table: installed, unit, enabled, active, masked, how it is started, where its configuration is.
 
     The unit that the host really has wins over the system's usual one: a layout is knowledge, the host is the fact.
-    states: systemd's view of all_units(), where it has been asked already.
+    states: systemd's view of layouts.all_units(), where it has been asked already.
     """
     if states is None:
-        states = unit_states(host, all_units())
+        states = unit_states(host, layouts.all_units())
     return [_describe(host, daemon, states) for daemon in layouts.DAEMONS]
 
 
@@ -109,7 +100,7 @@ def steerers(host: Any) -> List[Any]:
 
 def _describe(host: Any, daemon: layouts.KnownDaemon, states: Dict[str, Dict[str, str]]) -> Dict[str, Any]:
     usual = layout_for(host, daemon.name)
-    candidates = ([usual] if usual else []) + [each for each in all_layouts(daemon.name) if each != usual]
+    candidates = ([usual] if usual else []) + [each for each in layouts.all_layouts(daemon.name) if each != usual]
     there = [each for each in candidates if _has_unit(host, each.unit, states.get(each.unit, {}))]
     configured = [each for each in candidates if host.exists(each.config)]
     layout = (there or configured or candidates)[0]
@@ -140,11 +131,11 @@ def _describe(host: Any, daemon: layouts.KnownDaemon, states: Dict[str, Dict[str
     return facts
 
 
-def _has_binary(host: Any, daemon: layouts.Daemon) -> bool:
+def _has_binary(host: Any, daemon: layouts.KnownDaemon) -> bool:
     return any(host.exists(binary) for binary in daemon.binaries)
 
 
-def _runs_another_binary(host: Any, daemon: layouts.Daemon, units: Sequence[str]) -> bool:
+def _runs_another_binary(host: Any, daemon: layouts.KnownDaemon, units: Sequence[str]) -> bool:
     """Whether a unit starts the daemon from where no package puts it (below /opt): installing the package would shadow it."""
     names = {os.path.basename(binary) for binary in daemon.binaries}
     programs = [launch.program_of(host, unit) for unit in dict.fromkeys(units)]
@@ -176,15 +167,12 @@ def _unit_in_use(unit: str, states: Dict[str, Dict[str, str]]) -> str:
 
 # How it is started
 
-_CONFIG_OPTIONS = {'chrony': ('-f', ''), 'ntpd': ('-c', '--configfile'), 'ntpsec': ('-c', '--configfile'), 'openntpd': ('-f', ''),
-                   'ntpd-rs': ('-c', '--config')}
-
 
 def _started(host: Any, daemon: layouts.KnownDaemon, layout: Layout, unit: str, pid: str) -> Dict[str, Any]:
     """arguments, config, directives, and why what is written would not be read or would not steer the clock."""
     facts: Dict[str, Any] = {'arguments': [], 'started_by': '', 'config': layout.config, 'directives': [], 'no_control': '',
                              'not_read': '', 'not_read_advice': '', 'stale': False}
-    letter, long_name = _CONFIG_OPTIONS.get(daemon.name, ('', ''))
+    letter, long_name = launch.CONFIG_OPTIONS.get(daemon.name, ('', ''))
     if not letter or not (_has_binary(host, daemon) or _runs_another_binary(host, daemon, [unit])):
         return facts
     planned = launch.of_unit(host, unit, daemon.binaries, layout.defaults, layout.dhcp, letter, layout.config)
@@ -217,19 +205,6 @@ def _started(host: Any, daemon: layouts.KnownDaemon, layout: Layout, unit: str, 
             facts['not_read_advice'] = '{0} and restart {1}, or use another provider, then run again.'.format(cure, unit)
     facts['not_read'] = why + '.' if why else ''
     return facts
-
-
-def running_config(host: Any, facts: Mapping[str, Any]) -> str:
-    """The configuration that the running process was started with; '' where that cannot be told, or it is the usual one."""
-    daemon = next(each for each in layouts.DAEMONS if each.name == facts['name'])
-    letter, long_name = _CONFIG_OPTIONS.get(daemon.name, ('', ''))
-    state = unit_states(host, [facts['unit']]).get(facts['unit'], {})
-    running = launch.of_process(host, state.get('MainPID', ''), daemon.binaries) if letter else None
-    if running is None:
-        return ''
-    usual = [layout.config for layout in all_layouts(daemon.name) if layout.unit == facts['unit']]
-    named = launch.option_of(running.arguments, letter, long_name)
-    return named if named else facts['config'] if facts['config'] in usual else (usual + [''])[0]
 
 
 def _folders(host: Any, name: str, layout: Layout, facts: Dict[str, Any]) -> Dict[str, str]:
@@ -300,7 +275,7 @@ def _in_order(host: Any, daemons: Optional[List[Dict[str, Any]]]) -> List[Dict[s
     """
     there = [daemon for daemon in layouts.DAEMONS if _has_binary(host, daemon)]
     there = there or [daemon for daemon in layouts.DAEMONS
-                      if _runs_another_binary(host, daemon, [layout.unit for layout in all_layouts(daemon.name)])]
+                      if _runs_another_binary(host, daemon, [layout.unit for layout in layouts.all_layouts(daemon.name)])]
     if daemons is None:
         alone = len({daemon.binaries for daemon in there}) <= 1 and not _choice(host, there)
         daemons = [_describe(host, daemon, {}) for daemon in there] if alone else find_daemons(host)
@@ -317,7 +292,7 @@ def _in_order(host: Any, daemons: Optional[List[Dict[str, Any]]]) -> List[Dict[s
 
 def _choice(host: Any, there: List[layouts.KnownDaemon]) -> bool:
     """Whether several of the daemons with one binary (ntpd) have a configuration here."""
-    configs = {layout.config for daemon in there for layout in all_layouts(daemon.name) if host.exists(layout.config)}
+    configs = {layout.config for daemon in there for layout in layouts.all_layouts(daemon.name) if host.exists(layout.config)}
     return len(configs) > 1
 
 

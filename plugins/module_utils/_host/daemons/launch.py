@@ -10,9 +10,10 @@ What a daemon reads is what it is started with, not what its package ships. Read
 import os
 import re
 import shlex
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import systemd
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, layouts
 
 # In the order in which one counts more than the next (systemd.unit(5), "Unit File Load Path").
 UNIT_FOLDERS = ('/etc/systemd/system', '/run/systemd/system', '/usr/local/lib/systemd/system', '/usr/lib/systemd/system',
@@ -198,6 +199,24 @@ def option_of(arguments: List[str], letter: str, long_name: str = '') -> str:
         elif word.startswith(letter) and len(word) > 2 and not word.startswith('--'):
             found = word[2:]
     return found
+
+
+# The option by which each daemon is given another configuration.
+CONFIG_OPTIONS = {'chrony': ('-f', ''), 'ntpd': ('-c', '--configfile'), 'ntpsec': ('-c', '--configfile'), 'openntpd': ('-f', ''),
+                  'ntpd-rs': ('-c', '--config')}
+
+
+def running_config(host: Any, facts: Mapping[str, Any]) -> str:
+    """The configuration that the running process was started with; '' where that cannot be told."""
+    daemon = next(each for each in layouts.DAEMONS if each.name == facts['name'])
+    letter, long_name = CONFIG_OPTIONS.get(daemon.name, ('', ''))
+    state = systemd.unit_states(host, [facts['unit']]).get(facts['unit'], {})
+    running = of_process(host, state.get('MainPID', ''), daemon.binaries) if letter else None
+    if running is None:
+        return ''
+    usual = [layout.config for layout in layouts.all_layouts(daemon.name) if layout.unit == facts['unit']]
+    named = option_of(running.arguments, letter, long_name)
+    return named if named else facts['config'] if facts['config'] in usual else (usual + [''])[0]
 
 
 # Conditions

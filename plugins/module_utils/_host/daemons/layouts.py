@@ -2,13 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The tables: which time daemons there are, and where each lives on which system. Data only.
+"""The tables: which time daemons there are, and where each lives on which system.
 
 A layout is knowledge of a vendor's package, needed where it is not installed yet. Where it is, the host is the fact:
 the unit that systemd knows and the folders that the configuration names win over what stands here.
 """
 
-from typing import Dict, NamedTuple, Tuple
+from typing import Dict, List, NamedTuple, Tuple
 
 
 class Layout(NamedTuple):
@@ -122,6 +122,17 @@ LAYOUTS = (
     Row('ntpd-rs', 'debian', (13,), _END, _NTPD_RS),
     Row('ntpd-rs', 'fedora', _ANY, _END, _NTPD_RS),
 )
+
+
+def all_layouts(daemon: str) -> List[Layout]:
+    """Every layout known of a daemon, those that differ only in a folder included."""
+    return list(dict.fromkeys(row.layout for row in LAYOUTS if row.daemon == daemon))
+
+
+def all_units() -> List[str]:
+    """The units of all daemons."""
+    return sorted({row.layout.unit for row in LAYOUTS} | set(OTHER_UNITS.values()))
+
 
 # Units that run the same daemon otherwise (Fedora, RHEL 9 and newer): where one is in use, it is the daemon's unit.
 OTHER_UNITS = {'chronyd.service': 'chronyd-restricted.service'}

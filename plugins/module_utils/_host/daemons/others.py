@@ -13,7 +13,7 @@ import re
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import systemd
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, launch
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, launch, layouts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import Daemon, Status
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ConfigLine, Source
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.setters import job_of, setter_in
@@ -161,7 +161,6 @@ _CAP_SYS_TIME = 25
 
 def _of_processes(host: Any) -> List[Steerer]:
     """What runs outside the units that are known: instances of a template, in a container, started by hand."""
-    from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.discovery import all_units
     found: Dict[str, Steerer] = {}
     for path in glob.glob(host.path('/proc/[0-9]*/comm')):
         pid = os.path.basename(os.path.dirname(path))
@@ -171,7 +170,7 @@ def _of_processes(host: Any) -> List[Steerer]:
         words = host.read('/proc/{0}/cmdline'.format(pid)).split('\0')
         units = re.findall(r'/([^/\n]+\.service)(?:/|$)', host.read('/proc/{0}/cgroup'.format(pid)), re.MULTILINE)
         unit = units[-1] if units and 'docker' not in units[-1] and 'containerd' not in units[-1] else ''
-        if unit in all_units() or unit in UNITS or '--disable-timesync' in words or ('chronyd' in name and '-x' in words):
+        if unit in layouts.all_units() or unit in UNITS or '--disable-timesync' in words or ('chronyd' in name and '-x' in words):
             continue
         kind = _PTP if 'PTP' in name else _VBOX if 'VirtualBox' in name else ''
         advice = kind.format(unit=unit) if unit else 'Stop it, then run again.'

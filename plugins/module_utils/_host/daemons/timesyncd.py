@@ -9,6 +9,7 @@ import re
 import time
 from typing import Any, List, Optional, Set, Tuple
 
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import systemd
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, layouts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import (
     NOT_RUNNING,
@@ -152,7 +153,6 @@ class Timesyncd(Daemon):
 
     def _running_since(self) -> Tuple[bool, float]:
         """Whether it runs, and since when, in Unix seconds of the clock as it is now; 0 where that is not told."""
-        from ansible_collections.aemops.brand_portal.plugins.module_utils._host import systemd
         state = systemd.unit_states(self.host, [self.unit]).get(self.unit, {})
         since = state.get('ActiveEnterTimestampMonotonic', '')
         running = not state or state.get('ActiveState') in systemd.UP

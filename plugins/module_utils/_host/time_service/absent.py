@@ -107,7 +107,7 @@ class Absent(Run):
     def _own_files(self, daemon: Mapping[str, Any], known: lasting.Lasting, left: List[str]) -> List[Change]:
         """The files of ours that a daemon has, wherever its package puts them; backups have no effect on it."""
         places = [(daemon['config'], daemon['sources_dir'], daemon['config_dir'], daemon['keys'])] + [
-            (each.config, each.sources_dir, each.config_dir, each.keys) for each in discovery.all_layouts(daemon['name'])]
+            (each.config, each.sources_dir, each.config_dir, each.keys) for each in layouts.all_layouts(daemon['name'])]
         found: List[Change] = []
         for config, sources_dir, config_dir, keys in places:
             for folder, suffix in ((sources_dir, 'sources'), (config_dir, 'conf')):

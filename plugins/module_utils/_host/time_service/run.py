@@ -9,7 +9,7 @@ from typing import Any, Dict, List, NoReturn, Optional, Sequence, Tuple
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import ClockError
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import StepRefused
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.stop_request import Interrupted, StopRequest
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery, layouts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Refused
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.packages import LookFailed
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.statedir import STATE
@@ -97,7 +97,7 @@ class Run:
 
     def look(self) -> Tuple[List[Facts], List[Any]]:
         """(all time daemons, what else sets the clock). Raises NoAnswer."""
-        states = known_states(self.host, discovery.all_units())
+        states = known_states(self.host, layouts.all_units())
         return discovery.find_daemons(self.host, states), discovery.steerers(self.host)
 
     def _finish(self, disabled: Sequence[str] = (), extra: bool = False) -> Dict[str, Any]:
