@@ -33,7 +33,7 @@ def systems(host: Any) -> List[str]:
 def version(host: Any) -> Tuple[int, ...]:
     """VERSION_ID as numbers; where there is none, as on a rolling release, newer than all."""
     numbers = re.findall(r'[0-9]+', host.os_release().get('VERSION_ID', ''))
-    return tuple(int(each) for each in numbers) or (9999998,)
+    return tuple(int(each) for each in numbers) or layouts.NEWEST
 
 
 def why_no_packages(host: Any) -> str:
@@ -70,9 +70,9 @@ def layout_for(host: Any, daemon: str) -> Optional[Layout]:
     at = version(host)
     manager = next((each.system for each in layouts.MANAGERS if each.name == package_manager(host)), '')
     if not words:
-        words, at = [manager] if manager else ['debian'], (9999998,)
-    elif host.os_release().get('ID', '').lower() != 'ubuntu' and 'ubuntu' in words:
-        at = (9999998,)     # a derivative of Ubuntu counts its own versions
+        words, at = [manager] if manager else ['debian'], layouts.NEWEST
+    elif host.os_release().get('ID', '').lower() not in known.union(layouts.SAME_VERSIONS):
+        at = layouts.NEWEST
     fitting = [row for system in words for row in layouts.LAYOUTS
                if row.daemon == daemon and row.system == system and row.since <= at < row.below]
     return fitting[0].layout if fitting else None

@@ -66,7 +66,9 @@ class Row(NamedTuple):
 
 
 _ANY: Tuple[int, ...] = ()
-_END: Tuple[int, ...] = (9999999,)
+# Newer than all versions, also than the dates that a rolling release counts by (20261126).
+NEWEST: Tuple[int, ...] = (10 ** 9,)
+_END: Tuple[int, ...] = (10 ** 9 + 1,)
 
 _CHRONY_DEBIAN = Layout('chrony', 'chrony.service', '/etc/chrony/chrony.conf',
                         '/etc/chrony/sources.d', '/etc/chrony/conf.d', '/etc/chrony/chrony.keys', '_chrony',
@@ -162,15 +164,19 @@ IMAGES = (
     (('/usr/sbin/transactional-update',),
      ('opensuse-microos', 'opensuse-leap-micro', 'opensuse-aeon', 'opensuse-kalpa', 'sle-micro', 'sl-micro'),
      'its packages are changed by transactional-update, for the next boot (transactional-update pkg install chrony, then reboot)'),
-    (('/run/ostree-booted', '/usr/bin/rpm-ostree'), (),
+    (('/run/ostree-booted',), (),
      'its packages are changed by rpm-ostree, for the next boot (rpm-ostree install chrony, then reboot)'),
-    (('/usr/bin/flatcar-update',), ('flatcar', 'coreos', 'bottlerocket', 'cos', 'nixos', 'talos', 'photon-ostree'),
+    (('/usr/bin/flatcar-update',), ('flatcar', 'coreos', 'bottlerocket', 'cos', 'nixos', 'talos', 'photon-ostree', 'ubuntu-core'),
      'it is an image without a package manager (enable the time daemon that it has, systemd-timesyncd for instance)'),
 )
 
 # Derivatives that call themselves otherwise than their ID_LIKE says.
 SAME_AS = {'centos': 'rhel', 'opensuse': 'suse', 'ol': 'rhel', 'eurolinux': 'rhel', 'openeuler': 'fedora', 'sle-micro': 'suse',
-           'sl-micro': 'suse'}
+           'sl-micro': 'suse', 'sles_sap': 'sles'}
+
+# Those that count their versions as the system does that they are like; any other derivative counts its own.
+SAME_VERSIONS = ('almalinux', 'anolis', 'centos', 'circle', 'cloudlinux', 'eurolinux', 'miraclelinux', 'ol', 'raspbian', 'rocky',
+                 'scientific', 'sles_sap', 'springdale', 'virtuozzo')
 
 VENDOR_POOLS = {
     'debian': '2.debian.pool.ntp.org', 'ubuntu': 'ntp.ubuntu.com', 'rhel': '2.rhel.pool.ntp.org',

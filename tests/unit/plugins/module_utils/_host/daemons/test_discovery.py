@@ -172,3 +172,37 @@ def test_a_pipe_in_place_of_a_file_does_not_hang_and_is_empty(make_host, tmp_pat
     host = make_host({'/etc/os-release': ALMA, '/usr/sbin/chronyd': ''})
     os.mkfifo(str(tmp_path / 'etc/chrony.conf'))
     assert host.read('/etc/chrony.conf') == ''
+
+
+def layout(make_host, release, daemon):
+    found = discovery.layout_for(make_host({'/etc/os-release': release}), daemon)
+    return (found.package, found.sources_dir, found.config_dir) if found else None
+
+
+def test_a_rolling_release_that_counts_by_dates_has_the_newest_layout(make_host):
+    tumbleweed = 'ID="opensuse-tumbleweed"\nID_LIKE="opensuse suse"\nVERSION_ID="20261126"\n'
+    assert layout(make_host, tumbleweed, 'chrony') == ('chrony', '', '/etc/chrony.d')
+
+
+@pytest.mark.parametrize(('release', 'daemon', 'expected'), [
+    # LMDE 6 and Devuan 5 are Debian 12; Alibaba Cloud Linux 3 and TencentOS 3 are RHEL 8, which has no ntpd.
+    ('ID=linuxmint\nID_LIKE=debian\nVERSION_ID="6"\n', 'chrony', ('chrony', '/etc/chrony/sources.d', '/etc/chrony/conf.d')),
+    ('ID=devuan\nID_LIKE=debian\nVERSION_ID="5"\n', 'timesyncd', ('systemd-timesyncd', '', '/etc/systemd/timesyncd.conf.d')),
+    ('ID="alinux"\nID_LIKE="rhel fedora centos anolis"\nVERSION_ID="3"\n', 'ntpd', None),
+    ('ID="tencentos"\nID_LIKE="rhel fedora centos tlinux"\nVERSION_ID="3.1"\n', 'ntpd', None),
+    # These count as the system that they are like.
+    ('ID="scientific"\nID_LIKE="rhel centos fedora"\nVERSION_ID="7.9"\n', 'ntpd', ('ntp', '', '')),
+    ('ID=raspbian\nID_LIKE=debian\nVERSION_ID="10"\n', 'chrony', ('chrony', '', '')),
+])
+def test_a_derivative_that_counts_its_own_versions_has_the_newest_layout(make_host, release, daemon, expected):
+    assert layout(make_host, release, daemon) == expected
+
+
+def test_a_host_that_only_has_rpm_ostree_installed_is_no_image(make_host):
+    host = make_host({'/etc/os-release': ALMA, '/usr/bin/rpm-ostree': '', '/usr/bin/dnf': ''})
+    assert (discovery.package_manager(host), discovery.why_no_packages(host)) == ('dnf', '')
+
+
+def test_ubuntu_core_has_no_packages(make_host):
+    host = make_host({'/etc/os-release': 'ID=ubuntu-core\nVERSION_ID="22"\nID_LIKE=debian\n'})
+    assert 'image' in discovery.why_no_packages(host)
