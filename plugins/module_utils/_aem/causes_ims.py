@@ -30,8 +30,8 @@ SAVE_AGAIN = (
 )
 
 # A line about the exchange for an access token; the narrow form is one that quotes what the server answered.
-_TOKEN = r'access token|authorization server|\berror["\']?\s{0,4}[:=]|ims/'
-_ANSWERED = r'authorization server|\berror(?:_code)?["\']?\s{0,4}[:=]'
+_TOKEN = r'access token|authorization server|\berror\\?["\']?\s{0,4}[:=]|ims/'
+_ANSWERED = r'authorization server|\berror(?:_code)?\\?["\']?\s{0,4}[:=]'
 
 def _error(code: str) -> str:
     """An OAuth error code as a word of its own: not as part of a tenant's or an agent's name."""
@@ -66,7 +66,7 @@ CAUSES = (
         source=_IMS,
     ),
     Cause(
-        'jwt_end_of_life', r'\berror["\']?\s{0,4}[:=]\s{0,4}["\']?internal_error(?![\w-])',
+        'jwt_end_of_life', r'\berror\\?["\']?\s{0,4}[:=]\s{0,4}\\?["\']?internal_error(?![\w-])',
         meaning='AEM uses a JWT credential. Adobe converted the last of them to OAuth Server-to-Server on 2026-03-01, and '
                 'no JWT gets an access token since: no correction of a clock makes these agents work.',
         advice=MIGRATE,
@@ -170,7 +170,7 @@ CAUSES = (
         source=RECORDED,
     ),
     Cause(
-        'ims_refused', r'authorization server status: {0,4}403\b',
+        'ims_refused', r'authorization server status: {0,4}403\b|through proxy.{0,60}\b403\b',
         meaning='The request to Adobe IMS was refused on the way, by a proxy or a firewall, or by IMS.',
         advice='Let the proxy and the firewall pass HTTPS from AEM to ims-na1.adobelogin.com. '
                'If they do, check the credential in Adobe Developer Console.',
@@ -185,7 +185,7 @@ CAUSES = (
         source=_SERVER,
     ),
     Cause(
-        'ims_unavailable', r'authorization server status: {0,4}5\d\d\b',
+        'ims_unavailable', r'authorization server status: {0,4}5\d\d\b|through proxy.{0,60}\b5\d\d\b',
         meaning='Adobe IMS, or a proxy before it, is not available.',
         advice='See https://status.adobe.com, and check that the proxy configured in AEM reaches ims-na1.adobelogin.com. Then '
                'test again.',

@@ -14,24 +14,26 @@ _JDK = 'the source of OpenJDK 8 and later'
 # Japanese, Spanish, Italian, Portuguese, Chinese, Korean, Dutch, Polish and Russian. Where an exception has a class of its
 # own, or Java adds the English words, no more is needed.
 _TIMED_OUT = (
-    "die wartezeit für die verbindung ist abgelaufen|expiration du délai d'attente|接続がタイムアウト|expiró el tiempo de "
-    'conexión|connessione scaduta|tempo esgotado para conexão|连接超时|連線超過時間|연결 시간 초과|verbinding is verlopen|'
-    'przekroczony czas oczekiwania na połączenie|время ожидания соединения истекло'
+    "wartezeit für die verbindung ist abgelaufen|expiration du délai d['’]attente|接続がタイムアウト|"
+    'expiró el tiempo de conexión|connessione scaduta|tempo esgotado para conexão|连接超时|連線超過時間|'
+    '연결 시간 초과|verbinding is verlopen|przekroczony czas oczekiwania na połączenie|'
+    'время ожидания соединения истекло'
 )
 _NETWORK_UNREACHABLE = (
-    "das netzwerk ist nicht erreichbar|le réseau n'est pas accessible|ネットワークに届きません|la red es inaccesible|la rete non è "
-    'raggiungibile|a rede está fora de alcance|网络不可达|無法接觸網路|네트워크가 접근 불가능|netwerk is onbereikbaar|sieć jest '
-    'niedostępna|сеть недоступна'
+    "netzwerk (?:ist )?nicht erreichbar|réseau (?:n['’]est pas accessible|inaccessible)|ネットワークに届きません|"
+    'la red es inaccesible|la rete non è raggiungibile|a rede está fora de alcance|网络不可达|無法接觸網路|'
+    '네트워크가 접근 불가능|netwerk is onbereikbaar|sieć jest niedostępna|сеть недоступна'
 )
 _NO_ROUTE = (
-    "keine route zum zielrechner|aucun chemin d'accès pour atteindre|ホストへの経路がありません|no existe ninguna ruta hasta|"
-    'nessun instradamento per|não há rota para o host|没有到主机的路由|找不到通往該主機的路由|호스트로 갈 루트가 없음|'
-    'geen route naar host|brak trasy do hosta|нет маршрута до узла'
+    "keine route zum zielrechner|aucun chemin d['’]accès pour atteindre|ホストへの経路がありません|"
+    'no existe ninguna ruta hasta|nessun instradamento per|não há rota para o host|没有到主机的路由|'
+    '找不到通往該主機的路由|호스트로 갈 루트가 없음|geen route naar host|brak trasy do hosta|нет маршрута до узла'
 )
 _RESET = (
-    'vom kommunikationspartner zurückgesetzt|connexion ré-initialisée|接続が相手からリセット|conexión reinicializada|connessione '
-    'interrotta dal corrispondente|conexão fechada pela outra ponta|连接被对方重设|連線被對方重設|상대편이 연결을 끊음|'
-    'verbinding is weggevallen|połączenie zerwane|соединение разорвано'
+    'vom kommunikationspartner zurückgesetzt|connexion r(?:é-?|e)initialisée|接続が相手からリセット|'
+    'conexión reinicializada|connessione interrotta dal corrispondente|conexão fechada pela outra ponta|'
+    '连接被对方重设|連線被對方重設|상대편이 연결을 끊음|verbinding is weggevallen|połączenie zerwane|'
+    'соединение разорвано'
 )
 
 CAUSES = (
@@ -159,7 +161,8 @@ CAUSES = (
     Cause(
         'connection_reset',
         r'connection reset|NoHttpResponseException|failed to respond|connection or outbound has closed|broken pipe|connection abort'
-        r'|java\.net\.SocketException|premature end of|' + _RESET,
+        r'|java\.net\.SocketException|(?:socket|connection) (?:is )?closed|unexpected end of (?:file|stream)'
+        r'|premature end of|' + _RESET,
         meaning='The connection was closed before the answer.',
         advice='Check the firewall and the proxy configured in AEM, then test again.',
         source=RECORDED,
@@ -168,7 +171,7 @@ CAUSES = (
         'tls_handshake',
         r'SSL\w{0,20}Exception|received fatal alert|remote host (?:terminated the|closed connection during) handshake'
         r'|no appropriate protocol|no trusted certificate found|certificate chaining error|peer not authenticated'
-        r'|could not generate DH key ?pair',
+        r'|could not generate DH key ?pair|SSL peer shut down',
         meaning='TLS could not be agreed on with the remote side.',
         advice="Check the TLS versions of AEM's Java, its truststore, and whether a proxy breaks TLS open.",
         source=RECORDED,
