@@ -128,6 +128,29 @@ options:
       - Then O(ntp_servers), when empty, are O(servers), O(nts_servers), O(pools) and O(cloud).
     type: bool
     default: false
+  wait_at_boot:
+    description:
+      - Have the next boot wait until the clock is synchronized before it reaches C(time-sync.target), at most for
+        O(wait_at_boot_timeout) seconds. Only services that are ordered after that target wait, see O(start_after_sync).
+      - Enables the unit that comes with the daemon (C(chrony-wait), C(systemd-time-wait-sync), C(ntpsec-wait)), or writes and
+        enables C(aemops-brand-portal-time-wait.service) where there is none.
+      - V(false) changes nothing. O(state=absent) takes it back.
+    type: bool
+    default: false
+    version_added: 0.2.0
+  wait_at_boot_timeout:
+    description: Maximum number of seconds that a boot waits for a synchronized clock.
+    type: int
+    default: 180
+    version_added: 0.2.0
+  start_after_sync:
+    description:
+      - Systemd services that a boot starts after C(time-sync.target), by a drop-in with C(Wants=) and C(After=). It takes
+        O(wait_at_boot) to make that target wait for anything. O(state=absent) removes the drop-ins.
+    type: list
+    elements: str
+    default: []
+    version_added: 0.2.0
   accept_unverified:
     description:
       - With O(set_clock), also act on a result that is not verified, from one or two NTP servers for instance.
@@ -340,6 +363,9 @@ ARGUMENTS = {
     'cloud': {'type': 'str', 'choices': ['none', 'aws', 'gcp', 'azure'], 'default': 'none'},
     'max_distance': {'type': 'float', 'default': 0},
     'set_clock': {'type': 'bool', 'default': False},
+    'wait_at_boot': {'type': 'bool', 'default': False},
+    'wait_at_boot_timeout': {'type': 'int', 'default': 180},
+    'start_after_sync': {'type': 'list', 'elements': 'str', 'default': []},
     'sync_tolerance': {'type': 'float', 'default': 0.02},
     'sync_timeout': {'type': 'int', 'default': 60},
     'on_unsynchronized': {'type': 'str', 'choices': ['auto', 'fail', 'ignore'], 'default': 'auto'},

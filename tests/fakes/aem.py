@@ -496,6 +496,7 @@ def serve(configuration: Configuration, lease_lost: Callable[[str], None] = _sto
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", required=True, type=Path)
+    parser.add_argument("java", nargs="*", help="what a real AEM's command line says, after --; nothing here reads it")
     options = parser.parse_args()
     server = serve(Configuration(options.config))
     print(f"AEM stand-in at port {server.server_port}", flush=True)

@@ -89,6 +89,8 @@ class FileHandler(Handler):
         if not entry.before['sha256']:
             host.remove(entry.target)
             self._remove_folders(entry)
+            if entry.target.startswith('/etc/systemd/system/'):
+                Units(host).verb('daemon-reload', [])
             return
         content = _content(host, kept)
         if files.fingerprint(content) != entry.before['sha256']:

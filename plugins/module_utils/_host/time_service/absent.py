@@ -102,7 +102,21 @@ class Absent(Run):
             changes += [change for change in found if change.file.path not in [each.file.path for each in changes]]
             if daemon['active'] and daemon['unit'] not in stopped and any(change.file.effect for change in found):
                 restarts.append(daemon['unit'])
+        changes += self._boot_files(known, left)
         return Undoing(changes, units, restarts, left)
+
+    def _boot_files(self, known: lasting.Lasting, left: List[str]) -> List[Change]:
+        """Drop-ins and the waiting unit that were written for the next boot."""
+        found = []
+        for path, written in sorted(known.files.items()):
+            text = self.host.text(path) if path.startswith('/etc/systemd/system/') else None
+            if text is None:
+                continue
+            if written == fingerprint(text.encode('utf-8', 'surrogateescape')):
+                found.append(Change(File(path, None, effect=''), text, None))
+            else:
+                left.append(f'{path} was changed by another administrator and stays. Remove it by hand if it is not needed')
+        return found
 
     def _own_files(self, daemon: Mapping[str, Any], known: lasting.Lasting, left: List[str]) -> List[Change]:
         """The files of ours that a daemon has, wherever its package puts them; backups have no effect on it."""
@@ -173,6 +187,8 @@ class Absent(Run):
                     raise Failure(f"Let {daemon['unit']} check its configuration", complaint)
         for back in undoing.units:
             acts.change_unit(self.log, self.units, back.unit, back.to, back.sentence, partial(self._order, back.verbs, back.unit))
+        if any(change.file.path.startswith('/etc/systemd/system/') for change in undoing.changes):
+            self.units.verb('daemon-reload', [])
         for unit in undoing.restarts:
             acts.change_unit(self.log, self.units, unit, {'active': True}, f'restart {unit}',
                              partial(self._order, ['restart'], unit), again=True)

@@ -51,7 +51,9 @@ class Apply:
         self._write(plan, daemon)
         for other in plan.competitors:
             self._stop(other)
-        return Applied(plan, daemon, self._start(plan, daemon, clock_was_set))
+        fresh = self._start(plan, daemon, clock_was_set)
+        self._boot(plan)
+        return Applied(plan, daemon, fresh)
 
     def _install(self, plan: Plan) -> None:
         doing, unreachable = 'Install the package of the daemon', 'See that this host reaches its package sources, then run again.'
@@ -123,6 +125,15 @@ class Apply:
                 self.restart(unit)
             return True
         return bool(self._effects)
+
+    def _boot(self, plan: Plan) -> None:
+        """What the next boot needs. Nothing that runs is touched."""
+        for change in plan.boot:
+            acts.write_file(self._log, change.file.path, change.after, change.sentence, expected=change.before, own=True)
+        if plan.boot:
+            self._units.verb('daemon-reload', [])
+        if plan.wait:
+            self._order('enable', plan.wait, {'enabled': True})
 
     def _tell(self, unit: str, daemon: Daemon) -> bool:
         entry = Entry('source', unit, {'sources': []}, {'sources': list(self._sources)}, f'let {unit} know its new sources',

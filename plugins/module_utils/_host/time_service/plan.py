@@ -4,7 +4,7 @@
 
 """What has to be done so that one time daemon keeps the clock. Pure: the host was looked at before."""
 
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import layouts, texts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import File
@@ -51,10 +51,13 @@ class Plan(NamedTuple):
     enable: bool
     start: bool
     competitors: List[Facts]    # that run, or start at boot
+    boot: List[Change] = []     # files for the next boot
+    wait: str = ''              # the unit that waits for a right clock at boot, '' where it is enabled or not asked for
 
     @property
     def needed(self) -> bool:
-        return bool(self.package or self.changes or self.unmask or self.enable or self.start or self.competitors)
+        return bool(self.package or self.changes or self.unmask or self.enable or self.start or self.competitors
+                    or self.boot or self.wait)
 
     @property
     def sentences(self) -> List[str]:
@@ -64,7 +67,8 @@ class Plan(NamedTuple):
         return ([self.install_sentence] if self.package else []) \
             + [change.sentence for change in self.changes] \
             + [f"stop and disable {other['unit']}" for other in self.competitors] \
-            + [f'{verb} {unit}' for verb, due in verbs if due]
+            + [f'{verb} {unit}' for verb, due in verbs if due] \
+            + [change.sentence for change in self.boot] + ([f'enable {self.wait}'] if self.wait else [])
 
     @property
     def install_sentence(self) -> str:
@@ -73,7 +77,7 @@ class Plan(NamedTuple):
 
     def diff(self) -> List[Dict[str, str]]:
         """For --diff: the files, then the states of the units."""
-        result = [change.diff() for change in self.changes]
+        result = [change.diff() for change in self.changes + self.boot]
         before = {each['unit']: state_line(each) for each in [self.daemon] + self.replaced + self.competitors}
         after = {each['unit']: state_line(dict(each, active=False, enabled=False)) for each in self.competitors}
         after.update({each['unit']: state_line(dict(each, installed=False)) for each in self.replaced})
@@ -127,17 +131,21 @@ def choose(daemons: List[Facts], provider: str, want: Wanted) -> Facts:
     return best
 
 
-def make_plan(found: List[Facts], chosen: Facts, files: List[Tuple[File, Optional[str]]], packages_replace: bool) -> Plan:
-    """found: all daemons and what else sets the clock; files: those that the daemon needs, with their present text."""
+def make_plan(found: List[Facts], chosen: Facts, files: List[Tuple[File, Optional[str]]], packages_replace: bool,
+              boot: Sequence[Tuple[File, Optional[str]]] = (), wait: str = '') -> Plan:
+    """found: all daemons and what else sets the clock; files: those that the daemon needs, with their present text, and so boot."""
     package = '' if chosen['installed'] else chosen['package']
     others = [each for each in found if each['name'] != chosen['name'] and each['unit'] != chosen['unit']]
     competitors = [each for each in others if each['active'] or (each['installed'] and each['enabled'])]
     replaced = [each for each in others if each['installed']] if package and packages_replace else []
-    changes = [Change(file, before, texts.current(file, before)) for file, before in files]
     return Plan(
-        chosen, package, replaced,
-        [change for change in changes if change.before != change.after and not (change.before is None and not change.after)],
-        chosen['masked'], not chosen['enabled'], not chosen['active'], [each for each in competitors if each not in replaced])
+        chosen, package, replaced, _due(files), chosen['masked'], not chosen['enabled'], not chosen['active'],
+        [each for each in competitors if each not in replaced], _due(boot), wait)
+
+
+def _due(files: Sequence[Tuple[File, Optional[str]]]) -> List[Change]:
+    changes = [Change(file, before, texts.current(file, before)) for file, before in files]
+    return [change for change in changes if change.before != change.after and not (change.before is None and not change.after)]
 
 
 def refuse_removals(package: str, removes: Mapping[str, str]) -> str:

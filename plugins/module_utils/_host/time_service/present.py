@@ -19,6 +19,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system i
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import STARTS_AT_BOOT, known_states
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import lasting, result
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.apply import Apply, Failure
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.boot import plan_boot
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.plan import Facts, Plan, choose, make_plan
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.run import FOLDER, Run
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.wait import Limits, Waited, wait
@@ -134,12 +135,14 @@ class Present(Run):
 
     def _plan(self, found: Found) -> Plan:
         files = [(file, self.host.text(file.path)) for file in found.daemon.files(self.want)]
-        return make_plan(found.daemons, found.chosen, files, bool(self.packages.manager.fetch))
+        boot = plan_boot(self.host, found.chosen, self.options)
+        return make_plan(found.daemons, found.chosen, files, bool(self.packages.manager.fetch),
+                         [(file, self.host.text(file.path)) for file in boot.files], boot.wait if boot.enable else '')
 
     def _look_at_obstacles(self, plan: Plan) -> None:
         """Raises Refused for a file that could not be written."""
-        for path in [change.file.path for change in plan.changes] + [change.backup for change in plan.changes if change.backup] \
-                + [f'{FOLDER}/undo.json']:
+        for path in [change.file.path for change in plan.changes + plan.boot] \
+                + [change.backup for change in plan.changes if change.backup] + [f'{FOLDER}/undo.json']:
             obstacle = self.host.obstacle(path)
             if obstacle:
                 raise Refused(f'{path} cannot be written: {obstacle}.')

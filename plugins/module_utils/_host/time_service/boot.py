@@ -1,0 +1,82 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The next boot: a unit that waits until the clock is synchronized, at most for a limit, and services that start after it.
+
+systemd.special(7): what needs a right clock is ordered after time-sync.target, which a unit that waits holds back.
+"""
+
+from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import OWN_NAME, File, own_file
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Refused
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import STARTS_AT_BOOT, unit_states
+
+UNITS = '/etc/systemd/system'
+OURS = OWN_NAME + '-time-wait.service'
+# The waiting unit that comes with a daemon, and the program that it starts.
+_WAITS: Dict[str, Tuple[Tuple[str, str], ...]] = {
+    'chrony': (('chrony-wait.service', '/usr/bin/chronyc'),),
+    'ntpsec': (('ntpsec-wait.service', '/usr/sbin/ntpwait'), ('ntp-wait.service', '/usr/bin/ntpwait')),
+    'ntpd': (('ntp-wait.service', '/usr/sbin/ntp-wait'),),
+    'timesyncd': (('systemd-time-wait-sync.service', '/lib/systemd/systemd-time-wait-sync'),
+                  ('systemd-time-wait-sync.service', '/usr/lib/systemd/systemd-time-wait-sync')),
+}
+_CHRONYC = '/usr/bin/chronyc -h 127.0.0.1,::1 waitsync 0 0.1 0.0 1'
+# The kernel's own word (STA_UNSYNC), as every systemd tells it.
+_KERNEL = ("/bin/sh -c 'until LC_ALL=C timedatectl status | grep -Eq \"(NTP|System clock) synchronized: yes\"; do sleep 1; done'")
+
+
+class Boot(NamedTuple):
+    """files: as they have to be. wait: the unit to enable, '' for none."""
+
+    files: List[File]
+    wait: str
+    enable: bool
+
+
+NOTHING = Boot([], '', False)
+
+
+def plan_boot(host: Any, daemon: Mapping[str, Any], options: Mapping[str, Any]) -> Boot:
+    """What the options wait_at_boot, wait_at_boot_timeout and start_after_sync ask for. daemon: facts. Raises Refused."""
+    files = [_after(unit) for unit in options.get('start_after_sync') or []]
+    states = unit_states(host, options.get('start_after_sync') or []) if files else {}
+    for unit, state in states.items():
+        if state.get('LoadState') == 'not-found':
+            raise Refused(f'start_after_sync: systemd knows no unit {unit} on this host.', 'Correct the name, or leave it out.')
+    if not options.get('wait_at_boot'):
+        return Boot(files, '', False)
+    limit = int(options['wait_at_boot_timeout'])
+    if not 1 <= limit <= 3600:
+        raise Refused(f'wait_at_boot_timeout: {limit} is not a number of seconds from 1 to 3600.')
+    unit = _vendors(host, daemon['name'])
+    # An installation brings the vendor's unit; then it is looked for again.
+    limited = own_file(f'{UNITS}/{unit}.d/{OWN_NAME}.conf', ['[Service]', f'TimeoutStartSec={limit}'], 'boot')
+    files.append(limited if unit else _ours(daemon, limit))
+    wait = unit or OURS
+    state = unit_states(host, [wait]).get(wait, {})
+    return Boot(files, wait, state.get('UnitFileState') not in STARTS_AT_BOOT)
+
+
+def _vendors(host: Any, daemon: str) -> str:
+    """The waiting unit that came with the daemon and can work; '' where there is none."""
+    for unit, program in _WAITS.get(daemon, ()):
+        state = unit_states(host, [unit]).get(unit, {})
+        if state.get('LoadState') == 'loaded' and host.exists(program):
+            return unit
+    return ''
+
+
+def _ours(daemon: Mapping[str, Any], limit: int) -> File:
+    command = _CHRONYC if daemon['name'] == 'chrony' else _KERNEL
+    return own_file(f'{UNITS}/{OURS}', [
+        '[Unit]', 'Description=Wait until the clock is synchronized', f"After={daemon['unit']}", f"Wants={daemon['unit']}",
+        'Before=time-sync.target', 'Wants=time-sync.target', '', '[Service]', 'Type=oneshot', 'RemainAfterExit=yes',
+        f'ExecStart={command}', f'TimeoutStartSec={limit}', '', '[Install]', 'WantedBy=multi-user.target'], 'boot')
+
+
+def _after(unit: str) -> File:
+    return own_file(f'{UNITS}/{unit}.d/{OWN_NAME}.conf', ['[Unit]', 'Wants=time-sync.target', 'After=time-sync.target'], 'boot')
+
