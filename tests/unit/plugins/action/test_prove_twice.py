@@ -1,0 +1,49 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""After a correction a 401 is believed only the second time."""
+
+from __future__ import annotations
+
+import types
+
+import pytest
+
+from ansible_collections.aemops.brand_portal.plugins.action.fix_bp_jwt_stage import ActionModule
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import options
+
+
+def prove(*answers):
+    """(what the stage prove returns, how often the host was asked), when the host's answers are these."""
+    action = ActionModule.__new__(ActionModule)
+    action.vars = {options.RESULT: {'agents_chosen': ['a']}}
+    action._task = types.SimpleNamespace(args={'ready_timeout': 0})
+    action.options = dict
+    asked = []
+
+    def health(_chosen, agents, **_more):
+        assert agents == ['a']
+        asked.append(agents)
+        return answers[len(asked) - 1]
+    action.health = health
+    return action.prove(), len(asked)
+
+
+def tests(*causes):
+    return {'skew': {}, 'tests': [{'cause': cause} for cause in causes]}
+
+
+GOOD, LOST = tests('none', 'none'), {'failed': True, 'msg': 'no space left on device'}
+
+
+@pytest.mark.parametrize('unauthorized', ['key_not_accepted', 'token_outlived'])
+def test_a_401_is_asked_again(unauthorized):
+    refused = tests('none', unauthorized)
+    assert prove(refused, GOOD) == (GOOD, 2)
+    assert prove(refused, refused, GOOD) == (refused, 2)
+
+
+@pytest.mark.parametrize('answer', [GOOD, tests('jwt_expired'), tests('jwt_end_of_life'), tests(), LOST, {'tests': None}])
+def test_everything_else_is_believed_at_once(answer):
+    assert prove(answer) == (answer, 1)
