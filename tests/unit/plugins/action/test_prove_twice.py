@@ -30,20 +30,20 @@ def prove(*answers):
     return action.prove(), len(asked)
 
 
-def tests(*causes):
+def answered(*causes):
     return {'skew': {}, 'tests': [{'cause': cause} for cause in causes]}
 
 
-GOOD, LOST = tests('none', 'none'), {'failed': True, 'msg': 'no space left on device'}
+GOOD, LOST = answered('none', 'none'), {'failed': True, 'msg': 'no space left on device'}
 
 
 @pytest.mark.parametrize('unauthorized', ['key_not_accepted', 'token_outlived'])
 def test_a_401_is_asked_again(unauthorized):
-    refused = tests('none', unauthorized)
+    refused = answered('none', unauthorized)
     assert prove(refused, GOOD) == (GOOD, 2)
     assert prove(refused, refused, GOOD) == (refused, 2)
 
 
-@pytest.mark.parametrize('answer', [GOOD, tests('jwt_expired'), tests('jwt_end_of_life'), tests(), LOST, {'tests': None}])
+@pytest.mark.parametrize('answer', [GOOD, answered('jwt_expired'), answered('jwt_end_of_life'), answered(), LOST, {'tests': None}])
 def test_everything_else_is_believed_at_once(answer):
     assert prove(answer) == (answer, 1)
