@@ -28,6 +28,12 @@ _KISSES = {
     'RATE': 'asked too often',
 }
 
+# Seconds (2^17, the longest poll interval of RFC 5905 §7.2 made of whole powers of two). A clock that was set longer ago than any server
+# polls is not kept by anything.
+MAX_REFERENCE_AGE = 131072.0
+# A server may note its last update a moment after it has stamped the packet.
+_REFERENCE_AHEAD = 1.0
+
 # What the doubles and the two clock readings may cost on top of all that is measured.
 _RESOLUTION = 2e-6
 
@@ -114,6 +120,7 @@ def read(codec: Any, data: bytes, sent: float, received: float, sent_wall: float
     if delay < -(precision + 1e-4):
         raise Unusable(f'it claims to have held the request for {held:.6f} s of the {elapsed:.6f} s it took '
                        '(negative delay)')
+    _check_reference(int.from_bytes(data[16:24], 'big'), raw_transmitted)
     return Sample(
         # ((T2 - T1) + (T3 - T4)) / 2 with T3 = T2 + held and T4 = T1 + elapsed
         offset=unix_time(raw_received) - sent_wall + (held - elapsed) / 2,
@@ -124,6 +131,17 @@ def read(codec: Any, data: bytes, sent: float, received: float, sent_wall: float
         reference_id=_reference_id(data[12:16], packet.stratum),
         at=received,
     )
+
+
+def _check_reference(raw_reference: int, raw_transmitted: int) -> None:
+    """The reference timestamp is when the server's clock was last set (RFC 5905 §7.3); zero does not tell. Raises Unusable."""
+    if raw_reference == 0:
+        return
+    age = ((raw_transmitted - raw_reference + 2**63) % 2**64 - 2**63) / 4294967296.0
+    if age > MAX_REFERENCE_AGE:
+        raise Unusable(f'its clock was last set {age / 3600:.0f} h ago (reference timestamp; the limit is 36 h)')
+    if age < -_REFERENCE_AHEAD:
+        raise Unusable(f'its clock was last set {-age:.0f} s after it sent its reply (reference timestamp in the future)')
 
 
 def _reference_id(raw: bytes, stratum: int) -> str:

@@ -139,3 +139,24 @@ def test_a_hundred_thousand_random_and_mutated_packets_raise_nothing_else(codec)
             outcomes['unusable'] += 1
     assert sum(outcomes.values()) == 100000
     assert min(outcomes.values()) > 5000
+
+
+@pytest.mark.parametrize(('last_set', 'reason'), [
+    (0, ''), (NOW, ''), (NOW - 131071, ''), (NOW + 0.9, ''), (NOW - 40 * 3600, 'its clock was last set 40 h ago'),
+    (NOW - 131073, 'last set 36 h ago'), (NOW + 3, 'its clock was last set 3 s after it sent its reply'),
+    (NOW - 3e8, 'last set 83333 h ago'),
+])
+def test_a_clock_that_was_set_long_ago_or_in_the_future_is_no_reference(codec, last_set, reason):
+    data = packet(ntp_packet.request(codec), NOW, NOW, last_set=last_set)
+    if not reason:
+        assert read(codec, data).stratum == 2
+        return
+    with pytest.raises(Unusable) as unusable:
+        read(codec, data)
+    assert reason in str(unusable.value)
+
+
+def test_the_age_of_a_clock_is_told_across_the_end_of_an_era(codec):
+    after = 2085978496.0 + 600      # 2036-02-07, 10 minutes into the next era
+    data = packet(ntp_packet.request(codec), after, after, last_set=after - 3600)
+    assert read(codec, data, sent_wall=after).stratum == 2

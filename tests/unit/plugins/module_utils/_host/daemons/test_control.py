@@ -160,6 +160,14 @@ def test_an_ntpd_that_does_not_run(tmp_path, kind, recording):
     assert daemon(tmp_path, kind, recording, 'gone', active='failed').status().reason == 'not_running'
 
 
+def test_the_sign_of_what_ntpd_is_off(tmp_path):
+    """ntpq: a positive offset (milliseconds) is a server that is ahead, so the clock is behind."""
+    found = daemon(tmp_path, 'ntpd', 'ntp-4.2.8p15', 'synchronized')
+    answer = Done(0, 'leap=00, stratum=3, refid=192.0.2.1, offset=+1500.0\n', '')
+    found.host.answers['ntpq -n -c rv 0 leap,stratum,refid,offset'] = answer
+    assert found.status().residual_offset == 1.5
+
+
 @pytest.mark.parametrize('leap', ['11', '3'])
 def test_a_leap_indicator_of_alarm_is_not_synchronized(tmp_path, leap):
     found = daemon(tmp_path, 'ntpd', 'ntp-4.2.8p15', 'synchronized')
