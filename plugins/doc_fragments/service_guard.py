@@ -31,4 +31,26 @@ options:
         them also while this module still hangs.
     type: float
     default: 300.0
+  stop_program:
+    description:
+      - A program that no systemd unit runs, stopped and started like O(stop_services).
+      - Its commands are run as root by a unit in C(/run/systemd/system), without a shell and with the few environment variables
+        that systemd gives.
+    type: dict
+    version_added: 0.2.0
+    suboptions:
+      stop:
+        description: The command that stops it, and its arguments.
+        type: list
+        elements: str
+        required: true
+      start:
+        description: The command that starts it. It has to end while the program goes on in the background.
+        type: list
+        elements: str
+        required: true
+      pid:
+        description: The process that has to be gone before the clock is set. One that is gone already is not started.
+        type: int
+        required: true
 """

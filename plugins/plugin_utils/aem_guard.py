@@ -52,7 +52,7 @@ class Guard(t.NamedTuple):
     """What a repair does with AEM. state: '' or why no repair is begun; why, next_step: of that state."""
 
     units: list[str] = []
-    commands: dict[str, list[str]] = {}
+    program: dict[str, t.Any] = {}     # stop and start (lists of words), pid
     note: str = ''
     warning: str = ''
     state: str = ''
@@ -82,7 +82,7 @@ def guard(
         decided = Guard()
     else:
         decided = Guard(warning=_warning(offset, NOT_NAMED, NAME_IT))
-    if not (decided.units or decided.commands) or trusted_now is None:
+    if not (decided.units or decided.program) or trusted_now is None:
         return decided
     why, next_step = _not_now(options, trusted_now)
     return decided._replace(state=DEFERRED, why=why, next_step=next_step) if why else decided
@@ -106,7 +106,7 @@ def _found(offset: float, aem_state: str, found: t.Mapping[str, t.Any], options:
     what = 'AEM' if by_command else found['unit']
     note = (STOPPED_FOR if known else STOPPED_UNKNOWN).format(what=what, evidence=found['evidence'], lease=found['lease_check'])
     if by_command:
-        return Guard(commands=commands, note=note)
+        return Guard(program={**commands, 'pid': found['pid']}, note=note)
     return Guard(units=[found['unit']], note=note)
 
 

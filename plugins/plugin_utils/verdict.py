@@ -133,7 +133,8 @@ def decide(
     Returns `state`, `repair` (shall the clock be corrected), `healthy`, `summary` (one sentence
     of what is the case, with figures), `next_step` ('' where nothing is left to do), `cause` (the id of the
     first failing agent's cause, '' when none fails), `warning` (what a repair may do to AEM, '' where nothing) and `aem`: the
-    units (`stop_services`) or the `commands` that stop AEM around the step, and a `note` on why it is stopped, or not.
+    units (`stop_services`) or the `program` (commands and PID) that is stopped around
+    the step, and a `note` on why it is stopped, or not.
     Offsets are reference − host, in seconds.
     """
     skew, tests, aem = health['skew'], health.get('tests') or [], health.get('aem') or {'state': 'ok', 'message': ''}
@@ -174,7 +175,7 @@ def decide(
         'summary': _joined([*known, guard.why, guard.note, down[0] if down else '', *facts]),
         'next_step': _joined([down[1] if down else guard.next_step or _next_step(state, rule, failing, aem), *steps]),
         'warning': guard.warning,
-        'aem': {'stop_services': guard.units, 'commands': guard.commands, 'note': guard.note},
+        'aem': {'stop_services': guard.units, 'program': guard.program, 'note': guard.note},
     }
 
 

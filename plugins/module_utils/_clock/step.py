@@ -20,6 +20,11 @@ STEP_OPTIONS: Dict[str, Dict[str, Any]] = dict(
     stop_services={'type': 'list', 'elements': 'str', 'default': []},
     stop_services_threshold={'type': 'float', 'default': 60.0},
     stop_services_timeout={'type': 'float', 'default': 300.0},
+    stop_program={'type': 'dict', 'options': {
+        'stop': {'type': 'list', 'elements': 'str', 'required': True},
+        'start': {'type': 'list', 'elements': 'str', 'required': True},
+        'pid': {'type': 'int', 'required': True},
+    }},
 )
 
 # A step is to be near: https services are asked until their interval is this narrow. Seconds.

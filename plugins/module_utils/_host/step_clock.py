@@ -11,6 +11,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import StepRefused, SystemCalls, step
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.stop_request import StopRequest
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.clock_hints import LAST_REPAIR, rtc_misread
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.program_guard import ProgramGuard
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.service_guard import ServiceGuard
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.statedir import STATE
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System
@@ -27,8 +28,10 @@ class ClockStep:
                  host: Optional[System] = None, lock: Optional[Lock] = None, stop: Optional[StopRequest] = None) -> None:
         self._options, self._ntplib, self._check_mode, self._warn = options, ntplib, check_mode, warn
         self._host = host or System()
-        self._guard = ServiceGuard(options['stop_services'], options['stop_services_threshold'], options['stop_services_timeout'],
-                                   self._host, lock, stop)
+        bounds = options['stop_services_threshold'], options['stop_services_timeout']
+        program = options.get('stop_program')
+        self._guard = (ProgramGuard(options['stop_services'], *bounds, program, self._host, lock, stop) if program else
+                       ServiceGuard(options['stop_services'], *bounds, self._host, lock, stop))
 
     @property
     def entries(self) -> List[Entry]:

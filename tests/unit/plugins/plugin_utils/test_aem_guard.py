@@ -31,10 +31,10 @@ def decided(offset=7200.0, state='ok', now=NOON, found=None, **options):
 def test_every_combination(store, unknown_store, stoppable, commands):
     made = decided(found={'store': store, **({} if stoppable else IN_A_SESSION)}, aem_unknown_store=unknown_store, **commands)
     to_stop = store == 'document' or (store == 'unknown' and unknown_store == 'stop')
-    assert bool(made.units or made.commands or made.state) is to_stop
+    assert bool(made.units or made.program or made.state) is to_stop
     if to_stop:
-        assert made.commands == ({'stop': ['/opt/aem/stop', 'now'], 'start': ['su', '-', 'aem', '-c', '/opt/aem/start']}
-                                 if commands else {})
+        assert made.program == ({'stop': ['/opt/aem/stop', 'now'], 'start': ['su', '-', 'aem', '-c', '/opt/aem/start'], 'pid': 8}
+                                if commands else {})
         assert made.units == (['aem.service'] if stoppable and not commands else [])
         assert (made.state == 'cannot_stop_aem') is not (stoppable or commands != {})
         assert made.note or 'it runs in a session' in made.why
@@ -68,7 +68,7 @@ def test_aem_is_stopped_only_when_it_may_be(options, why, by):
     made = decided(**by, **options)
     assert (made.state, why in made.why) == ('stop_deferred' if why else '', True)
     # Another look in the middle of a repair, when the window has closed, does not lose what is to be stopped.
-    assert made.units or made.commands
+    assert made.units or made.program
 
 
 @pytest.mark.parametrize('store, unknown_store', [('segment', 'step'), ('unknown', 'step')])
