@@ -77,6 +77,8 @@ def sum_up(
     next_step = left or ('' if proven else AFTER_AN_ERROR if error else verdict['next_step'])
     if verdict['repair'] and not error and (check_mode or diagnose_only):
         next_step = 'run without --check' if check_mode else 'run with fix_bp_jwt_mode=fix'
+        if verdict['state'] == 'not_only_the_clock':  # the clock alone cures nothing
+            next_step = f'{next_step}, and for what else keeps the agents from working: {verdict["next_step"]}'
     failing = [test for test in before.get('tests') or [] if not test['succeeded']]
     result = {
         'host': host,

@@ -51,6 +51,13 @@ def test_a_healed_host_passes_and_shows_before_and_after():
     assert 'jwt_expired -> healthy' in row
 
 
+@pytest.mark.parametrize('mode', [{'check_mode': True}, {'diagnose_only': True}])
+def test_a_clock_that_is_not_the_cure_is_not_told_to_be_one(mode):
+    found = verdict('not_only_the_clock', repair=True, next_step='migrate to OAuth Server-to-Server')
+    result = sum_up('aem1', health(90.0, 0), {}, found, found, **mode)
+    assert result['next_step'].startswith('run with') and result['next_step'].endswith('migrate to OAuth Server-to-Server')
+
+
 def test_a_repair_that_stopped_fails_and_says_where():
     result = sum_up('aem1', health(90.0, 0), {}, EXPIRED, EXPIRED, error='Install the package: no network')
     assert (result['passed'], result['repaired']) == (False, False)
