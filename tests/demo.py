@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The main job, to watch: a real machine that stands in February 2017 and is healed by the playbook.
+"""The main job, to watch: a real machine whose clock is in February 2017 and which is healed by the playbook.
 
 Run it by `make demo`. Nothing is left running; the image of the machine stays in the cache for the next time.
 """
@@ -51,7 +51,7 @@ def heal(inventory: Path) -> int:
 
 def main() -> int:
     began = time.monotonic()
-    say('A machine of its own: User-Mode Linux with systemd, sshd, AEM and a clock that stands in February 2017')
+    say('A machine of its own: User-Mode Linux with systemd, sshd, AEM and a clock in February 2017')
     with Lab.create(python=sys.executable) as lab:
         lab.start_brand_portal(cert='long')
         machine = lab.machine('author1', clock=WRONG).wait_ready()

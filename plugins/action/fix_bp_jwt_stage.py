@@ -41,8 +41,8 @@ display = Display()
 # The strategies that let all hosts finish a task before the next one begins.
 IN_STEP = ('linear', 'debug', 'mitogen_linear', 'mitogen')
 OUT_OF_STEP = (
-    'The strategy {strategy} of this play lets a host run ahead of the others, so nobody could look at them together or stop '
-    'after the first that fails, and no clock is changed. Run the playbook aemops.brand_portal.fix_bp_jwt, which keeps '
+    'The strategy {strategy} of this play lets a host run ahead of the others, so this role could not look at them together or '
+    'stop after the first that fails, and no clock is changed. Run the playbook aemops.brand_portal.fix_bp_jwt, which keeps '
     'them in step, or give the play "strategy: linear"'
 )
 NOTHING_MEASURED = (

@@ -105,7 +105,7 @@ agents:
           type: bool
           sample: true
         paused:
-          description: Whether somebody has paused the queue.
+          description: Whether the queue is paused.
           returned: success
           type: bool
           sample: false

@@ -13,7 +13,7 @@ author:
 description:
   - Lets the replication agents of an AEM author test their connection, as the button "Test Connection" does, and reads
     from the page whether Brand Portal answered 200, and if not, why.
-  - AEM's own HTTP status is 200 whatever comes of a test. What counts is the answer of Brand Portal that the page
+  - AEM's own HTTP status is 200 whatever the result of a test. What counts is the answer of Brand Portal that the page
     tells, together with the verdict in the trailer of the page.
   - A failed test is a result, not a failure of the module. The module fails when AEM cannot be asked, and before any
     test when O(agents) names an agent that is not there, or when there is nothing to test.
@@ -30,7 +30,7 @@ notes:
 seealso:
   - module: aemops.brand_portal.replication_agent_info
   - name: Adobe knowledge base KA-10565
-    description: The article on the failure that RV(tests[].cause=jwt_expired) stands for.
+    description: The article on the failure with RV(tests[].cause=jwt_expired).
     link: https://experienceleague.adobe.com/en/docs/experience-cloud-kcs/kbarticles/ka-10565
 """
 

@@ -213,7 +213,7 @@ daemons:
       description: It starts at boot.
       type: bool
     masked:
-      description: Somebody masked its unit.
+      description: Whether its unit is masked.
       type: bool
     condition:
       description: The condition of its unit that is not met, so that systemd skips its start, with file and line; empty otherwise.

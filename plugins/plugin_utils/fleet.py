@@ -123,7 +123,7 @@ def went_wrong(result: Result | None) -> bool | None:
 
 
 def may_go_on(outcomes: t.Mapping[str, Result | None], percentage: float) -> str:
-    """Why no other repair may be begun after these; '' where it may. None stands for a host that was lost."""
+    """Why no other repair may be begun after these; '' where it may. None means a host that was lost."""
     wrong = [host for host, result in outcomes.items() if went_wrong(result)]
     tried = sum(1 for result in outcomes.values() if went_wrong(result) is not None)
     if not wrong or 100.0 * len(wrong) <= percentage * tried:

@@ -50,7 +50,7 @@ ZONE_HINTS: dict[tuple[str, str], Hint] = {
 }
 SUMMER_TIME = Hint('it was off by the hour between summer and winter time of this host',
                    'find who sets the clock by hand when summer time begins or ends: a right clock is left alone then')
-OTHER_ZONE = Hint("it was off by just {zone}, as one zone is from another: somebody may have typed another zone's time", '')
+OTHER_ZONE = Hint("it was off by just {zone}, as one zone is from another: the time of another zone may have been entered", '')
 RAN_AWAY = Hint('since the last repair ({at}) it ran away by {by} in {within}: {ppm} ppm',
                 'see why no time daemon held it: it does not run, or does not reach its servers on UDP 123')
 RAN_AWAY_FAST = Hint('since the last repair ({at}) it ran away by {by} in {within}: {ppm} ppm, more than an oscillator can',

@@ -63,7 +63,7 @@ def check(values: t.Mapping[str, t.Any], names: t.Iterable[str] = SPECIFICATION)
         elif _lost_its_text(values[name], specification[name]):
             values[name] = [] if specification[name]['type'] == 'list' else specification[name].get('default', '-')
             complaints.append(
-                f'{name} is a text and came as a number or a truth value, so nobody knows any more what it was ("0123" becomes '
+                f'{name} is a text and came as a number or a truth value, so its original text is lost ("0123" becomes '
                 '83, "no" becomes false). In YAML put it in quotes; from AWX give it by a credential or the inventory, not by a '
                 'survey or extra variables.')
     validated = ArgumentSpecValidator(specification).validate(values, validate_role_argument_spec=True)

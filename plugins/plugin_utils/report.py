@@ -4,7 +4,7 @@
 
 """What a run says of its hosts: a result for each, the document of all, and the table, metrics and statistics made of it.
 
-Pure; asks nobody. Offsets are reference − host, in seconds: positive is behind. docs/report.md describes the document.
+Pure. Offsets are reference − host, in seconds: positive is behind. docs/report.md describes the document.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ Left of the middle stand clocks that are behind, right of it those that are ahea
 one. (An offset is reference − host, so it has the opposite sign.) The axis is symmetric-logarithmic: linear within a
 millisecond, logarithmic beyond, because one fleet may hold clocks that are milliseconds and clocks that are decades off.
 
-What is told by a colour is told by a shape as well: a circle is right, an arrowhead is wrong and points to its side, a
+Each color has a shape of its own as well: a circle is right, an arrowhead is wrong and points to its side, a
 diamond is undecided, hatching is unknown, a dashed line was never measured; hollow is before, filled is after.
 """
 
@@ -44,7 +44,7 @@ SHARED = (
 
 
 def number(value: t.Any) -> float | None:
-    """A finite number of seconds, or None for whatever else stands there."""
+    """A finite number of seconds, or None for any other value."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         return None
     return float(value)

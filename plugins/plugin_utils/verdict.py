@@ -130,7 +130,7 @@ def decide(
     aem_guard.guard. `repair_results` is what a repair has
     done by now: `keep` is the result of time_service, `step` that of clock_step or of time_service's own step of the clock, each {}
     where it was not run; `aem` is what AEM's state was before.
-    Returns `state`, `repair` (shall the clock be corrected), `healthy`, `summary` (one sentence
+    Returns `state`, `repair` (whether the clock must be corrected), `healthy`, `summary` (one sentence
     of what is the case, with figures), `next_step` ('' where nothing is left to do), `cause` (the id of the
     first failing agent's cause, '' when none fails), `warning` (what a repair may do to AEM, '' where nothing) and `aem`: the
     units (`stop_services`) or the `program` (commands and PID) that is stopped around
@@ -320,7 +320,7 @@ def _joined(parts: t.Iterable[str]) -> str:
 
 
 def _next_step(state: str, rule: State, failing: list[dict[str, t.Any]], aem: dict[str, t.Any]) -> str:
-    """The rule's own next step, or the advice of whoever knows the cause: the test, or the access to AEM."""
+    """The rule's own next step, or the advice that came with the cause: of the test, or of the access to AEM."""
     if state in ('not_the_clock', 'not_only_the_clock'):
         advice = next((test['advice'] for relation in ('no', 'likely') for test in failing
                        if test['clock_related'] == relation), '')

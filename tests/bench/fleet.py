@@ -6,7 +6,7 @@
     fleet.py --hosts 200 -- ansible-playbook -i '{inventory}' fix-bp-jwt.yml
 
 One sshd answers at an address of its own for each host; a host's clock is this machine's, as libfaketime shows it to
-whoever logs in there. One process plays every host's AEM, another Brand Portal, a third the NTP servers. All of it is
+every login there. One process plays every host's AEM, another Brand Portal, a third the NTP servers. All of it is
 in a network that ends with the command (netns.py); no process in it may set a clock.
 
 --hosts N     that many healthy hosts

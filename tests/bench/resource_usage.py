@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a command costs: wall time, processor time and memory, of everything it started, and of others meanwhile.
+"""What a command costs: wall time, processor time and memory, of everything it started, and of other processes at that time.
 
-ansible-playbook leaves SSH masters behind that go on for a minute. They belong to what the run cost, so whoever measures
+ansible-playbook leaves SSH masters behind that go on for a minute. They belong to what the run cost, so a measurement
 here adopts them (PR_SET_CHILD_SUBREAPER), ends them with the run, and counts them.
 """
 

@@ -56,7 +56,7 @@ DEFAULTS: dict[str, Any] = {
     "certificate_dates": "",  # wire.Network.dates
     "console_hidden": False,  # true: the user may not read the web console, and so neither providers nor bundles
     "token_url": "",  # by default that of the level
-    "private_key": None,  # agent.key of ca.py; a missing file is a key store that was never initialised
+    "private_key": None,  # agent.key of ca.py; a missing file is a key store that was never initialized
     "ca": None,  # ca.pem of ca.py
     "connect_to": {},  # host -> "address:port" to connect to in its place
     "timeouts": {"connect": 180, "read": 600},

@@ -90,7 +90,7 @@ class Controller:
     def extra_vars_of(self, template: str, answers: Optional[Item] = None) -> Item:
         """The extra variables of a job: its template's, then the survey's defaults, then the answers.
 
-        As awx/main/models/mixins.py (SurveyJobTemplateMixin._update_unified_job_kwargs) has it, whoever starts the job: a
+        As awx/main/models/mixins.py (SurveyJobTemplateMixin._update_unified_job_kwargs) has it, however the job is started: a
         person, a schedule or a workflow. A launch over the API wants answers to required questions, default or not.
         """
         found = self.named("job_templates", template)

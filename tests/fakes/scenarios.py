@@ -206,7 +206,7 @@ def unreachable(message: str, kind: str, also_ims: bool = True) -> Script:
 
 
 def answered(status: int, reason: str, body: str = "") -> Script:
-    """A token was had, and Brand Portal (or somebody before it) says something else than 200."""
+    """A token was had, and Brand Portal (or a proxy before it) says something else than 200."""
 
     def script(journal: Journal, context: Context) -> Verdict:
         journal.opening()
@@ -565,7 +565,7 @@ SHAPES = [
     _expired("utf16", "UTF-16 with a byte order mark, declared.")._replace(dress=encoded("utf-16", "UTF-16")),
     _fine("utf16_undeclared", "UTF-16 with a byte order mark, not declared.")._replace(dress=encoded("utf-16", "")),
     _expired("utf8_bom", "UTF-8 with a byte order mark.")._replace(dress=encoded("utf-8-sig", "utf-8")),
-    _expired("unknown_charset", "A charset nobody knows.")._replace(dress=encoded("utf-8", "x-nobody-knows")),
+    _expired("unknown_charset", "An unknown charset.")._replace(dress=encoded("utf-8", "x-unknown")),
     _expired("broken_utf8", "Bytes that are not UTF-8.")._replace(dress=broken_utf8),
     _fine("broken_utf8_ok", "Bytes that are not UTF-8.")._replace(dress=broken_utf8),
 ]

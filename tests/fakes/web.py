@@ -80,7 +80,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        # The handshake belongs to the connection's own thread: a client that never shakes hands blocks nobody.
+        # The handshake belongs to the connection's own thread: a client that never completes it blocks no other client.
         if self.tls is not None:
             request.settimeout(30)
             request = self.tls.wrap_socket(request, server_side=True)

@@ -76,7 +76,7 @@ class Emulated(Machine):
 
 
 def boot(lab, name, hardware_clock, memory=512):
-    """Start a machine of the lab whose hardware clock stands at a date ('2017-02-28T18:39:51', UTC); then `wait_ready()`."""
+    """Start a machine of the lab whose hardware clock is set to a date ('2017-02-28T18:39:51', UTC); then `wait_ready()`."""
     return lab.machine(name, hardware_clock, memory=memory, kind=Emulated)
 
 

@@ -75,7 +75,7 @@ def locked(path):
 
 
 def require():
-    """Check this machine, install the missing packages. Raises LabError with all that stands in the way."""
+    """Check this machine, install the missing packages. Raises LabError with everything that is missing."""
     problems = []
     if platform.system() != 'Linux' or platform.machine() != 'x86_64':
         problems.append(f'User-Mode Linux needs Linux on x86_64, this is {platform.system()} on {platform.machine()}')
@@ -92,7 +92,7 @@ def require():
     if missing:
         with step(f'installing on this machine: {" ".join(missing)}'):
             environment = dict(os.environ, DEBIAN_FRONTEND='noninteractive')
-            patient = ('-o', 'DPkg::Lock::Timeout=300')  # somebody else may be installing at this moment
+            patient = ('-o', 'DPkg::Lock::Timeout=300')  # another process may be installing at this moment
             run('apt-get', 'update', *patient, env=environment)
             run('apt-get', 'install', *patient, '--yes', '--no-install-recommends', *missing, env=environment)
 

@@ -1,6 +1,6 @@
 """A lab's network: a namespace with a bridge, taps for the machines, one pair of interfaces to this machine.
 
-Nothing is routed: the machines see the bridge address (services) and this machine (SSH), no one else.
+Nothing is routed: the machines see the bridge address (services) and this machine (SSH), and nothing else.
 """
 
 import json
@@ -62,7 +62,7 @@ class Network:
         return tap, f'02:ae:{self.number:02x}:00:00:{index:02x}', f'{PREFIX}.{self.number}.{FIRST_MACHINE + index}'
 
     def processes(self):
-        """Every process in the namespace: all the lab started, whoever remembers it."""
+        """Every process in the namespace: all that the lab started."""
         if not Path('/run/netns', self.namespace).exists():
             return []
         return [int(pid) for pid in run('ip', 'netns', 'pids', self.namespace).split()]

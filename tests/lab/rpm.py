@@ -139,7 +139,7 @@ RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
 RestrictSUIDSGID=yes
 '''
 
-# A unit that RHEL 9's package brings as well: the same daemon, without root's rights from the start. Nobody enables it.
+# A unit that RHEL 9's package brings as well: the same daemon, without root's rights from the start. It is not enabled.
 RESTRICTED = '''\
 [Unit]
 Description=NTP client (restricted)
@@ -346,8 +346,8 @@ def _base(system):
     return [Rpm(described.release, version.group(1), files, tuple(source)), Rpm('lab-base', '1', provides=stands_for)]
 
 
-# What somebody else may install at any time: a tool with a library, and one that needs the daemon.
-STRANGERS = [
+# What another administrator may install at any time: a tool with a library, and one that needs the daemon.
+FOREIGN = [
     Rpm('site-tool', '1.0', {'/usr/bin/site-tool': _text('#!/bin/sh\necho tool\n', 0o755)}, requires=('site-library',)),
     Rpm('site-library', '1.0', {'/usr/share/site-library/data': _text('data\n')}),
     Rpm('site-monitor', '1.0', {'/usr/bin/site-monitor': _text('#!/bin/sh\nexec chronyc tracking\n', 0o755)}, requires=('chrony',)),
@@ -412,7 +412,7 @@ def packages(root, pool, out, work):
         release = system.replace('-', '')
         (out / system).mkdir(parents=True)
         (put / system).mkdir()
-        offered = [*_chrony(system, trees['chrony'], versions['chrony']), *STRANGERS]
+        offered = [*_chrony(system, trees['chrony'], versions['chrony']), *FOREIGN]
         if system == 'rhel-7':
             offered.append(_ntp(trees['ntp'], versions['ntp']))
         _build(offered, release, root, out / system)

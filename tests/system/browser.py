@@ -116,7 +116,7 @@ class Browser:
         self._ask('POST', self._element(selector) + '/value', {'text': text})
 
     def press(self, *keys: str) -> None:
-        """Keys, whoever has the focus."""
+        """Keys, for the element that has the focus."""
         actions = [{'type': kind, 'value': key} for key in keys for kind in ('keyDown', 'keyUp')]
         self._ask('POST', '/actions', {'actions': [{'type': 'key', 'id': 'keys', 'actions': actions}]})
 

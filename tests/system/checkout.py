@@ -21,7 +21,7 @@ def names(*patterns: str) -> list[str]:
 
 
 def copy(folder: Path) -> Path:
-    """A copy of them in a folder, as a stranger would have it."""
+    """A copy of them in a folder, as a new user has it."""
     for name in names():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)

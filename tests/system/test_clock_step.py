@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The module clock_step on a real kernel whose clock stands in another decade; no role, no daemon."""
+"""The module clock_step on a real kernel whose clock is in another decade; no role, no daemon."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ def test_a_clock_of_another_decade_is_set(host, clock):
     host.machine.set_clock(clock)
     behind = host.behind()
 
-    foretold, said = host.step('--check', '--diff')
-    assert foretold['changed']
-    assert foretold['rtc'] == {'device': 'none', 'written': False, 'reason': 'The clock was not set.'}
+    predicted, said = host.step('--check', '--diff')
+    assert predicted['changed']
+    assert predicted['rtc'] == {'device': 'none', 'written': False, 'reason': 'The clock was not set.'}
     shown = re.search(rf'^-clock {clock[:10]}T\S+, offset (\S+) s \(skewed\)\n\+clock \S+, offset \+0\.000 s \(in_sync\)$', said,
                       re.MULTILINE)
     assert shown and float(shown.group(1)) == pytest.approx(behind, abs=NEAR), said

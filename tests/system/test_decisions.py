@@ -66,7 +66,7 @@ def unchanged(patient):
 
 
 def make_wrong_again(patient, clock):
-    """As if nobody had ever kept its time: the daemon of an earlier repair is there, but does not run."""
+    """As if nothing had ever kept its time: the daemon of an earlier repair is there, but does not run."""
     patient.machine.ssh('systemctl disable -q --now chrony')
     patient.machine.set_clock(clock)
 
@@ -218,7 +218,7 @@ def test_not_testable_comes_before_any_repair(ill):
 
 
 def test_other_clock_when_the_host_s_clock_is_wrong_and_aem_s_is_right(ill):
-    """AEM answers from a machine of its own, say behind a proxy: correcting this host would heal nobody."""
+    """AEM answers from another machine, for example behind a proxy: a correction of this host would not help."""
     ill.machine.configure_aem(clock_offset=DAYS)
     run = ill.assert_unchanged_by()
     assert_says(run, ill, 'other_clock', "it is not this host's clock", 'find where AEM really runs')

@@ -4,7 +4,7 @@
 
 """What the documents show works: each example is run, or checked by what would run it, and each quoted message exists.
 
-The README is followed from its first line by a stranger with a home of his own, to a lab machine that is his host.
+The README is followed from its first line by a new user with a fresh home, up to a lab machine that is the user's host.
 `test_release.py` builds and installs the collection, `test_events.py` runs the rulebook.
 """
 
@@ -304,8 +304,8 @@ def test_the_site_is_built_without_a_warning(core):
 # The README, from its first line
 
 
-class Stranger:
-    """Someone with a home and a copy of the repository, who types what the README prints."""
+class NewUser:
+    """A user with a home and a copy of the repository, who types what the README prints."""
 
     def __init__(self, folder, path):
         self.home, self.copy = folder / 'home', checkout.copy(folder / 'brand-portal')
@@ -320,23 +320,23 @@ class Stranger:
 
 
 @pytest.fixture(scope='module')
-def stranger(tmp_path_factory):
+def new_user(tmp_path_factory):
     """After "On the controller: Python 3.10 or newer, then pip install"."""
-    folder = tmp_path_factory.mktemp('stranger')
+    folder = tmp_path_factory.mktemp('new_user')
     subprocess.run([sys.executable, '-m', 'venv', folder / 'venv'], check=True)
-    stranger = Stranger(folder, f'{folder}/venv/bin:/usr/bin:/bin:/usr/sbin:/sbin')
+    new_user = NewUser(folder, f'{folder}/venv/bin:/usr/bin:/bin:/usr/sbin:/sbin')
     readme = (ROOT / 'README.md').read_text(encoding='utf-8')
     assert '`pip install -r requirements.txt`' in readme
     for name in ('PIP_CONFIG_FILE', 'PIP_INDEX_URL'):
         if name in os.environ:
-            stranger.environment[name] = os.environ[name]
-    run = stranger.type('pip install --quiet -r requirements.txt')
+            new_user.environment[name] = os.environ[name]
+    run = new_user.type('pip install --quiet -r requirements.txt')
     assert run.returncode == 0, run.output
-    return stranger
+    return new_user
 
 
 @pytest.fixture(scope='module')
-def my_host(lab, newest, stranger):
+def my_host(lab, newest, new_user):
     """A lab machine in 2017; the inventory is the README's, with other names and a way to log in."""
     patient = Patient(lab, 'myhost', '2017-02-28T18:39:51Z', newest)
     [printed] = [example.text for example in examples('yaml') if example.page == 'README.md']
@@ -344,13 +344,13 @@ def my_host(lab, newest, stranger):
     assert len(inventory['hosts']) == 2 and len(inventory['vars']['fix_bp_jwt_ntp_servers']) == 3
     inventory['hosts'] = {'myhost': None}
     inventory['vars']['fix_bp_jwt_ntp_servers'] = [lab.network.host]
-    (stranger.copy / 'inventory.yml').write_text(yaml.safe_dump({'aem_authors': inventory}))
+    (new_user.copy / 'inventory.yml').write_text(yaml.safe_dump({'aem_authors': inventory}))
     access = json.loads(patient.inventory().read_text())['aem_authors']
-    variables = stranger.copy / 'group_vars' / 'all.json'
+    variables = new_user.copy / 'group_vars' / 'all.json'
     variables.parent.mkdir()
     variables.write_text(json.dumps({**{name: value for name, value in access['vars'].items() if name.startswith('ansible_')},
                                      **access['hosts']['myhost']}))
-    stranger.environment.update(AEM_USER='admin', AEM_PASSWORD=PASSWORD)
+    new_user.environment.update(AEM_USER='admin', AEM_PASSWORD=PASSWORD)
     return patient
 
 
@@ -364,23 +364,23 @@ def test_the_readme_names_a_check_and_a_run():
                                  'ansible-playbook fix-bp-jwt.yml -i inventory.yml']
 
 
-def watch(stranger, user):
+def watch(new_user, user):
     """The play of SECURITY.md that only measures, as an account that may not become root."""
     [play] = [example.text for example in plays() if example.page == 'SECURITY.md']
-    (stranger.copy / 'watch.yml').write_text(play)
-    return stranger.type(f'ansible-playbook watch.yml -i inventory.yml -e ansible_user={user}')
+    (new_user.copy / 'watch.yml').write_text(play)
+    return new_user.type(f'ansible-playbook watch.yml -i inventory.yml -e ansible_user={user}')
 
 
-def test_looking_first_needs_no_root_and_check_changes_nothing(stranger, my_host):
-    watched = watch(stranger, 'ops')
+def test_looking_first_needs_no_root_and_check_changes_nothing(new_user, my_host):
+    watched = watch(new_user, 'ops')
     assert watched.returncode != 0 and 'jwt_expired: Brand Portal refuses this host' in watched.output, watched.output
-    run = stranger.type(readme_commands()[0])
+    run = new_user.type(readme_commands()[0])
     assert run.returncode == 0 and 'run without --check' in run.row('myhost'), run.output
     assert abs(my_host.machine.clock()) > 86400
 
 
-def test_the_run_heals_and_shows_the_table_of_the_readme(stranger, my_host):
-    run = stranger.type(readme_commands()[1])
+def test_the_run_heals_and_shows_the_table_of_the_readme(new_user, my_host):
+    run = new_user.type(readme_commands()[1])
     assert run.returncode == 0, run.output
     [table] = [example.text.splitlines() for example in examples('text')
                if example.page == 'README.md' and example.text.startswith('host ')]
@@ -393,14 +393,14 @@ def test_the_run_heals_and_shows_the_table_of_the_readme(stranger, my_host):
     assert abs(my_host.machine.clock()) < 0.1
 
 
-def test_installed_as_a_collection_it_finds_the_host_healthy(stranger, my_host, tmp_path):
+def test_installed_as_a_collection_it_finds_the_host_healthy(new_user, my_host, tmp_path):
     readme = (ROOT / 'README.md').read_text(encoding='utf-8')
     [install] = re.findall(r'`(ansible-galaxy collection build && [^`]*)`', readme)
-    run = stranger.type(install)
+    run = new_user.type(install)
     assert run.returncode == 0, run.output
-    run = stranger.type(f'ansible-playbook aemops.brand_portal.fix_bp_jwt -i {stranger.copy}/inventory.yml', cwd=tmp_path)
+    run = new_user.type(f'ansible-playbook aemops.brand_portal.fix_bp_jwt -i {new_user.copy}/inventory.yml', cwd=tmp_path)
     assert run.returncode == 0 and run.recap['myhost']['changed'] == 0, run.output
-    assert watch(stranger, 'ops').returncode == 0
+    assert watch(new_user, 'ops').returncode == 0
 
 
 def test_the_sudoers_lines_are_valid(my_host):

@@ -89,7 +89,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp('events')
     logs = {name: str(folder / f'{name}.log') for name in ('author1', 'author2')}
     for path in logs.values():
-        append(path, REFUSED + '\n')  # of before; nobody starts a run for it
+        append(path, REFUSED + '\n')  # written before; no run starts for it
     (folder / 'logs.yml').write_text(yaml.safe_dump({'replication_logs': logs}))
     with loopback.authors(folder, PASSWORD, {name: {} for name in logs}):
         yield folder
@@ -136,7 +136,7 @@ def test_one_storm_starts_one_run_and_a_second_cause_another(engine, folder):
             shutil.copy(log, folder / 'author1.log.2')
             os.truncate(log, 0)
         time.sleep(max(0.0, began + (number + 1) / 100 - time.monotonic()))
-    # What was written between two looks at the file, and cut off before the second, nobody can read.
+    # What was written between two looks at the file, and cut off before the second, is lost.
     engine.wait_until(lambda: engine.events >= 800, 15)
     engine.wait_until(lambda: engine.runs)
     append(folder / 'author2.log', REFUSED + '\n')

@@ -4,7 +4,7 @@
 
 """Many hosts in one run: what is counted, when nothing is repaired, in which order, and what is said of it.
 
-The first part is diagnosing on the cheap fleet of tests/bench/fleet.py, where nobody can set a clock. The second
+The first part is diagnosing on the cheap fleet of tests/bench/fleet.py, where no process can set a clock. The second
 repairs three lab machines in one run.
 """
 
@@ -104,7 +104,7 @@ def fleet(core, tmp_path):
 
 
 def begun(run):
-    """The hosts of each batch whose repair was begun; within a batch nobody is first."""
+    """The hosts of each batch whose repair was begun; within a batch no host is first."""
     return [', '.join(sorted(hosts.split(', '))) for hosts in re.findall(r'included: \S*/repair.yml for (.*)', run.output)]
 
 
@@ -188,12 +188,12 @@ def test_a_reference_that_lies_is_followed_when_told_so(fleet):
                      reference_offset=3600)
     assert fleet.report['stopped'] == '' and 'STOPPED' not in run.output
     assert begun(run) == ['a1, a2, a3, a4, a5']
-    # Here nobody may set a clock, which is the next that is looked at.
+    # Here no host may set its clock, which is checked next.
     assert set(fleet.states().values()) == {'cannot_set_clock'}
 
 
 def test_told_otherwise_it_goes_on_and_the_next_host_is_the_canary_of_those_that_cannot_be_tried(fleet):
-    """Nobody in the fleet may set a clock, which is found out before anything is tried: such a host proves nothing."""
+    """No host of the fleet may set its clock, which is found out before anything is tried: such a host proves nothing."""
     run = fleet.play(ALIKE[4:], '--check', '-e', 'fix_bp_jwt_accept_common_skew=true', '-e', 'fix_bp_jwt_common_skew_hosts=2')
     assert run.returncode == 2, run.output
     assert fleet.states() == {'a5': 'cannot_set_clock', 'a6': 'cannot_set_clock', 'a7': 'healthy', 'a8': 'cannot_set_clock'}
@@ -300,7 +300,7 @@ def test_any_errors_fatal_of_the_configuration_does_not_stop_the_others(fleet):
 
 def test_check_mode_never_looks_healed(fleet):
     run = fleet.play(ONE_IS_WRONG, '--check')
-    assert fleet.states()['a4'] == 'cannot_set_clock' and run.returncode == 2  # nobody in the fleet may set a clock
+    assert fleet.states()['a4'] == 'cannot_set_clock' and run.returncode == 2  # no host of the fleet may set its clock
     fleet.play(ONE_IS_WRONG, '-e', 'fix_bp_jwt_mode=diagnose')
     assert fleet.metric('host_passed{host="a4"}') == 0 and fleet.metric('host_passed{host="a1"}') == 1
     assert 'mode="diagnose"' in (fleet.folder / 'brand_portal.prom').read_text()

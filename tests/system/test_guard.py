@@ -222,7 +222,7 @@ def test_the_plug_is_pulled_while_aem_is_stopped(sick):
     sick.machine.start().wait_ready()
     assert sick.aem() == 'inactive'
     sick.drop_in()
-    # With AEM down and one plain NTP server nobody knows the clock: AEM is started, and no clock is set.
+    # With AEM down and one plain NTP server the clock is unknown: AEM is started, and no clock is set.
     begun = sick.play(**SERVICE)
     assert 'left it so: it was started now' in ' '.join(begun.output.split())
     assert 'The clock was not set' in begun.output

@@ -4,7 +4,7 @@
 
 """The main job on real machines: from "JWT has expired" to 200, what it refuses, and what it leaves alone.
 
-One machine stands in February 2017 without a time daemon. The tests go through its life in the order they stand in:
+The clock of one machine is in February 2017, and it has no time daemon. The tests go through its life in this order:
 first everything that must change nothing, then the repair, then what must hold afterwards.
 """
 
@@ -177,7 +177,7 @@ def test_a_repair_that_cannot_finish_fails_and_puts_back(lab, newest):
 
 @pytest.mark.parametrize('version', ['2.16', '2.19'])
 def test_older_controllers_heal_as_well(lab, core, version):
-    """With an AEM that dies when time jumps under it (a document store's lease): the role stops it meanwhile."""
+    """With an AEM that dies when time jumps under it (a document store's lease): the role stops it during the step."""
     environment = core(f'core-{version}')
     sick = Patient(lab, f'core{version.replace(".", "")}', WRONG, environment, lease=True)
     run = sick.play(fix_bp_jwt_aem_service='aem.service')

@@ -13,7 +13,7 @@ import pytest
 from . import checkout, loopback, playbook
 from .conftest import PASSWORD
 
-# What work leaves behind in a checkout, and is none of a stranger's business.
+# What work leaves behind in a checkout, and does not belong into a release.
 LEFTOVERS = ['.ruff_cache/x', '.venv/bin/python', '.cache/environments/x', '.ansible/x', '.mypy_cache/x', '.pytest_cache/x',
              '.hypothesis/x', 'tests/output/report.html', 'tests/unit/__pycache__/x.pyc', 'plugins/modules/__pycache__/x.pyc',
              'aemops-brand_portal-0.0.1.tar.gz']
@@ -40,7 +40,7 @@ def artifact(newest, tree, tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def installed(newest, artifact, tmp_path_factory):
-    """The collections folder of a stranger."""
+    """The collections folder of a user."""
     folder = tmp_path_factory.mktemp('elsewhere')
     run = playbook.run(newest, ['ansible-galaxy', 'collection', 'install', '--offline', '--collections-path', str(folder),
                                 str(artifact)], cwd=folder, ANSIBLE_COLLECTIONS_PATH=str(folder))

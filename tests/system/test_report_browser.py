@@ -23,12 +23,12 @@ HOSTS = """return [...document.querySelectorAll('#hosts > tbody')].filter(host =
 FAINT = r"""
 const canvas = Object.assign(document.createElement('canvas'), {width: 1, height: 1}).getContext('2d', {willReadFrequently: true});
 const known = {};
-function rgb(colour) {
-  if (!known[colour]) {
-    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
-    known[colour] = [...canvas.getImageData(0, 0, 1, 1).data];
+function rgb(color) {
+  if (!known[color]) {
+    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1);
+    known[color] = [...canvas.getImageData(0, 0, 1, 1).data];
   }
-  return known[colour];
+  return known[color];
 }
 function light([r, g, b]) {
   const linear = [r, g, b].map(v => (v /= 255) <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
@@ -67,7 +67,7 @@ def chromium():
 
 @pytest.fixture()
 def show(chromium, tmp_path):
-    """Opens a report's page; afterwards nobody may have complained, neither scripts nor the page's policy."""
+    """Opens a report's page; afterwards there must be no complaint, neither scripts nor the page's policy."""
     def open_page(report):
         path = tmp_path / 'report.html'
         path.write_text(report_page.page(report), encoding='utf-8')

@@ -75,7 +75,7 @@ def test_an_account_that_looks_like_something_else_stays_what_it_is(awx, tmp_pat
 
 
 def test_a_tenant_that_cannot_be(awx, tmp_path):
-    """AEM takes whatever is typed as a transport URI. Nobody is asked for the time there; the agents' tests tell the rest."""
+    """AEM takes whatever is typed as a transport URI. No server is asked for the time there; the agents' tests tell the rest."""
     with authors(tmp_path / 'fakes', 'watcher', PASSWORD, '=', transport_uri='', scenario='unknown_host_of_tenant') as variables:
         del variables['fix_bp_jwt_agents']
         job = awx.job('tenant', {'author1': variables}, AEM_USER='watcher', AEM_PASSWORD=PASSWORD)

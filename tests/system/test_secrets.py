@@ -210,7 +210,7 @@ def test_the_host_s_files(healed, patient):
 
 
 def test_the_password_of_a_proxy(patient):
-    """Given to the host by its environment. Nobody listens there, so that there is something to tell of it."""
+    """Given to the host by its environment. Nothing listens there, so that there is something to tell of it."""
     proxy = f'http://proxyuser:{PLANTED["the password of a proxy"]}@{patient.lab.network.host}:3128'
     fresh = {'ansible_ssh_args': '-C'}  # no session of before, which would have the environment of before
     for setting in ({'HTTPS_PROXY': proxy}, {'https_proxy': f'{proxy}/', 'http_proxy': proxy}):

@@ -26,7 +26,7 @@ SOURCES = '/etc/chrony/sources.d/aemops-brand-portal.sources'
 # What a package that came and went leaves: the account files' own backups, and a daemon that was started again.
 HARMLESS = ('clock: moved', 'etc: /etc/passwd-:', 'etc: /etc/shadow-:', 'etc: /etc/group-:', 'etc: /etc/gshadow-:',
             'units: systemd-timesyncd.service: LoadState=loaded ActiveState=active UnitFileState=enabled MainPID=')
-# A daemon that had to read its keys anew.
+# A daemon that had to read its keys again.
 RESTARTED = ('clock: moved', 'units: chrony.service: LoadState=loaded ActiveState=active UnitFileState=enabled MainPID=')
 # The module is known by the lock it holds; the package manager dies with it, as in a power cut.
 KILL = ('for fd in /proc/[0-9]*/fd/*; do [ "$(readlink $fd)" = /run/aemops-brand-portal.lock ] && echo $fd; done '
@@ -140,10 +140,10 @@ def test_a_daemon_that_never_synchronises_is_taken_back_with_its_package(host):
     assert host.states('systemd-timesyncd', 'chrony') == ['active', 'inactive']
 
 
-def test_what_chrony_will_be_is_foretold_and_a_killed_run_is_finished_by_the_next(host):
-    foretold = host.play('--check', '--diff', time_sync_provider='chrony')
-    assert foretold.returncode == 0, foretold.output
-    assert 'would install the package chrony, which replaces systemd-timesyncd' in foretold.output
+def test_what_chrony_will_be_is_predicted_and_a_killed_run_is_finished_by_the_next(host):
+    predicted = host.play('--check', '--diff', time_sync_provider='chrony')
+    assert predicted.returncode == 0, predicted.output
+    assert 'would install the package chrony, which replaces systemd-timesyncd' in predicted.output
 
     with subprocess.Popen(host.command(time_sync_provider='chrony'), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                           env={'PATH': f'{host.environment.bin}:/usr/bin:/bin', 'HOME': '/root',
@@ -176,7 +176,7 @@ def test_a_users_edits_stay_and_a_running_chrony_is_not_restarted(host):
 
 
 def test_new_sources_are_taken_back_from_a_running_chrony(host):
-    """No server answers, and the clock is right by a service that nobody vouches for: the sources file is the former one again."""
+    """No server answers, and the clock is right by a service that TLS does not verify: the sources file is the former one again."""
     host.lab.stop_ntp()
     try:
         host.machine.ssh('systemctl restart chrony')

@@ -28,7 +28,7 @@ INTRODUCTION = '''\
 <!-- Written by tests/tools/document_causes.py from plugins/module_utils/_aem/causes.py: change that table instead. -->
 
 What `tests[].cause` of the modules `replication_agent_test` and `brand_portal_health_info` can be. The agent's own lines are
-searched in the order of this page: a cause stands before what merely follows from it, such as a 401 after a refused token.
+searched in the order of this page: a cause comes before what merely follows from it, such as a 401 after a refused token.
 
 AEM prints an exception's message after `msg:`, never its class. The class is in the line `Error while replicating:` and in
 `error.log`. Java's own words are [recorded from real JVMs](../tests/fakes/java_words.json) by `make java-words`; where they

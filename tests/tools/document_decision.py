@@ -27,10 +27,10 @@ AGENTS = {
     'unreachable': 'cannot be asked: AEM is silent',
     'not_testable': 'cannot be tested as asked',
 }
-CLOCKS = {'in_sync': 'right', 'skewed': 'wrong', 'no_reference': 'nobody knows'}
-# What happens: the words, and the colours of the picture (background, frame).
+CLOCKS = {'in_sync': 'right', 'skewed': 'wrong', 'no_reference': 'unknown'}
+# What happens: the words, and the colors of the picture (background, frame).
 NOTHING, REPAIR, REPAIR_AND_FAIL, FAIL = 'nothing to do', 'repair', 'repair, then fail', 'change nothing, fail'
-COLOURS = {NOTHING: ('#e3f4e3', '#2e7d32'), REPAIR: ('#dceafb', '#1565c0'),
+COLORS = {NOTHING: ('#e3f4e3', '#2e7d32'), REPAIR: ('#dceafb', '#1565c0'),
            REPAIR_AND_FAIL: ('#fff1d6', '#b26a00'), FAIL: ('#fbe3e3', '#b3261e')}
 
 TEXT = '''\
@@ -48,7 +48,7 @@ state, and the state says what happens. `aemops.brand_portal.jwt_verdict` is thi
 ## What the clock says
 
 *Wrong* and *right* are measured: the whole interval in which the true offset lies is beyond `fix_bp_jwt_max_skew`, or within
-it. [What is believed](trust.md) is decided before. *Nobody knows* covers all else: no reference could be reached, they disagree,
+it. [What is believed](trust.md) is decided before. *Unknown* covers all else: no reference could be reached, they disagree,
 the interval lies across the threshold, or the clock looks wrong to one or two plain NTP servers only and
 `fix_bp_jwt_accept_unverified` does not allow to act on that.
 
@@ -65,7 +65,7 @@ agents makes it *another reason*: then the clock alone will not heal this host, 
 - A repair is due on a host that cannot set its clock, as in a container: `cannot_set_clock`. It is found out without trying.
 - The clock is right, but an earlier repair of this host did not come to its end: it was cut off, or no daemon could be brought
   to keep the clock. That is `unfinished`, and the next run finishes it ([how a repair goes](repair.md)). An AEM that it has left
-  stopped is started also where nobody knows the clock.
+  stopped is started also where the clock is unknown.
 
 ## The states
 
@@ -104,7 +104,7 @@ def _row(cells: t.Iterable[str]) -> str:
 
 
 def picture() -> str:
-    """The way of a host, and under "decide" the table, each cell in the colour of what happens."""
+    """The way of a host, and under "decide" the table, each cell in the color of what happens."""
     left, top, width, height = 226, 132, 196, 52
     parts = [f'<rect width="840" height="{top + 5 * (height + 8) + 34}" fill="#ffffff"/>']
     for number, (name, what) in enumerate((('measure', 'one call, any user'), ('decide', 'one table'),
@@ -123,7 +123,7 @@ def picture() -> str:
         parts.append(_words(20, y + height / 2 + 5, words, anchor='start', size=13))
         for column, clock in enumerate(CLOCKS):
             x, what = left + column * (width + 8), action(agents, clock)
-            fill, frame = COLOURS[what]
+            fill, frame = COLORS[what]
             parts.append(f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="6" fill="{fill}" stroke="{frame}"/>')
             parts.append(_words(x + width / 2, y + 22, verdict.TABLE[agents][clock], weight='bold', size=13))
             parts.append(_words(x + width / 2, y + 40, what, size=12))

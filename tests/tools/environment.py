@@ -84,7 +84,7 @@ class Environment(t.NamedTuple):
 
 
 def _content(requirement: str) -> str:
-    """What stands behind `-r FILE`, with the files it names in turn; other requirements stand for themselves."""
+    """The content of `-r FILE`, with the files it names in turn; other requirements as they are."""
     if not requirement.startswith('-r '):
         return requirement
     path = ROOT / requirement[3:]
@@ -150,7 +150,7 @@ def make(recipe: Environment) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if (recipe.folder / 'complete').exists():
             return recipe.bin
-        # Another one of this name may be complete and in use by whoever has called this: only `make clean` removes it.
+        # Another one of this name may be complete and in use by the caller: only `make clean` removes it.
         shutil.rmtree(recipe.folder, ignore_errors=True)
         print(f'making the environment {recipe.name} with {recipe.python}: '
               f'{", ".join(recipe.requirements)}', file=sys.stderr, flush=True)

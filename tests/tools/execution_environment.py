@@ -34,7 +34,7 @@ from lab.host import run, say, step  # noqa: E402
 
 SUITE, PYTHON = 'bookworm', '3.11'
 BASE, IMAGE = 'localhost/debian-base:latest', 'localhost/brand-portal:latest'
-# What the described base or its package manager brings; Debian keeps its own pip from being made anew.
+# What the described base or its package manager brings; Debian does not let pip replace its own pip.
 PACKAGES = (f'python{PYTHON}', f'python{PYTHON}-venv', 'python3-pip', 'ca-certificates')
 # How far a wheel may ask for a newer C library: Debian 12 has 2.36.
 PLATFORMS = ('manylinux_2_34_x86_64', 'manylinux_2_28_x86_64', 'manylinux_2_17_x86_64', 'manylinux2014_x86_64',
@@ -158,7 +158,7 @@ def main() -> int:
             lab.start_brand_portal(cert='long')
             machine = lab.machine('author1', clock=WRONG).wait_ready()
             machine.deploy_aem(user=USER, password=PASSWORD)
-            with step(f'healing a machine that stands in {WRONG}, from the image'):
+            with step(f'healing a machine whose clock is in {WRONG}, from the image'):
                 job = heal(container, machine, folder)
             clock = machine.clock()
         print((job.artifacts / 'stdout').read_text(encoding='utf-8'))

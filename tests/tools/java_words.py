@@ -188,7 +188,7 @@ def name_server() -> None:
 
 class Situation(t.NamedTuple):
     name: str
-    handle: t.Callable[[socket.socket], None] | None = None  # of the server at an address of its own; None: nobody listens
+    handle: t.Callable[[socket.socket], None] | None = None  # of the server at an address of its own; None: nothing listens
     host: str = TENANT
     address: str = ''  # '-': by the name server; '': one of its own
     connect: int = QUICK

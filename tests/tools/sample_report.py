@@ -35,7 +35,7 @@ Document = dict[str, t.Any]
 
 
 class Sick(t.NamedTuple):
-    """A way to be broken. Offsets are reference − host, in seconds; None: nobody knows."""
+    """A way to be broken. Offsets are reference − host, in seconds; None: unknown."""
 
     before: str
     after: str = ''            # '': not repaired

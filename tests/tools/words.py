@@ -20,14 +20,15 @@ ROOT = Path(__file__).resolve().parents[2]
 SUFFIXES = {'.py', '.yml', '.md', '.rst', '.toml', '.cfg', '.sh', '.js', '.css', '.html', ''}
 # Texts that are not ours, that tell of the past, or that name the words on purpose.
 LEFT_OUT = re.compile(r'(LICENSE|LICENSES/.*|CHANGELOG\.rst|changelogs/changelog\.yaml|CODE_OF_CONDUCT\.md|tests/tools/words\.py'
+                      r'|changelogs/fragments/names\.yml'
                       r'|tests/corpus/.*|.*/data/.*|collections/.*)$')
 
 # (pattern, what to write instead). Patterns match whole words in any case.
 WORDS = (
     (r'shall', 'present tense, or "must"'),
     (r'whoever|whom', 'name the actor'),
-    (r'somebody|someone', 'name the actor: "another administrator", "the user"'),
-    (r'nobody|no one', 'a positive subject, or "no user", "no daemon"'),
+    (r'(?<![\'"/])(?:somebody|someone)(?![\'"])', 'name the actor: "another administrator", "the user"'),
+    (r'(?<![\'"/])nobody(?![\'":.])|no one', 'a positive subject, or "no user", "no daemon"'),
     (r'meanwhile', '"during the step", "in the meantime", or leave it out'),
     (r'foretell\w*|foretold', '"predict"'),
     (r'beforehand', '"before", "in advance"'),
@@ -42,7 +43,7 @@ WORDS = (
     (r', say', '"for example"'),
     (r'the news', '"the messages"'),
     (r'becomes of|comes of', 'name the result'),
-    (r'(?:un)?synchronis(?:e|es|ed|ing|ation)', '"synchronize"'),
+    (r'(?<!Not )(?:un)?synchronis(?:e|es|ed|ing|ation)', '"synchronize" (chronyc itself prints "Not synchronised")'),
     (r'(?:recogn|organ|author|initial|normal|final|serial|summar|minim|maxim|custom)is(?:e|es|ed|ing|ation)',
      'the spelling with z'),
     (r'(?:behavi|col|hon|fav)our(?:s|ed|able|ite)?', 'US spelling'),

@@ -4,7 +4,7 @@
 
 """How AEM gets the access tokens of its agents: V(jwt), V(oauth_server_to_server), V(legacy_gateway) or V(unknown).
 
-Asked only where an agent fails or somebody wants to know, and from what the account may read: the configuration of the
+Asked only where an agent fails or the user asks for it, and from what the account may read: the configuration of the
 access token provider that the agent names, else what Adobe's words on the agent's page tell, else AEM's version.
 No value of a configuration but the two that tell the way is kept.
 """
@@ -149,6 +149,6 @@ def _text(aem: Any, path: str) -> str:
     """What AEM shows there; '' where it shows nothing, for whatever reason."""
     try:
         answer = aem.get(path, QUICK)
-    except Exception:  # an answer that nobody needs to go on
+    except Exception:  # the run does not depend on this answer
         return ''
     return charset.decode(answer.body, answer.headers.get('Content-Type', '')) if answer.status == 200 else ''

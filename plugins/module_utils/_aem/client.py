@@ -4,7 +4,7 @@
 
 """Talking to an AEM author over HTTP(S): one deadline for each request, and errors that say what to change.
 
-The standard library's HTTP client, not ansible.module_utils.urls: that one reads the host's certificate store anew for
+The standard library's HTTP client, not ansible.module_utils.urls: that one reads the host's certificate store again for
 each request, plain HTTP included, which costs a host more time than everything else here together. Nothing here changes
 AEM: every request is a GET.
 """

@@ -36,7 +36,7 @@ _KEY_END = re.compile(r'-----END [A-Z ]{0,30}PRIVATE KEY-----')
 
 
 class Redactor:
-    """Knows the secrets given by name (this collection's own password) besides those recognised by their form."""
+    """Knows the secrets given by name (this collection's own password) besides those recognized by their form."""
 
     def __init__(self, secrets: Sequence[str] = (), username: str = '') -> None:
         forms: Set[str] = set()
@@ -53,14 +53,14 @@ class Redactor:
             ))
         # The longest first: a password may be part of its own encoded form.
         ordered = sorted(forms, key=lambda form: (-len(form), form))
-        # A password of one to three letters is part of ordinary words: hide it only where it stands alone.
+        # A password of one to three letters is part of ordinary words: hide it only as a whole word.
         parts = [re.escape(form) if len(form) > 3 else r'(?<!\w){0}(?!\w)'.format(re.escape(form)) for form in ordered]
         self._known = re.compile('|'.join(parts)) if parts else None
 
     def line(self, text: str, longest: int = LONGEST) -> str:
         """One line without its secrets and control characters, and not longer than a reader wants it."""
         left = len(text) - longest
-        # A margin: a secret that the cut would split has to be recognised before.
+        # A margin: a secret that the cut would split has to be recognized before.
         text = printable(text[:longest + 4096])
         if self._known is not None:
             text = self._known.sub(HIDDEN, text)

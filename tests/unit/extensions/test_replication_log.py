@@ -116,7 +116,7 @@ def test_a_stack_trace_belongs_to_its_entry():
     trace = '\tCaused by: java.security.cert.CertificateNotYetValidException: NotBefore: Wed Mar 01 00:00:00 UTC 2017'
     assert read(entry('Error while replicating: javax.net.ssl.SSLHandshakeException'), '\tat a.b.C(D.java:1)', trace) \
         == ['certificate_not_yet_valid']
-    assert read(entry('cannot synchronise users', logger='com.example.Ldap'), trace) == []
+    assert read(entry('cannot synchronize users', logger='com.example.Ldap'), trace) == []
     assert read(entry('trying', 'DEBUG'), trace) == []
 
 

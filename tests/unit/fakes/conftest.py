@@ -53,7 +53,7 @@ def agent():
 
 @pytest.fixture
 def free_port():
-    """A port nobody listens on."""
+    """A port that nothing listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         yield listener.getsockname()[1]

@@ -51,7 +51,7 @@ MARK = 64          # bytes before our place that tell whether the file was trunc
 
 
 def _table() -> t.Any:
-    """The module with the table of causes. ansible-rulebook runs this file by its path: nobody has found the
+    """The module with the table of causes. ansible-rulebook runs this file by its path: Python has not found the
     collection for us, and `ansible_collections` may already be the package of a large Ansible installation."""
     ours = Path(__file__).absolute().parents[4]  # .../aemops/brand_portal; in a checkout, its root
     folder = ours.parents[1]
@@ -69,7 +69,7 @@ CAUSES = _table()
 
 
 class Follower:
-    """The whole lines that are added to a file, whatever happens to it meanwhile."""
+    """The whole lines that are added to a file, whatever happens to it in between."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -104,7 +104,7 @@ class Follower:
             file = io.FileIO(self.path)
         except OSError as problem:
             if str(problem) != self._complaint:
-                LOG.warning('Cannot read %s: %s. Waiting for it. Whoever runs ansible-rulebook needs to read this file '
+                LOG.warning('Cannot read %s: %s. Waiting for it. The user who runs ansible-rulebook needs to read this file '
                             'and its folder.', self.path, problem.strerror)
             self._complaint = str(problem)
             return None

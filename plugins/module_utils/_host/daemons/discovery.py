@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What keeps time on a host: which daemons are there, in which state, started how and configured where; and whom they ask.
+"""Find out what keeps time on a host: the daemons, their state, how they are started and configured, and their servers.
 
 Reads files and asks systemd once; starts, stops and writes nothing. No root is needed.
 What is known of daemons, units and paths is in layouts.
@@ -248,7 +248,7 @@ def time_pushers(host: Any, only_pushing: bool = False) -> List[str]:
     return [pusher.words for pusher in found if not pusher.asked or 'Disabled' not in host.run(pusher.asked.split())]
 
 
-# Whom it asks
+# The servers it uses
 
 
 def effective_ntp_servers(host: Optional[Any] = None, daemons: Optional[List[Dict[str, Any]]] = None) -> List[str]:

@@ -115,7 +115,7 @@ def servers_of(arguments: Sequence[str]) -> List[str]:
 
 
 class Restriction(NamedTuple):
-    """One restrict line: whom it is about ('default', 'source', an address, a network or a name), and its flags."""
+    """One restrict line: its subject ('default', 'source', an address, a network or a name), and its flags."""
 
     target: str
     flags: Set[str]
@@ -278,7 +278,7 @@ class Ntpd(Daemon):
         return peers
 
     def _follows(self, residual: float, refid: str, peers: List['NtpqRow']) -> Status:
-        """It calls itself synchronized: to whom?"""
+        """The source that a synchronized ntpd follows."""
         selected = next((peer for peer in peers if peer.tally in '*o'), None)
         itself = _OWN_CLOCK.match(refid) or (selected and (selected.own or config.is_this_host(self.host, selected.remote)))
         if itself:

@@ -164,4 +164,4 @@ def _check_keys(result: Wanted) -> None:
         if len(same) > 1:
             raise Refused('keys: {0} has more than one key. Give it one.'.format(key.server))
         if any(other.number == key.number and (other.kind, other.secret) != (key.kind, key.secret) for other in result.keys):
-            raise Refused('keys: the id {0} stands for different keys. Give each its own id.'.format(key.number))
+            raise Refused('keys: the id {0} is used for different keys. Give each its own id.'.format(key.number))

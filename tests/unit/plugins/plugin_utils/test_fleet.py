@@ -51,7 +51,7 @@ def test_ahead_as_well():
     (hosts(*[3600.0] * 5, *[0.0] * 5), 'just half of them, which is not more'),
     (hosts(*[100.0 * number for number in range(1, 9)]), 'each by another amount'),
     (hosts(*[60.0] * 4, *[-60.0] * 4), 'in two directions'),
-    (hosts(*[None] * 8), 'nobody was measured'),
+    (hosts(*[None] * 8), 'no host was measured'),
     (hosts(*[0.3] * 8), 'all are right'),
     ([], 'no host'),
 ])

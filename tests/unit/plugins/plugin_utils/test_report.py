@@ -141,9 +141,9 @@ def test_the_document_is_as_its_schema_says(results):
 
 
 def test_a_repair_that_was_not_begun_says_why_and_never_passes():
-    foretold = sum_up('waits', health(90.0, 0), {}, EXPIRED, EXPIRED, check_mode=True)
-    assert foretold['passed'] and foretold['next_step'] == 'run without --check'
-    last = conclude(foretold, stopped='the reference is suspect')
+    predicted = sum_up('waits', health(90.0, 0), {}, EXPIRED, EXPIRED, check_mode=True)
+    assert predicted['passed'] and predicted['next_step'] == 'run without --check'
+    last = conclude(predicted, stopped='the reference is suspect')
     assert not last['passed'] and last['error'] == 'not begun: the reference is suspect'
     assert 'The repair was not begun: the reference is suspect. Next: see why this run stopped.' in last['message']
     healthy = sum_up('well', health(0.0, 4), {}, HEALTHY, HEALTHY)

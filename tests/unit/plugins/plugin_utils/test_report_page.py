@@ -214,11 +214,11 @@ def test_what_went_wrong_is_said(state, repair, error, words):
 def test_the_changes_and_the_downtime_are_listed():
     [host] = sample(1, 1)['hosts']
     host['changes'].update(disabled=['ntp.service'], backups={'/etc/chrony.conf': '/etc/chrony.conf.before'},
-                           problems=['/etc/x was changed by someone else'])
+                           problems=['/etc/x was changed by another administrator'])
     read = page(document(host))
     assert 'aem.service, down for 41.8 s' in read.text and 'Wrote /etc/chrony/sources.d' in read.text
     assert 'ntp.service' in read.text and '/etc/chrony.conf: /etc/chrony.conf.before' in read.text
-    assert 'Left open/etc/x was changed by someone else' in read.text and 'Would change' not in read.text
+    assert 'Left open/etc/x was changed by another administrator' in read.text and 'Would change' not in read.text
     assert 'Would change' in page(document(dict(host, mode='check'))).text
     assert 'Changed (rolled back)' in page(document(dict(host, changes=dict(host['changes'], restored=True)))).text
 

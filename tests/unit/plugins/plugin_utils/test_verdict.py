@@ -355,7 +355,7 @@ def test_an_aem_that_was_down_before_is_not_lost_by_the_jump():
 
 # A right clock that nothing keeps
 
-NOBODY = {'state': 'not_kept', 'by': '', 'source': '', 'reason': 'no_time_daemon',
+NOT_KEPT = {'state': 'not_kept', 'by': '', 'source': '', 'reason': 'no_time_daemon',
           'msg': 'Nothing keeps the clock: no time daemon runs.'}
 
 
@@ -363,18 +363,18 @@ NOBODY = {'state': 'not_kept', 'by': '', 'source': '', 'reason': 'no_time_daemon
     ('no_time_daemon', 'fix_bp_jwt_fix_not_kept=true'), ('no_control_of_clock', 'without the option -x'),
     ('own_clock', 'fix_bp_jwt_ntp_servers'), ('not_synchronized', 'UDP 123')])
 def test_a_clock_that_nothing_keeps_passes_and_says_what_to_do(reason, said):
-    verdict = decide({**health(GOOD), 'clock_keeper': {**NOBODY, 'reason': reason}})
+    verdict = decide({**health(GOOD), 'clock_keeper': {**NOT_KEPT, 'reason': reason}})
     assert (verdict['state'], verdict['repair'], verdict['healthy']) == ('not_kept', False, True)
-    assert said in verdict['next_step'] and NOBODY['msg'].rstrip('.') in verdict['summary']
+    assert said in verdict['next_step'] and NOT_KEPT['msg'].rstrip('.') in verdict['summary']
 
 
 @pytest.mark.parametrize('state', ['kept', 'unknown'])
 def test_one_that_is_kept_or_of_which_nothing_is_known_is_healthy(state):
-    assert decide({**health(GOOD), 'clock_keeper': {**NOBODY, 'state': state}}, fix_not_kept=True)['state'] == 'healthy'
+    assert decide({**health(GOOD), 'clock_keeper': {**NOT_KEPT, 'state': state}}, fix_not_kept=True)['state'] == 'healthy'
 
 
 def test_a_daemon_is_brought_where_that_is_asked_for_and_never_twice_in_a_run():
-    unkept = {**health(GOOD), 'clock_keeper': NOBODY}
+    unkept = {**health(GOOD), 'clock_keeper': NOT_KEPT}
     verdict = decide(unkept, fix_not_kept=True)
     assert (verdict['state'], verdict['repair'], verdict['healthy']) == ('not_kept', True, False)
     assert verdict['aem']['stop_services'] == []
@@ -384,6 +384,6 @@ def test_a_daemon_is_brought_where_that_is_asked_for_and_never_twice_in_a_run():
 
 
 def test_a_wrong_clock_and_failing_agents_come_before_who_keeps_it():
-    assert decide({**health(EXPIRED, verdict='skewed'), 'clock_keeper': NOBODY})['state'] == 'jwt_expired'
-    assert decide({**health(KEYSTORE), 'clock_keeper': NOBODY}, fix_not_kept=True)['repair'] is False
-    assert decide({**health(GOOD), 'clock_keeper': NOBODY, 'interrupted': ['time_service']})['state'] == 'unfinished'
+    assert decide({**health(EXPIRED, verdict='skewed'), 'clock_keeper': NOT_KEPT})['state'] == 'jwt_expired'
+    assert decide({**health(KEYSTORE), 'clock_keeper': NOT_KEPT}, fix_not_kept=True)['repair'] is False
+    assert decide({**health(GOOD), 'clock_keeper': NOT_KEPT, 'interrupted': ['time_service']})['state'] == 'unfinished'

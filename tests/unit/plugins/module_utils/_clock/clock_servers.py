@@ -40,7 +40,7 @@ class RealLine:
 
 
 class VirtualLine(RealLine):
-    """A time line that passes only while somebody sleeps on it: how busy the machine is does not show."""
+    """A time line that passes only while something sleeps on it: how busy the machine is does not show."""
 
     _now = 5000.0
 

@@ -78,7 +78,7 @@ CASES = [
     ([], 'unreachable', 'unknown', False, [], 'No source was asked'),
     ([dead(), dead('b.test')], 'unreachable', 'unknown', False, [0, 0], 'dead.test: no answer within 5.0 s'),
     ([dead(), https(0)], 'in_sync', 'none', True, [0, 1], 'clock is right'),
-    ([ntp(0), ntp(90, name='liar.test'), ntp(90, name='liar2.test'), dead(), dead('b.test')], 'undecided', 'unknown',
+    ([ntp(0), ntp(90, name='falseticker.test'), ntp(90, name='falseticker2.test'), dead(), dead('b.test')], 'undecided', 'unknown',
      False, [0, 1, 1, 0, 0], 'between'),
     ([ntp(0), ntp(0.001), ntp(90), dead('ntp0.test')], 'in_sync', 'none', False, [1, 1, 0, 0], 'clock is right'),
     # Agents confirm, stand in, or show that AEM has another clock; they never vote.

@@ -20,7 +20,7 @@ ACL = struct.pack('<I', 2) + b''.join(struct.pack('<HHI', *entry) for entry in (
 
 
 class Calls:
-    """Stands in for functions of os: notes them, and fails those that are told to."""
+    """Replaces functions of os: records them, and fails those that are told to."""
 
     def __init__(self, monkeypatch, **failing):
         self.log = []

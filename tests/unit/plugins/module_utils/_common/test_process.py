@@ -22,7 +22,7 @@ def run(script, timeout=60.0, **more):
 
 
 def alive(pid):
-    """Whether the process runs: a zombie that nobody has waited for does not."""
+    """Whether the process runs: a zombie does not."""
     try:
         with open('/proc/{0}/stat'.format(pid), encoding='utf-8') as stream:
             return stream.read().rpartition(')')[2].split()[0] != 'Z'

@@ -89,7 +89,7 @@ def test_what_others_have_changed_since_stays(tmp_path):
     done = both(host)
     assert host.text('/etc/chrony.conf') == 'allow 10.0.0.0/8\n' + CHRONY_REDHAT + 'local stratum 9\n'
     assert host.text('/etc/chrony.keys') == '1 MD5 old\n'
-    assert host.units['openntpd.service'] == ['active', 'enabled'], 'started by somebody else, enabled before the run'
+    assert host.units['openntpd.service'] == ['active', 'enabled'], 'started by another administrator, enabled before the run'
     assert SECRET not in json.dumps(done)
 
 

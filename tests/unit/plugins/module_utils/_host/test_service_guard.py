@@ -238,7 +238,7 @@ def cut_off(host, units_left=('aem.service',), started=False):
     ('failed', False, 'left it so: it was started now', ['start aem.service']),
     ('active', False, 'while it was stopping aem.service, which runs', []),
     ('active', True, 'the guard service has already started it again', []),
-    # Somebody has stopped it since the guard started it: that is respected.
+    # Another administrator has stopped it since the guard started it: that is respected.
     ('inactive', True, 'the guard service has already started it again', []),
 ])
 def test_the_next_run_finishes_what_was_cut_off(tmp_path, active, started, said, log):
@@ -287,7 +287,7 @@ def listening():
 
 @pytest.mark.parametrize('first, second', [(signal.SIGTERM, None), (signal.SIGHUP, signal.SIGINT), (signal.SIGINT, signal.SIGTERM)])
 def test_a_signal_between_stop_and_start_is_honoured_after_the_start(tmp_path, listening, first, second):
-    """It was swallowed: the run went on to install packages though somebody had cancelled it."""
+    """It was swallowed: the run went on to install packages though it was cancelled."""
     host = FakeHost(tmp_path, aem_service='active')
     made = units(host, stop=listening)
 

@@ -75,7 +75,7 @@ def nothing_left(host):
     return interrupted(host.path(STATE)) == [] and not [path for path in host.tree() if '.aemops-' in path]
 
 
-# As it shall be
+# As configured
 
 
 def test_a_host_that_is_right_is_left_alone(tmp_path):
@@ -285,12 +285,12 @@ def test_red_hat_installs_with_dnf_and_starts(tmp_path):
 def test_check_mode_foretells_exactly_and_changes_nothing(tmp_path, units, provider):
     host = debian(tmp_path, *units)
     before, states = host.tree(), json.dumps(host.units)
-    foretold = run(host, check_mode=True, provider=provider)
+    predicted = run(host, check_mode=True, provider=provider)
     assert (host.tree(), json.dumps(host.units), host.commands) == (before, states, [])
     done = run(host, provider=provider)
-    assert (foretold['changed'], foretold['diff']) == (done['changed'], done['diff'])
-    assert not foretold['synchronized']
-    assert all(action.startswith('would ') for action in foretold['actions'])
+    assert (predicted['changed'], predicted['diff']) == (done['changed'], done['diff'])
+    assert not predicted['synchronized']
+    assert all(action.startswith('would ') for action in predicted['actions'])
 
 
 # Refused while nothing is changed
@@ -375,7 +375,7 @@ def test_a_new_key_file_is_for_the_daemon_only(tmp_path):
 # All or nothing
 
 
-@pytest.mark.parametrize('failing', ['systemctl start', 'systemctl enable', 'systemctl disable', 'systemctl unmask', 'synchronise'])
+@pytest.mark.parametrize('failing', ['systemctl start', 'systemctl enable', 'systemctl disable', 'systemctl unmask', 'synchronize'])
 @pytest.mark.parametrize('release', ['debian-12', 'alma-9'])
 def test_whatever_fails_everything_is_put_back(tmp_path, failing, release):
     host = FakeHost(tmp_path, release)
@@ -387,7 +387,7 @@ def test_whatever_fails_everything_is_put_back(tmp_path, failing, release):
         host.put('/etc/chrony.conf', CHRONY_REDHAT)
     host.has('openntpd')
     before, states = own_tree(host), json.dumps(host.units, sort_keys=True)
-    if failing == 'synchronise':
+    if failing == 'synchronize':
         host.synchronised_after = None
     elif failing == 'systemctl disable':
         host.failing[failing + ' --quiet --now openntpd'] = 'no way'

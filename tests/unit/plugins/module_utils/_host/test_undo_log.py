@@ -393,7 +393,7 @@ def test_the_lock_ends_with_the_process_that_held_it(tmp_path):
 
 
 def test_the_lock_is_the_file_that_is_there_after_it_is_held(tmp_path, monkeypatch):
-    """Somebody removes it between opening and locking: two runs would hold a lock each."""
+    """Another process removes it between opening and locking: two runs would hold a lock each."""
     host = FakeHost(tmp_path)
     lock, flock, times = Lock(host), fcntl.flock, []
 
