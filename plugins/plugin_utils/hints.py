@@ -56,17 +56,25 @@ RAN_AWAY = Hint('since the last repair ({at}) it ran away by {by} in {within}: {
 RAN_AWAY_FAST = Hint('since the last repair ({at}) it ran away by {by} in {within}: {ppm} ppm, more than an oscillator can',
                      "look at the hypervisor's time (a suspended or migrated machine, tools that push time) and at who else sets "
                      'this clock')
+# A document store that is started before the clock is right is ended by the step of the daemon.
+HURT_AT_BOOT = Hint('this host has no hardware clock, so each boot begins with a wrong clock, and its correction ends an AEM on a '
+                    'document store',
+                    'have each boot wait for a right clock before it starts AEM: time_sync_wait_at_boot=true and '
+                    'fix_bp_jwt_aem_after_time_sync=true')
 PUSHED = Hint('{pushers} may set this clock too', '')
 
 
-def hints(offset: float, reference_time: str | None, host: t.Mapping[str, t.Any]) -> list[Hint]:
+def hints(offset: float, reference_time: str | None, host: t.Mapping[str, t.Any],
+          waits_at_boot: bool = False) -> list[Hint]:
     """What is striking about a clock that is off by `offset`, the strongest first.
 
     `reference_time` is the right time (ISO 8601, UTC). `host` is what time_service_info returned; what an older one does not
-    tell is not guessed.
+    tell is not guessed. `waits_at_boot`: AEM is to start after the clock is right.
     """
     found = [zone_hint(offset, host.get('zone_offsets') or [], bool(host.get('rtc_local'))),
              drift_hint(offset, reference_time, host.get('last_repair') or {})]
+    if host.get('rtc') == '' and (host.get('aem') or {}).get('store') == 'document' and not waits_at_boot:
+        found.append(HURT_AT_BOOT)
     pushers = host.get('hypervisor_time_sources') or []
     if pushers:
         found.append(_filled(PUSHED, pushers=' and '.join(pushers)))

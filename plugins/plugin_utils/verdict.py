@@ -163,7 +163,8 @@ def decide(
     stepped = _what_was_stepped(repair_results or {})
     was_up = (repair_results or {}).get('aem') not in AEM_SILENT
     down = _why_aem_is_down(stepped, aem_stop_above) if state == 'aem_unreachable' and was_up else None
-    facts, steps = _more_to_say(skew, stepped, time_service or {}, (repair_results or {}).get('keep') or {})
+    facts, steps = _more_to_say(skew, stepped, time_service or {}, (repair_results or {}).get('keep') or {},
+                                bool((aem_options or {}).get('aem_after_time_sync')))
     known = _summary(state, skew, failing, aem, time_service, accept_unverified)
     if state == 'not_kept' and not steps:
         facts, steps = [keeper['msg'], *facts], [NOT_KEPT.get(keeper['reason'], '')]
@@ -218,6 +219,7 @@ def _more_to_say(
     stepped: dict[str, t.Any],
     time_service: dict[str, t.Any],
     keep: dict[str, t.Any],
+    waits_at_boot: bool,
 ) -> tuple[list[str], list[str]]:
     """Beside the state: (facts, next steps) of what a repair has left open and of why the clock was wrong."""
     facts, steps = [], []
@@ -227,7 +229,7 @@ def _more_to_say(
         steps.append(str(keep.get('advice') or '').rstrip('.'))
     wrong = stepped.get('before') or (skew if skew['verdict'] == 'skewed' else {})
     if wrong and time_service:
-        found = hints.hints(wrong['offset'], wrong.get('reference_time'), time_service)
+        found = hints.hints(wrong['offset'], wrong.get('reference_time'), time_service, waits_at_boot)
         facts += [hint.fact for hint in found]
         steps += [hint.advice for hint in found if hint.advice][:1]
     return facts, steps

@@ -74,3 +74,14 @@ def test_the_strongest_comes_first_and_who_pushes_time_is_named():
 def test_words():
     assert [in_hours(zone) for zone in (19800, -12600, 3600)] == ['+5:30 h', '-3:30 h', '+1 h']
     assert [in_time(size) for size in (-3.25, 125, 7200, 86400 * 12.5)] == ['3.2 s', '2.1 min', '2 h', '12.5 d']
+
+
+@pytest.mark.parametrize(('rtc', 'store', 'waits', 'told'), [
+    ('', 'document', False, True), ('', 'document', True, False), ('', 'segment', False, False),
+    ('/dev/rtc0', 'document', False, False)])
+def test_a_boot_with_a_wrong_clock_that_ends_a_document_store_is_told_of(rtc, store, waits, told):
+    host = {'rtc': rtc, 'aem': {'store': store}}
+    found = [hint for hint in hints(3 * 86400.0, None, host, waits) if 'no hardware clock' in hint.fact]
+    assert bool(found) is told
+    assert not told or 'time_sync_wait_at_boot=true and fix_bp_jwt_aem_after_time_sync=true' in found[0].advice
+    assert not any('hardware clock' in hint.fact for hint in hints(3 * 86400.0, None, {}))
