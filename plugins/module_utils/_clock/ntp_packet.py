@@ -28,8 +28,7 @@ _KISSES = {
     'RATE': 'asked too often',
 }
 
-# Seconds (2^17, the longest poll interval of RFC 5905 §7.2 made of whole powers of two). A clock that was set longer ago than any server
-# polls is not kept by anything.
+# Seconds: the longest poll interval of RFC 5905 (§7.2, MAXPOLL is 2^17). A clock that was set longer ago is not kept by anything.
 MAX_REFERENCE_AGE = 131072.0
 # A server may note its last update a moment after it has stamped the packet.
 _REFERENCE_AHEAD = 1.0

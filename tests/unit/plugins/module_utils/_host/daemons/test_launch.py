@@ -1,0 +1,121 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How a unit starts its daemon, which conditions keep it from starting, and what the running process was given."""
+
+import os
+
+import pytest
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery, launch
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.host import Host
+from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._host.hosts import FakeHost
+
+UNIT = '/usr/lib/systemd/system/chrony.service'
+
+
+@pytest.fixture
+def host(tmp_path):
+    found = Host(root=str(tmp_path))
+
+    def put(path, text, mode=0o644):
+        target = tmp_path / path.lstrip('/')
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+        target.chmod(mode)
+    found.put = put
+    return found
+
+
+def arguments(host):
+    return launch.of_unit(host, 'chrony.service', ('/usr/sbin/chronyd',), ('/etc/default/chrony', 'DAEMON_OPTS'), (), '-f',
+                          '/etc/chrony/chrony.conf')
+
+
+@pytest.mark.parametrize(('unit', 'files', 'words', 'place'), [
+    ('ExecStart=!/usr/sbin/chronyd $OPTS', {}, [], UNIT + ' line 2'),
+    ('ExecStart=-/usr/sbin/chronyd "-f" \'/a b\' # x', {}, ['-f', '/a b', '#', 'x'], UNIT + ' line 2'),
+    ('ExecStart=@/usr/sbin/chronyd name -x', {}, ['-x'], UNIT + ' line 2'),
+    ('EnvironmentFile=-/etc/missing\nExecStart=/usr/sbin/chronyd $OPTS', {}, [], UNIT + ' line 3'),
+    ('Environment="A=-f /x" B=2\nExecStart=/usr/sbin/chronyd $A ${A} ${B}y', {}, ['-f', '/x', '-f /x', '2y'], UNIT + ' line 2'),
+    ('Environment=A=1\nEnvironmentFile=/etc/env\nExecStart=/usr/sbin/chronyd $A', {'/etc/env': '# c\nA="-4 -x"  # c\n'},
+     ['-4', '-x'], '/etc/env line 2'),
+    ('EnvironmentFile=/etc/env.d/*\nExecStart=/usr/sbin/chronyd $A', {'/etc/env.d/1': 'A=-4\n', '/etc/env.d/2': 'export A=-6\n'},
+     ['-6'], '/etc/env.d/2 line 1'),
+    ('ExecStart=/usr/sbin/chronyd -4 \\\n# between\n  -x', {}, ['-4', '-x'], UNIT + ' line 2'),
+    ('ExecStart=/usr/sbin/chronyd -4\nExecStart=\nExecStart=/usr/sbin/chronyd -6', {}, ['-6'], UNIT + ' line 4'),
+    ('ExecStart=/usr/sbin/chronyd "unclosed', {}, ['unclosed'], UNIT + ' line 2'),
+])
+def test_what_a_unit_gives_its_daemon(host, unit, files, words, place):
+    host.put(UNIT, '[Service]\n' + unit + '\n')
+    for path, text in files.items():
+        host.put(path, text)
+    found = arguments(host)
+    assert (found.arguments, found.place, found.known) == (words, place, True)
+
+
+def test_a_drop_in_counts_after_the_unit_and_one_below_etc_hides_the_vendor_s(host):
+    host.put(UNIT, '[Service]\nExecStart=/usr/sbin/chronyd -4\n')
+    host.put('/usr/lib/systemd/system/chrony.service.d/50.conf', '[Service]\nExecStart=\nExecStart=/usr/sbin/chronyd -6\n')
+    assert arguments(host).arguments == ['-6']
+    host.put('/etc/systemd/system/chrony.service.d/50.conf', '')
+    assert arguments(host).arguments == ['-4']
+    host.put('/etc/systemd/system/chrony.service', '[Service]\nExecStart=/usr/sbin/chronyd -x\n')
+    assert arguments(host).arguments == ['-x']
+
+
+def test_a_script_is_not_understood_and_a_vendor_s_wrapper_is(host):
+    host.put(UNIT, '[Service]\nExecStart=/bin/sh -c "exec chronyd"\n')
+    assert not arguments(host).known
+    host.put(UNIT, '[Service]\nExecStart=/usr/lib/systemd/scripts/chronyd-starter.sh $DAEMON_OPTS\n')
+    host.put('/etc/default/chrony', 'DAEMON_OPTS="-F -1"\n')
+    assert arguments(host) == (['-F', '-1'], '/etc/default/chrony line 1', True)
+
+
+@pytest.mark.parametrize(('words', 'value'), [
+    (['-f', '/a'], '/a'), (['-f/a'], '/a'), (['-4', '-f', '/a', '-f', '/b'], '/b'), (['-f'], ''), (['--config=/a'], '/a'),
+    (['--config', '/a'], '/a'), (['-x'], ''), ([], ''), (['--foo'], ''),
+])
+def test_the_value_of_an_option(words, value):
+    assert launch.option_of(words, '-f', '--config') == value
+
+
+def test_the_running_process_is_read_and_another_program_is_not(host):
+    host.put('/proc/42/cmdline', '/usr/sbin/chronyd\0-f\0/etc/a.conf\0')
+    assert launch.of_process(host, '42', ('/usr/sbin/chronyd',)).arguments == ['-f', '/etc/a.conf']
+    assert launch.of_process(host, '42', ('/usr/sbin/ntpd',)) is None
+    for pid in ('', '0', 'x', '43'):
+        assert launch.of_process(host, pid, ('/usr/sbin/chronyd',)) is None
+
+
+@pytest.mark.parametrize(('conditions', 'unmet'), [
+    ('ConditionFileIsExecutable=!/usr/sbin/ntpd', 'ConditionFileIsExecutable=!/usr/sbin/ntpd'),
+    ('ConditionFileIsExecutable=!/usr/sbin/other', ''),
+    ('ConditionPathExists=/usr/sbin/ntpd', ''), ('ConditionPathExists=!/usr/sbin/ntpd', 'ConditionPathExists=!/usr/sbin/ntpd'),
+    ('ConditionPathExists=/missing', 'ConditionPathExists=/missing'), ('ConditionPathIsDirectory=/usr', ''),
+    ('ConditionDirectoryNotEmpty=/usr', ''), ('ConditionFileNotEmpty=/usr/sbin/ntpd', 'ConditionFileNotEmpty=/usr/sbin/ntpd'),
+    ('ConditionPathExistsGlob=/usr/sbin/n*', ''), ('ConditionPathExistsGlob=/usr/sbin/z*', 'ConditionPathExistsGlob=/usr/sbin/z*'),
+    ('ConditionPathExists=/missing\nConditionPathExists=', ''),
+    ('ConditionPathExists=/missing\nConditionCapability=', ''),
+    ('ConditionPathExists=|/missing\nConditionPathExists=|/usr', ''),
+    ('ConditionPathExists=|/missing\nConditionPathExists=|!/usr', 'ConditionPathExists=|/missing'),
+    ('ConditionVirtualization=!container\nConditionCapability=CAP_SYS_TIME', ''),
+    ('ConditionPathIsSymbolicLink=/usr', 'ConditionPathIsSymbolicLink=/usr'),
+])
+def test_conditions(host, conditions, unmet):
+    host.put('/usr/sbin/ntpd', '', 0o755)
+    host.put(UNIT, '[Unit]\nDescription=x\n' + conditions + '\n[Service]\nConditionPathExists=/elsewhere\n')
+    found = launch.unmet_condition(host, 'chrony.service')
+    assert found == ('{0} ({1} line 3)'.format(unmet, UNIT) if unmet else '')
+
+
+def test_a_daemon_whose_condition_is_not_met_does_not_work(tmp_path):
+    host = FakeHost(tmp_path, 'ubuntu-20.04').has('systemd-timesyncd', 'inactive', 'enabled').has('ntp', 'inactive', 'disabled')
+    host.put('/lib/systemd/system/systemd-timesyncd.service.d/disable-with-time-daemon.conf',
+             '[Unit]\nConditionFileIsExecutable=!/usr/sbin/ntpd\n')
+    found = {facts['name']: facts for facts in discovery.find_daemons(host)}
+    assert found['timesyncd']['condition'].startswith('ConditionFileIsExecutable=!/usr/sbin/ntpd (/lib/systemd/system/')
+    assert found['ntpd']['condition'] == ''
+    os.chmod(host.path('/usr/sbin/ntpd'), 0o644)
+    assert not {facts['name']: facts for facts in discovery.find_daemons(host)}['timesyncd']['condition']

@@ -1,0 +1,111 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Systems, known and unknown: which package manager installs, and in which layout; and what runs beside the known units."""
+
+import pytest
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery
+from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._host.hosts import FakeHost
+
+DNF, YUM, APT, ZYPPER = '/usr/bin/dnf', '/usr/bin/yum', '/usr/bin/apt-get', '/usr/bin/zypper'
+
+
+@pytest.mark.parametrize(('release', 'commands', 'manager', 'unit', 'config'), [
+    ('ID="openEuler"\nVERSION_ID="22.03"\n', [DNF, YUM], 'dnf', 'chronyd.service', '/etc/chrony.conf'),
+    ('ID="ol"\nID_LIKE="fedora"\nVERSION_ID="8.9"\n', [DNF, YUM], 'dnf', 'chronyd.service', '/etc/chrony.conf'),
+    ('ID="ol"\nID_LIKE="fedora"\nVERSION_ID="7.9"\n', [YUM], 'yum', 'chronyd.service', '/etc/chrony.conf'),
+    ('ID="amzn"\nID_LIKE="centos rhel fedora"\nVERSION_ID="2"\n', [YUM], 'yum', 'chronyd.service', '/etc/chrony.conf'),
+    ('ID="amzn"\nID_LIKE="fedora"\nVERSION_ID="2023"\n', [DNF, YUM], 'dnf', 'chronyd.service', '/etc/chrony.conf'),
+    ('ID="eurolinux"\nID_LIKE="rhel fedora centos"\nVERSION_ID="9.3"\n', [DNF], 'dnf', 'chronyd.service', '/etc/chrony.conf'),
+    ('ID="sles"\nID_LIKE="suse"\nVERSION_ID="15.6"\n', [ZYPPER], 'zypper', 'chronyd.service', '/etc/chrony.conf'),
+    ('ID="opensuse-leap"\nID_LIKE="suse opensuse"\nVERSION_ID="15.6"\n', [ZYPPER], 'zypper', 'chronyd.service', '/etc/chrony.conf'),
+    ('ID=linuxmint\nID_LIKE="ubuntu debian"\nVERSION_ID="21.3"\n', [APT], 'apt', 'chrony.service', '/etc/chrony/chrony.conf'),
+    ('ID=devuan\nVERSION_ID="5"\n', [APT], 'apt', 'chrony.service', '/etc/chrony/chrony.conf'),
+    ('', [ZYPPER], 'zypper', 'chronyd.service', '/etc/chrony.conf'),
+    # A Debian on which an administrator has put dnf beside apt, and an Alma with apt: the system's own counts.
+    ('ID=debian\nVERSION_ID="12"\n', [APT, DNF], 'apt', 'chrony.service', '/etc/chrony/chrony.conf'),
+    ('ID="almalinux"\nID_LIKE="rhel centos fedora"\nVERSION_ID="9.4"\n', [APT, DNF], 'dnf', 'chronyd.service', '/etc/chrony.conf'),
+])
+def test_the_package_manager_that_is_there_decides(tmp_path, release, commands, manager, unit, config):
+    host = FakeHost(tmp_path, 'alma-9')
+    host.put('/etc/os-release', release)
+    for command in commands:
+        host.put(command, '')
+    assert discovery.package_manager(host) == manager
+    assert discovery.why_no_packages(host) == ''
+    chrony = discovery.find_daemons(host)[0]
+    assert (chrony['package'], chrony['unit'], chrony['config']) == ('chrony', unit, config)
+
+
+@pytest.mark.parametrize(('release', 'files', 'said'), [
+    ('ID="opensuse-microos"\nID_LIKE="suse opensuse opensuse-tumbleweed"\n', [ZYPPER, '/usr/sbin/transactional-update'],
+     'transactional-update'),
+    ('ID="sl-micro"\nID_LIKE="suse"\nVERSION_ID="6.0"\n', [ZYPPER], 'transactional-update'),
+    ('ID=flatcar\nID_LIKE=coreos\nVERSION_ID=3815.2.0\n', [], 'image without a package manager'),
+    ('ID=fedora\nVARIANT_ID=coreos\nVERSION_ID=41\n', ['/run/ostree-booted', '/usr/bin/rpm-ostree'], 'rpm-ostree'),
+    ('ID=gentoo\n', [], 'none of the package managers apt, dnf, yum, zypper is here'),
+])
+def test_where_no_package_can_be_installed_that_is_said(tmp_path, release, files, said):
+    host = FakeHost(tmp_path, 'alma-9')
+    host.put('/etc/os-release', release)
+    for path in files:
+        host.put(path, '')
+    assert discovery.package_manager(host) == ''
+    assert said in discovery.why_no_packages(host)
+
+
+# What runs beside the known units
+
+SETS_CLOCK = 'Name:\tx\nCapEff:\t000001ffffffffff\n'
+
+
+def process(host, pid, name, command, unit='', status=SETS_CLOCK):
+    host.put('/proc/{0}/comm'.format(pid), name + '\n')
+    host.put('/proc/{0}/cmdline'.format(pid), command.replace(' ', '\0') + '\0')
+    host.put('/proc/{0}/cgroup'.format(pid), '0::/system.slice/{0}\n'.format(unit) if unit else '0::/user.slice/session-1.scope\n')
+    host.put('/proc/{0}/status'.format(pid), status)
+
+
+@pytest.mark.parametrize(('name', 'command', 'unit', 'status', 'found'), [
+    ('phc2sys', '/usr/sbin/phc2sys -w -s eth0', 'phc2sys@eth0.service', SETS_CLOCK, ('phc2sys@eth0.service', False)),
+    ('chronyd', '/usr/sbin/chronyd', 'chrony.service', SETS_CLOCK, None),
+    ('chronyd', '/usr/sbin/chronyd -n', '', SETS_CLOCK, ('', False)),
+    ('chronyd', '/usr/sbin/chronyd -x', '', SETS_CLOCK, None),
+    ('chronyd', '/usr/sbin/chronyd', '', 'CapEff:\t00000000a80425fb\n', None),
+    ('chronyd', '/usr/sbin/chronyd', 'docker-0123456789ab.scope', SETS_CLOCK, ('', False)),
+    ('VBoxService', '/usr/sbin/VBoxService --pidfile /x', 'vbox-own.service', SETS_CLOCK, ('vbox-own.service', False)),
+    ('VBoxService', '/usr/sbin/VBoxService --disable-timesync', 'vbox-own.service', SETS_CLOCK, None),
+    ('htpdate', '/usr/sbin/htpdate -D example.com', 'my-time.service', SETS_CLOCK, ('my-time.service', True)),
+    ('sshd', '/usr/sbin/sshd', 'ssh.service', SETS_CLOCK, None),
+])
+def test_a_process_that_may_set_the_clock_is_found(tmp_path, name, command, unit, status, found):
+    host = FakeHost(tmp_path).has('chrony')
+    process(host, 4711, name, command, unit, status)
+    steerers = discovery.steerers(host)
+    assert [(each.unit, each.can_stop) for each in steerers] == ([found] if found else [])
+    for each in steerers:
+        assert each.can_stop or each.advice
+
+
+@pytest.mark.parametrize(('unit', 'text', 'can_stop'), [
+    ('phc2sys@eth0.service', '[Service]\nExecStart=/usr/sbin/phc2sys -w -s %I\n', False),
+    ('site-time.timer', '[Timer]\nOnCalendar=hourly\n', True),
+])
+def test_an_enabled_unit_that_sets_the_clock_is_found(tmp_path, unit, text, can_stop):
+    import os
+    host = FakeHost(tmp_path).has('chrony')
+    host.put('/usr/lib/systemd/system/' + ('phc2sys@.service' if '@' in unit else unit), text)
+    host.put('/usr/lib/systemd/system/site-time.service', '[Service]\nType=oneshot\nExecStart=/usr/sbin/ntpdate -u ntp.example\n')
+    os.makedirs(host.path('/etc/systemd/system/multi-user.target.wants'))
+    os.symlink('/usr/lib/systemd/system/' + unit, host.path('/etc/systemd/system/multi-user.target.wants/' + unit))
+    assert [(each.unit, each.can_stop) for each in discovery.steerers(host)] == [(unit, can_stop)]
+
+
+def test_ptp4l_steers_only_with_software_time_stamps(tmp_path):
+    host = FakeHost(tmp_path).has('chrony')
+    host.units['ptp4l.service'] = ['active', 'enabled']
+    assert discovery.steerers(host) == []
+    host.put('/etc/linuxptp/ptp4l.conf', '[global]\ntime_stamping\tsoftware\n')
+    assert [each.unit for each in discovery.steerers(host)] == ['ptp4l.service']
