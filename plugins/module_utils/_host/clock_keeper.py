@@ -21,6 +21,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.kernel 
 
 KEPT, NOT_KEPT, UNKNOWN = 'kept', 'not_kept', 'unknown'
 _WAIT = 0.5             # seconds for an answer over the loopback interface
+_LOST = 4 * 3600        # seconds without an update of the clock, after which the sources are lost: eight polls are 2.3 hours
 _DRIFT_AGE = 3 * 3600   # seconds; chronyd and ntpd write the file every hour while they are synchronized
 _TOOLS = 'VMware tools'
 
@@ -215,8 +216,11 @@ def _text(root: str, path: str) -> str:
 # what the daemons say
 
 
-def ask_chronyd(port: int = 323, wait: float = _WAIT) -> Optional[DaemonAnswer]:
-    """chronyd's tracking, as chronyc asks for it over the loopback interface (candm.h, version 6); None without an answer."""
+def ask_chronyd(port: int = 323, wait: float = _WAIT, now: Callable[[], float] = time.time) -> Optional[DaemonAnswer]:
+    """chronyd's tracking, as chronyc asks for it over the loopback interface (candm.h, version 6); None without an answer.
+
+    One that has lost all of its sources goes on calling itself synchronized: the time of its last update tells.
+    """
     # version, type of packet, two reserved, command 33 (tracking), attempt, sequence; as long as the answer.
     reply = _exchange(port, struct.pack('!BBBBHHI', 6, 1, 0, 0, 33, 0, 0x61656D21).ljust(128, b'\0'), wait)
     if len(reply) < 76 or struct.unpack('!HHH', reply[4:10]) != (33, 5, 0):
@@ -229,7 +233,25 @@ def ask_chronyd(port: int = 323, wait: float = _WAIT) -> Optional[DaemonAnswer]:
         source = socket.inet_ntop(socket.AF_INET6, address)
     else:       # a reference clock
         source = struct.pack('!I', reference).rstrip(b'\0').decode('ascii', 'replace')
-    return _answer(leap != 3 and reference != 0, source, own)
+    lost = False
+    if len(reply) >= 104:
+        high, low = struct.unpack('!II', reply[56:64])
+        updated = low if high == 0x7FFFFFFF else high << 32 | low     # of a chronyd with 32 bits
+        lost = updated > 0 and _is_lost(now() - updated, _chrony_float(reply[100:104]))
+    return _answer(leap != 3 and reference != 0 and not lost, source, own)
+
+
+def _is_lost(age: float, interval: float) -> bool:
+    return age > max(_LOST, 8 * interval)
+
+
+def _chrony_float(packed: bytes) -> float:
+    """candm.h: 7 bits of an exponent, 25 of a coefficient, both signed."""
+    number, = struct.unpack('!I', packed)
+    exponent, coefficient = number >> 25, number & 0x1FFFFFF
+    exponent -= 128 if exponent >= 64 else 0
+    coefficient -= 1 << 25 if coefficient >= 1 << 24 else 0
+    return float(coefficient) * 2.0 ** (exponent - 25)
 
 
 def ask_ntpd(port: int = 123, wait: float = _WAIT) -> Optional[DaemonAnswer]:
@@ -241,7 +263,11 @@ def ask_ntpd(port: int = 123, wait: float = _WAIT) -> Optional[DaemonAnswer]:
     text = reply[12:].decode('ascii', 'replace')
     refid = re.search(r'\brefid=([^,\s]+)', text)
     source = refid.group(1) if refid else ''
-    return _answer(leap != 3, source, source.startswith('LOCAL'))
+    # Its own time now and of the last update, in NTP's seconds.
+    times = [re.search(r'\b{0}=0x([0-9a-f]{{8}})\.'.format(name), text) for name in ('clock', 'reftime')]
+    at, updated = (int(found.group(1), 16) if found else 0 for found in times)
+    lost = updated > 0 and _is_lost(float(at - updated), 0.0)
+    return _answer(leap != 3 and not lost, source, source.startswith('LOCAL'))
 
 
 def _answer(synchronized: bool, source: str, own_clock: bool) -> DaemonAnswer:

@@ -248,7 +248,16 @@ class Chrony(Daemon):
                 self.facts['no_control']), 'Remove the option and restart {0}.'.format(self.unit))
         if fields[0].upper() in _OWN_IDS or self._is_own(fields[1]):
             return self._on_its_own(residual, name)
+        rows = self._rows()
+        if rows and not self._heard(rows):
+            # chronyd goes on calling itself synchronized when it has lost all of its sources.
+            return self._no_answer(residual, [row[2] for row in rows])
         return Status(True, residual, True, '', 'synchronized to {0}, {1:+.6f} s left'.format(name, residual))
+
+    @staticmethod
+    def _heard(rows: List[List[str]]) -> List[List[str]]:
+        """Those that have answered one of the last eight requests."""
+        return [row for row in rows if row[5] not in ('0', '')]
 
     def _is_own(self, address: str) -> bool:
         """A source that is this host itself; one with a port of its own may lead elsewhere (a tunnel)."""

@@ -252,9 +252,9 @@ class Ntpd(Daemon):
         values = dict(re.findall(r'(\w+)=([^,\s]+)', done.out))
         if 'leap' not in values:
             return self._mute_or_gone()
-        offset = number(values.get('offset', '0'))      # milliseconds
+        offset = number(values.get('offset', ''))       # milliseconds
         if offset is None:
-            return Status(False, 0.0, False, UNKNOWN, 'its answer cannot be read (offset={0})'.format(values['offset']),
+            return Status(False, 0.0, False, UNKNOWN, 'its answer cannot be read (offset={0})'.format(values.get('offset', '')),
                           'See ntpq -n -c rv on this host.')
         residual = offset / 1000
         peers = self._peers()
@@ -289,6 +289,10 @@ class Ntpd(Daemon):
         if disabled:
             return Status(False, residual, True, NO_CONTROL_OF_CLOCK, 'by {0} it never sets the clock'.format(disabled.quoted),
                           'Remove that line, then run again.')
+        others = [peer for peer in peers if not peer.own]
+        if others and not selected and all(peer.reach == '0' for peer in others):
+            # ntpd goes on calling itself synchronized when it has lost all of its servers.
+            return self._unheard(residual, others)
         return Status(True, residual, True, '', 'synchronized to {0}, {1:+.6f} s off'.format(refid, residual))
 
     def _mute_or_gone(self) -> Status:

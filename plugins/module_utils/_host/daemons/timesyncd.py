@@ -123,10 +123,18 @@ class Timesyncd(Daemon):
         residual = timespan(offset.group(1)) if offset else 0.0
         name = server.group(1) if server else 'none'
         if not self.host.exists(SYNCHRONIZED):
-            return self._no_answer(residual, [])._replace(answered=bool(offset))
+            return self._no_answer(residual, self._built_in())._replace(answered=bool(offset))
         if config.is_this_host(self.host, name):
             return self._on_its_own(residual, name)
         return Status(True, residual, True, '', 'synchronized to {0}, was {1:+.6f} s off'.format(name, residual))
+
+    def _built_in(self) -> List[str]:
+        """The servers that it asks where no file names any: those that the distribution has built in (FallbackNTP=)."""
+        if self.source_names():
+            return []
+        done = self.host.execute(['timedatectl', 'show-timesync', '--property', 'FallbackNTPServers'], 20.0)
+        listed = re.search(r'(?m)^FallbackNTPServers=(.*)$', done.out)
+        return listed.group(1).split() if listed else []
 
     def _on_its_own(self, residual: float, name: str) -> Status:
         return Status(False, residual, False, OWN_CLOCK, "it follows this host's own clock ({0})".format(name),

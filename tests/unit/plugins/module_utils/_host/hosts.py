@@ -160,7 +160,10 @@ class FakeHost(System):
             return 'C0000201,192.0.2.1,2,0,{0},0,0,0,0,0,0,0,64,Normal\n'.format(self.correction) if self._synchronised() else \
                 '00000000,,0,0,0,0,0,0,0,0,1,1,0,Not synchronised\n'
         if words[-1] == 'sources' and 'reload' not in words and 'reset' not in words:
-            return ''.join('^,?,{0},0,6,0,4294967295,0,0,0\n'.format(name) for name in self._asked('chrony'))
+            reach = 377 if self._synchronised() else 0
+            return ''.join('^,?,{0},0,6,{1},4294967295,0,0,0\n'.format(name, reach) for name in self._asked('chrony'))
+        if words[-1] == 'selectdata':
+            return ''
         self.commands.append('chronyc ' + ' '.join(words[1:]))
         if 'makestep' in words:
             self.correction = 0.0
@@ -178,7 +181,8 @@ class FakeHost(System):
             return 'leap=00, stratum=2, refid=192.0.2.1, offset=0.5\n' if self._synchronised() else \
                 'leap=11, stratum=16, offset=0.0\n'
         name = 'ntpsec' if self.exists('/etc/ntpsec/ntp.conf') else 'ntpd'
-        return 'head\n====\n' + ''.join(' {0} .INIT. 16 u - 64 0 0 0 0\n'.format(name) for name in self._asked(name))
+        reach = 377 if self._synchronised() else 0
+        return 'head\n====\n' + ''.join(' {0} .INIT. 16 u - 64 {1} 0 0 0\n'.format(name, reach) for name in self._asked(name))
 
     def _timedatectl(self, words):
         if self._synchronised():

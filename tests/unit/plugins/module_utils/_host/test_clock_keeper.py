@@ -192,11 +192,12 @@ def answering(reply):
     return server.getsockname()[1]
 
 
-def tracking(reference, address=b'', family=0, stratum=3, leap=0, status=0):
+def tracking(reference, address=b'', family=0, stratum=3, leap=0, status=0, updated=0, interval=b'\0' * 4):
     def reply(packet):
         assert packet[:2] == b'\x06\x01' and packet[4:6] == b'\x00\x21' and len(packet) >= 104
         head = struct.pack('!BBBBHHHHHH', 6, 2, 0, 0, 33, 5, status, 0, 0, 0) + packet[8:12] + b'\0' * 8
-        return head + struct.pack('!I16sHHHH', reference, address, family, 0, stratum, leap) + b'\0' * 52
+        body = struct.pack('!I16sHHHH', reference, address, family, 0, stratum, leap)
+        return head + body + struct.pack('!III', 0, int(updated), 0) + b'\0' * 32 + interval + b'\0' * 4
     return reply
 
 
@@ -212,6 +213,27 @@ def tracking(reference, address=b'', family=0, stratum=3, leap=0, status=0):
 ])
 def test_chronyd(reply, answer):
     assert clock_keeper.ask_chronyd(answering(reply), 20) == answer
+
+
+HOUR = 3600
+# chrony's format for 16384 s, which is 2 ** 14: the coefficient 1 and the exponent 14 + 25.
+LONG_INTERVAL = struct.pack('!I', (14 + 25) << 25 | 1)
+
+
+@pytest.mark.parametrize('age, interval, synchronized', [
+    (64, b'\0' * 4, True), (3 * HOUR, b'\0' * 4, True), (5 * HOUR, b'\0' * 4, False), (72 * HOUR, b'\0' * 4, False),
+    (24 * HOUR, LONG_INTERVAL, True), (72 * HOUR, LONG_INTERVAL, False),
+    (-HOUR, b'\0' * 4, True),       # the clock was set back since
+])
+def test_a_chronyd_that_has_lost_its_sources_keeps_no_clock_whatever_it_calls_itself(age, interval, synchronized):
+    reply = tracking(0xC0000201, bytes([192, 0, 2, 1]), 1, updated=NOW - age, interval=interval)
+    assert clock_keeper.ask_chronyd(answering(reply), 20, lambda: NOW).synchronized == synchronized
+
+
+@pytest.mark.parametrize('reftime, synchronized', [('ed9d2b00', True), ('ed9ce000', False)])
+def test_an_ntpd_that_has_lost_its_servers_keeps_no_clock(reftime, synchronized):
+    text = 'stratum=3, refid=192.0.2.1,\r\nreftime=0x{0}.00000000, clock=0xed9d2c00.80000000, peer=0'.format(reftime)
+    assert clock_keeper.ask_ntpd(answering(variables(text)), 20).synchronized == synchronized
 
 
 def variables(text, leap=0, first=0x82):

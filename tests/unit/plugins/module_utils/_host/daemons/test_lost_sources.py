@@ -1,0 +1,79 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Daemons that call themselves synchronized and hear nobody any more, or tell less than that."""
+
+import pytest
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery
+from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._host.hosts import FakeHost
+
+TRACKING = 'C0000201,192.0.2.1,2,1700000000.0,0.001,0,0,0,0,0,0,0,64,Normal\n'
+ROW = '^,{0},192.0.2.{1},2,10,{2},{3},0.1,0.1,0.1\n'
+SYSTEM = 'leap=00, stratum=3, refid=192.0.2.1, offset=0.5\n'
+HEAD = '     remote           refid      st t when poll reach   delay   offset  jitter\n==============\n'
+
+
+def status(tmp_path, release, unit, name, config, **answers):
+    class Answering(FakeHost):
+        def _chronyc(self, words):
+            return answers.get(words[-1], '')
+
+        def _ntpq(self, words):
+            return answers['rv' if words[-1].startswith('rv') else 'peers']
+
+        def _timedatectl(self, words):
+            return answers[words[0].replace('-', '_')]
+    host = Answering(tmp_path, release).has(unit)
+    host.put(config[0], config[1])
+    facts = next(each for each in discovery.find_daemons(host) if each['name'] == name)
+    return discovery.make(host, facts).status()
+
+
+def chrony(tmp_path, rows):
+    return status(tmp_path, 'rhel-8', 'chronyd', 'chrony', ('/etc/chrony.conf', 'server 192.0.2.1\nserver 192.0.2.2\n'),
+                  tracking=TRACKING, sources=rows)
+
+
+def ntpd(tmp_path, system, rows):
+    return status(tmp_path, 'rhel-7', 'ntpd', 'ntpd', ('/etc/ntp.conf', 'server 192.0.2.1\n'), rv=system, peers=HEAD + rows)
+
+
+def test_chronyd_that_has_lost_all_of_its_sources_is_not_synchronized(tmp_path):
+    found = chrony(tmp_path, ROW.format('?', 1, 0, 260000) + ROW.format('?', 2, 0, 260000))
+    assert (found.synchronized, found.reason) == (False, 'unreachable')
+    assert '192.0.2.1, 192.0.2.2' in found.msg
+
+
+@pytest.mark.parametrize('rows', [ROW.format('*', 1, 1, 3), ROW.format('*', 1, 0, 9) + ROW.format('?', 2, 377, 9), '',
+                                  '#,*,PHC0,0,3,377,7,0.1,0.1,0.1\n'])
+def test_chronyd_that_hears_one_or_does_not_list_any_is_believed(tmp_path, rows):
+    assert chrony(tmp_path, rows).synchronized
+
+
+def test_ntpd_that_has_lost_all_of_its_servers_is_not_synchronized(tmp_path):
+    found = ntpd(tmp_path, SYSTEM, ' 192.0.2.1 .GPS. 1 u 9h 64 0 0.1 0.5 0.1\n')
+    assert (found.synchronized, found.reason) == (False, 'unreachable')
+
+
+@pytest.mark.parametrize('rows', ['*192.0.2.1 .GPS. 1 u 5 64 377 0.1 0.5 0.1\n', ' 192.0.2.1 .GPS. 1 u 5 64 1 0.1 0.5 0.1\n', ''])
+def test_ntpd_that_hears_one_or_does_not_list_any_is_believed(tmp_path, rows):
+    assert ntpd(tmp_path, SYSTEM, rows).synchronized
+
+
+@pytest.mark.parametrize('system', ['leap=00, stratum=3, refid=192.0.2.1\n', 'leap=00, stratum=3, refid=192.0.2.1, offset=\n'])
+def test_ntpd_that_does_not_tell_its_offset_is_not_taken_for_right(tmp_path, system):
+    found = ntpd(tmp_path, system, '*192.0.2.1 .GPS. 1 u 5 64 377 0.1 0.5 0.1\n')
+    assert (found.synchronized, found.reason) == (False, 'unknown')
+
+
+@pytest.mark.parametrize(('built_in', 'reason', 'said'), [
+    ('0.debian.pool.ntp.org 1.debian.pool.ntp.org', 'unreachable', '0.debian.pool.ntp.org, 1.debian.pool.ntp.org'),
+    ('', 'no_source', 'no source is configured'),
+])
+def test_timesyncd_with_the_servers_of_its_distribution_names_them(tmp_path, built_in, reason, said):
+    found = status(tmp_path, 'debian-12', 'systemd-timesyncd', 'timesyncd', ('/etc/systemd/timesyncd.conf', '[Time]\n#NTP=\n'),
+                   timesync_status='       Server: n/a\n', show_timesync='FallbackNTPServers={0}\n'.format(built_in))
+    assert (found.synchronized, found.reason) == (False, reason)
+    assert said in found.msg
