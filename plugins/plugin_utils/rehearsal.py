@@ -38,7 +38,7 @@ def looked(said: Result) -> list[Check]:
     text = ' '.join(' '.join(str(part) for part in told if part).split())
     if _NO_TTY.search(text):
         advice = ('take requiretty out of sudoers for this account ("Defaults:ACCOUNT !requiretty"), or set '
-                  'fix_bp_jwt_pipelining=false for this host')
+                  'fix_bp_jwt_pipelining=false for this host (SECURITY.md says what that shows)')
     elif _PASSWORD.search(text):
         advice = 'give --ask-become-pass or ansible_become_password, or let the account use sudo without one (SECURITY.md)'
     else:

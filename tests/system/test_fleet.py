@@ -275,6 +275,14 @@ def test_a_rehearsal_is_for_every_host_and_changes_nothing(fleet):
     jsonschema.validate(fleet.report, json.loads((playbook.ROOT / 'docs/report.schema.json').read_text(encoding='utf-8')))
 
 
+def test_the_password_is_in_no_file_of_a_host_from_whatever_folder(fleet):
+    """Ansible reads the checkout's ansible.cfg only there; without pipelining it copies a module with its arguments."""
+    run = fleet.play([{'name': 'a1'}], '-vvvv', ANSIBLE_PIPELINING='False')
+    assert run.returncode == 0 and 'AnsiballZ' not in run.output, run.output[-3000:]
+    run = fleet.play([{'name': 'a1', 'variables': {'fix_bp_jwt_pipelining': False}}], '-vvvv', ANSIBLE_PIPELINING='True')
+    assert run.returncode == 0 and 'AnsiballZ' in run.output  # the very thing that the test looks for
+
+
 # What a dynamic inventory may give as a name; the third is what clouds make of a label.
 NAMES = ['author1.example.com:4502', '10.0.0.1:22', 'Author 4 (west) #1', 'a*', '~b', 'ünï']
 
