@@ -59,6 +59,16 @@ Options = dict[str, t.Any]
 Result = dict[str, t.Any]
 
 
+class NotPassed(AnsibleActionFail):
+    """Ends a host as failed in one line, without the excerpt of the task file that ansible-core prints from 2.19 on."""
+
+    omit_exception_key = True
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.result.pop('exception', None)  # a traceback, before 2.19
+
+
 class ActionModule(ActionBase):
     """See modules/fix_bp_jwt_stage.py."""
 
@@ -154,7 +164,10 @@ class ActionModule(ActionBase):
         last = self.last_word(name, self.results([name])[name])
         if last['passed']:
             return {}
-        return {'unreachable' if last['state_after'] == report.UNREACHABLE else 'failed': True, 'msg': last['message']}
+        said = report.last_words(last, self.vars.get('__fix_bp_jwt_report') or {})
+        if last['state_after'] == report.UNREACHABLE:
+            return {'unreachable': True, 'msg': said}
+        raise NotPassed(said)
 
     # Once, for all hosts
 
@@ -184,7 +197,8 @@ class ActionModule(ActionBase):
         # One that is well goes along: it reports also when the others have all been lost. A rehearsal is for all of them.
         going_on = [*unwell, *[name for name in well if name in here][:None if rehearse else 1]]
         return {'hosts': self.hosts(), 'going_on': going_on, 'due': due, 'batches': batches, 'stopped': stopped,
-                'rehearse': rehearse, 'wanted': bool(batches or (due and stopped))}
+                'repair_hosts': fleet.pattern(going_on if rehearse or batches or (due and stopped) else []),
+                'report_hosts': fleet.pattern(going_on), 'rehearse': rehearse, 'wanted': bool(batches or (due and stopped))}
 
     def begin(self) -> Result:
         """The hosts of the next batch; none when too many before them failed, or none of those could even be tried."""
@@ -206,7 +220,9 @@ class ActionModule(ActionBase):
         document = self.document(chosen, complete=True)
         lines = report.table(document, chosen['fix_bp_jwt_table_hosts'])
         statistics = report.statistics(document, chosen['fix_bp_jwt_stats_hosts'])
-        done: Result = {'lines': lines, 'ansible_stats': {
+        counts = document['counts']
+        done: Result = {'lines': lines, 'not_passed': counts['hosts'] - counts['passed'],
+                        'groups': report.numbers(document, chosen['fix_bp_jwt_table_hosts']), 'ansible_stats': {
             'data': {'brand_portal_report': statistics}, 'per_host': False, 'aggregate': False}}
         try:
             self.write(chosen, document)

@@ -108,6 +108,17 @@ def batches(hosts: t.Sequence[str], serial: t.Sequence[str]) -> list[list[str]]:
     return cut
 
 
+def pattern(hosts: t.Sequence[str]) -> str:
+    """A pattern of Ansible that means just these hosts, whatever characters their names have; one that means none for [].
+
+    Each character that could mean something, to the pattern or to the regular expression in it, is written as its number.
+    """
+    if not hosts:
+        return '!all'
+    names = (''.join(each if each.isascii() and each.isalnum() else f'\\U{ord(each):08x}' for each in name) for name in hosts)
+    return f'~({"|".join(names)})$'
+
+
 def went_wrong(result: Result | None) -> bool | None:
     """Whether the repair that was begun on a host failed. None: it was found out before that nothing may be tried.
 

@@ -331,6 +331,18 @@ def count(results: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
 
 # In the terminal
 
+FEW = 10  # hosts, of which each is worth a paragraph
+
+
+def last_words(result: t.Mapping[str, t.Any], said: t.Mapping[str, t.Any]) -> str:
+    """How a host ends that did not pass: the less is said of each, the more of them there are (`said`: not_passed, groups)."""
+    if said.get('not_passed', 0) <= FEW:
+        return result['message']
+    number = said.get('groups', {}).get(result['host'])
+    if number:
+        return f'no. {number}'  # of the table; with ansible-core's own words around it, more would be too much
+    return rehearsal.short(f'{result["state_after"]}: {result["next_step"] or result["error"] or result["summary"]}')
+
 
 def table(report: t.Mapping[str, t.Any], at_most: int = 50) -> list[str]:
     """The lines at the end: a host each, and why no other repair was begun.
@@ -344,6 +356,10 @@ def table(report: t.Mapping[str, t.Any], at_most: int = 50) -> list[str]:
     loud = [host for host in hosts if len(hosts) <= at_most or not host.get('passed') or host.get('repaired')
             or host.get('next_step')]
     quiet = len(hosts) - len(loud)
+    if len(loud) > at_most:
+        passed_more = [f'{quiet} more hosts passed and are not listed.'] if quiet else []
+        stopped = [f'STOPPED: {report["stopped"]}.'] if report['stopped'] else []
+        return [*_in_groups(grouped(report, at_most)), *passed_more, in_figures(counts), *stopped]
     rows = [HEADINGS] + [_row(host) for host in loud] if loud else []
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS) - 1)] if rows else []
     lines = ['  '.join([cell.ljust(width) for cell, width in zip(row, widths)] + [row[-1]]).rstrip() for row in rows]
@@ -358,6 +374,34 @@ def table(report: t.Mapping[str, t.Any], at_most: int = 50) -> list[str]:
         lines.append(f'{report["kept"]} more host{"s" if report["kept"] > 1 else ""} of earlier runs in the report.')
     if report['stopped']:
         lines.append(f'STOPPED: {report["stopped"]}.')
+    return lines
+
+
+def grouped(report: t.Mapping[str, t.Any], at_most: int) -> list[list[t.Mapping[str, t.Any]]]:
+    """The hosts to name by state and cause, the largest group first, where they are too many for a line each; else none."""
+    hosts = [host for host in shaped(report) if not host.get('age')]
+    loud = [host for host in hosts if not host.get('passed') or host.get('repaired')]
+    groups: dict[tuple[t.Any, ...], list[t.Mapping[str, t.Any]]] = {}
+    for host in loud if len(loud) > at_most else []:
+        key = host.get('state_before'), host.get('state_after'), host.get('cause'), host.get('repair')
+        groups.setdefault(key, []).append(host)
+    return sorted(groups.values(), key=len, reverse=True)
+
+
+def numbers(report: t.Mapping[str, t.Any], at_most: int) -> dict[str, int]:
+    """The number of each host's group in the table; {} where each has a line."""
+    return {host['host']: number for number, group in enumerate(grouped(report, at_most), 1) for host in group}
+
+
+def _in_groups(groups: list[list[t.Mapping[str, t.Any]]]) -> list[str]:
+    lines = []
+    for number, group in enumerate(groups, 1):
+        first = group[0]
+        names = ', '.join(host['host'] for host in group[:5]) + (f' and {len(group) - 5} more' if len(group) > 5 else '')
+        cause = f' ({first["cause"]})' if first.get('cause') else ''
+        lines.append(f'no. {number}: {_row(first)[-2]}{cause}: {names}')
+        if first.get('next_step'):
+            lines.append(f'    as {first["host"]}: {rehearsal.short(str(first["next_step"]), 300)}')
     return lines
 
 

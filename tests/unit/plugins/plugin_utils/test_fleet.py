@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -167,3 +169,17 @@ def test_when_no_other_repair_is_begun(outcomes, percentage, stops):
 def test_it_names_those_that_failed():
     said = fleet.may_go_on({f'h{number}': FAILED for number in range(5)}, 10)
     assert said.startswith('5 of 5 repairs failed (h0, h1, h2 and 2 more), more than fix_bp_jwt_max_fail_percentage=10 allows')
+
+
+@given(st.lists(st.text(min_size=1), min_size=1, max_size=5, unique=True), st.text(min_size=1))
+def test_a_pattern_means_just_these_hosts(names, other):
+    """As ansible-core reads it: no comma, colon or bracket that it would cut at, and a regular expression after the tilde."""
+    pattern = fleet.pattern(names)
+    assert re.fullmatch(r'~\([A-Za-z0-9\\|]*\)\$', pattern)
+    found = re.compile(pattern[1:])
+    assert all(found.match(name) for name in names if not name.endswith('\n'))
+    assert bool(found.match(other)) == (other in names or other.rstrip('\n') in names)
+
+
+def test_a_pattern_of_no_host_means_none():
+    assert fleet.pattern([]) == '!all'

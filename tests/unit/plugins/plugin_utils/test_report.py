@@ -17,8 +17,10 @@ from ansible_collections.aemops.brand_portal.plugins.plugin_utils.report import 
     count,
     document,
     kept,
+    last_words,
     listed,
     metrics,
+    numbers,
     read_metrics,
     statistics,
     sum_up,
@@ -337,3 +339,17 @@ def read_back(text):
     """What a later run takes over of the last repair."""
     [sample] = read_metrics(text).values()
     return sample.repaired_at, sample.downtime
+
+
+def test_too_many_that_did_not_pass_are_grouped_and_said_in_a_word():
+    denied = verdict('not_testable', next_step='check the account')
+    results = [sum_up(f'a{number}', health(0.0, 0), {}, denied, denied) for number in range(300)] + fleet(5)
+    report = report_of(results)
+    lines = table(report, 50)
+    assert lines[0] == 'no. 1: not_testable: a0, a1, a2, a3, a4 and 295 more'
+    assert lines[1] == '    as a0: check the account' and len(lines) < 20 and '5 more hosts passed and are not listed.' in lines
+    said = {'not_passed': 305, 'groups': numbers(report, 50)}
+    assert last_words(results[7], said) == 'no. 1' and numbers(report, 500) == {}
+    assert last_words(results[7], {'not_passed': 3}) == results[7]['message']
+    assert last_words(results[7], {'not_passed': 30}) == 'not_testable: check the account'
+    assert last_words(results[7], {}) == results[7]['message']
