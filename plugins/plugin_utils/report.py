@@ -16,6 +16,7 @@ import typing as t
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.formatting import offset_text
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import rehearsal
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils.aem_guard import DEFERRED
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils.fleet import NOT_HEALED_BY_A_CLOCK
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils.verdict import STATES
 
 SCHEMA_VERSION = 1
@@ -70,7 +71,7 @@ def sum_up(
     `changes`: the result of time_service, {} where it was not run.
     """
     tried = repair_due is not None and (verdict['repair'] or bool(error))
-    would_repair = check_mode and verdict['repair'] and not error
+    would_repair = check_mode and verdict['repair'] and not error and verdict['state'] not in NOT_HEALED_BY_A_CLOCK
     proven = verdict_after['healthy'] and not error
     # Also a host that is well may have something left open: say, that nothing keeps its clock right.
     left = '' if error and verdict_after['repair'] else verdict_after['next_step']  # '': what is left to do is what was tried

@@ -77,6 +77,13 @@ def test_check_mode_passes_what_a_run_would_repair_and_fails_the_rest():
     assert not sum_up('aem1', health(90.0, 0), {}, EXPIRED, EXPIRED)['passed']
 
 
+@pytest.mark.parametrize('state', ['not_only_the_clock', 'aem_unreachable'])
+def test_check_mode_fails_what_a_run_would_correct_and_not_heal(state):
+    other = verdict(state, repair=True)
+    result = sum_up('aem1', health(90.0, 0), {}, other, other, check_mode=True)
+    assert not result['passed'] and result['repair'] == 'predicted'
+
+
 def table_of(results, **about):
     return table(document(results, results, **about))
 
