@@ -27,6 +27,7 @@ from ansible_collections.aemops.brand_portal.plugins.action.clock_skew_info impo
 from ansible_collections.aemops.brand_portal.plugins.filter.agent_query import agent_query
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.printable import all_printable
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import (
+    drift,
     fleet,
     options,
     query,
@@ -316,8 +317,9 @@ class ActionModule(ActionBase):
         thresholds = [result['max_skew'] for result in last if result['max_skew'] is not None]
         now, mode, days = _now(), self.mode(chosen), chosen['fix_bp_jwt_report_keep_days']
         rows = [report.listed(result, mode, now) for result in last]
-        if chosen['fix_bp_jwt_report_dir']:
-            rows += report.kept(_read_json(_report_path(chosen)), set(found), now, days)
+        limit = max(set(thresholds), key=thresholds.count, default=None)
+        former = _read_json(_report_path(chosen)) if chosen['fix_bp_jwt_report_dir'] else None
+        rows = drift.with_history(rows + report.kept(former, set(found), now, days), former, limit)
         try:
             listed = query.shape(rows, chosen['fix_bp_jwt_report_query'])
         except query.Problem as error:  # it could be used before the repairs, so this is rare, and no reason to be silent
@@ -325,7 +327,7 @@ class ActionModule(ActionBase):
             listed = rows
         return report.document(
             last, listed, rows, collection_version=_version(), started_at=min(began, default=None), finished_at=now,
-            complete=complete, mode=mode, max_skew=max(set(thresholds), key=thresholds.count, default=None),
+            complete=complete, mode=mode, max_skew=limit,
             stopped=self.stopped() or ('' if complete else NOT_OVER))
 
     def check_outputs(self, chosen: Options, known: dict[str, Result]) -> None:

@@ -434,11 +434,12 @@ def _row(host: t.Mapping[str, t.Any]) -> tuple[str, ...]:
 
 
 def kept_by(host: t.Mapping[str, t.Any]) -> str:
-    """'chronyd (192.0.2.20)', 'nothing', '-' where it is not known."""
+    """'chronyd (192.0.2.20)', 'nothing, wrong in 6.5 d', '-' where it is not known."""
     found = host.get('clock_keeper') or {}
-    if found.get('state') == 'not_kept':
-        return 'nothing'
-    return '-' if found.get('state') != 'kept' else found['by'] + (f' ({found["source"]})' if found.get('source') else '')
+    words = {'not_kept': 'nothing', 'kept': str(found.get('by') or '-')}.get(str(found.get('state')), '-')
+    if words != '-' and found.get('source'):
+        words += f' ({found["source"]})'
+    return words + (f', wrong in {host["wrong_in_days"]:g} d' if host.get('wrong_in_days') is not None else '')
 
 
 def _of(agents: t.Mapping[str, int]) -> str:
