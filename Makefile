@@ -17,7 +17,7 @@ workers = --numprocesses auto
 measure = missed=; for what in $(1); do python3 tests/bench/$$what --document $(2) || missed+=" $$what"; done; \
 	test -z "$$missed" || { echo "not as wanted:$$missed"; exit 1; }
 
-.PHONY: help demo test lint types sanity units targets system lab-test repair-matrix repair-faults repair-cost rtc-test bench scale fuzz java-words test-matrix execution-environment docs clean
+.PHONY: help demo test lint types sanity units targets system some-system lab-test repair-matrix repair-faults repair-cost rtc-test bench scale fuzz java-words test-matrix execution-environment docs clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
@@ -54,6 +54,10 @@ system: ## Real playbook runs: against the stand-ins here, and on lab machines w
 	@$(environment) --missing
 	@command -v java >/dev/null || tests/tools/packages default-jre-headless
 	@bin=$$($(environment) dev); $(pytest) --numprocesses 3 --dist loadfile --no-loadscope-reorder tests/system
+
+some-system: ## Those of them that need no lab machine: runs from each ansible-core, whatever the strategy
+	@bin=$$($(environment) dev); $(pytest) $(workers) --dist loadfile tests/system/test_targets.py tests/system/test_runner.py
+	@bin=$$($(environment) dev); $(pytest) tests/system/test_fleet.py -k 'whatever_the_strategy or no_host_at_all'
 
 lab-test: ## The lab's own test
 	@bin=$$($(environment) dev); $(pytest) tests/lab/test_lab.py
