@@ -186,8 +186,15 @@ def agents(before: dict[str, t.Any], after: dict[str, t.Any]) -> list[dict[str, 
             'response_code_after': now[name].get('response_code') if name in now else None,
             'cause': _cause(last),
             'cause_before': _cause(then[name]) if name in then else '',
+            'authentication': _authentication(now.get(name), then.get(name)),
         })
     return listed
+
+
+def _authentication(*tests: t.Mapping[str, t.Any] | None) -> str:
+    """How the agent gets its access token, by whichever test knows; a test that succeeded does not ask."""
+    known = [test.get('authentication') or 'unknown' for test in tests if test]
+    return next((way for way in known if way != 'unknown'), 'unknown')
 
 
 def _cause(test: t.Mapping[str, t.Any]) -> str:

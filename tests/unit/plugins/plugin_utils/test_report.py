@@ -53,6 +53,14 @@ def test_a_healed_host_passes_and_shows_before_and_after():
     assert 'jwt_expired -> healthy' in row
 
 
+def test_how_an_agent_authenticates_is_told_by_the_test_that_asked():
+    failed, succeeded = {'succeeded': False, 'authentication': 'jwt'}, {'succeeded': True, 'authentication': 'unknown'}
+    before, after = ({'skew': health(0.0, 0)['skew'], 'tests': [dict(test, agent='a')]} for test in (failed, succeeded))
+    assert sum_up('aem1', before, after, EXPIRED, HEALTHY)['agents'][0]['authentication'] == 'jwt'
+    assert sum_up('aem1', after, {}, HEALTHY, HEALTHY)['agents'][0]['authentication'] == 'unknown'
+    assert sum_up('aem1', health(0.0, 4), {}, HEALTHY, HEALTHY)['agents'][0]['authentication'] == 'unknown'
+
+
 @pytest.mark.parametrize('mode', [{'check_mode': True}, {'diagnose_only': True}])
 def test_a_clock_that_is_not_the_cure_is_not_told_to_be_one(mode):
     found = verdict('not_only_the_clock', repair=True, next_step='migrate to OAuth Server-to-Server')
