@@ -105,8 +105,12 @@ def is_aem(proc: Processes, pid: int, home: str) -> bool:
 
 
 def _host_and_port(url: str) -> Tuple[str, int]:
-    parts = urlsplit(url)
-    return parts.hostname or '', parts.port or (443 if parts.scheme == 'https' else 80)
+    """('', 0) for what is no URL: whoever asks AEM says what is wrong with it."""
+    try:
+        parts = urlsplit(url)
+        return parts.hostname or '', parts.port or (443 if parts.scheme == 'https' else 80)
+    except ValueError:
+        return '', 0
 
 
 def _resolved(host: str) -> List[str]:
@@ -194,7 +198,7 @@ def _unit_and_reason(proc: Processes, pids: List[int], pid: int, home: str) -> T
     if container or _in_other_namespace(proc, pid):
         return '', 'the process on its port (PID {0}, {1}) belongs to a container engine or a container ({2})'.format(
             pid, name, container or 'a process ID namespace of its own')
-    if not is_aem(proc, pid, home):
+    if name in _PROXIES or not is_aem(proc, pid, home):
         kind = 'passes connections on' if name in _PROXIES else 'is no Java program'
         return '', 'the process on its port (PID {0}, {1}) {2}, so it is not AEM itself'.format(pid, name, kind)
     if any(_USER.search(part) for part in parts):

@@ -64,10 +64,10 @@ def repository(proc: Processes, pid: int, home: str) -> Store:
     modes = run_modes(proc.root, words, home)
     configured = dict(_configured(proc.root, home, modes))
     lease = _lease_check(proc.root, words, home, configured.get('document', ''))
-    for mode in modes:
-        if mode in _DOCUMENT_MODES or mode in _SEGMENT_MODES:
-            kind = 'document' if mode in _DOCUMENT_MODES else 'segment'
-            return _store(kind, lease, 'run mode ' + mode)
+    named = [mode for mode in modes if mode in _DOCUMENT_MODES or mode in _SEGMENT_MODES]
+    kinds = {'document' if mode in _DOCUMENT_MODES else 'segment' for mode in named}
+    if len(kinds) == 1:
+        return _store(kinds.pop(), lease, 'run mode ' + named[0])
     opened = next((path for path in proc.open_files(pid) if '/segmentstore/' in path), '')
     if opened:
         return _store('segment', lease, 'it has {0} open'.format(opened))

@@ -34,8 +34,10 @@ class Processes:
 
     def owners(self, inodes: Set[str]) -> Tuple[List[int], bool]:
         """(processes that have one of these sockets open, whether every process could be looked at)."""
-        wanted, found, all_seen = {'socket:[{0}]'.format(inode) for inode in inodes}, [], True
-        for pid in self.pids():
+        wanted, found = {'socket:[{0}]'.format(inode) for inode in inodes}, []
+        pids = self.pids()
+        all_seen = 1 in pids        # proc(5): with the mount option hidepid an account sees its own processes only
+        for pid in pids:
             folder = os.path.join(self.root, 'proc/{0}/fd'.format(pid))
             try:
                 names = os.listdir(folder)

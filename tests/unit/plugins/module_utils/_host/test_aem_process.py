@@ -5,6 +5,7 @@
 """Which process and which unit AEM is, and on what repository it runs: hosts as trees of files."""
 
 import os
+import shutil
 import socket
 
 import pytest
@@ -403,3 +404,36 @@ def test_the_folder_of_aem(tree, command, cwd):
     if cwd:
         tree.link('/proc/800/cwd', cwd)
     assert aem_repository.aem_home(Processes(str(tree.root)), 800) == '/opt/aem/crx-quickstart'
+
+
+# what administrators do
+
+
+@pytest.mark.parametrize('url', ['http://localhost:abc', 'http://localhost:99999', 'http://[::1:4502', ''])
+def test_what_is_no_url_is_answered_like_one_that_leads_nowhere(tree, url):
+    tree.aem()
+    found = tree.find(url)
+    assert (found['pid'], found['stoppable']) == (0, False)
+    assert found['reason']
+
+
+def test_with_hidepid_another_account_does_not_take_aem_for_a_container(tree):
+    tree.aem()
+    shutil.rmtree(os.path.join(tree.root, 'proc/800'))
+    shutil.rmtree(os.path.join(tree.root, 'proc/1'))
+    found = tree.find()
+    assert found['needs_root'] and 'container' not in found['reason']
+
+
+def test_a_proxy_that_was_started_in_the_folder_of_aem_is_not_aem(tree):
+    tree.aem()
+    tree.process(900, '/system.slice/httpd.service', ['/usr/sbin/httpd'], 'httpd', cwd='/opt/aem')
+    tree.listen(900, 8443)
+    found = tree.find('https://localhost:8443')
+    assert (found['unit'], found['stoppable']) == ('', False)
+    assert 'passes connections on' in found['reason']
+
+
+def test_run_modes_that_contradict_each_other_tell_nothing(tree):
+    tree.aem(modes='author,crx3tar,crx3mongo')
+    assert tree.find()['store'] == 'unknown'
