@@ -73,7 +73,7 @@ def measure(addresses: list[str], timeout: float) -> tuple[dict[str, Any], float
     """(skew, seconds it took)"""
     codec = ntplib_loader.load()
     began = time.monotonic()
-    options = {'ntp_servers': addresses, 'timeout': timeout, 'max_skew': MAX_SKEW}
+    options = {'ntp_servers': [netns.endpoint(ip) for ip in addresses], 'timeout': timeout, 'max_skew': MAX_SKEW}
     result = conclusion.conclude(measurement.measure(options, codec), MAX_SKEW)
     return result, time.monotonic() - began
 
@@ -184,7 +184,8 @@ print(json.dumps(conclusion.conclude(measurement.measure(options, ntplib_loader.
 
 def _ours_as_a_process(addresses: list[str]) -> tuple[dict[str, Any], float]:
     began = time.monotonic()
-    done = subprocess.run([sys.executable, '-c', _PROCESS, json.dumps({'ntp_servers': addresses})], check=True,
+    options = json.dumps({'ntp_servers': [netns.endpoint(ip) for ip in addresses]})
+    done = subprocess.run([sys.executable, '-c', _PROCESS, options], check=True,
                           stdout=subprocess.PIPE, env={'PYTHONPATH': str(netns.ROOT / 'collections')})
     return json.loads(done.stdout), time.monotonic() - began
 

@@ -144,15 +144,16 @@ def others(bench: Bench) -> list[list[str]]:
     ten = [netns.address('loopback', 200, number) for number in range(10)]
     netns.name_hosts({'ten.bench': ten, 'a.bench': ten[:1], 'b.bench': ten[:1], 'c.bench': ten[:1]})
     with contextlib.ExitStack() as stack:
-        servers = [stack.enter_context(NtpServer(honest(), host=ip, port=123)) for ip in ten]
-        told = bench.ask('ten', ['ten.bench'])
+        servers = [stack.enter_context(NtpServer(honest(), host=ip, port=netns.LOOPBACK_PORT)) for ip in ten]
+        told = bench.ask('ten', [f'ten.bench:{netns.LOOPBACK_PORT}'])
         asked = sum(bool(server.requests) for server in servers)
         row('a name with ten addresses', told, f'{asked} were asked, {sum(s["accepted"] for s in told.skew["sources"])} accepted',
             told.verdict == 'skewed' and asked == 4)
-    with honest_servers(2) as good, NtpServer(honest(90), host=ten[0], port=123):
-        told = bench.ask('twins', ['a.bench', 'b.bench', 'c.bench', *(server.name for server in good)])
-        row('three names for one falseticker, beside two truechimers', told, told.of('b.bench')['reason'],
-            told.holds_truth and not told.of('a.bench')['accepted'])
+    twins = [f'{name}.bench:{netns.LOOPBACK_PORT}' for name in 'abc']
+    with honest_servers(2) as good, NtpServer(honest(90), host=ten[0], port=netns.LOOPBACK_PORT):
+        told = bench.ask('twins', [*twins, *(server.name for server in good)])
+        row('three names for one falseticker, beside two truechimers', told, told.of(twins[1])['reason'],
+            told.holds_truth and not told.of(twins[0])['accepted'])
 
     def falsetickers(what: str, offsets: Sequence[float], good: int, verdict: str, **options: Any) -> None:
         with honest_servers(good) as servers, contextlib.ExitStack() as stack:
@@ -198,8 +199,9 @@ def services(bench: Bench, broken: Mapping[str, tuple[Callable[..., Any], Any]])
 
 def try_all(only: str) -> bool:
     """Say the tables; was everything as wanted? only: hostile servers whose name has this in it, and nothing else."""
-    from test_http_date import BROKEN  # the unit tests' own lists; they want pytest, which is inside
-    from test_ntp import HOSTILE
+    # The unit tests' own lists; they want pytest, which is inside.
+    from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._clock.test_https_date import BROKEN
+    from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._clock.test_ntp_client import HOSTILE
     bench = Bench()
     harness.heading(f'Hostile and broken servers; the host is {BEHIND:g} s behind, the deadline {DEADLINE} s')
     rows = [one_server(bench, name, script, expected) for name, (script, expected) in HOSTILE.items() if only in name]

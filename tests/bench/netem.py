@@ -122,11 +122,19 @@ def _serve(pipe: Any, places: list[tuple[str, int]]) -> None:
     # select(), not epoll: its time-outs are as fine as a microsecond.
     with selectors.SelectSelector() as selector:
         selector.register(pipe, selectors.EVENT_READ)
-        for address, number in places:
+        def listen(address: str, port: int, number: int) -> None:
             listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             listener.setblocking(False)
-            listener.bind((address, PORT))
+            listener.bind((address, port))
             selector.register(listener, selectors.EVENT_READ, number)
+
+        loopback = [place for place in places if place[0].startswith(netns.BLOCKS['loopback'])]
+        for address, number in loopback:
+            for port in (PORT, netns.LOOPBACK_PORT):
+                listen(address, port, number)
+        netns.enter_servers()
+        for address, number in set(places) - set(loopback):
+            listen(address, PORT, number)
         pipe.send('ready')
         _Servers(pipe, selector).run()
 

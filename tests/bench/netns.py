@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import atexit
+import ctypes
 import importlib.util
 import json
 import os
@@ -16,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,9 +32,14 @@ sys.path.insert(0, str(ROOT / 'collections'))
 _WITHOUT_CLOCK = ['setpriv', '--bounding-set=-sys_time', '--inh-caps=-sys_time']
 _CAP_SYS_TIME = 25
 
-# An address of each kind that the measurement treats differently: see ntp_peer.Pace. The namespace has all of them on its `lo`.
-# The "public" ones are carriers' (RFC 6598), which count as public; no packet leaves the namespace.
+# An address of each kind that the measurement treats differently: see ntp_peer.Pace. The "public" ones are carriers' (RFC 6598),
+# which count as public; no packet leaves this machine. The servers of the first two kinds are in a network namespace of their own,
+# since a host's own addresses are no reference for its clock. On loopback another port than NTP's is accepted, as for a tunnel.
 BLOCKS = {'public': '100.64', 'near': '10.99', 'loopback': '127.99'}
+LOOPBACK_PORT = 1123
+_HERE, _THERE = '192.0.2.1', '192.0.2.2'    # the two ends of the link between the namespaces (RFC 5737)
+_SERVERS = 'AEMOPS_BENCH_SERVERS'           # the process that keeps the servers' namespace
+_CLONE_NEWNET = 0x40000000
 
 
 def enter(prepare: Callable[[], Any] | None = None) -> Any:
@@ -67,6 +74,18 @@ def address(kind: str, block: int, number: int) -> str:
     return f'{BLOCKS[kind]}.{block}.{number + 1}'
 
 
+def endpoint(ip: str) -> str:
+    """The address as the option ntp_servers takes it."""
+    return f'{ip}:{LOOPBACK_PORT}' if ip.startswith(BLOCKS['loopback']) else ip
+
+
+def enter_servers() -> None:
+    """Move this process into the servers' namespace; sockets that are open stay where they were made."""
+    with open(f'/proc/{os.environ[_SERVERS]}/ns/net', 'rb') as namespace:
+        if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), _CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), 'setns')
+
+
 def name_hosts(names: dict[str, list[str]]) -> None:
     """Let these names resolve to these addresses in the namespace; no other name resolves."""
     lines = ['127.0.0.1 localhost'] + [f'{ip} {name}' for name, ips in names.items() for ip in ips]
@@ -82,9 +101,8 @@ def _furnish() -> None:
         os.environ.pop(word, None)
         os.environ.pop(word.upper(), None)
     _run('ip', 'link', 'set', 'lo', 'up')
-    for prefix in BLOCKS.values():
-        _run('ip', 'address', 'add', f'{prefix}.0.1/16', 'dev', 'lo')
-        _run('ip', 'route', 'replace', 'local', f'{prefix}.0.0/16', 'dev', 'lo')  # every address of the block is ours
+    _run('ip', 'address', 'add', f"{BLOCKS['loopback']}.0.1/16", 'dev', 'lo')
+    _make_servers_namespace()
     folder = Path(tempfile.mkdtemp(prefix='names-'))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     (folder / 'nsswitch.conf').write_text('hosts: files\npasswd: files\ngroup: files\n', encoding='utf-8')
@@ -92,6 +110,28 @@ def _furnish() -> None:
     name_hosts({})
     for name in ('hosts', 'nsswitch.conf'):
         _run('mount', '--bind', folder / name, f'/etc/{name}')
+
+
+def _make_servers_namespace() -> None:
+    """Another network namespace, with a link to this one, in which each address of the blocks is local."""
+    keeper = subprocess.Popen(['unshare', '--net', 'setpriv', '--pdeathsig', 'KILL', 'sleep', 'infinity'])
+    atexit.register(keeper.kill)
+    os.environ[_SERVERS] = str(keeper.pid)
+    here = os.readlink('/proc/self/ns/net')
+    while os.readlink(f'/proc/{keeper.pid}/ns/net') == here:
+        if keeper.poll() is not None:
+            sys.exit('unshare --net failed: this program needs root, or user namespaces')
+        time.sleep(0.005)
+    there = ('nsenter', '--net', '-t', keeper.pid)
+    _run('ip', 'link', 'add', 'servers', 'type', 'veth', 'peer', 'name', 'clients', 'netns', keeper.pid)
+    _run('ip', 'address', 'add', f'{_HERE}/30', 'dev', 'servers')
+    _run('ip', 'link', 'set', 'servers', 'up')
+    _run(*there, 'ip', 'link', 'set', 'lo', 'up')
+    _run(*there, 'ip', 'address', 'add', f'{_THERE}/30', 'dev', 'clients')
+    _run(*there, 'ip', 'link', 'set', 'clients', 'up')
+    for kind in ('public', 'near'):
+        _run(*there, 'ip', 'route', 'add', 'local', f'{BLOCKS[kind]}.0.0/16', 'dev', 'lo')
+        _run('ip', 'route', 'add', f'{BLOCKS[kind]}.0.0/16', 'via', _THERE)
 
 
 def _run(*command: object) -> None:

@@ -150,6 +150,10 @@ class NtpServer(Server):
             if self.random.random() >= self.loss:
                 self.later(self.delay(), lambda datagram=datagram: self._send(datagram, client))
 
+    def send(self, datagram):
+        """For scripts: to the client that is answered now."""
+        self._send(datagram, self.client)
+
     def _send(self, datagram, client):
         with contextlib.suppress(OSError):
             self.socket.sendto(datagram, client)
