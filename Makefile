@@ -17,7 +17,7 @@ workers = --numprocesses auto
 measure = missed=; for what in $(1); do python3 tests/bench/$$what --document $(2) || missed+=" $$what"; done; \
 	test -z "$$missed" || { echo "not as wanted:$$missed"; exit 1; }
 
-.PHONY: help demo test lint types sanity units targets system some-system lab-test repair-matrix repair-faults repair-cost rtc-test bench scale fuzz java-words test-matrix execution-environment docs clean
+.PHONY: help demo test lint types sanity units targets system some-system lab-test repair-matrix repair-faults repair-cost rtc-test bench scale fuzz stories java-words test-matrix execution-environment docs clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
@@ -79,6 +79,9 @@ bench: ## Accuracy, time and truthfulness of the measurement, beside other NTP c
 
 scale: ## What a fleet of healthy hosts costs beside one ping; writes docs/scale.md (20 minutes)
 	@$(call measure,'scale.py cost' 'scale.py growth' 'scale.py many',docs/scale.md)
+
+stories: ## 5,000 stories of a repair with a second administrator, failures, kills and signals (20 minutes)
+	@bin=$$($(environment) dev); AEMOPS_STORIES=5000 $(pytest) tests/unit/plugins/module_utils/_host/test_stories.py
 
 fuzz: ## 100,000 mutated pages of AEM (5 minutes)
 	@bin=$$($(environment) dev); AEMOPS_FUZZ_PAGES=100000 $(pytest) tests/unit/plugins/module_utils/_aem/test_agent_fuzz.py tests/unit/plugins/module_utils/_aem/test_agent_page.py

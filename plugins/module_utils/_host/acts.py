@@ -115,6 +115,10 @@ def change_unit(log: UndoLog, units: Units, unit: str, after: State, sentence: s
     entry = Entry('unit', unit, before, after, sentence, links=units.links(unit), **how)
 
     def perform() -> None:
+        if not how.get('again') and units.state(unit, list(after)) == after != before:
+            # Another administrator has just done the same: it is not ours to undo.
+            entry.before, entry.undone = dict(after), True
+            return
         act()
         entry.how['links_after'] = units.links(unit)
     log.perform(entry, perform)
@@ -157,9 +161,12 @@ class UnitHandler(Handler):
         if {'enabled', 'masked'} & set(before):
             self._links_back(entry, found)
         if before.get('active') is True and now.get('active') is not True:
-            said = self._units.verb('start', [unit])
-            if said:
-                raise CannotUndo(f'{unit} could not be started again: {said}')
+            # One that was masked while it ran does not start before it is unmasked for that moment.
+            was_masked = entry.how.get('masked') is True
+            for verb in ('unmask', 'start', 'mask') if was_masked else ('start',):
+                said = self._units.verb(verb, [unit])
+                if said:
+                    raise CannotUndo(f'{unit} could not be started again: systemctl {verb}: {said}')
 
     @staticmethod
     def _linked(entry: Entry) -> List[str]:

@@ -12,11 +12,12 @@ a host can be cut off.
 import hashlib
 import os
 import re
-from typing import Callable, Dict, List, Mapping, NamedTuple, Sequence, Tuple
+from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common import files
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.process import Done
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System, listed
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import Units
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import CannotUndo, Entry, Handler, State, UndoLog
 
 _QUIET = {'DEBIAN_FRONTEND': 'noninteractive', 'APT_LISTCHANGES_FRONTEND': 'none', 'NEEDRESTART_SUSPEND': '1',
@@ -284,13 +285,16 @@ class Packages:
 
 
 def install(log: UndoLog, packages: Packages, name: str, transaction: Transaction, sentence: str, unit: str,
-            config: Sequence[str]) -> Done:
-    """Install the package, its transaction in the log. unit: of its daemon; config: where its configuration is or will be."""
+            config: Sequence[str], units: Optional[Mapping[str, State]] = None) -> Done:
+    """Install the package, its transaction in the log. unit: of its daemon; config: where its configuration is or will be.
+
+    units: those of packages that it takes the place of, with their states: a package that comes back starts its unit.
+    """
     names = transaction.names
     before = packages.states(names)
     after = {each: transaction.installs.get(each, transaction.upgrades.get(each, GONE)) for each in names}
     entry = Entry('packages', name, before, after, sentence, unit=unit, manager=packages.name, config=list(config),
-                  upgraded=sorted(transaction.upgrades))
+                  upgraded=sorted(transaction.upgrades), units=dict(units or {}))
 
     def act() -> Done:
         done = packages.install(name, log.stop.check)
@@ -370,6 +374,10 @@ class PackagesHandler(Handler):
         said = packages.undo(removed, installed, purge)
         if said:
             self._keep(entry, removed, said)
+        for unit, state in entry.how['units'].items():
+            said = Units(self._host).bring(unit, dict(state))
+            if said:
+                raise CannotUndo(f'{unit} could not be brought into its former state: {said}')
         if edited:
             raise CannotUndo(f'the package {listed(removed)} was removed again, but its configuration stays, because another '
                              f'administrator has changed {listed(edited)}')

@@ -65,6 +65,21 @@ class Units:
         }
         return {key: state[key] for key in keys}
 
+    def bring(self, unit: str, wanted: Dict[str, bool]) -> str:
+        """Bring the unit into this state of active, enabled and masked; '' when it is done, else what systemctl said."""
+        now = self.state(unit, ['active', 'enabled', 'masked'])
+        for verb, due in (
+                ('stop', not wanted['active'] and now['active'] is True),
+                ('unmask', not wanted['masked'] and now['masked']),
+                ('disable', not wanted['enabled'] and now['enabled']),
+                ('enable', wanted['enabled'] and not now['enabled'] and not wanted['masked']),
+                ('mask', wanted['masked'] and not now['masked']),
+                ('start', wanted['active'] and now['active'] is not True)):
+            said = self.verb(verb, [unit]) if due else ''
+            if said:
+                return f'systemctl {verb} {unit}: {said}'
+        return ''
+
     def active(self, unit: str) -> bool:
         return unit_states(self._host, [unit]).get(unit, {}).get('ActiveState') in UP
 

@@ -67,8 +67,10 @@ class Apply:
             raise Failure(doing, f'installing {plan.package} would remove {strange}',
                           f'Install {plan.package} by hand if that is wanted, or use another provider.')
         self._packages.fetch(sorted(transaction.removes))
+        units = {each['unit']: {key: each[key] for key in ('active', 'enabled', 'masked')} for each in plan.replaced
+                 if each['package'] in transaction.removes}
         done = packages.install(self._log, self._packages, plan.package, transaction, plan.install_sentence, plan.daemon['unit'],
-                                config_places(plan.daemon))
+                                config_places(plan.daemon), units)
         if done.code:
             raise Failure(doing, f'{plan.package}: {done.complaint[:SHOWN_OF_A_COMPLAINT]}', unreachable)
 
@@ -98,7 +100,8 @@ class Apply:
             said = self._units.verb('stop', [unit]) if other['masked'] else self._units.verb('disable', [unit], '--now')
             if said and any(self._units.state(unit, ['active', 'enabled']).values()):
                 raise Failure(f'Stop and disable {unit}', said)
-        acts.change_unit(self._log, self._units, unit, after, f'stop and disable {unit}', act, competitor=True)
+        acts.change_unit(self._log, self._units, unit, after, f'stop and disable {unit}', act, competitor=True,
+                         masked=other['masked'])
 
     def _start(self, plan: Plan, daemon: Daemon, clock_was_set: bool) -> bool:
         """Unmask, enable, start; or make a running daemon read what is new. Returns whether it measures from scratch now."""

@@ -677,3 +677,29 @@ def test_only_a_verified_service_makes_an_unsynchronised_daemon_tolerable(tmp_pa
         return
     with pytest.raises(TimeServiceFailed):
         with_clock(host, clock, on_unsynchronized='auto').run()
+
+
+@pytest.mark.parametrize('state', [
+    ['inactive', 'masked'], ['inactive', 'disabled'], ['inactive', 'enabled'], ['active', 'disabled']])
+def test_the_unit_of_a_package_that_comes_back_is_as_it_was(tmp_path, state):
+    """A package that is installed again enables and starts its unit."""
+    host = debian(tmp_path, 'ntpsec')
+    host.available['ntpsec'] = {}
+    host.units['ntpsec.service'] = list(state)
+    host.synchronised_after = None
+    with pytest.raises(TimeServiceFailed, match='put back as they were') as failed:
+        run(host, provider='chrony')
+    assert host.units == {'ntpsec.service': state}
+    assert failed.value.details['changed'] is False
+
+
+def test_a_masked_competitor_that_runs_is_stopped_and_stays_masked(tmp_path):
+    host = debian(tmp_path, 'chrony', 'openntpd')
+    host.units['openntpd.service'] = ['active', 'masked']
+    result = run(host, provider='chrony')
+    assert (host.units['openntpd.service'], result['disabled']) == (['inactive', 'masked'], ['openntpd.service'])
+    host.units['openntpd.service'] = ['active', 'masked']
+    host.synchronised_after = None
+    with pytest.raises(TimeServiceFailed, match='put back as they were'):
+        run(host, provider='chrony', servers=['192.0.2.2'])
+    assert host.units['openntpd.service'] == ['active', 'masked']

@@ -1,0 +1,306 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Stories with a second actor: between any two calls of a run another administrator acts, something fails, or the run is ended.
+
+Beside the host there is a shadow of it: the same host, on which the others do the same and no run takes place. After a run that
+failed, host and shadow differ in nothing that the result does not name. AEMOPS_STORIES is the number of stories (make stories).
+"""
+
+import copy
+import os
+import shutil
+import tempfile
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.process import Done
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.stop_request import StopRequest
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.statedir import STATE, interrupted
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.absent import Absent
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.present import HostClock, Present
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.result import TimeServiceFailed
+from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._host.hosts import CHRONY_DEBIAN, NTPSEC, FakeHost
+
+STORIES = int(os.environ.get('AEMOPS_STORIES') or 25)
+
+OPTIONS = {'provider': 'auto', 'servers': [], 'pools': [], 'nts_servers': [], 'keys': [], 'cloud': 'none', 'max_distance': 0.0,
+           'max_skew': 5.0, 'max_step': 0.0, 'sync_tolerance': 0.02, 'sync_timeout': 20, 'on_unsynchronized': 'fail'}
+SOURCES = '/etc/chrony/sources.d/aemops-brand-portal.sources'
+OURS = (SOURCES, '/etc/ntpsec/ntp.d/aemops-brand-portal.conf', '/etc/systemd/timesyncd.conf.d/aemops-brand-portal.conf',
+        '/etc/chrony/conf.d/aemops-brand-portal.conf')
+EDITED = ('/etc/chrony/chrony.conf', '/etc/ntpsec/ntp.conf', SOURCES)
+UNITS = ('chrony.service', 'ntpsec.service', 'systemd-timesyncd.service', 'openntpd.service')
+# Packages of time daemons: what a run may install, and what that may replace.
+DAEMONS = ('chrony', 'ntpsec', 'systemd-timesyncd', 'openntpd')
+
+
+class PowerCut(BaseException):
+    """Nothing of the program runs any more."""
+
+
+class Host(FakeHost):
+    """A host that tells each call that a run makes, before it is done."""
+
+    def __init__(self, root, *rest):
+        self.before_call, self._inside = None, False
+        super().__init__(root, *rest)
+        self.available = dict(self.available, ntpsec={'/etc/ntpsec/ntp.conf': NTPSEC}, **{'systemd-timesyncd': {}})
+        self.depends = {'site-monitor': 'chrony'}
+
+    def _called(self, name, do, *arguments, **more):
+        if self._inside or self.before_call is None:
+            return do(*arguments, **more)
+        self._inside = True
+        try:
+            answer = self.before_call(name, arguments)
+            return do(*arguments, **more) if answer is None else answer
+        finally:
+            self._inside = False
+
+    def execute(self, command, timeout=100.0, environment=None):
+        return self._called('execute', super().execute, command, timeout, environment)
+
+    def write(self, *arguments, **more):
+        return self._called('write', super().write, *arguments, **more)
+
+    def remove(self, path):
+        return self._called('remove', super().remove, path)
+
+    def copy(self, path, kept):
+        return self._called('copy', super().copy, path, kept)
+
+    def shadow(self, root):
+        made = copy.copy(self)
+        made.before_call, made.root = None, root
+        for name, value in vars(self).items():
+            if isinstance(value, (dict, list, set)):
+                setattr(made, name, copy.deepcopy(value))
+        made.run = lambda command: made.execute(command).out
+        shutil.copytree(self.root, root, symlinks=True)
+        return made
+
+    def state(self):
+        """{path, package or unit: its state}, but for what this collection keeps about itself."""
+        found = {path: text for path, text in self.tree().items() if not path.startswith(STATE)}
+        found.update({'package ' + name: name in self.packages for name in self.packages})
+        found.update({unit: list(known) for unit, known in self.units.items()})
+        return found
+
+
+def install(name):
+    def act(host):
+        come, go = host._transaction([name] + (['chrony'] if name == 'site-monitor' else []), [])
+        if name not in host.packages:
+            host._change(come, go, False)
+    return act
+
+
+def uninstall(name):
+    def act(host):
+        host._change([], host._transaction([], [name])[1], True)
+    return act
+
+
+def edit(path):
+    def act(host):
+        if host.text(path) is not None:
+            host.put(path, host.text(path) + '# theirs\n')
+    return act
+
+
+def create(host):
+    host.put('/etc/chrony/conf.d/theirs.conf', '# theirs\n')
+
+
+def upgrade(host):
+    host.versions['chrony'] = '2.0'
+
+
+def verb(word, unit):
+    def act(host):
+        if unit in host.units:
+            host._systemctl([word, unit])
+    return act
+
+
+THEIRS = {'install ' + name: install(name) for name in ('nginx', 'site-monitor', 'openntpd', 'ntpsec')}
+THEIRS.update({'remove ' + name: uninstall(name) for name in ('nginx', 'site-monitor', 'chrony', 'systemd-timesyncd', 'openntpd')})
+THEIRS.update({'edit ' + path: edit(path) for path in EDITED})
+THEIRS.update({'create a file': create, 'upgrade chrony': upgrade})
+THEIRS.update({'{0} {1}'.format(word, unit): verb(word, unit) for word in ('enable', 'disable', 'mask', 'unmask', 'start', 'stop')
+               for unit in UNITS})
+
+EVENTS = st.lists(st.tuples(
+    st.integers(0, 90),
+    st.one_of(st.sampled_from(sorted(THEIRS)), st.sampled_from(['kill', 'signal', 'fail', 'full', 'another run']))), max_size=4)
+WISHES = st.fixed_dictionaries({
+    'provider': st.sampled_from(['auto', 'chrony', 'ntpd']),
+    'servers': st.sampled_from([[], ['192.0.2.1'], ['192.0.2.1', '192.0.2.2']]),
+    'max_distance': st.sampled_from([0.0, 1.5]),
+})
+
+
+class Stories(RuleBasedStateMachine):
+    """Each rule is a chapter: the others act, or a run takes place in which they act."""
+
+    def __init__(self):
+        super().__init__()
+        self.folder = tempfile.mkdtemp(prefix='stories')
+        self.count = 0
+        self.shadow = None      # of the host as it was before the first run that was cut off
+
+    def teardown(self):
+        try:
+            if hasattr(self, 'host'):
+                self.ends_well()
+        finally:
+            shutil.rmtree(self.folder)
+
+    @initialize(has=st.lists(st.sampled_from(['chrony', 'ntpsec', 'systemd-timesyncd', 'openntpd']), max_size=2, unique=True),
+                masked=st.booleans())
+    def begin(self, has, masked):
+        self.host = Host(os.path.join(self.folder, 'host'))
+        for unit in has:
+            self.host.has(unit)
+            for path, text in self.host.available.get(unit, {}).items():
+                self.host.put(path, text)
+        if masked and has:
+            self.host.units[has[0] + '.service'] = ['inactive', 'masked']
+
+    def fresh_shadow(self):
+        self.count += 1
+        return self.host.shadow(os.path.join(self.folder, 'shadow{0}'.format(self.count)))
+
+    def they_act(self, what):
+        before = self.host.state()
+        THEIRS[what](self.host)
+        # What has no effect, such as removing what is not there, would have one on the shadow.
+        if self.shadow is not None and self.host.state() != before:
+            THEIRS[what](self.shadow)
+
+    @rule(what=st.sampled_from(sorted(THEIRS)))
+    def others(self, what):
+        self.they_act(what)
+
+    @rule(wishes=WISHES, events=EVENTS, synchronizes=st.booleans(), absent=st.booleans())
+    def a_run(self, wishes, events, synchronizes, absent):
+        self.shadow = self.shadow or self.fresh_shadow()
+        stop, calls, ended = StopRequest(), [0], []
+        pending = sorted(events)
+
+        def before_call(name, arguments):
+            calls[0] += 1
+            while pending and pending[0][0] <= calls[0]:
+                what = pending.pop(0)[1]
+                if what in THEIRS:
+                    self.they_act(what)
+                elif what == 'kill':
+                    raise PowerCut
+                elif what == 'signal':
+                    stop.name = stop.name or 'SIGTERM'
+                elif what == 'another run':
+                    self.is_refused()
+                elif what == 'fail' and name == 'execute':
+                    return Done(1, '', 'it fails')
+                elif what == 'full' and name in ('write', 'copy'):
+                    raise OSError(28, 'No space left on device')
+            return None
+
+        host = self.host
+        host.synchronised_after = 4.0 if synchronizes else None
+        host.began = host.time
+        run = Absent(host, False, stop) if absent else present(host, stop, **wishes)
+        host.before_call = before_call
+        try:
+            result = run.run()
+        except PowerCut:
+            ended.append('killed')
+        except TimeServiceFailed as failed:
+            result = failed.details
+            ended.append('failed')
+        finally:
+            host.before_call = None
+        if 'killed' in ended:
+            return
+        self.check(result, 'failed' in ended)
+        self.shadow = None
+
+    def is_refused(self):
+        inside, self.host.before_call = self.host.before_call, None
+        try:
+            present(self.host, StopRequest()).run()
+        except TimeServiceFailed as failed:
+            assert 'Another run' in str(failed)
+            assert failed.details['changed'] is False
+        else:
+            raise AssertionError('two runs at once')
+        finally:
+            self.host.before_call = inside
+
+    def check(self, result, failed):
+        host, shadow = self.host, self.shadow
+        real, other = host.state(), shadow.state()
+        assert interrupted(host.path(STATE)) == [], 'every run ends with an empty log'
+        assert not [path for path in host.tree() if '.aemops-' in path]
+        # What is not a time daemon's is never touched.
+        for name in ('nginx', 'site-monitor'):
+            assert (name in host.packages) == (name in shadow.packages), name
+        for path, text in other.items():
+            if path.startswith('/') and '# theirs' in str(text) and path not in OURS:
+                assert '# theirs' in (real.get(path) or ''), 'an edit of {0} is lost'.format(path)
+        acts = [act for act in result['acts'] if act['done'] and not act['undone']]
+        left = ' '.join(result['problems'])
+        if not result['problems'] and failed:
+            assert result['changed'] == bool(acts or result['recovered']), (result['acts'], result['recovered'])
+        differing = {name for name in set(real) | set(other) if real.get(name) != other.get(name)}
+        named = left + ' '.join(act['target'] for act in acts) + ' ' + ' '.join(result['disabled'])
+        if any(act['act'] == 'packages' for act in acts) or 'the package ' in left:
+            # A package of a time daemon brings or takes its configuration, its unit, and what it replaces.
+            differing = {name for name in differing if not any(daemon in name for daemon in DAEMONS)}
+        for name in sorted(differing):
+            if self.done_by_both(name, result['acts']):
+                continue
+            word = name.replace('package ', '')
+            assert word in named, '{0} differs and is not named in {1}'.format(name, named)
+
+    def done_by_both(self, unit, acts):
+        """Whether the others have brought a unit into the very state that the run did, at once: whose it is cannot be told."""
+        active, state = self.shadow.units.get(unit, ['', ''])
+        known = {'active': active == 'active', 'enabled': state == 'enabled', 'masked': state == 'masked'}
+        afters = [act['after'] for act in acts if act['act'] == 'unit' and act['target'] == unit]
+        return any(all(known[key] == value for key, value in after.items()) for after in afters)
+
+    def ends_well(self):
+        """The next run that nothing disturbs succeeds, or says what others have to do first; the one after it changes nothing."""
+        host = self.host
+        host.synchronised_after, host.began = 4.0, host.time
+        result = present(host, StopRequest(), servers=['192.0.2.1']).run()
+        assert result['synchronized'] is True
+        assert interrupted(host.path(STATE)) == []
+        again = present(host, StopRequest(), servers=['192.0.2.1']).run()
+        assert (again['changed'], again['acts']) == (False, [])
+
+
+def present(host, stop, **wishes):
+    clock = HostClock(lambda: '', lambda: {'device': '/dev/rtc', 'written': True, 'reason': ''})
+    return Present(dict(OPTIONS, **wishes), host, clock, False, stop)
+
+
+TestStories = Stories.TestCase
+# Without shrinking, which takes minutes: a story is short anyway.
+TestStories.settings = settings(max_examples=STORIES, stateful_step_count=5, deadline=None, database=None,
+                                phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+
+
+def test_the_shadow_is_a_host_of_its_own(tmp_path):
+    host = Host(str(tmp_path / 'host')).has('chrony')
+    host.put('/etc/chrony/chrony.conf', CHRONY_DEBIAN)
+    shadow = host.shadow(str(tmp_path / 'shadow'))
+    before = shadow.state()
+    install('nginx')(host)
+    edit('/etc/chrony/chrony.conf')(host)
+    verb('stop', 'chrony.service')(host)
+    assert shadow.state() == before != host.state()
