@@ -9,6 +9,8 @@ Ansible can check them too, but that takes a task on every host.
 
 from __future__ import annotations
 
+import math
+import re
 import typing as t
 from pathlib import Path
 
@@ -58,8 +60,15 @@ def check(values: t.Mapping[str, t.Any], names: t.Iterable[str] = SPECIFICATION)
         del values['fix_bp_jwt_serial']
     # What a survey of AWX calls "no" arrives as false, and "0123" as 83. Ansible would make 0 of one and a text of the other.
     for name in list(values):
-        if isinstance(values[name], bool) and specification[name]['type'] in ('int', 'float'):
+        values[name] = _several(values[name]) if specification[name].get('elements') == 'str' else values[name]
+        if _is_nested(values[name], specification[name]):
+            kind = 'a list of texts, and one of these' if specification[name]['type'] == 'list' else 'a text, and it'
+            complaints.append(f'{name} is {kind} came as a list or a dictionary.')
+            del values[name]    # it may be a password: it is not shown
+        elif isinstance(values[name], bool) and specification[name]['type'] in ('int', 'float'):
             complaints.append(f'{name} is a number, not {str(values.pop(name)).lower()}.')
+        elif specification[name]['type'] in ('int', 'float') and not _from_zero_on(values[name]):
+            complaints.append(f'{name} is a number from 0 on, not {values.pop(name)}.')
         elif _lost_its_text(values[name], specification[name]):
             values[name] = [] if specification[name]['type'] == 'list' else specification[name].get('default', '-')
             complaints.append(
@@ -72,6 +81,36 @@ def check(values: t.Mapping[str, t.Any], names: t.Iterable[str] = SPECIFICATION)
     if not complaints:
         complaints = list(_check_together(options))
     return options, complaints
+
+
+def _several(value: t.Any) -> t.Any:
+    """A list as the command line and surveys give it: a text with commas or lines, or the text of a list. '' is none."""
+    if not isinstance(value, str):
+        return value if not isinstance(value, list) else [
+            each.strip() if isinstance(each, str) else each for each in value if each not in ('', None)]
+    try:
+        read = yaml.safe_load(value) if value.strip().startswith('[') else None
+    except yaml.YAMLError:
+        read = None
+    if isinstance(read, list) and all(isinstance(each, str) for each in read):
+        return _several(read)
+    return [each.strip() for each in re.split('[,\n]', value) if each.strip()]
+
+
+def _is_nested(value: t.Any, specification: t.Mapping[str, t.Any]) -> bool:
+    """Whether a list or a dictionary came for a text, which Ansible would make its Python notation of."""
+    if specification['type'] == 'list':
+        return specification.get('elements') == 'str' and isinstance(value, list) and any(
+            isinstance(each, (list, tuple, dict)) for each in value)
+    return specification['type'] == 'str' and isinstance(value, (list, tuple, dict))
+
+
+def _from_zero_on(value: t.Any) -> bool:
+    """Not negative, infinite or nan, with which nothing compares; whether it is a number at all, Ansible says."""
+    try:
+        return 0 <= float(value) < math.inf
+    except (TypeError, ValueError, OverflowError):
+        return True
 
 
 def _lost_its_text(value: t.Any, specification: t.Mapping[str, t.Any]) -> bool:

@@ -127,7 +127,7 @@ def wanted(options: Mapping[str, Any]) -> Wanted:
 
 
 def _unique(values: Any) -> List[str]:
-    return list(dict.fromkeys(str(value).strip() for value in values or []))
+    return [text for text in dict.fromkeys(str(value).strip() for value in values or []) if text]
 
 
 def _server(option: str, text: str) -> Server:

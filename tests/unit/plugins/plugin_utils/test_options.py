@@ -36,3 +36,32 @@ def test_what_was_a_text_once_is_refused_and_not_shown(name, came):
 @pytest.mark.parametrize('name', ['fix_bp_jwt_max_skew', 'fix_bp_jwt_table_hosts'])
 def test_a_truth_value_is_no_number(name):
     assert options.check(given(**{name: False}))[1] == [f'{name} is a number, not false.']
+
+
+@pytest.mark.parametrize(('came', 'agents'), [
+    ('', []), ([''], []), ([None], []), ('a,b', ['a', 'b']), ('a, b', ['a', 'b']), ('a\nb\n', ['a', 'b']), ([' a '], ['a']),
+    ('["a", "b"]', ['a', 'b']), ("['a', 'b']", ['a', 'b']), ('a', ['a']),
+])
+def test_a_list_as_surveys_and_the_command_line_give_it(came, agents):
+    chosen, complaints = options.check({**ACCOUNT, 'fix_bp_jwt_agents': came})
+    assert (chosen['fix_bp_jwt_agents'], complaints) == (agents, [])
+
+
+def test_the_brackets_of_an_address_are_no_list():
+    chosen, complaints = options.check({**ACCOUNT, 'fix_bp_jwt_ntp_servers': '[2001:db8::1]:1123'})
+    assert (chosen['fix_bp_jwt_ntp_servers'], complaints) == (['[2001:db8::1]:1123'], [])
+
+
+@pytest.mark.parametrize('name', ['aem_url', 'aem_password', 'aem_stop_command', 'report_dir'])
+@pytest.mark.parametrize('came', [['5ecret'], {'a': '5ecret'}, []])
+def test_a_list_for_a_text_is_refused_and_not_shown(name, came):
+    complaints = options.check({**ACCOUNT, 'fix_bp_jwt_' + name: came})[1]
+    assert any(complaint.startswith('fix_bp_jwt_' + name) for complaint in complaints)
+    assert '5ecret' not in ' '.join(complaints)
+
+
+@pytest.mark.parametrize('name', ['aem_stop_above', 'max_step', 'max_skew', 'aem_stop_timeout', 'test_timeout', 'prove_retries'])
+@pytest.mark.parametrize('came', ['nan', '-1', float('inf')])
+def test_a_number_that_compares_with_nothing_or_is_none_is_refused(name, came):
+    """With nan no step would be large enough to stop AEM, nor too large for max_step."""
+    assert options.check({**ACCOUNT, 'fix_bp_jwt_' + name: came})[1]
