@@ -20,7 +20,8 @@ GRACE = 5.0
 # Seconds that the kernel may take to end a killed process; one that waits for a broken device does not end at all.
 _REAP = 5.0
 _PAUSE = 0.02
-_PATH = '/usr/sbin:/usr/bin:/sbin:/bin'
+# A daemon that an administrator has built brings its commands there, too.
+_PATH = '/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin'
 # Memory before a disk that may be full.
 _SCRATCH = '/dev/shm'
 

@@ -16,6 +16,7 @@ from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common import files
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.process import Done
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.package_words import advice_for
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System, listed
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import Units
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import CannotUndo, Entry, Handler, State, UndoLog
@@ -108,10 +109,11 @@ _SECTIONS = (('install', 'installs'), ('remov', 'removes'), ('eras', 'removes'),
 def parse_dnf(text: str) -> Transaction:
     """The table of dnf and yum: sections, each with rows of name, architecture, version, repository and size.
 
-    A row that is too long for a line goes on in the next. "replacing NAME.ARCH VERSION" stands below what replaces it.
+    A row that is too long for a line goes on in the next. "replacing NAME.ARCH VERSION" stands below what replaces it; dnf5 writes
+    "replacing NAME ARCH VERSION", and that also below an upgrade, of the same name then.
     """
     found = Transaction({}, {}, {})
-    section, row = '', []   # type: str, List[str]
+    section, row, last = '', [], ''   # type: str, List[str], str
     for line in text.splitlines():
         words = line.split()
         if line.startswith('Transaction Summary'):
@@ -122,13 +124,15 @@ def parse_dnf(text: str) -> Transaction:
             section = next((name for start, name in _SECTIONS if word.startswith(start)), '')
             row = []
         elif words[:1] == ['replacing'] and len(words) > 2:
-            found.removes[words[1].rpartition('.')[0] or words[1]] = words[2]
+            name, version = (words[1], words[3]) if len(words) > 3 else (words[1].rpartition('.')[0] or words[1], words[2])
+            if name != last:
+                found.removes[name] = version
             row = []
         elif section and line.startswith(' ') and words:
             row += words
             if len(row) >= 4:
                 getattr(found, section)[row[0]] = row[2]
-                row = []
+                row, last = [], row[0]
         elif not line.startswith(' '):
             section, row = '', []
     return found
@@ -220,7 +224,7 @@ class Packages:
                 # A mirror that cannot be reached is only a warning of the simulation.
                 done = refreshed
         if name not in transaction.installs:
-            raise CannotInstall(f'{name}: {done.complaint[:600]}', 'see that this host reaches its package sources')
+            raise CannotInstall(f'{name}: {done.complaint[:600]}', advice_for(done.said))
         return transaction
 
     def _simulate(self, names: Sequence[str], check: Callable[[], None]) -> Tuple[Transaction, Done]:
@@ -260,7 +264,8 @@ class Packages:
         done = self._run(self.manager.install, [name], check)
         if done.code == 124:
             self.mend()
-        return done
+        # zypper(8), exit codes that inform: it was installed, though a repository was skipped or a restart is suggested.
+        return done._replace(code=0) if self.name == 'zypper' and done.code in (100, 101, 102, 103, 106) else done
 
     def undo(self, removed: Sequence[str], installed: Sequence[str], purge: bool) -> str:
         """Why it could not be done; '' when it was."""

@@ -15,6 +15,7 @@ from typing import Any, Callable, List, NamedTuple, Sequence
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import ClockError
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import statedir
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.package_words import advice_for
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.service_guard import ServiceGuard
 
 MIB = 1024 * 1024
@@ -143,7 +144,7 @@ def source_of_packages(host: Any, package: str) -> Check:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return Check('packages', False, 'the package {0} cannot be had: {1}'.format(package, ' '.join(said.split())[:300].rstrip('.')),
-                 'see that this host reaches its package sources')
+                 advice_for(said))
 
 
 def room(host: Any, package: bool, statvfs: Callable[[str], Any] = os.statvfs) -> Check:

@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import acts, packages
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import texts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import MAY_NOT_BE_ASKED, Daemon
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.package_words import advice_for
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.packages import CannotInstall, Packages
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import Units
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.plan import Facts, Plan, refuse_removals
@@ -34,6 +35,10 @@ class Applied(NamedTuple):
     measures_again: bool
 
 
+def _then_run_again(advice: str) -> str:
+    return f'{advice[0].upper()}{advice[1:]}, then run again.'
+
+
 class Apply:
     """look: finds the host's daemons and plans again, after a package has brought units and configuration."""
 
@@ -56,12 +61,12 @@ class Apply:
         return Applied(plan, daemon, fresh)
 
     def _install(self, plan: Plan) -> None:
-        doing, unreachable = 'Install the package of the daemon', 'See that this host reaches its package sources, then run again.'
+        doing = 'Install the package of the daemon'
         check = self._log.stop.check
         try:
             transaction = self._packages.ask(plan.package, check)
         except CannotInstall as cannot:
-            raise Failure(doing, str(cannot), unreachable) from cannot
+            raise Failure(doing, str(cannot), _then_run_again(cannot.advice)) from cannot
         strange = refuse_removals(plan.package, transaction.removes)
         if strange:
             raise Failure(doing, f'installing {plan.package} would remove {strange}',
@@ -72,7 +77,8 @@ class Apply:
         done = packages.install(self._log, self._packages, plan.package, transaction, plan.install_sentence, plan.daemon['unit'],
                                 config_places(plan.daemon), units)
         if done.code:
-            raise Failure(doing, f'{plan.package}: {done.complaint[:SHOWN_OF_A_COMPLAINT]}', unreachable)
+            raise Failure(doing, f'{plan.package}: {done.complaint[:SHOWN_OF_A_COMPLAINT]}',
+                          _then_run_again(advice_for(done.said)))
 
     def _write(self, plan: Plan, daemon: Daemon) -> None:
         for change in plan.changes:

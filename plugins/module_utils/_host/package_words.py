@@ -1,0 +1,50 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What to do about a package that could not be installed, by the words of apt, dpkg, dnf, yum, zypper and rpm. Pure."""
+
+import re
+from typing import Tuple
+
+# The first that fits counts: what keeps any package from being installed comes before what is said of this one, and the
+# network last, for its words stand in warnings as well.
+_ADVICE: Tuple[Tuple[str, str], ...] = (
+    (r'no space left|not enough (?:free )?space|enough free (?:disk )?space|disk requirements|needs [\w.]+ (?:more space )?on the'
+     r'|disk quota exceeded', 'free space on its file systems'),
+    (r'read-only file system|erofs', 'make its file systems writable'),
+    (r'dpkg was interrupted', 'run dpkg --configure -a on this host'),
+    (r'very bad inconsistent state|needs to be reinstalled', 'see dpkg --audit on this host'),
+    (r'held packages were changed|you have held broken packages|(?:package|it) is (?:on hold|locked)|\bis locked\b',
+     'see apt-mark showhold, or zypper locks, on this host, and release what is held'),
+    (r'--fix-broken|unmet dependencies|broken packages', 'see apt-get check on this host'),
+    (r'exclude filtering|excluded by|versionlock', 'see the lines exclude= and versionlock of its package manager'),
+    (r'rpmdb|(?:open|opening) packages (?:database|index)|db5? error|bdb\d* ', 'see rpm -qa, and rpm --rebuilddb, on this host'),
+    (r'no_pubkey|gpg(?:key| check|\b)|not signed|signatures? (?:were|could not|verification|is not)|public key',
+     'see the keys of its package sources'),
+    (r'not valid yet|release file .{0,200}\bexpired', "see this host's clock, and the age of its package sources"),
+    (r'certificate', 'see the TLS certificates of its package sources'),
+    (r'permission denied|are you root|superuser privileges|must be (?:run as )?root|root privileges are required',
+     'run it as root (become: true)'),
+    (r'no enabled repos|no repositories (?:available|defined)|not registered|subscription',
+     'register this host, or enable a package source'),
+    (r'could not get lock|lock(?:ed)? (?:by|file)|held its lock|is locked by|another copy is running|existing lock',
+     'wait until the other package manager has ended'),
+    (r'conflicting requests|nothing provides|conflicts? with|problem:', 'see the dependencies that it names'),
+    (r'scriptlet failed|post-?installation script|returned error exit status|sub-process', 'see what its scripts say'),
+    (r'exec format|no such file or directory: .{0,3}(?:apt-get|dnf|yum|zypper)', 'see whether its package manager is there'),
+    (r'temporary failure|could not resolve|curl error|connection|timed? ?out|unreachable|cannot (?:download|retrieve)'
+     r'|failed to (?:fetch|download)|all mirrors were tried|\b40[34]\b|\b50\d\b', ''),
+    (r'unable to locate package|no match for argument|unable to find a match|no package .{1,80}available|no provider of'
+     r'|not found in package names|has no installation candidate',
+     'see that its package sources are enabled and have this package'),
+)
+REACHES_SOURCES = 'see that this host reaches its package sources'
+
+
+def advice_for(said: str) -> str:
+    """The next step, without a period."""
+    for pattern, advice in _ADVICE:
+        if re.search(pattern, said, re.IGNORECASE):
+            return advice or REACHES_SOURCES
+    return REACHES_SOURCES

@@ -1,0 +1,85 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What to do about a package that cannot be installed: by what the package manager says, not always "see the network"."""
+
+import pytest
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.process import Done
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import packages
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.package_words import REACHES_SOURCES, advice_for
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.packages import CannotInstall, Packages
+from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._host.hosts import FakeHost
+
+
+@pytest.mark.parametrize(('said', 'advice'), [
+    ('E: Held packages were changed and -y was used without --allow-change-held-packages.', 'apt-mark showhold'),
+    ('E: Unable to correct problems, you have held broken packages.', 'apt-mark showhold'),
+    ("E: dpkg was interrupted, you must manually run 'dpkg --configure -a' to correct the problem.", 'dpkg --configure -a'),
+    ("E: Unmet dependencies. Try 'apt --fix-broken install' with no packages (or specify a solution).", 'apt-get check'),
+    ('E: You don\'t have enough free space in /var/cache/apt/archives/.', 'free space'),
+    ('dpkg: error: failed to write status database record: No space left on device', 'free space'),
+    ('Error: Transaction test error: installing package chrony-4.3 needs 2MB on the / filesystem', 'free space'),
+    ('E: Unable to write to /var/cache/apt/ - open (30: Read-only file system)', 'writable'),
+    ('error: can\'t create transaction lock on /var/lib/rpm/.rpm.lock (Read-only file system)', 'writable'),
+    ('All matches were filtered out by exclude filtering for argument: chrony', 'exclude='),
+    ('Error: GPG check FAILED', 'keys of its package sources'),
+    ('W: GPG error: http://deb stable InRelease: The following signatures couldn\'t be verified: NO_PUBKEY 0E98', 'keys'),
+    ('E: Release file for http://deb/InRelease is not valid yet (invalid for another 5h)', "host's clock"),
+    ('Error: There are no enabled repositories in "/etc/yum.repos.d"', 'enable a package source'),
+    ('This system is not registered with an entitlement server.', 'register this host'),
+    ('another package manager has held its lock for 300 s: E: Could not get lock /var/lib/dpkg/lock-frontend',
+     'other package manager'),
+    ('Error: Problem: conflicting requests - nothing provides libseccomp.so.2', 'dependencies'),
+    ('Error: Error: Unable to find a match: chrony', 'have this package'),
+    ('E: Unable to locate package chrony', 'have this package'),
+    ("'chrony' not found in package names. Trying capabilities.", 'have this package'),
+    ('error: rpmdb: BDB0113 Thread/process 7/1 failed', 'rebuilddb'),
+    ('Error: This command has to be run with superuser privileges (under the root user on most systems).', 'become'),
+    ('curl: (60) SSL certificate problem: unable to get local issuer certificate', 'TLS certificates'),
+    ("Curl error (6): Couldn't resolve host name for https://mirror/repodata/repomd.xml", REACHES_SOURCES),
+    ('E: Failed to fetch http://deb/chrony_4.3.deb  404  Not Found [IP: 192.0.2.1 80]', REACHES_SOURCES),
+    ('', REACHES_SOURCES), ('something new', REACHES_SOURCES),
+])
+def test_the_next_step_is_of_what_the_package_manager_said(said, advice):
+    assert advice in advice_for(said)
+
+
+def test_a_package_that_cannot_be_had_comes_with_that_step(tmp_path):
+    host = FakeHost(tmp_path)
+    host._apt_get = lambda words: Done(100, '', 'E: dpkg was interrupted, you must manually run "dpkg --configure -a"')
+    with pytest.raises(CannotInstall) as cannot:
+        Packages(host, 'apt').ask('chrony')
+    assert cannot.value.advice == 'run dpkg --configure -a on this host'
+
+
+# The form of dnf5 5.2 (Fedora 41), shortened.
+DNF5 = """Updating and loading repositories:
+Repositories loaded.
+Package                  Arch   Version        Repository      Size
+Installing:
+ chrony                  x86_64 4.6.1-1.fc41   fedora     671.3 KiB
+   replacing ntpsec      x86_64 1.2.3-1.fc41   fedora       1.2 MiB
+Upgrading:
+ libseccomp              x86_64 2.5.5-2.fc41   updates    173.3 KiB
+   replacing libseccomp  x86_64 2.5.5-1.fc41   fedora     173.3 KiB
+
+Transaction Summary:
+ Installing:         1 package
+ Upgrading:          1 package
+ Replacing:          1 package
+
+Operation aborted by the user.
+"""
+
+
+def test_dnf5_replaces_a_package_of_the_same_name_without_removing_it():
+    assert packages.parse_dnf(DNF5) == packages.Transaction(
+        {'chrony': '4.6.1-1.fc41'}, {'ntpsec': '1.2.3-1.fc41'}, {'libseccomp': '2.5.5-2.fc41'})
+
+
+@pytest.mark.parametrize(('code', 'installed'), [(0, True), (103, True), (106, True), (4, False), (104, False), (107, False)])
+def test_zypper_informs_by_exit_codes_that_are_no_failures(tmp_path, code, installed):
+    host = FakeHost(tmp_path, 'sles-15')
+    host._zypper = lambda words: Done(code, '', 'Some repositories had to be skipped.')
+    assert (Packages(host, 'zypper').install('chrony').code == 0) == installed
