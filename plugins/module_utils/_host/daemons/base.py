@@ -248,7 +248,7 @@ class Daemon:
         written = [line for line in self.lines() if line.own]
         if not written:
             return ''
-        running = launch.running_config(self.host, self.facts)
+        running = _running_config(self.host, self.facts)
         if running and running != self.config:
             return '{0} runs with {1}, not with {2}'.format(self.unit, running, self.config)
         listed = self._listed()
@@ -322,6 +322,19 @@ class Daemon:
             known = states.get(config.folded(self._host_of(name)))
             result[2 if known is None else 0 if known else 1].append(name)
         return result
+
+
+def _running_config(host: Any, facts: Mapping[str, Any]) -> str:
+    """The configuration that the running process was started with; '' where that cannot be told."""
+    daemon = next(each for each in layouts.DAEMONS if each.name == facts['name'])
+    letter, long_name = launch.CONFIG_OPTIONS.get(daemon.name, ('', ''))
+    state = systemd.unit_states(host, [facts['unit']]).get(facts['unit'], {})
+    running = launch.of_process(host, state.get('MainPID', ''), daemon.binaries) if letter else None
+    if running is None:
+        return ''
+    usual = [layout.config for layout in layouts.all_layouts(daemon.name) if layout.unit == facts['unit']]
+    named = launch.option_of(running.arguments, letter, long_name)
+    return named if named else facts['config'] if facts['config'] in usual else (usual + [''])[0]
 
 
 __all__ = ['NOTHING', 'Daemon', 'File', 'Status', 'number']

@@ -6,11 +6,10 @@
 
 import os
 import re
-from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, List, Optional, Set, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, layouts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import (
-    MAY_NOT_BE_ASKED,
     NO_CONTROL_OF_CLOCK,
     NOT_SELECTED,
     OWN_CLOCK,
@@ -18,113 +17,13 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
     Status,
     number,
 )
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ConfigLine, Reading, Source
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.chrony_config import read, sources_of
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ConfigLine, Source
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import OWN_NAME, File, own_file
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Refused, Server, Wanted
 
-# chronyd reads no deeper.
-_MOST_LEVELS = 10
-# Options of a source that stand alone; all others have a value.
-_FLAGS = {'auto_offline', 'burst', 'copy', 'iburst', 'ipv4', 'ipv6', 'noselect', 'nts', 'offline', 'prefer', 'require', 'trust',
-          'xleave'}
-# Options of chronyd(8) that have a value.
-_WITH_VALUE = 'fFlLPtu'
 # Reference IDs that are this host's own clock: 127.127.1.1 ("local"), 127.0.0.1.
 _OWN_IDS = ('7F7F0101', '7F000001')
-
-
-def directives_of(arguments: List[str]) -> List[str]:
-    """chronyd(8): directives on the command line replace the configuration file."""
-    found = []
-    value = False
-    for word in arguments:
-        if value:
-            value = False
-        elif word.startswith('-') and len(word) > 1:
-            value = not word.startswith('--') and word[-1] in _WITH_VALUE and len(word) == 2
-        else:
-            found.append(word)
-    return found
-
-
-def flag_of(arguments: List[str], letter: str) -> bool:
-    """Whether a flag is given, also among others (-4x)."""
-    words = [word for word in arguments if re.fullmatch('-[A-Za-z0-9]+', word) and word[1] not in _WITH_VALUE]
-    return any(letter in word[1:] for word in words)
-
-
-def read(host: Any, path: str, without_own: bool = False, directives: Sequence[str] = ()) -> List[ConfigLine]:
-    """The lines in the order in which chronyd reads them: what is included comes in its place, source folders last."""
-    reading = Reading(without_own, _MOST_LEVELS)
-    if directives:
-        for text in directives:
-            _take(host, ConfigLine('the command line of chronyd', 0, ' '.join(text.split())), reading)
-    else:
-        _file(host, path, reading)
-    for named in reading.folders:
-        for name in config.merged(host, named, '.sources'):
-            for line in _plain(host, name):
-                reading.take(line)
-    return reading.lines
-
-
-def _plain(host: Any, path: str) -> List[ConfigLine]:
-    """The lines that are no comments: those that begin with one of ! ; # %."""
-    return [ConfigLine(path, at, text.strip(), own) for at, text, own in config.numbered(host, path)
-            if text.strip() and text.strip()[0] not in '!;#%']
-
-
-def _file(host: Any, path: str, reading: Reading) -> None:
-    if reading.enter(path):
-        for line in _plain(host, path):
-            _take(host, line, reading)
-        reading.leave()
-
-
-def _take(host: Any, line: ConfigLine, reading: Reading) -> None:
-    names = line.words[1:]
-    if not reading.take(line) or not names:
-        return
-    if line.directive == 'sourcedir':
-        reading.folders.append(names[:10])
-    elif line.directive in ('include', 'confdir'):
-        found = config.matching(host, names[0]) if line.directive == 'include' else config.merged(host, names[:10], '.conf')
-        for path in found:
-            if not os.path.isdir(host.path(path)):
-                _file(host, path, reading)
-
-
-def source_of(line: ConfigLine) -> Optional[Source]:
-    """The source that one line names."""
-    words = line.words
-    if line.directive == 'refclock' and len(words) > 2:
-        return Source('refclock', ' '.join(words[1:3]), 0, line)
-    if line.directive not in ('server', 'pool', 'peer') or len(words) < 2:
-        return None
-    options: List[str] = []
-    port = 0
-    rest = [word.lower() for word in words[2:]]
-    while rest:
-        option = rest.pop(0)
-        options.append(option)
-        if option not in _FLAGS and rest:
-            value = rest.pop(0)
-            if option == 'port' and re.fullmatch('[0-9]{1,5}', value):
-                port = int(value) if value != '123' else 0
-    asked = not {'noselect', 'offline'} & set(options)
-    return Source(line.directive, words[1], port, line, tuple(options), asked)
-
-
-def folders_of(host: Any, path: str, directives: Sequence[str], directive: str) -> List[str]:
-    """The drop-in folders below /etc that the configuration names, those that count more first."""
-    lines = read(host, path, without_own=True, directives=directives)
-    found: List[str] = []
-    for line in lines:
-        if line.directive == directive:
-            found += line.words[1:11]
-        elif line.directive == 'include' and directive == 'confdir':
-            found += re.findall(r'^(/\S+)/\*\.conf$', ' '.join(line.words[1:2]))
-    return [folder.rstrip('/') for folder in found if folder.startswith('/etc/')]
 
 
 class Chrony(Daemon):
@@ -138,7 +37,7 @@ class Chrony(Daemon):
         return read(host or self.host, self.config, without_own, self.facts.get('directives') or ())
 
     def sources_of(self, lines: List[ConfigLine]) -> List[Source]:
-        return [source for source in (source_of(line) for line in lines) if source]
+        return sources_of(lines)
 
     # Writing
 
@@ -348,5 +247,3 @@ def _line(directive: str, server: Server, options: str) -> str:
     port = ' port {0}'.format(server.port) if server.port else ''
     return '{0} {1}{2} {3}'.format(directive, server.host, port, options)
 
-
-__all__ = ['MAY_NOT_BE_ASKED', 'Chrony', 'directives_of', 'flag_of', 'folders_of', 'read']

@@ -14,7 +14,10 @@ import os
 import re
 from typing import Any, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Tuple
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import BLOCK_BEGIN, BLOCK_END, OWN_NAME
+# What this collection writes is marked, so that it is found again and told from what others wrote.
+OWN_NAME = 'aemops-brand-portal'
+BLOCK_BEGIN = '# BEGIN aemops.brand_portal.time_sync (managed by Ansible)'
+BLOCK_END = '# END aemops.brand_portal.time_sync'
 
 # Gone after the next boot: leases, what images generate. Nothing of ours is kept there, and nothing there counts as configured.
 _VOLATILE = ('/run/', '/var/run/', '/tmp/', '/dev/shm/')

@@ -9,31 +9,23 @@ What is known of daemons, units and paths is in layouts.
 """
 
 import os
-import re
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._common.server_word import ServerWord
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, launch, layouts
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import (
+    chrony_config,
+    conditions,
+    config,
+    launch,
+    layouts,
+    servers,
+)
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import Daemon
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.layouts import Layout
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.systems import systems, version
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.host import Host
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import STARTS_AT_BOOT, UP, unit_states
 
 # Which system
-
-
-def systems(host: Any) -> List[str]:
-    """The words by which layouts know this system, the most exact first."""
-    release = host.os_release()
-    words = [word.lower() for word in [release.get('ID', '')] + release.get('ID_LIKE', '').split() if word]
-    words += [layouts.SAME_AS[word] for word in words if word in layouts.SAME_AS]
-    return list(dict.fromkeys(words))
-
-
-def version(host: Any) -> Tuple[int, ...]:
-    """VERSION_ID as numbers; where there is none, as on a rolling release, newer than all."""
-    numbers = re.findall(r'[0-9]+', host.os_release().get('VERSION_ID', ''))
-    return tuple(int(each) for each in numbers) or layouts.NEWEST
 
 
 def why_no_packages(host: Any) -> str:
@@ -143,7 +135,7 @@ def _runs_another_binary(host: Any, daemon: layouts.KnownDaemon, units: Sequence
 
 
 def _condition(host: Any, unit: str, state: Dict[str, str]) -> str:
-    unmet = launch.unmet_condition(host, unit)
+    unmet = conditions.unmet_condition(host, unit)
     if not unmet and state.get('ConditionResult') == 'no' and state.get('ConditionTimestampMonotonic', '1') != '0':
         unmet = 'ConditionResult=no (systemctl show {0})'.format(unit) if state.get('UnitFileState') in STARTS_AT_BOOT else ''
     return unmet
@@ -181,9 +173,8 @@ def _started(host: Any, daemon: layouts.KnownDaemon, layout: Layout, unit: str, 
     named = launch.option_of(chosen.arguments, letter, long_name)
     facts.update(arguments=chosen.arguments, started_by=chosen.place, config=named or layout.config)
     if daemon.name == 'chrony':
-        from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import chrony
-        facts['directives'] = chrony.directives_of(chosen.arguments)
-        if chrony.flag_of(chosen.arguments, 'x'):
+        facts['directives'] = chrony_config.directives_of(chosen.arguments)
+        if chrony_config.flag_of(chosen.arguments, 'x'):
             facts['no_control'] = '-x ({0})'.format(chosen.place)
     if running is not None:
         facts['stale'] = (launch.option_of(running.arguments, letter, long_name) or layout.config) != facts['config']
@@ -215,8 +206,7 @@ def _folders(host: Any, name: str, layout: Layout, facts: Dict[str, Any]) -> Dic
     """
     path = facts['config']
     if name == 'chrony' and (host.exists(path) or facts['directives']):
-        from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import chrony
-        found = [chrony.folders_of(host, path, facts['directives'], directive) for directive in ('sourcedir', 'confdir')]
+        found = [chrony_config.folders_of(host, path, facts['directives'], directive) for directive in ('sourcedir', 'confdir')]
         return {'sources_dir': (found[0] + [''])[0], 'config_dir': (found[1] + [''])[0]}
     if name == 'ntpsec':
         return {'sources_dir': '', 'config_dir': os.path.dirname(path) + '/ntp.d' if config.lasting(path) else layout.config_dir}
@@ -258,27 +248,25 @@ def effective_ntp_servers(host: Optional[Any] = None, daemons: Optional[List[Dic
     this host itself, has a reason and is not asked. daemons: of find_daemons, where the host has been looked at already.
     """
     host = host or Host()
+    if daemons is None:
+        alone = servers.of_the_only_daemon(host)
+        if alone is not None:
+            return list(alone)
     found: List[str] = []
     for facts in _in_order(host, daemons):
-        words = _words_of(make(host, facts))
+        words = servers.words_of(host, make(host, facts).sources())
         found += [word for word in words if word not in found]
         if any(not word.reason for word in words):
             return found
-    pools = [layouts.VENDOR_POOLS[name] for name in systems(host) if name in layouts.VENDOR_POOLS]
-    return found + [ServerWord((pools + [layouts.ANY_POOL])[0])]
+    return found + [servers.vendor_pool(host)]
 
 
 def _in_order(host: Any, daemons: Optional[List[Dict[str, Any]]]) -> List[Dict[str, Any]]:
-    """The daemons whose configuration counts: the one that runs, then those that start at boot, then those that are installed.
-
-    systemd is asked only where there is a choice.
-    """
+    """The daemons whose configuration counts: the one that runs, then those that start at boot, then those that are installed."""
     there = [daemon for daemon in layouts.DAEMONS if _has_binary(host, daemon)]
     there = there or [daemon for daemon in layouts.DAEMONS
                       if _runs_another_binary(host, daemon, [layout.unit for layout in layouts.all_layouts(daemon.name)])]
-    if daemons is None:
-        alone = len({daemon.binaries for daemon in there}) <= 1 and not _choice(host, there)
-        daemons = [_describe(host, daemon, {}) for daemon in there] if alone else find_daemons(host)
+    daemons = find_daemons(host) if daemons is None else daemons
     names = [daemon.name for daemon in there]
     known = [facts for facts in daemons if facts['name'] in names]
     if any(facts['installed'] for facts in known):
@@ -288,28 +276,3 @@ def _in_order(host: Any, daemons: Optional[List[Dict[str, Any]]]) -> List[Dict[s
         works = not facts['masked'] and not facts['condition']
         return (not (works and facts['active']), not (works and facts['enabled']), not works, not host.exists(facts['config']))
     return sorted(known, key=rank)
-
-
-def _choice(host: Any, there: List[layouts.KnownDaemon]) -> bool:
-    """Whether several of the daemons with one binary (ntpd) have a configuration here."""
-    configs = {layout.config for daemon in there for layout in layouts.all_layouts(daemon.name) if host.exists(layout.config)}
-    return len(configs) > 1
-
-
-def _words_of(daemon: Daemon) -> List[ServerWord]:
-    words: Dict[str, ServerWord] = {}
-    for source in daemon.sources():
-        if source.kind not in config.ASKED + ('fallback',) or (source.kind == 'fallback' and not source.asked):
-            continue
-        name, place = source.name, source.line.place
-        why = config.why_no_server(source.host)
-        if why:
-            word = ServerWord(name, place, '{0} ({1})'.format(why, place))
-        elif not source.port and config.is_this_host(daemon.host, source.host):
-            # Such a source is named by its place, so that its address is not taken for a server by mistake.
-            word = ServerWord(place, place, '{0} is this host itself, which is no witness for its own clock ({1})'.format(
-                name, place))
-        else:
-            word = ServerWord(name, place)
-        words.setdefault(config.folded(source.host) + ' {0}'.format(source.port), word)
-    return list(words.values())

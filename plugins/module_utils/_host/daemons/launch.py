@@ -10,10 +10,9 @@ What a daemon reads is what it is started with, not what its package ships. Read
 import os
 import re
 import shlex
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host import systemd
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, layouts
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config
 
 # In the order in which one counts more than the next (systemd.unit(5), "Unit File Load Path").
 UNIT_FOLDERS = ('/etc/systemd/system', '/run/systemd/system', '/usr/local/lib/systemd/system', '/usr/lib/systemd/system',
@@ -204,69 +203,3 @@ def option_of(arguments: List[str], letter: str, long_name: str = '') -> str:
 # The option by which each daemon is given another configuration.
 CONFIG_OPTIONS = {'chrony': ('-f', ''), 'ntpd': ('-c', '--configfile'), 'ntpsec': ('-c', '--configfile'), 'openntpd': ('-f', ''),
                   'ntpd-rs': ('-c', '--config')}
-
-
-def running_config(host: Any, facts: Mapping[str, Any]) -> str:
-    """The configuration that the running process was started with; '' where that cannot be told."""
-    daemon = next(each for each in layouts.DAEMONS if each.name == facts['name'])
-    letter, long_name = CONFIG_OPTIONS.get(daemon.name, ('', ''))
-    state = systemd.unit_states(host, [facts['unit']]).get(facts['unit'], {})
-    running = of_process(host, state.get('MainPID', ''), daemon.binaries) if letter else None
-    if running is None:
-        return ''
-    usual = [layout.config for layout in layouts.all_layouts(daemon.name) if layout.unit == facts['unit']]
-    named = option_of(running.arguments, letter, long_name)
-    return named if named else facts['config'] if facts['config'] in usual else (usual + [''])[0]
-
-
-# Conditions
-
-
-def unmet_condition(host: Any, unit: str) -> str:
-    """The Condition of a unit that makes systemd skip its start, with its place; '' where all that files tell is met.
-
-    systemctl start ends with 0 all the same. Conditions that files do not tell (virtualization, capabilities) count as met here.
-    """
-    alternatives: List[Tuple[bool, Setting]] = []
-    conditions: List[Setting] = []
-    for setting in unit_settings(host, unit):
-        if setting.section == 'Unit' and setting.key.startswith('Condition'):
-            if setting.value:
-                conditions.append(setting)
-            else:
-                conditions = []     # systemd.unit(5): an empty one takes back all conditions, of every kind
-    for setting in conditions:
-        value = setting.value
-        trigger = value.startswith('|')
-        value = value[1:].lstrip() if trigger else value
-        negated = value.startswith('!')
-        value = value[1:].lstrip() if negated else value
-        met = _met(host, setting.key, value)
-        good = True if met is None else met != negated
-        if trigger:
-            alternatives.append((good, setting))
-        elif not good:
-            return '{0}={1} ({2})'.format(setting.key, setting.value, setting.place)
-    if alternatives and not any(good for good, _setting in alternatives):
-        setting = alternatives[0][1]
-        return '{0}={1} ({2})'.format(setting.key, setting.value, setting.place)
-    return ''
-
-
-def _met(host: Any, key: str, path: str) -> Optional[bool]:
-    real = host.path(path)
-    if key == 'ConditionPathExists':
-        return os.path.exists(real)
-    if key == 'ConditionPathExistsGlob':
-        return bool(config.matching(host, path))
-    if key == 'ConditionPathIsDirectory':
-        return os.path.isdir(real)
-    if key == 'ConditionPathIsSymbolicLink':
-        return os.path.islink(real)
-    if key == 'ConditionDirectoryNotEmpty':
-        return os.path.isdir(real) and bool(os.listdir(real))
-    if key == 'ConditionFileNotEmpty':
-        return os.path.isfile(real) and os.path.getsize(real) > 0
-    if key == 'ConditionFileIsExecutable':
-        return os.path.isfile(real) and os.access(real, os.X_OK)
-    return None

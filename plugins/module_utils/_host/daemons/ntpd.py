@@ -5,7 +5,6 @@
 """ntpd of ntp 4.2 and of NTPsec: ntp.conf(5), ntpd(8) and ntpq(1)."""
 
 import ipaddress
-import os
 import re
 from typing import Any, List, NamedTuple, Optional, Sequence, Set, Tuple
 
@@ -19,99 +18,14 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
     Status,
     number,
 )
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ConfigLine, Reading, Source
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ConfigLine, Source
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.ntpd_config import read_all, sources_of
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import File
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import NO_CONTROL, Refused, Server, Wanted
 
-# ntp.conf(5): include files may be nested to a depth of five.
-_MOST_LEVELS = 5
-# Options of a source; a line with another one is a syntax error, and is not used.
-_FLAGS = {'autokey', 'burst', 'iburst', 'noselect', 'noval', 'nts', 'preempt', 'prefer', 'true', 'xleave'}
-_WITH_VALUE = {'aead', 'ask', 'bias', 'ca', 'cert', 'expire', 'key', 'maxpoll', 'minpoll', 'mode', 'require', 'ttl', 'version'}
 # Flags of restrict by which a server's answers are dropped, and those by which ntpq gets none.
 _NO_TIME = {'ignore', 'noserve', 'notrust'}
 _NO_QUERY = {'ignore', 'noquery'}
-# The options of ntpd(8) that have a value.
-_ARGUMENTS_WITH_VALUE = 'cDfiIjklpPrstuUvV'
-
-
-def read(host: Any, path: str, without_own: bool = False, folder: str = '', arguments: Sequence[str] = ()) -> List[ConfigLine]:
-    """The lines in the order in which ntpd reads them. folder: NTPsec's ntp.d, which it reads after the file itself.
-
-    arguments: servers that are named on the command line.
-    """
-    reading = Reading(without_own, _MOST_LEVELS)
-    for word in arguments:
-        reading.take(ConfigLine('the command line of ntpd', 0, 'server {0} iburst'.format(word)))
-    _file(host, path, reading)
-    for name in config.matching(host, folder + '/*.conf') if folder else []:
-        _file(host, name, reading)
-    return reading.lines
-
-
-def _file(host: Any, path: str, reading: Reading) -> None:
-    if not reading.enter(path):
-        return
-    for at, text, own in config.numbered(host, path):
-        text = text.partition('#')[0].strip()
-        line = ConfigLine(path, at, text, own)
-        if not text or not reading.take(line):
-            continue
-        # Keywords are lower case; others are syntax errors.
-        if line.words[0] == 'includefile' and len(line.words) > 1:
-            name = line.words[1].strip('"')
-            name = name if name.startswith('/') else os.path.join(os.path.dirname(path), name)
-            files = config.matching(host, name.rstrip('/') + '/*.conf') if os.path.isdir(host.path(name)) else [name]
-            for each in files:
-                _file(host, each, reading)
-    reading.leave()
-
-
-def source_of(line: ConfigLine) -> Optional[Source]:
-    """The source that one line names."""
-    words = [word.strip('"') for word in line.words]
-    if words[0] == 'refclock' and len(words) > 1:
-        return Source('local' if words[1] == 'local' else 'refclock', words[1], 0, line)
-    if words[0] not in ('server', 'pool', 'peer', 'manycastclient', 'broadcastclient', 'multicastclient') or len(words) < 2:
-        return None
-    rest = [word for word in words[1:] if word not in ('-4', '-6')]
-    if not rest:
-        return None
-    host, options = rest[0], rest[1:]
-    clock = re.match(r'127\.127\.([0-9]+)\.[0-9]+$', host)
-    if clock:
-        return Source('local' if clock.group(1) == '1' else 'refclock', host, 0, line)
-    if words[0] not in config.ASKED:
-        return Source('other', host, 0, line)
-    named: List[str] = []
-    asked = True
-    while options:
-        option = options.pop(0)
-        named.append(option)
-        if option in _WITH_VALUE and options:
-            options.pop(0)
-        elif option not in _FLAGS:
-            asked = False       # a syntax error
-    # With NTS, HOST:PORT is the port of the key exchange.
-    bare = re.match(r'([^:]+):[0-9]+$', host)
-    host = bare.group(1) if bare and 'nts' in named else host.strip('[]')
-    return Source(words[0], host, 0, line, tuple(named), asked and 'noselect' not in named)
-
-
-def servers_of(arguments: Sequence[str]) -> List[str]:
-    """ntpd(8): what is no option is a server."""
-    found = []
-    value = False
-    for word in arguments:
-        if value:
-            value = False
-        elif word.startswith('--'):
-            value = '=' not in word and word in ('--configfile', '--driftfile', '--keyfile', '--logfile', '--pidfile', '--user')
-        elif word.startswith('-'):
-            value = len(word) == 2 and word[1] in _ARGUMENTS_WITH_VALUE
-        else:
-            found.append(word)
-    return found
 
 
 class Restriction(NamedTuple):
@@ -172,11 +86,11 @@ class Ntpd(Daemon):
     # Reading
 
     def lines(self, without_own: bool = False, host: Optional[Any] = None) -> List[ConfigLine]:
-        folder = os.path.dirname(self.config) + '/ntp.d' if self.facts['name'] == 'ntpsec' else ''
-        return read(host or self.host, self.config, without_own, folder, servers_of(self.facts.get('arguments') or ()))
+        return read_all(host or self.host, self.config, self.facts['name'] == 'ntpsec', self.facts.get('arguments') or (),
+                        without_own)
 
     def sources_of(self, lines: List[ConfigLine]) -> List[Source]:
-        return [source for source in (source_of(line) for line in lines) if source]
+        return sources_of(lines)
 
     # Writing
 

@@ -7,10 +7,10 @@
 import re
 from typing import Dict, List, NamedTuple, Optional
 
-# What this collection writes is marked, so that it is found again and told from what others wrote.
-OWN_NAME = 'aemops-brand-portal'
-BLOCK_BEGIN = '# BEGIN aemops.brand_portal.time_sync (managed by Ansible)'
-BLOCK_END = '# END aemops.brand_portal.time_sync'
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import BLOCK_BEGIN, BLOCK_END, OWN_NAME
+
+__all__ = ['BLOCK_BEGIN', 'BLOCK_END', 'OWN_NAME', 'File', 'current', 'diff_of', 'new_sources', 'own_file', 'with_block',
+           'without_block']
 
 _HEADER = '# Managed by Ansible (aemops.brand_portal.time_sync). Remove this file to undo it.\n'
 

@@ -19,43 +19,18 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
     Status,
 )
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ConfigLine, Overlay, Source
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.launch import assignments
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import File, current
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.timesyncd_config import (
+    named_servers,
+    read,
+    sources_of,
+)
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Refused, Server, Wanted
 
-# Of one name only the file of the first folder counts (timesyncd.conf(5)).
-_FOLDERS = ('/etc/systemd', '/run/systemd', '/usr/local/lib/systemd', '/usr/lib/systemd', '/lib/systemd')
 # The file is made when the clock has been set from an answer, and goes when the daemon stops (systemd 239).
 SYNCHRONIZED = '/run/systemd/timesync/synchronized'
 # Touched with each answer that the clock is adjusted by; older versions have only this one.
 _CLOCK = '/var/lib/systemd/timesync/clock'
-# systemd-networkd's leases and links, where DHCP names servers.
-_LINKS = '/run/systemd/netif/links/*'
-
-
-def read(host: Any, path: str, without_own: bool = False) -> List[ConfigLine]:
-    """The assignments of [Time], those of the file first and of its drop-ins in the order of their names."""
-    name = os.path.basename(path)
-    whole = next((each for each in ['{0}/{1}'.format(folder, name) for folder in _FOLDERS] if host.exists(each)), '')
-    drop_ins = config.merged(host, ['{0}/{1}.d'.format(folder, name) for folder in _FOLDERS], '.conf')
-    lines: List[ConfigLine] = []
-    for each in ([whole] if whole else []) + drop_ins:
-        own = {number for number, _text, own in config.numbered(host, each) if own}
-        for setting in assignments(host, each):
-            line = ConfigLine(each, setting.number, '{0}={1}'.format(setting.key, setting.value), setting.number in own)
-            if setting.section == 'Time' and not (line.own and without_own):
-                lines.append(line)
-    return lines
-
-
-def _servers(lines: List[ConfigLine], key: str, kind: str) -> List[Source]:
-    """The words of a list that is reset by an empty assignment."""
-    found: List[Source] = []
-    for line in lines:
-        name, _equals, value = line.text.partition('=')
-        if name == key:
-            found = found + [Source(kind, word, 0, line) for word in value.split()] if value.strip() else []
-    return found
 
 
 class Timesyncd(Daemon):
@@ -70,19 +45,7 @@ class Timesyncd(Daemon):
         return read(host or self.host, self.config, without_own)
 
     def sources_of(self, lines: List[ConfigLine]) -> List[Source]:
-        """NTP= counts together with what the links bring; FallbackNTP= only where there is neither."""
-        named = _servers(lines, 'NTP', 'server')
-        linked = self._linked()
-        fallback = [source._replace(asked=not (named or linked)) for source in _servers(lines, 'FallbackNTP', 'fallback')]
-        return named + linked + fallback
-
-    def _linked(self) -> List[Source]:
-        found: List[Source] = []
-        for path in config.matching(self.host, _LINKS):
-            for number, text, _own in config.numbered(self.host, path):
-                if text.startswith('NTP='):
-                    found += [Source('server', word, 0, ConfigLine(path, number, text)) for word in text[4:].split()]
-        return found
+        return sources_of(self.host, lines)
 
     def source_names(self) -> List[str]:
         sources = [source for source in self.sources() if source.asked]
@@ -104,7 +67,7 @@ class Timesyncd(Daemon):
         super()._check_reached(want, planned)
         written = {file.path: current(file, self.host.read(file.path) or None) for file in planned if file.text}
         read_again = self.lines(host=Overlay(self.host, written))
-        ours = [source for source in _servers(read_again, 'NTP', 'server') if source.line.own]
+        ours = [source for source in named_servers(read_again, 'NTP', 'server') if source.line.own]
         if any(line.own and line.text.startswith('NTP=') for line in read_again) and not ours:
             reset = [line for line in read_again if line.text == 'NTP=' and not line.own][-1]
             raise Refused('{0} takes back the servers that this role would write.'.format(reset.quoted),

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery, texts
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery, servers, texts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import Overlay
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Refused, Server, wanted
 from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._host.daemons.corpus import cases
@@ -42,6 +42,14 @@ def test_references(tmp_path, case):
     for word in words:
         if word.reason:
             assert re.search(r'\(/\S+ line [0-9]+\)$', word.reason), word.reason
+
+
+@pytest.mark.parametrize('case', CASES, ids=[case.title for case in CASES])
+def test_without_a_choice_the_short_way_finds_the_same(tmp_path, case):
+    host = case.host(tmp_path)
+    short = servers.of_the_only_daemon(host)
+    if short is not None:
+        assert short == discovery.effective_ntp_servers(host, discovery.find_daemons(host))
 
 
 @pytest.mark.parametrize('case', CASES, ids=[case.title for case in CASES])

@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery, launch
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import conditions, discovery, launch
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.host import Host
 from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._host.hosts import FakeHost
 
@@ -89,7 +89,7 @@ def test_the_running_process_is_read_and_another_program_is_not(host):
         assert launch.of_process(host, pid, ('/usr/sbin/chronyd',)) is None
 
 
-@pytest.mark.parametrize(('conditions', 'unmet'), [
+@pytest.mark.parametrize(('lines', 'unmet'), [
     ('ConditionFileIsExecutable=!/usr/sbin/ntpd', 'ConditionFileIsExecutable=!/usr/sbin/ntpd'),
     ('ConditionFileIsExecutable=!/usr/sbin/other', ''),
     ('ConditionPathExists=/usr/sbin/ntpd', ''), ('ConditionPathExists=!/usr/sbin/ntpd', 'ConditionPathExists=!/usr/sbin/ntpd'),
@@ -103,10 +103,10 @@ def test_the_running_process_is_read_and_another_program_is_not(host):
     ('ConditionVirtualization=!container\nConditionCapability=CAP_SYS_TIME', ''),
     ('ConditionPathIsSymbolicLink=/usr', 'ConditionPathIsSymbolicLink=/usr'),
 ])
-def test_conditions(host, conditions, unmet):
+def test_conditions(host, lines, unmet):
     host.put('/usr/sbin/ntpd', '', 0o755)
-    host.put(UNIT, '[Unit]\nDescription=x\n' + conditions + '\n[Service]\nConditionPathExists=/elsewhere\n')
-    found = launch.unmet_condition(host, 'chrony.service')
+    host.put(UNIT, '[Unit]\nDescription=x\n' + lines + '\n[Service]\nConditionPathExists=/elsewhere\n')
+    found = conditions.unmet_condition(host, 'chrony.service')
     assert found == ('{0} ({1} line 3)'.format(unmet, UNIT) if unmet else '')
 
 

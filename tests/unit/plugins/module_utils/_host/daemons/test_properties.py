@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, discovery, launch, texts
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import conditions, config, discovery, texts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.others import setter_in
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Refused, wanted
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.host import Host
@@ -127,7 +127,7 @@ def test_an_invalid_configuration_never_raises(tmp_path, kind, text, unit, defau
         daemon.files(want)
     except Refused:
         pass
-    launch.unmet_condition(host, KINDS[kind][1])
+    conditions.unmet_condition(host, KINDS[kind][1])
 
 
 @given(st.text(max_size=200))

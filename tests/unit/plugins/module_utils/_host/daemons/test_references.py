@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery, references
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery, references, servers
+from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._host.hosts import FakeHost
 
 PROGRAM = '''
 import sys
@@ -22,7 +23,10 @@ print([name for name in sys.modules if name.endswith(('.daemons.layouts', '.daem
 
 @pytest.mark.parametrize('given', [None, []])
 def test_without_any_the_host_s_own_are_asked(monkeypatch, given):
-    monkeypatch.setattr(discovery, 'effective_ntp_servers', lambda: ['own.example'])
+    monkeypatch.setattr(servers, 'of_the_only_daemon', lambda host: ['only.example'])
+    assert references.ntp_servers(given) == ['only.example']
+    monkeypatch.setattr(servers, 'of_the_only_daemon', lambda host: None)
+    monkeypatch.setattr(discovery, 'effective_ntp_servers', lambda host: ['own.example'])
     assert references.ntp_servers(given) == ['own.example']
 
 
@@ -30,3 +34,21 @@ def test_a_host_that_was_told_reads_nothing_of_layouts(tmp_path):
     done = subprocess.run([sys.executable, '-c', PROGRAM.format(root=str(tmp_path))], stdout=subprocess.PIPE, check=True,
                           env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)))
     assert done.stdout.decode().splitlines() == ["['a.example'] []", '[]']
+
+
+ONE_DAEMON = '''
+import sys
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import servers
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.host import Host
+print(servers.of_the_only_daemon(Host(root={root!r})))
+print(sorted(name.rpartition('.')[2] for name in sys.modules if '._host.' in name))
+'''
+
+
+def test_a_host_with_one_daemon_reads_no_more_than_its_reader(tmp_path):
+    host = FakeHost(tmp_path).has('chrony')
+    host.put('/etc/chrony/chrony.conf', 'server a.example iburst\n')
+    done = subprocess.run([sys.executable, '-c', ONE_DAEMON.format(root=str(tmp_path))], stdout=subprocess.PIPE, check=True,
+                          env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)))
+    assert done.stdout.decode().splitlines() == [
+        "['a.example']", str(['chrony_config', 'config', 'daemons', 'host', 'launch', 'layouts', 'servers', 'systems'])]

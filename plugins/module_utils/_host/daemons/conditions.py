@@ -1,0 +1,61 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The conditions of a unit, by which systemd skips its start: systemd.unit(5)."""
+
+import os
+from typing import Any, List, Optional, Tuple
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.launch import Setting, unit_settings
+
+
+def unmet_condition(host: Any, unit: str) -> str:
+    """The Condition of a unit that makes systemd skip its start, with its place; '' where all that files tell is met.
+
+    systemctl start ends with 0 all the same. Conditions that files do not tell (virtualization, capabilities) count as met here.
+    """
+    alternatives: List[Tuple[bool, Setting]] = []
+    conditions: List[Setting] = []
+    for setting in unit_settings(host, unit):
+        if setting.section == 'Unit' and setting.key.startswith('Condition'):
+            if setting.value:
+                conditions.append(setting)
+            else:
+                conditions = []     # systemd.unit(5): an empty one takes back all conditions, of every kind
+    for setting in conditions:
+        value = setting.value
+        trigger = value.startswith('|')
+        value = value[1:].lstrip() if trigger else value
+        negated = value.startswith('!')
+        value = value[1:].lstrip() if negated else value
+        met = _met(host, setting.key, value)
+        good = True if met is None else met != negated
+        if trigger:
+            alternatives.append((good, setting))
+        elif not good:
+            return '{0}={1} ({2})'.format(setting.key, setting.value, setting.place)
+    if alternatives and not any(good for good, _setting in alternatives):
+        setting = alternatives[0][1]
+        return '{0}={1} ({2})'.format(setting.key, setting.value, setting.place)
+    return ''
+
+
+def _met(host: Any, key: str, path: str) -> Optional[bool]:
+    real = host.path(path)
+    if key == 'ConditionPathExists':
+        return os.path.exists(real)
+    if key == 'ConditionPathExistsGlob':
+        return bool(config.matching(host, path))
+    if key == 'ConditionPathIsDirectory':
+        return os.path.isdir(real)
+    if key == 'ConditionPathIsSymbolicLink':
+        return os.path.islink(real)
+    if key == 'ConditionDirectoryNotEmpty':
+        return os.path.isdir(real) and bool(os.listdir(real))
+    if key == 'ConditionFileNotEmpty':
+        return os.path.isfile(real) and os.path.getsize(real) > 0
+    if key == 'ConditionFileIsExecutable':
+        return os.path.isfile(real) and os.access(real, os.X_OK)
+    return None

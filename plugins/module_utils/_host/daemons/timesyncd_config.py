@@ -1,0 +1,58 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How systemd-timesyncd reads its configuration: timesyncd.conf(5). Apart from timesyncd.py, because each measurement needs it."""
+
+import os
+from typing import Any, List
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ConfigLine, Source
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.launch import assignments
+
+# Of one name only the file of the first folder counts (timesyncd.conf(5)).
+_FOLDERS = ('/etc/systemd', '/run/systemd', '/usr/local/lib/systemd', '/usr/lib/systemd', '/lib/systemd')
+# systemd-networkd's leases and links, where DHCP names servers.
+_LINKS = '/run/systemd/netif/links/*'
+
+
+def read(host: Any, path: str, without_own: bool = False) -> List[ConfigLine]:
+    """The assignments of [Time], those of the file first and of its drop-ins in the order of their names."""
+    name = os.path.basename(path)
+    whole = next((each for each in ['{0}/{1}'.format(folder, name) for folder in _FOLDERS] if host.exists(each)), '')
+    drop_ins = config.merged(host, ['{0}/{1}.d'.format(folder, name) for folder in _FOLDERS], '.conf')
+    lines: List[ConfigLine] = []
+    for each in ([whole] if whole else []) + drop_ins:
+        own = {number for number, _text, own in config.numbered(host, each) if own}
+        for setting in assignments(host, each):
+            line = ConfigLine(each, setting.number, '{0}={1}'.format(setting.key, setting.value), setting.number in own)
+            if setting.section == 'Time' and not (line.own and without_own):
+                lines.append(line)
+    return lines
+
+
+def named_servers(lines: List[ConfigLine], key: str, kind: str) -> List[Source]:
+    """The words of a list that is reset by an empty assignment."""
+    found: List[Source] = []
+    for line in lines:
+        name, _equals, value = line.text.partition('=')
+        if name == key:
+            found = found + [Source(kind, word, 0, line) for word in value.split()] if value.strip() else []
+    return found
+
+
+def linked(host: Any) -> List[Source]:
+    """The servers that DHCP names on the links of systemd-networkd."""
+    found: List[Source] = []
+    for path in config.matching(host, _LINKS):
+        for number, text, _own in config.numbered(host, path):
+            if text.startswith('NTP='):
+                found += [Source('server', word, 0, ConfigLine(path, number, text)) for word in text[4:].split()]
+    return found
+
+
+def sources_of(host: Any, lines: List[ConfigLine]) -> List[Source]:
+    """NTP= counts together with what the links bring; FallbackNTP= only where there is neither."""
+    named = named_servers(lines, 'NTP', 'server') + linked(host)
+    return named + [source._replace(asked=not named) for source in named_servers(lines, 'FallbackNTP', 'fallback')]
