@@ -116,6 +116,16 @@ options:
     type: str
     choices: [none, aws, gcp, azure]
     default: none
+  only:
+    description:
+      - Have the daemon ask the given O(servers), O(nts_servers), O(pools) and O(cloud) only. Lines of others that name servers
+        are commented out, in place, and so are those by which a DHCP lease brings some. systemd-timesyncd gets an empty
+        C(FallbackNTP=). O(state=absent) puts them back.
+      - Refused where another source would still be asked. What a DHCP lease gives to systemd-networkd, systemd-timesyncd asks
+        all the same (C(UseNTP=) of the network).
+    type: bool
+    default: false
+    version_added: 0.2.0
   max_distance:
     description:
       - Seconds that a source's root distance may have. C(maxdistance) of chrony, C(tos maxdist) of ntpd,
@@ -361,6 +371,7 @@ ARGUMENTS = {
         'key': {'type': 'str', 'required': True, 'no_log': True},
     }},
     'cloud': {'type': 'str', 'choices': ['none', 'aws', 'gcp', 'azure'], 'default': 'none'},
+    'only': {'type': 'bool', 'default': False},
     'max_distance': {'type': 'float', 'default': 0},
     'set_clock': {'type': 'bool', 'default': False},
     'wait_at_boot': {'type': 'bool', 'default': False},

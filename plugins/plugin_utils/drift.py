@@ -36,7 +36,7 @@ def with_history(rows: t.Iterable[dict[str, t.Any]], former: t.Any, max_skew: fl
 
 
 def history(points: list[t.Any], row: Row) -> list[list[t.Any]]:
-    """[when, low, high] of the last runs, the newest last. A repair begins it anew."""
+    """[when, low, high] of the last runs, the newest last. A repair begins a new history."""
     clock = row.get('clock_after') or row.get('clock_before') or {}
     known = [point for point in points if isinstance(point, list) and len(point) == 3 and moment(point[0]) is not None]
     if row.get('clock_after'):

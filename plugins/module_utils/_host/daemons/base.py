@@ -128,8 +128,44 @@ class Daemon:
     def files(self, want: Wanted) -> List[File]:
         """The files that make the daemon do what is wanted; [] where nothing is. In the order they have to be written."""
         planned = self._files(want)
+        if want.only:
+            planned = self._silence(want, planned)
         self._check_reached(want, planned)
+        if want.only:
+            self._check_only(want, planned)
         return planned
+
+    def _others(self, want: Wanted, sources: Sequence[Source]) -> List[Source]:
+        """Sources with an address that are none of what is wanted."""
+        names = {config.folded(server.host) for server in want.all_servers}
+        return [source for source in sources if source.kind in ASKED + ('fallback',) and config.folded(source.host) not in names]
+
+    def _silence(self, want: Wanted, planned: List[File]) -> List[File]:
+        """With the lines of others that name sources commented out, and those by which a lease brings some. Raises Refused."""
+        lines = [source.line for source in self._others(want, self.sources(without_own=True)) if source.line.lasting]
+        lines += [line for line in self.lines(without_own=True) if line.directive == 'sourcedir'
+                  and not any(config.lasting(folder) for folder in line.words[1:])]
+        by_path: Dict[str, List[int]] = {}
+        for line in lines:
+            if not line.number or line.path.startswith('/usr/'):
+                raise Refused('only: {0} cannot be commented out.'.format(line.quoted), 'Remove it, or do not use only.')
+            by_path.setdefault(line.path, []).append(line.number)
+        blocks = {file.path: at for at, file in enumerate(planned) if file.block and not file.secret}
+        for path, numbers in by_path.items():
+            known = planned[blocks[path]] if path in blocks else File(path, '', block=True)
+            file = known._replace(silence=tuple(sorted(set(numbers))), effect='restart')
+            planned = [file if each is known else each for each in planned] if path in blocks else planned + [file]
+        return planned
+
+    def _check_only(self, want: Wanted, planned: List[File]) -> None:
+        """Raises Refused where another source would still be asked."""
+        written = {file.path: current(file, self.host.read(file.path) if self.host.exists(file.path) else None)
+                   for file in planned if not file.secret}
+        if not self.host.exists(self.config):
+            return      # the package will bring it, and is looked at again
+        left = self._others(want, self.sources(host=Overlay(self.host, written)))
+        if left:
+            raise Refused('only: {0} would still be asked.'.format(left[0].line.quoted), 'Remove that line, or do not use only.')
 
     def _files(self, want: Wanted) -> List[File]:
         raise NotImplementedError

@@ -5,7 +5,7 @@
 """The text of the files that this collection writes: whole files of its own, and one marked block in a vendor's file."""
 
 import re
-from typing import Dict, List, NamedTuple, Optional
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import BLOCK_BEGIN, BLOCK_END, OWN_NAME
 
@@ -23,6 +23,7 @@ class File(NamedTuple):
     block: bool = False
     effect: str = 'restart'     # what makes the daemon read it: reload or restart
     secret: bool = False        # mode 0640, in no diff
+    silence: Tuple[int, ...] = ()       # numbers of lines of others that are commented out
 
 
 def own_file(path: str, lines: List[str], effect: str = 'restart') -> File:
@@ -48,9 +49,25 @@ def without_block(text: str) -> str:
     return with_block(text, '')
 
 
+# What a line of others begins with that option only has commented out; all daemons take it for a comment.
+SILENCED = '# aemops.brand_portal (only): '
+
+
+def silenced(text: str, numbers: Sequence[int]) -> str:
+    """The text with these lines commented out."""
+    lines = text.splitlines(keepends=True)
+    return ''.join(SILENCED + line if at in numbers else line for at, line in enumerate(lines, 1))
+
+
+def without_ours(text: str) -> str:
+    """The text without our block, and with what we have commented out."""
+    return ''.join(line[len(SILENCED):] if line.startswith(SILENCED) else line
+                   for line in without_block(text).splitlines(keepends=True))
+
+
 def current(file: File, text: Optional[str]) -> Optional[str]:
     """What the file has to contain, given what it contains (None: it is not there)."""
-    return with_block(text or '', file.text or '') if file.block else file.text
+    return with_block(silenced(text or '', file.silence), file.text or '') if file.block else file.text
 
 
 def new_sources(before: Optional[str], after: Optional[str]) -> Optional[List[str]]:

@@ -57,11 +57,16 @@ class Timesyncd(Daemon):
         named = want.servers + want.pools
         if want.cloud:
             named = named + [Server(layouts.CLOUDS[want.cloud].server)]
-        missing = ' '.join(server.host for server in self._missing(named))
+        missing = ' '.join(server.host for server in (named if want.only else self._missing(named)))
         lines = ['NTP={0}'.format(missing)] if missing else []
+        if want.only:       # an empty value takes back what was named before; FallbackNTP has a built-in one
+            lines = ['NTP='] + lines + ['FallbackNTP=']
         if want.max_distance:
             lines.append('RootDistanceMaxSec={0:g}'.format(want.max_distance))
         return self._in_configuration(['[Time]'] + lines if lines else [], bool(lines or want.names))
+
+    def _silence(self, want: Wanted, planned: List[File]) -> List[File]:
+        return planned      # its own file takes the others back
 
     def _check_reached(self, want: Wanted, planned: List[File]) -> None:
         super()._check_reached(want, planned)

@@ -65,6 +65,7 @@ class Wanted(NamedTuple):
     keys: List[Key]
     cloud: str              # of layouts.CLOUDS, or ''
     max_distance: float     # seconds; 0 leaves it to the daemon
+    only: bool = False      # no other servers than these
 
     @property
     def features(self) -> List[str]:
@@ -112,7 +113,11 @@ def wanted(options: Mapping[str, Any]) -> Wanted:
         keys=[_key(given) for given in options.get('keys') or []],
         cloud='' if cloud == 'none' else cloud,
         max_distance=float(options.get('max_distance') or 0),
+        only=bool(options.get('only')),
     )
+    if result.only and not result.names:
+        raise Refused('only: no source is named, and the daemon would be left without any.',
+                      'Give servers, pools, nts_servers or cloud.')
     if not 0 <= result.max_distance < 1000:
         raise Refused('max_distance: {0:g} is not a number of seconds from 0 (leave it to the daemon) to 1000.'.format(
             result.max_distance))

@@ -13,8 +13,9 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import (
     BLOCK_BEGIN,
     OWN_NAME,
+    SILENCED,
     File,
-    without_block,
+    without_ours,
 )
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import listed
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import known_states
@@ -123,6 +124,7 @@ class Absent(Run):
         places = [(daemon['config'], daemon['sources_dir'], daemon['config_dir'], daemon['keys'])] + [
             (each.config, each.sources_dir, each.config_dir, each.keys) for each in layouts.all_layouts(daemon['name'])]
         found: List[Change] = []
+        silenced = known.silenced if daemon['active'] or daemon['installed'] else []
         for config, sources_dir, config_dir, keys in places:
             for folder, suffix in ((sources_dir, 'sources'), (config_dir, 'conf')):
                 path = f'{folder}/{OWN_NAME}.{suffix}'
@@ -134,8 +136,8 @@ class Absent(Run):
                     found.append(Change(File(path, None), text, None))
                 elif not any(path in each for each in left):
                     left.append(f'{path} was changed by another administrator and stays. Remove it by hand if it is not needed')
-            for path in dict.fromkeys([config, keys, *self._key_files(daemon)]):
-                found += [change for change in self._block(path, path != config)
+            for path in dict.fromkeys([config, keys, *self._key_files(daemon), *silenced]):
+                found += [change for change in self._block(path, path not in (config, *silenced))
                           if change.file.path not in [each.file.path for each in found]]
         return found
 
@@ -148,8 +150,8 @@ class Absent(Run):
     def _block(self, path: str, secret: bool) -> List[Change]:
         text = self.host.text(path) if path else None
         found = []
-        if text is not None and BLOCK_BEGIN in text:
-            rest = without_block(text)
+        if text is not None and (BLOCK_BEGIN in text or SILENCED in text):
+            rest = without_ours(text)
             # A file that has nothing but our block was made for it.
             found.append(Change(File(path, '', block=True, secret=secret), text, rest or None))
         backup = f'{path}.before-{OWN_NAME}'

@@ -86,7 +86,7 @@ class Apply:
             try:
                 acts.write_file(self._log, file.path, change.after, change.sentence, 0o640 if file.secret else 0o644,
                                 daemon.keys_group if file.secret else '', file.secret, change.before,
-                                own=not file.block)
+                                own=not file.block, silenced=bool(file.silence))
             except OSError as error:
                 raise Failure(f'Write {file.path}', str(error)) from error
             lines = texts.new_sources(change.before, change.after) if file.effect == 'restart' else None

@@ -21,6 +21,7 @@ class Lasting(NamedTuple):
     files: Dict[str, str]
     packages: List[str]
     folders: List[str]
+    silenced: List[str] = []    # files in which lines of others are commented out
 
 
 def stored(text: Optional[str]) -> Lasting:
@@ -30,9 +31,9 @@ def stored(text: Optional[str]) -> Lasting:
         units = {str(unit): {'before': dict(states['before']), 'after': dict(states['after'])}
                  for unit, states in found.get('units', {}).items()}
         return Lasting(units, dict(found.get('files', {})), list(found.get('packages', [])),
-                       list(found.get('folders', [])))
+                       list(found.get('folders', [])), list(found.get('silenced', [])))
     except (ValueError, KeyError, TypeError, AttributeError):
-        return Lasting({}, {}, [], [])
+        return Lasting({}, {}, [], [], [])
 
 
 def merged(text: Optional[str], entries: Sequence[Entry]) -> str:
@@ -49,6 +50,8 @@ def merged(text: Optional[str], entries: Sequence[Entry]) -> str:
         elif entry.act == 'file' and entry.how.get('own'):
             known.files[entry.target] = entry.after['sha256']
             known.folders.extend(folder for folder in entry.how['folders'] if folder not in known.folders)
+        elif entry.act == 'file' and entry.how.get('silenced') and entry.target not in known.silenced:
+            known.silenced.append(entry.target)
         elif entry.act == 'packages' and entry.target not in known.packages:
             known.packages.append(entry.target)
     return _text(known) if _text(known) != before else ''

@@ -25,6 +25,8 @@ class Change(NamedTuple):
     def sentence(self) -> str:
         if self.after is None:
             return f'remove {self.file.path}'
+        if self.file.silence:
+            return f'comment out the other servers in {self.file.path}'
         if self.file.block:
             verb = 'remove' if not self.file.text else 'change' if texts.BLOCK_BEGIN in (self.before or '') else 'add'
             return f'{verb} the block of this role in {self.file.path}'

@@ -1,0 +1,101 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The user's sources and no vendor's: what is commented out, what is refused, and all of it put back."""
+
+import pytest
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import SILENCED
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.absent import Absent
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.present import HostClock, Present
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.result import TimeServiceFailed
+from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._host.hosts import (
+    CHRONY_DEBIAN,
+    CHRONY_REDHAT,
+    CHRONY_SUSE,
+    NTPSEC,
+    FakeHost,
+)
+
+OPTIONS = {'provider': 'auto', 'servers': ['192.0.2.1'], 'pools': [], 'nts_servers': [], 'keys': [], 'cloud': 'none',
+           'max_distance': 0.0, 'max_skew': 5.0, 'max_step': 0.0, 'sync_tolerance': 0.02, 'sync_timeout': 60,
+           'on_unsynchronized': 'fail', 'only': True}
+
+
+def run(host, check_mode=False, **options):
+    clock = HostClock(lambda: '', lambda: {'device': '', 'written': False, 'reason': ''})
+    return Present(dict(OPTIONS, **options), host, clock, check_mode).run()
+
+
+def asked(host, name):
+    facts = next(each for each in discovery.find_daemons(host) if each['name'] == name)
+    return discovery.make(host, facts).source_names()
+
+
+HOSTS = [
+    ('debian-12', 'chrony', 'chrony', {'/etc/chrony/chrony.conf': CHRONY_DEBIAN}),
+    ('debian-12', 'chrony', 'chrony', {'/etc/chrony/chrony.conf': CHRONY_DEBIAN,
+                                       '/etc/chrony/sources.d/vendor.sources': 'pool vendor.example iburst\nserver 192.0.2.1\n'}),
+    ('alma-9', 'chronyd', 'chrony', {'/etc/chrony.conf': CHRONY_REDHAT}),
+    ('sles-15', 'chronyd', 'chrony', {'/etc/chrony.conf': CHRONY_SUSE, '/etc/chrony.d/pool.conf': 'pool suse.example iburst\n'}),
+    ('debian-12', 'ntpsec', 'ntpsec', {'/etc/ntpsec/ntp.conf': NTPSEC}),
+    ('debian-12', 'systemd-timesyncd', 'timesyncd', {
+        '/etc/systemd/timesyncd.conf': '[Time]\nNTP=vendor.example\n',
+        '/etc/systemd/timesyncd.conf.d/10-vendor.conf': '[Time]\nNTP=other.example\nFallbackNTP=third.example\n'}),
+]
+
+
+@pytest.mark.parametrize('release, unit, name, files', HOSTS)
+def test_only_the_users_sources_are_asked_and_absent_puts_the_others_back(tmp_path, release, unit, name, files):
+    host = FakeHost(tmp_path, release, files).has(unit)
+    before = {path: host.text(path) for path in files}
+    vendors = asked(host, name)
+    done = run(host)
+    assert done['changed'] and asked(host, name) == ['192.0.2.1'] != vendors
+    for path in files:      # nothing but whole lines is commented out
+        theirs = host.text(path).partition('\n# BEGIN')[0].splitlines()
+        assert [line.replace(SILENCED, '') for line in theirs] == before[path].splitlines()
+    again = run(host)
+    assert (again['changed'], again['actions']) == (False, [])
+    Absent(host).run()
+    assert {path: host.text(path) for path in files} == before
+    assert asked(host, name) == vendors
+
+
+def test_a_lease_brings_none(tmp_path):
+    host = FakeHost(tmp_path, 'alma-9', {'/etc/chrony.conf': CHRONY_REDHAT,
+                                         '/run/chrony-dhcp/eth0.sources': 'server lease.example iburst\n'}).has('chronyd')
+    assert 'lease.example' in asked(host, 'chrony')
+    run(host)
+    assert asked(host, 'chrony') == ['192.0.2.1']
+    assert SILENCED + 'sourcedir /run/chrony-dhcp' in host.text('/etc/chrony.conf')
+
+
+def test_check_mode_says_so_and_shows_the_lines(tmp_path):
+    host = FakeHost(tmp_path, 'debian-12', {'/etc/chrony/chrony.conf': CHRONY_DEBIAN}).has('chrony')
+    done = run(host, check_mode=True)
+    assert 'would comment out the other servers in /etc/chrony/chrony.conf' in done['actions']
+    assert any(SILENCED + 'pool 2.debian.pool.ntp.org iburst' in diff['after'] for diff in done['diff'])
+    assert host.text('/etc/chrony/chrony.conf') == CHRONY_DEBIAN
+
+
+def test_a_failure_puts_them_back(tmp_path):
+    host = FakeHost(tmp_path, 'debian-12', {'/etc/chrony/chrony.conf': CHRONY_DEBIAN}).has('chrony')
+    host.synchronised_after = None
+    with pytest.raises(TimeServiceFailed):
+        run(host)
+    assert host.text('/etc/chrony/chrony.conf') == CHRONY_DEBIAN
+
+
+@pytest.mark.parametrize('options, files, said', [
+    ({'servers': []}, {}, 'no source is named'),
+    ({}, {'/etc/chrony/chrony.conf': CHRONY_DEBIAN + 'include /usr/share/vendor.conf\n',
+          '/usr/share/vendor.conf': 'pool v.example\n'}, 'cannot be commented out'),
+])
+def test_what_cannot_be_is_refused(tmp_path, options, files, said):
+    host = FakeHost(tmp_path, 'debian-12', {'/etc/chrony/chrony.conf': CHRONY_DEBIAN, **files}).has('chrony')
+    with pytest.raises(Exception, match=said):
+        run(host, **options)
+    assert SILENCED not in host.text('/etc/chrony/chrony.conf')
