@@ -4,10 +4,11 @@
 
 """Break the code that decides and repairs, one operator at a time, and count how many of these mutants the unit tests find.
 
-    mutants.py [--only NAME ...] [--each-place N] [--document FILE]
+    mutants.py [--only NAME ...] [--each-place N] [--every N] [--document FILE]
 
-cosmic-ray makes the mutants in copies of the checkout. It knows up to eleven other operators for one place: of these, N are tried
-(1 unless told), chosen by a hash, so that each run tries the same ones. Annotations are left out, because nothing runs them.
+cosmic-ray makes the mutants in copies of the checkout. It knows up to eleven other operators for one place: of these, --each-place
+are tried (1 unless told), and of the places one in --every (1 unless told). Both are chosen by a hash, so that each run tries the
+same ones. Annotations are left out, because nothing runs them.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ SETTINGS = """[cosmic-ray]
 module-path = "{module}"
 timeout = {timeout}
 excluded-modules = []
-test-command = "{python} -m pytest -x -q -p no:xdist -p no:randomly {tests}"
+test-command = "{python} -m pytest -x -q -p no:xdist {tests}"
 
 [cosmic-ray.distributor]
 name = "local"
@@ -46,6 +47,7 @@ class Target(t.NamedTuple):
 
     module: str
     tests: tuple[str, ...]
+    choice: str = ''    # pytest's -k
 
     @property
     def name(self) -> str:
@@ -60,9 +62,9 @@ TARGETS = (
     Target(HOST + 'packages.py', ('module_utils/_host/test_packages.py',)),
     Target(HOST + 'undo_log.py', ('module_utils/_host/test_undo_log.py',)),
     Target(HOST + 'time_service/plan.py', ('module_utils/_host/test_time_service.py', 'module_utils/_host/test_absent.py')),
-    Target(HOST + 'daemons/chrony.py', ('module_utils/_host/daemons',)),
-    Target(HOST + 'daemons/ntpd.py', ('module_utils/_host/daemons',)),
-    Target(HOST + 'daemons/timesyncd.py', ('module_utils/_host/daemons',)),
+    Target(HOST + 'daemons/chrony.py', ('module_utils/_host/daemons',), 'chrony'),
+    Target(HOST + 'daemons/ntpd.py', ('module_utils/_host/daemons',), 'ntp'),
+    Target(HOST + 'daemons/timesyncd.py', ('module_utils/_host/daemons',), 'timesyncd'),
 )
 
 
@@ -96,7 +98,7 @@ def annotated(source: str) -> set[tuple[int, int]]:
     return places
 
 
-def chosen(session: Path, source: str, each_place: int) -> None:
+def chosen(session: Path, source: str, each_place: int, every: int) -> None:
     """Leave in the session what is to be tried."""
     left_out = annotated(source)
     with sqlite3.connect(session) as database:
@@ -107,13 +109,18 @@ def chosen(session: Path, source: str, each_place: int) -> None:
             if (row, column) not in left_out:
                 order = hashlib.sha256(f'{operator} {occurrence}'.encode()).hexdigest()
                 places.setdefault((row, column), []).append((order, job))
-        wanted = {job for place in places.values() for _order, job in sorted(place)[:each_place]}
+        wanted = {job for place, jobs in places.items() if _number(repr(place)) % every == 0
+                  for _order, job in sorted(jobs)[:each_place]}
         unwanted = [(job,) for job, *_rest in rows if job not in wanted]
         database.executemany('delete from mutation_specs where job_id = ?', unwanted)
         database.executemany('delete from work_items where job_id = ?', unwanted)
 
 
-def attempt(target: Target, each_place: int, folder: Path) -> Outcome:
+def _number(text: str) -> int:
+    return int(hashlib.sha256(text.encode()).hexdigest()[:8], 16)
+
+
+def attempt(target: Target, each_place: int, every: int, folder: Path) -> Outcome:
     """Try one file's mutants in a copy of the checkout."""
     copy = folder / target.name.replace('/', '-')
     copy.mkdir()
@@ -123,10 +130,11 @@ def attempt(target: Target, each_place: int, folder: Path) -> Outcome:
     subprocess.run(['tar', '-xf', '-'], cwd=copy, input=archive, check=True)
     cosmic_ray = str(Path(sys.executable).with_name('cosmic-ray'))
     settings, session = copy / 'mutants.toml', copy / 'mutants.sqlite'
-    settings.write_text(SETTINGS.format(module=target.module, timeout=TIMEOUT, python=sys.executable,
-                                        tests=' '.join(UNITS + test for test in target.tests)), encoding='utf-8')
+    tests = [UNITS + test for test in target.tests] + (['-k', target.choice] if target.choice else [])
+    settings.write_text(SETTINGS.format(module=target.module, timeout=TIMEOUT, python=sys.executable, tests=' '.join(tests)),
+                        encoding='utf-8')
     run(copy, cosmic_ray, 'init', settings.name, session.name)
-    chosen(session, (ROOT / target.module).read_text(encoding='utf-8'), each_place)
+    chosen(session, (ROOT / target.module).read_text(encoding='utf-8'), each_place, every)
     run(copy, cosmic_ray, 'baseline', settings.name)
     run(copy, cosmic_ray, 'exec', settings.name, session.name)
     killed, survivors = 0, []
@@ -174,13 +182,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--only', nargs='*', default=[], help='files whose name contains one of these')
     parser.add_argument('--each-place', type=int, default=1)
+    parser.add_argument('--every', type=int, default=1)
     parser.add_argument('--document', type=Path, help='a page with the marks "<!-- mutants -->" and "<!-- end -->"')
     options = parser.parse_args()
     targets = [target for target in TARGETS if not options.only or any(only in target.name for only in options.only)]
     with tempfile.TemporaryDirectory(prefix='mutants-') as folder, \
             concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         outcomes = []
-        for outcome in pool.map(lambda target: attempt(target, options.each_place, Path(folder)), targets):
+        for outcome in pool.map(lambda target: attempt(target, options.each_place, options.every, Path(folder)), targets):
             outcomes.append(outcome)
             print(f'{outcome.target.name}: {outcome.share:.0f} % of {outcome.killed + len(outcome.survivors)}', flush=True)
     text = '\n'.join(lines(outcomes))
