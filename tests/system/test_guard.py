@@ -239,7 +239,7 @@ def test_without_a_unit_the_harm_is_told_before_and_seen_afterwards(sick):
     run = sick.play(fix_bp_jwt_aem_ready_timeout=3, fix_bp_jwt_prove_retries=0)
     assert run.returncode != 0
     said = ' '.join(run.output.split())
-    told = said.index('under a running AEM')
+    told = said.index('while AEM runs, because the process on its port')
     assert told < said.index('Have one time daemon keep the clock')
     assert 'aem_unreachable' in run.row('guarded')
     assert 'AEM did not come back after the clock was set by' in said
