@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible import context
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import report, verdict
@@ -30,6 +31,11 @@ def brand_portal_table(hostvars: t.Any, hosts: t.Iterable[str]) -> list[str]:
     return report.table(report.document(results, results))
 
 
+def brand_portal_runs(_value: t.Any) -> bool:
+    """See brand_portal_runs.yml."""
+    return not any(context.CLIARGS.get(name) for name in ('syntax', 'listhosts', 'listtasks', 'listtags'))
+
+
 class FilterModule:
     """Ansible's way in."""
 
@@ -38,4 +44,5 @@ class FilterModule:
             'jwt_verdict': jwt_verdict,
             'brand_portal_result': report.sum_up,
             'brand_portal_table': brand_portal_table,
+            'brand_portal_runs': brand_portal_runs,
         }

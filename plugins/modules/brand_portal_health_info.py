@@ -39,7 +39,7 @@ seealso:
 EXAMPLES = r"""
 - name: Measure the clock and test all Brand Portal agents of an AEM author
   aemops.brand_portal.brand_portal_health_info:
-    username: admin
+    username: brand-portal-check
     password: "{{ vault_aem_password }}"
   register: health
 

@@ -33,7 +33,7 @@ seealso:
 EXAMPLES = r"""
 - name: List the replication agents
   aemops.brand_portal.replication_agent_info:
-    username: admin
+    username: brand-portal-check
     password: "{{ aem_password }}"
   register: replication
 

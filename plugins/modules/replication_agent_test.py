@@ -37,7 +37,7 @@ seealso:
 EXAMPLES = r"""
 - name: Test all enabled Brand Portal agents
   aemops.brand_portal.replication_agent_test:
-    username: admin
+    username: brand-portal-check
     password: "{{ aem_password }}"
   register: replication
 
@@ -50,7 +50,7 @@ EXAMPLES = r"""
   aemops.brand_portal.replication_agent_test:
     aem_url: https://author.example.com/author
     ca_path: /etc/pki/tls/certs/example.pem
-    username: admin
+    username: brand-portal-check
     password: "{{ aem_password }}"
     agents:
       - mp_replication_agent0_default_acme

@@ -15,7 +15,7 @@ except ImportError:
 
 AGENTS, REPORT = 'fix_bp_jwt_agent_query', 'fix_bp_jwt_report_query'
 SAMPLES = {
-    AGENTS: "[?enabled && contains(title, 'DAM')].name",
+    AGENTS: "[?brand_portal && enabled].name",
     REPORT: '[?!passed].{host: host, state: state_after, next_step: next_step}',
 }
 
@@ -41,8 +41,9 @@ def names(agents: list[dict[str, t.Any]], expression: str) -> list[str]:
     if not isinstance(chosen, list) or not all(isinstance(name, str) for name in chosen):
         raise _complaint(AGENTS, expression, f'gives no list of names, but {chosen!r:.200}')
     if not chosen:
-        there = ', '.join(agent['name'] for agent in agents)
-        raise _complaint(AGENTS, expression, f'chooses none of the agents that AEM has ({there or "none"})')
+        there = '; '.join(f'{agent["name"]}, "{agent.get("title", "")}"' for agent in agents[:10])
+        more = f' and {len(agents) - 10} more' if len(agents) > 10 else ''
+        raise _complaint(AGENTS, expression, f'chooses none of the agents that AEM has (name, title: {there or "none"}{more})')
     return chosen
 
 
@@ -67,4 +68,5 @@ def _search(option: str, expression: str, data: list[dict[str, t.Any]]) -> t.Any
 
 
 def _complaint(option: str, expression: str, what: str) -> Problem:
-    return Problem(f'The option {option} {what}. The expression is: {expression}. Correct it, as in {SAMPLES[option]}')
+    sample = '' if expression == SAMPLES[option] else f', as in {SAMPLES[option]}'
+    return Problem(f'The option {option} {what}. The expression is: {expression}. Correct it{sample}')
