@@ -41,9 +41,10 @@ def names(agents: list[dict[str, t.Any]], expression: str) -> list[str]:
     if not isinstance(chosen, list) or not all(isinstance(name, str) for name in chosen):
         raise _complaint(AGENTS, expression, f'gives no list of names, but {chosen!r:.200}')
     if not chosen:
-        there = '; '.join(f'{agent["name"]}, "{agent.get("title", "")}"' for agent in agents[:10])
-        more = f' and {len(agents) - 10} more' if len(agents) > 10 else ''
-        raise _complaint(AGENTS, expression, f'chooses none of the agents that AEM has (name, title: {there or "none"}{more})')
+        there = ', '.join(agent['name'] for agent in agents)
+        titles = ', '.join(f'"{agent["title"]}"' for agent in agents[:10] if agent.get('title'))
+        raise _complaint(AGENTS, expression, f'chooses none of the agents that AEM has ({there or "none"})'
+                         + (f', whose titles are {titles}' if titles else ''))
     return chosen
 
 
