@@ -270,7 +270,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import capabilities, clock, rtc
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.http_date import iso_utc
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import clock_hints
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery, servers
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System
 
 # Of discovery.find_daemons, what is documented.
@@ -319,7 +319,7 @@ def main():
         rtc=rtc.rtc_device() or '',
         hypervisor_time_sources=discovery.time_pushers(host),
         package_manager=discovery.package_manager(host),
-        ntp_servers=discovery.effective_ntp_servers(host, daemons),
+        ntp_servers=servers.effective_ntp_servers(host),
         interrupted=clock_hints.interrupted(),
         daemons=[{key: facts[key] for key in DAEMON_KEYS} for facts in daemons],
         steerers=[dict(steerer._asdict()) for steerer in discovery.steerers(host)],

@@ -9,7 +9,7 @@ What is known of daemons, units and paths is in layouts.
 """
 
 import os
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import (
     chrony_config,
@@ -17,12 +17,10 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons 
     config,
     launch,
     layouts,
-    servers,
 )
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import Daemon
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.layouts import Layout
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.systems import systems, version
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.host import Host
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import STARTS_AT_BOOT, UP, unit_states
 
 # Which system
@@ -225,8 +223,8 @@ def make(host: Any, facts: Mapping[str, Any], measured: Sequence[Any] = ()) -> D
     if name == 'timesyncd':
         from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.timesyncd import Timesyncd
         return Timesyncd(host, facts, measured)
-    from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.others import NtpdRs, OpenNtpd
-    return OpenNtpd(host, facts, measured) if name == 'openntpd' else NtpdRs(host, facts, measured)
+    from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.others import Foreign
+    return Foreign(host, facts, measured)
 
 
 # Hypervisors and clouds
@@ -236,43 +234,3 @@ def time_pushers(host: Any, only_pushing: bool = False) -> List[str]:
     """Sources by which a hypervisor or a cloud may set this host's clock, in words; or those that do it unasked."""
     found = [pusher for pusher in layouts.TIME_PUSHERS if host.exists(pusher.path) and (pusher.asked or not only_pushing)]
     return [pusher.words for pusher in found if not pusher.asked or 'Disabled' not in host.run(pusher.asked.split())]
-
-
-# The servers it uses
-
-
-def effective_ntp_servers(host: Optional[Any] = None, daemons: Optional[List[Dict[str, Any]]] = None) -> List[str]:
-    """The servers of the daemon that works here, else of one that is installed, else the vendor's pool.
-
-    ServerWord entries, in the order of the configuration, each once: `host` or `host:port`. A word that cannot be a server, or is
-    this host itself, has a reason and is not asked. daemons: of find_daemons, where the host has been looked at already.
-    """
-    host = host or Host()
-    if daemons is None:
-        alone = servers.of_the_only_daemon(host)
-        if alone is not None:
-            return list(alone)
-    found: List[str] = []
-    for facts in _in_order(host, daemons):
-        words = servers.words_of(host, make(host, facts).sources())
-        found += [word for word in words if word not in found]
-        if any(not word.reason for word in words):
-            return found
-    return found + [servers.vendor_pool(host)]
-
-
-def _in_order(host: Any, daemons: Optional[List[Dict[str, Any]]]) -> List[Dict[str, Any]]:
-    """The daemons whose configuration counts: the one that runs, then those that start at boot, then those that are installed."""
-    there = [daemon for daemon in layouts.DAEMONS if _has_binary(host, daemon)]
-    there = there or [daemon for daemon in layouts.DAEMONS
-                      if _runs_another_binary(host, daemon, [layout.unit for layout in layouts.all_layouts(daemon.name)])]
-    daemons = find_daemons(host) if daemons is None else daemons
-    names = [daemon.name for daemon in there]
-    known = [facts for facts in daemons if facts['name'] in names]
-    if any(facts['installed'] for facts in known):
-        known = [facts for facts in known if facts['installed']]
-
-    def rank(facts: Dict[str, Any]) -> Tuple[bool, ...]:
-        works = not facts['masked'] and not facts['condition']
-        return (not (works and facts['active']), not (works and facts['enabled']), not works, not host.exists(facts['config']))
-    return sorted(known, key=rank)

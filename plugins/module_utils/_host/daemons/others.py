@@ -13,7 +13,7 @@ import re
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import systemd
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, launch, layouts
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, launch, layouts, others_config
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import Daemon, Status
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ConfigLine, Source
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.setters import job_of, setter_in
@@ -24,57 +24,17 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
 class Foreign(Daemon):
     """A daemon that this collection reads and stops, and never configures."""
 
+    def lines(self, without_own: bool = False, host: Optional[Any] = None) -> List[ConfigLine]:
+        return others_config.read(host or self.host, self.config, without_own)
+
+    def sources_of(self, lines: List[ConfigLine]) -> List[Source]:
+        return others_config.sources_of(self.facts['name'], lines)
+
     def _files(self, want: Wanted) -> List[File]:
         return []
 
     def status(self) -> Status:
         return self._not_answering('this role does not ask it', 'Use provider=chrony.')
-
-
-class OpenNtpd(Foreign):
-    """openntpd: ntpd.conf(5)."""
-
-    def lines(self, without_own: bool = False, host: Optional[Any] = None) -> List[ConfigLine]:
-        lines = [ConfigLine(self.config, number, text.partition('#')[0].strip(), own)
-                 for number, text, own in config.numbered(host or self.host, self.config)]
-        return [line for line in lines if line.text and not (line.own and without_own)]
-
-    def sources_of(self, lines: List[ConfigLine]) -> List[Source]:
-        kinds = {'server': 'server', 'servers': 'pool'}
-        return [Source(kinds[line.words[0]], line.words[1], 0, line) for line in lines
-                if line.words[0] in kinds and len(line.words) > 1]
-
-
-class NtpdRs(Foreign):
-    """ntpd-rs: ntp.toml(5), of which the addresses of the sources are read."""
-
-    def lines(self, without_own: bool = False, host: Optional[Any] = None) -> List[ConfigLine]:
-        lines = [ConfigLine(self.config, number, text.partition('#')[0].strip())
-                 for number, text, _own in config.numbered(host or self.host, self.config)]
-        return [line for line in lines if line.text]
-
-    def sources_of(self, lines: List[ConfigLine]) -> List[Source]:
-        found: List[Source] = []
-        inside = False
-        mode = 'server'
-        for line in lines:
-            if line.text.startswith('['):
-                inside, mode = line.text.replace(' ', '') == '[[source]]', 'server'
-                continue
-            assigned = re.match(r'(mode|address)\s*=\s*["\']([^"\']+)["\']', line.text)
-            if not inside or not assigned:
-                continue
-            if assigned.group(1) == 'mode':
-                mode = assigned.group(2)
-                continue
-            host, port = _split(assigned.group(2))
-            found.append(Source('pool' if 'pool' in mode else 'server', host, port, line, ('nts',) if 'nts' in mode else ()))
-        return found
-
-
-def _split(text: str) -> Any:
-    found = re.match(r'\[(.+)\](?::([0-9]+))?$', text) or re.match(r'([^:]+):([0-9]+)$', text)
-    return (found.group(1), int(found.group(2) or 0)) if found else (text, 0)
 
 
 # What else sets a clock

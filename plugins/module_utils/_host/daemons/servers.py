@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which NTP servers a host's own time daemon asks, found without systemd where it has one daemon only.
+"""Which NTP servers a host's own time daemon asks.
 
 Each measurement needs this, so it reads no more of our source than it must (docs/scale.md).
 """
 
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.server_word import ServerWord
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, launch, layouts
@@ -21,44 +21,96 @@ def vendor_pool(host: Any) -> ServerWord:
     return ServerWord((pools + [layouts.ANY_POOL])[0])
 
 
-def of_the_only_daemon(host: Any) -> Optional[List[ServerWord]]:
-    """The servers of the one daemon that is installed, or the vendor's pool where it names none.
+def effective_ntp_servers(host: Any) -> List[ServerWord]:
+    """The servers of the daemon that works here, else of one that is installed, else the vendor's pool.
 
-    None where there is a choice, so that systemd has to be asked which daemon works.
+    In the order of the configuration, each once: `host` or `host:port`. A word that cannot be a server, or is this host itself,
+    has a reason and is not asked. systemd is asked only where there is a choice.
     """
-    there = [daemon for daemon in layouts.DAEMONS if any(host.exists(binary) for binary in daemon.binaries)]
-    rows = list(dict.fromkeys((daemon.name, layout) for daemon in there for layout in layouts.all_layouts(daemon.name)))
-    units = [row for row in rows if any(host.exists('{0}/{1}'.format(folder, row[1].unit)) for folder in launch.UNIT_FOLDERS)]
-    found = units or [row for row in rows if host.exists(row[1].config)]
-    places = {(name, layout.unit, layout.config) for name, layout in found}
-    if len(places) != 1:
-        return None
+    found: List[ServerWord] = []
+    for row in _in_order(host):
+        words = words_of(host, _sources(host, row))
+        found += [word for word in words if word not in found]
+        if any(not word.reason for word in words):
+            return found
+    return found + [vendor_pool(host)]
+
+
+class _Row(NamedTuple):
+    """A daemon that may be here, and its place."""
+
+    name: str
+    binaries: Tuple[str, ...]
+    layout: layouts.Layout
+    pid: str = ''
+
+
+def _in_order(host: Any) -> List[_Row]:
+    """The daemons whose configuration counts: the one that runs, then those that start at boot, then those that are installed."""
+    rows = [_Row(daemon.name, daemon.binaries, layout) for daemon in layouts.DAEMONS
+            for layout in layouts.all_layouts(daemon.name) if _is_there(host, daemon, layout.unit)]
+    rows += [row._replace(layout=row.layout._replace(unit=layouts.OTHER_UNITS[row.layout.unit])) for row in rows
+             if row.layout.unit in layouts.OTHER_UNITS]
+    rows = [row for row in rows if _has_file(host, row.layout.unit)] or [row for row in rows if host.exists(row.layout.config)]
     # Systems that differ in the file of options alone: the one that is there.
-    name, layout = next((row for row in found if host.exists(row[1].defaults[0])), found[0])
-    if name not in ('chrony', 'ntpd', 'ntpsec', 'timesyncd'):
-        return None
-    daemon = next(each for each in there if each.name == name)
-    letter, long_name = launch.CONFIG_OPTIONS.get(name, ('', ''))
+    rows.sort(key=lambda row: not host.exists(row.layout.defaults[0]))
+    unique = {(row.name, row.layout.unit, row.layout.config): row for row in reversed(rows)}
+    rows = [row for row in rows if unique[row.name, row.layout.unit, row.layout.config] is row]
+    return rows if len(rows) < 2 else _ranked(host, rows)
+
+
+def _is_there(host: Any, daemon: layouts.KnownDaemon, unit: str) -> bool:
+    """Whether the daemon's binary is there; one that no package has put there is what its unit starts."""
+    if any(host.exists(binary) for binary in daemon.binaries):
+        return True
+    program = launch.program_of(host, unit)
+    return program.rpartition('/')[2] in [binary.rpartition('/')[2] for binary in daemon.binaries] and host.exists(program)
+
+
+def _has_file(host: Any, unit: str) -> bool:
+    return any(host.exists('{0}/{1}'.format(folder, unit)) for folder in launch.UNIT_FOLDERS)
+
+
+def _ranked(host: Any, rows: List[_Row]) -> List[_Row]:
+    """The one that works first, as systemd tells; all as they are where there is no systemd."""
+    from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.conditions import unmet_condition
+    from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import STARTS_AT_BOOT, UP, unit_states
+    states = unit_states(host, list(dict.fromkeys(row.layout.unit for row in rows)))
+    own = [row for row in rows if states.get(row.layout.unit, {}).get('Id') == row.layout.unit
+           and states[row.layout.unit].get('LoadState') in ('loaded', 'masked')]
+
+    def rank(row: _Row) -> Tuple[bool, ...]:
+        state = states.get(row.layout.unit, {})
+        active = state.get('ActiveState') in UP
+        works = state.get('LoadState') != 'masked' and (active or not unmet_condition(host, row.layout.unit))
+        return (not (works and active), not (works and state.get('UnitFileState') in STARTS_AT_BOOT), not works,
+                not host.exists(row.layout.config))
+
+    return [row._replace(pid=states.get(row.layout.unit, {}).get('MainPID', '')) for row in sorted(own or rows, key=rank)]
+
+
+def _sources(host: Any, row: _Row) -> List[Source]:
+    """The sources that the daemon reads, by what it is started with."""
+    letter, long_name = launch.CONFIG_OPTIONS.get(row.name, ('', ''))
+    layout = row.layout
     started = launch.Launch([], '')
     if letter:
-        started = launch.of_unit(host, layout.unit, daemon.binaries, layout.defaults, layout.dhcp, letter, layout.config)
+        started = launch.of_unit(host, layout.unit, row.binaries, layout.defaults, layout.dhcp, letter, layout.config)
         if not started.known:
-            return None
-    path = launch.option_of(started.arguments, letter, long_name) if letter else ''
-    words = words_of(host, _sources(host, name, path or layout.config, started.arguments))
-    return words if any(not word.reason for word in words) else words + [vendor_pool(host)]
-
-
-def _sources(host: Any, name: str, path: str, arguments: Sequence[str]) -> List[Source]:
-    if name == 'chrony':
+            started = launch.of_process(host, row.pid, row.binaries) or started
+    path = (launch.option_of(started.arguments, letter, long_name) if letter else '') or layout.config
+    if row.name == 'chrony':
         from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import chrony_config
-        lines = chrony_config.read(host, path, directives=chrony_config.directives_of(list(arguments)))
-        return chrony_config.sources_of(lines)
-    if name == 'timesyncd':
+        return chrony_config.sources_of(
+            chrony_config.read(host, path, directives=chrony_config.directives_of(started.arguments)))
+    if row.name == 'timesyncd':
         from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import timesyncd_config
         return timesyncd_config.sources_of(host, timesyncd_config.read(host, path))
-    from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import ntpd_config
-    return ntpd_config.sources_of(ntpd_config.read_all(host, path, name == 'ntpsec', arguments))
+    if row.name in ('ntpd', 'ntpsec'):
+        from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import ntpd_config
+        return ntpd_config.sources_of(ntpd_config.read_all(host, path, row.name == 'ntpsec', started.arguments))
+    from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import others_config
+    return others_config.sources_of(row.name, others_config.read(host, path))
 
 
 def words_of(host: Any, sources: Sequence[Source]) -> List[ServerWord]:

@@ -35,21 +35,13 @@ def daemon_of(case, host):
 
 @pytest.mark.parametrize('case', CASES, ids=[case.title for case in CASES])
 def test_references(tmp_path, case):
-    words = discovery.effective_ntp_servers(case.host(tmp_path))
+    words = servers.effective_ntp_servers(case.host(tmp_path))
     assert [str(word) for word in words if not word.reason] == case.words('references')
     refused = [str(word) for word in words if word.reason]
     assert refused == [word for word in case.keys.get('refuses', '').split(', ') if word]
     for word in words:
         if word.reason:
             assert re.search(r'\(/\S+ line [0-9]+\)$', word.reason), word.reason
-
-
-@pytest.mark.parametrize('case', CASES, ids=[case.title for case in CASES])
-def test_without_a_choice_the_short_way_finds_the_same(tmp_path, case):
-    host = case.host(tmp_path)
-    short = servers.of_the_only_daemon(host)
-    if short is not None:
-        assert short == discovery.effective_ntp_servers(host, discovery.find_daemons(host))
 
 
 @pytest.mark.parametrize('case', CASES, ids=[case.title for case in CASES])

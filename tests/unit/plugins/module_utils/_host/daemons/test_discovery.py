@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery, servers
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.host import Host
 
 DEBIAN = 'ID=debian\nVERSION_ID="12"\n'
@@ -100,19 +100,19 @@ def test_servers_of_the_configured_daemon_with_its_drop_ins(make_host):
                                    'sourcedir /etc/chrony/sources.d\n',
         '/etc/chrony/sources.d/local.sources': 'server c.example port 1123 iburst\nserver a.example\n',
         '/etc/chrony/sources.d/ignored.conf': 'server d.example\n'})
-    assert discovery.effective_ntp_servers(host) == ['a.example', 'b.example', 'c.example:1123']
+    assert servers.effective_ntp_servers(host) == ['a.example', 'b.example', 'c.example:1123']
 
 
 def test_servers_of_ntpd_leave_out_its_local_clock(make_host):
     host = make_host({'/etc/os-release': ALMA, '/usr/sbin/ntpd': '',
                       '/etc/ntp.conf': 'server 127.127.1.0\nserver ntp1.example iburst\n'})
-    assert discovery.effective_ntp_servers(host) == ['ntp1.example']
+    assert servers.effective_ntp_servers(host) == ['ntp1.example']
 
 
 def test_servers_of_timesyncd(make_host):
     host = make_host({'/etc/os-release': DEBIAN, '/lib/systemd/systemd-timesyncd': '',
                       '/etc/systemd/timesyncd.conf': '[Time]\n#NTP=no.example\nNTP=a.example b.example\n'})
-    assert discovery.effective_ntp_servers(host) == ['a.example', 'b.example']
+    assert servers.effective_ntp_servers(host) == ['a.example', 'b.example']
 
 
 @pytest.mark.parametrize(('release', 'pool'), [
@@ -123,7 +123,7 @@ def test_servers_of_timesyncd(make_host):
     ('ID=unheard_of\n', 'pool.ntp.org'),
 ])
 def test_the_vendors_pool_where_nothing_is_configured(make_host, release, pool):
-    assert discovery.effective_ntp_servers(make_host({'/etc/os-release': release})) == [pool]
+    assert servers.effective_ntp_servers(make_host({'/etc/os-release': release})) == [pool]
 
 
 @pytest.mark.parametrize(('status', 'pushes'), [('Enabled\n', True), ('Disabled\n', False)])
@@ -154,7 +154,7 @@ def test_a_folder_that_is_empty_after_a_boot_is_not_used(make_host):
 def test_configuration_that_includes_itself_ends(make_host):
     host = make_host({'/etc/os-release': DEBIAN, '/usr/sbin/chronyd': '',
                       '/etc/chrony/chrony.conf': 'include /etc/chrony/chrony.conf\nserver a.example\n'})
-    assert discovery.effective_ntp_servers(host) == ['a.example']
+    assert servers.effective_ntp_servers(host) == ['a.example']
 
 
 @pytest.mark.parametrize('binary', ['/usr/local/sbin/chronyd', '/opt/chrony/sbin/chronyd'])
@@ -165,7 +165,7 @@ def test_a_daemon_that_somebody_has_built_is_installed_and_its_own_file_counts(m
                      Systemd(chronyd=('loaded', 'active', 'enabled')))
     chrony = daemons(host)['chrony']
     assert (chrony['installed'], chrony['config']) == (True, '/usr/local/etc/chrony.conf')
-    assert discovery.effective_ntp_servers(host) == ['z.example']
+    assert servers.effective_ntp_servers(host) == ['z.example']
 
 
 def test_a_pipe_in_place_of_a_file_does_not_hang_and_is_empty(make_host, tmp_path):

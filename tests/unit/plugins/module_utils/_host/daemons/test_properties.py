@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import conditions, config, discovery, texts
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import conditions, config, discovery, servers, texts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.others import setter_in
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Refused, wanted
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.host import Host
@@ -117,7 +117,7 @@ def test_an_invalid_configuration_never_raises(tmp_path, kind, text, unit, defau
     host.planned.update({'/usr/lib/systemd/system/' + KINDS[kind][1]: unit, '/etc/default/chrony': defaults,
                          '/etc/sysconfig/ntpd': defaults, '/etc/default/ntpsec': defaults, '/proc/net/fib_trie': text,
                          '/etc/crontab': text})
-    for word in discovery.effective_ntp_servers(host):
+    for word in servers.effective_ntp_servers(host):
         assert isinstance(word, str)
     daemon = daemon_of(host, kind)
     assert isinstance(daemon.source_names(), list)

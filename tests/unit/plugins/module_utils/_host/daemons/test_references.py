@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery, references, servers
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import references, servers
 from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._host.hosts import FakeHost
 
 PROGRAM = '''
@@ -17,16 +17,13 @@ import sys
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import clock_hints
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import references
 print(references.ntp_servers(['a.example']), clock_hints.interrupted({root!r}))
-print([name for name in sys.modules if name.endswith(('.daemons.layouts', '.daemons.discovery'))])
+print([name for name in sys.modules if name.endswith(('.daemons.layouts', '.daemons.servers'))])
 '''
 
 
 @pytest.mark.parametrize('given', [None, []])
 def test_without_any_the_host_s_own_are_asked(monkeypatch, given):
-    monkeypatch.setattr(servers, 'of_the_only_daemon', lambda host: ['only.example'])
-    assert references.ntp_servers(given) == ['only.example']
-    monkeypatch.setattr(servers, 'of_the_only_daemon', lambda host: None)
-    monkeypatch.setattr(discovery, 'effective_ntp_servers', lambda host: ['own.example'])
+    monkeypatch.setattr(servers, 'effective_ntp_servers', lambda host: ['own.example'])
     assert references.ntp_servers(given) == ['own.example']
 
 
@@ -40,7 +37,7 @@ ONE_DAEMON = '''
 import sys
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import servers
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.host import Host
-print(servers.of_the_only_daemon(Host(root={root!r})))
+print(servers.effective_ntp_servers(Host(root={root!r})))
 print(sorted(name.rpartition('.')[2] for name in sys.modules if '._host.' in name))
 '''
 

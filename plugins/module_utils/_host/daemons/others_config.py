@@ -1,0 +1,52 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How openntpd (ntpd.conf(5)) and ntpd-rs (ntp.toml(5)) name their servers."""
+
+import re
+from typing import Any, List, Tuple
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ConfigLine, Source
+
+
+def read(host: Any, path: str, without_own: bool = False) -> List[ConfigLine]:
+    """The lines; # begins a comment in both."""
+    lines = [ConfigLine(path, number, text.partition('#')[0].strip(), own) for number, text, own in config.numbered(host, path)]
+    return [line for line in lines if line.text and not (line.own and without_own)]
+
+
+def sources_of(name: str, lines: List[ConfigLine]) -> List[Source]:
+    """The sources that lines name."""
+    return _of_openntpd(lines) if name == 'openntpd' else _of_ntpd_rs(lines)
+
+
+def _of_openntpd(lines: List[ConfigLine]) -> List[Source]:
+    kinds = {'server': 'server', 'servers': 'pool'}
+    return [Source(kinds[line.words[0]], line.words[1], 0, line) for line in lines
+            if line.words[0] in kinds and len(line.words) > 1]
+
+
+def _of_ntpd_rs(lines: List[ConfigLine]) -> List[Source]:
+    found: List[Source] = []
+    inside = False
+    mode = 'server'
+    for line in lines:
+        if line.text.startswith('['):
+            inside, mode = line.text.replace(' ', '') == '[[source]]', 'server'
+            continue
+        assigned = re.match(r'(mode|address)\s*=\s*["\']([^"\']+)["\']', line.text)
+        if not inside or not assigned:
+            continue
+        if assigned.group(1) == 'mode':
+            mode = assigned.group(2)
+            continue
+        host, port = _split(assigned.group(2))
+        found.append(Source('pool' if 'pool' in mode else 'server', host, port, line, ('nts',) if 'nts' in mode else ()))
+    return found
+
+
+def _split(text: str) -> Tuple[str, int]:
+    found = re.match(r'\[(.+)\](?::([0-9]+))?$', text) or re.match(r'([^:]+):([0-9]+)$', text)
+    return (found.group(1), int(found.group(2) or 0)) if found else (text, 0)
