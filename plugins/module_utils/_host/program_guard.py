@@ -77,7 +77,7 @@ class ProgramGuard(ServiceGuard):
             self._systemctl('daemon-reload', [])
             done = self._systemctl('start', [UNIT])
             if done.code:
-                raise service_guard.Refused('The clock was not set: systemd does not take the commands of stop_program: {0}. '
+                raise service_guard.StopRefused('The clock was not set: systemd does not take the commands of stop_program: {0}. '
                                             'Nothing was stopped'.format(done.complaint))
 
     @property
@@ -98,7 +98,7 @@ class ProgramGuard(ServiceGuard):
         while self._alive and self._host.now() < limit:
             self._host.sleep(_PAUSE)
         if self._alive:
-            raise service_guard.Refused('The clock was not set, because the process {0} did not end within {1:g} s after "{2}"'
+            raise service_guard.StopRefused('The clock was not set, because the process {0} did not end within {1:g} s after "{2}"'
                                         .format(self._program['pid'], self.timeout, ' '.join(self._program['stop'])))
 
 

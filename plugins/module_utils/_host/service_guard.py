@@ -45,7 +45,7 @@ _PROPERTIES = ('Id', 'LoadState', 'ActiveState', 'SubState', 'CanStart', 'CanSto
 _FAILING = ('auto-restart', 'auto-restart-queued')
 
 
-class Refused(ClockError):
+class StopRefused(ClockError):
     """The units could not be stopped safely, or not be started again; the message says what they are like now."""
 
 
@@ -88,7 +88,7 @@ class ServiceGuard(StepHooks):
     # before
 
     def inspect(self) -> None:
-        """Find out what runs and what an earlier run left. Raises BadOption, Refused; changes nothing."""
+        """Find out what runs and what an earlier run left. Raises BadOption, StopRefused; changes nothing."""
         units = self._units(self.names)
         for asked, unit in zip(self.names, units):
             self._check(asked, unit)
@@ -99,7 +99,7 @@ class ServiceGuard(StepHooks):
         try:
             earlier.read()
         except LogUnreadable as error:
-            raise Refused(str(error)) from error
+            raise StopRefused(str(error)) from error
         if earlier.entries:
             self._inspect_earlier([entry.target for entry in earlier.entries if entry.act == 'service_stop'])
 
@@ -163,7 +163,7 @@ class ServiceGuard(StepHooks):
     def stopped_during(self, offset: float, act: Callable[[], Answer]) -> Answer:
         """Run act, which sets the clock by offset, with the units stopped. They run again when this returns or raises.
 
-        Raises Refused where they could not be stopped, then act is not run, or not be started again; and what act raises.
+        Raises StopRefused where they could not be stopped, then act is not run, or not be started again; and what act raises.
         """
         entry = Entry('clock', 'clock', {'offset': round(offset, 6)}, {'offset': 0.0}, 'set the clock by {0:+.3f} s'.format(offset))
         if not self.needed(offset):
@@ -179,7 +179,7 @@ class ServiceGuard(StepHooks):
         try:
             self._stop()
             if self._host.now() - began > self.timeout + _GUARD_MARGIN / 2:
-                raise Refused('The clock was not set: stopping {0} took so long that the guard is about to start it again. '
+                raise StopRefused('The clock was not set: stopping {0} took so long that the guard is about to start it again. '
                               'Run again when the host is less busy'.format(listed(self.running)))
             answer = self._log.perform(entry, act)
         except BaseException as problem:
@@ -192,12 +192,12 @@ class ServiceGuard(StepHooks):
         return answer
 
     def recover(self, check_mode: bool) -> str:
-        """Start what an earlier run has left stopped and clear its log. Returns what was done, in sentences. Raises Refused."""
+        """Start what an earlier run has left stopped and clear its log. Returns what was done, in sentences. Raises StopRefused."""
         if not check_mode and not self._failed and self._host.exists(FOLDER):
             if self.left:
                 problem = self._start(self.left)
                 if problem:
-                    raise Refused(problem)
+                    raise StopRefused(problem)
                 self.stopped['units'] = self.left
                 self._healed()
             self._log.forget()
@@ -218,12 +218,12 @@ class ServiceGuard(StepHooks):
                              for name in wanted])
         except OSError as error:
             self._log.forget()
-            raise Refused('{0} was not stopped and the clock not set, because that could not be written down first: {1}'.format(
+            raise StopRefused('{0} was not stopped and the clock not set, because that could not be written down first: {1}'.format(
                 listed(self.running), error)) from error
         problem = self._arm(wanted)
         if problem:
             self._log.forget()
-            raise Refused('{0} was not stopped and the clock not set, because the guard that would start it again if this run '
+            raise StopRefused('{0} was not stopped and the clock not set, because the guard that would start it again if this run '
                           'was cut off could not be set up: {1}'.format(listed(self.running), problem))
 
     def _stop(self) -> None:
@@ -231,7 +231,7 @@ class ServiceGuard(StepHooks):
         done = self._systemctl('stop', self.running, self.timeout)
         still = [unit for unit in self._units(self.running) if unit.active not in ('inactive', 'failed')]
         if done.code or still:
-            raise Refused('The clock was not set, because {0} could not be stopped within {1:g} s: {2}'.format(
+            raise StopRefused('The clock was not set, because {0} could not be stopped within {1:g} s: {2}'.format(
                 listed([unit.name for unit in still] or self.running), self.timeout,
                 done.complaint if done.code else 'it is ' + still[0].active))
 
@@ -247,7 +247,7 @@ class ServiceGuard(StepHooks):
             # The log stays, for the next run.
             self._failed = True
             self._disarm()
-            raise Refused('{0}{1}'.format('{0} '.format(_sentence(str(problem))) if problem else 'The clock was set. ', failed))
+            raise StopRefused('{0}{1}'.format('{0} '.format(_sentence(str(problem))) if problem else 'The clock was set. ', failed))
         self._disarm()
         self._log.forget()
         if self.left:
@@ -270,7 +270,7 @@ class ServiceGuard(StepHooks):
             good = UP if done.code in (0, TOOK_TOO_LONG) else ('active',)
             try:
                 missing = [unit for unit in self._units(names) if unit.active not in good]
-            except Refused as unanswered:
+            except StopRefused as unanswered:
                 return 'It is not known whether {0} runs again. {1}'.format(listed(names), unanswered)
             if not missing:
                 return ''
@@ -309,13 +309,13 @@ class ServiceGuard(StepHooks):
         return self._run(['systemctl', '--no-ask-password', verb, '--'] + units, timeout)
 
     def _units(self, names: List[str]) -> List[Unit]:
-        """systemd's view of the units, in the order asked. Raises Refused where there is no systemd to ask."""
+        """systemd's view of the units, in the order asked. Raises StopRefused where there is no systemd to ask."""
         if not names:
             return []
         done = self._run(['systemctl', 'show', '--no-pager', '--property', ','.join(_PROPERTIES), '--'] + names)
         blocks = done.out.strip().split('\n\n')
         if done.code or len(blocks) != len(names):
-            raise Refused('systemd does not answer on this host, so no unit can be stopped and started again '
+            raise StopRefused('systemd does not answer on this host, so no unit can be stopped and started again '
                           '("systemctl show": {0}). Leave the option stop_services empty. Nothing was changed'.format(
                               done.complaint))
         found = []

@@ -13,7 +13,12 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.process import Done
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.stop_request import Interrupted, StopRequest
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import service_guard, statedir
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.service_guard import FOLDER, GUARD, Refused, ServiceGuard
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.service_guard import (
+    FOLDER,
+    GUARD,
+    ServiceGuard,
+    StopRefused,
+)
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import Entry, Lock, UndoLog
 
@@ -153,7 +158,7 @@ def test_units_that_could_not_come_back_are_refused(tmp_path, unit, said):
 def test_without_a_guard_nothing_is_stopped(tmp_path):
     host = FakeHost(tmp_path, aem_service='active')
     host.breaks['systemd-run'] = Done(127, '', 'systemd-run: No such file or directory')
-    with pytest.raises(Refused, match='the clock not set, because the guard .*No such file'):
+    with pytest.raises(StopRefused, match='the clock not set, because the guard .*No such file'):
         units(host).stopped_during(100.0, lambda: host.ran.append('set'))
     assert host.ran == ['systemd-run']
     assert not host.exists(FOLDER)
@@ -164,7 +169,8 @@ def test_a_stop_that_fails_sets_nothing_and_it_runs_again(tmp_path, broken):
     host = FakeHost(tmp_path, aem_service='active')
     host.breaks['stop'] = [broken]
     made = units(host)
-    with pytest.raises(Refused, match='was not set, because aem.service could not be stopped within 300 s: ' + broken.complaint):
+    said = 'was not set, because aem.service could not be stopped within 300 s: '
+    with pytest.raises(StopRefused, match=said + broken.complaint):
         made.stopped_during(100.0, lambda: host.ran.append('set'))
     assert host.ran == ['systemd-run', 'stop aem.service', 'start aem.service', 'stop ' + GUARD]
     assert made.recover(False) == 'aem.service runs, as before.'
@@ -185,7 +191,7 @@ def test_a_start_that_fails_is_tried_again_then_named_and_left_to_the_next_run(t
     host = FakeHost(tmp_path, aem_service='active')
     host.breaks['start'] = [FAILED] * 3
     made = units(host)
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(StopRefused) as caught:
         made.stopped_during(100.0, lambda: None)
     assert made.recover(False) == ''
     for words in ('The clock was set. aem.service could not be started again in 3 attempts (Job for aem.service failed) and is '
@@ -221,7 +227,7 @@ def test_a_unit_that_systemd_keeps_starting_in_vain_is_not_started(tmp_path):
             host.units['aem.service'].update(ActiveState='activating', SubState='start-pre')
         return done
     host.execute = execute
-    with pytest.raises(Refused, match='could not be started again in 3 attempts'):
+    with pytest.raises(StopRefused, match='could not be started again in 3 attempts'):
         units(host).stopped_during(100.0, lambda: None)
 
 
@@ -270,7 +276,7 @@ def test_a_log_that_cannot_be_read_changes_nothing(tmp_path):
     os.makedirs(host.path(FOLDER))
     with open(host.path(FOLDER + '/undo.json'), 'w', encoding='utf-8') as stream:
         stream.write('{"uni')
-    with pytest.raises(Refused, match='cannot be read.*Nothing was changed'):
+    with pytest.raises(StopRefused, match='cannot be read.*Nothing was changed'):
         units(host)
 
 
@@ -334,7 +340,7 @@ def test_a_signal_before_stops_nothing(tmp_path, listening):
 def test_a_host_without_systemd(tmp_path):
     host = FakeHost(tmp_path)
     host.execute = lambda command, timeout=0, environment=None: Done(1, '', 'System has not been booted with systemd')
-    with pytest.raises(Refused, match='systemd does not answer.*not been booted.*stop_services empty'):
+    with pytest.raises(StopRefused, match='systemd does not answer.*not been booted.*stop_services empty'):
         units(host)
     ServiceGuard([], 60.0, 300.0, host).inspect()
 
@@ -357,7 +363,7 @@ def test_the_guard_waits_for_the_process_and_no_longer_than_its_limit(tmp_path):
 def test_without_flock_nothing_is_stopped(tmp_path):
     host = FakeHost(tmp_path, aem_service='active')
     os.remove(host.path('/usr/bin/flock'))
-    with pytest.raises(Refused, match='flock is not installed .package util-linux'):
+    with pytest.raises(StopRefused, match='flock is not installed .package util-linux'):
         units(host).stopped_during(100.0, lambda: host.ran.append('set'))
     assert host.ran == []
 
