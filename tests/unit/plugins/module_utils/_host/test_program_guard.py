@@ -72,7 +72,7 @@ def test_it_is_wrapped_stopped_gone_and_started(tmp_path):
 
 def test_one_that_does_not_end_keeps_its_clock(tmp_path):
     host = Host(tmp_path, after=None)
-    with pytest.raises(service_guard.Refused, match='process 77 did not end within 10 s'):
+    with pytest.raises(service_guard.StopRefused, match='process 77 did not end within 10 s'):
         guard(host).stopped_during(3600.0, lambda: pytest.fail('set'))
     assert host.ran[-2:] == ['start ' + UNIT, 'stop ' + GUARD]      # its start finds that it runs still
 
