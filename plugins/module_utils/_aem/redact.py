@@ -46,6 +46,7 @@ class Redactor:
             pair = '{0}:{1}'.format(username, secret).encode('utf-8', 'surrogateescape')
             forms.update((
                 secret,
+                printable(secret),
                 quote(secret, safe='', errors='replace'),
                 quote_plus(secret, errors='replace'),
                 secret.replace('\\', '\\\\').replace('"', '\\"'),

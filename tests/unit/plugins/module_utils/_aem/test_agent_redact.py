@@ -83,3 +83,15 @@ def test_a_long_line_is_cut_and_a_secret_on_the_cut_is_hidden():
     assert len(shown) < 2060
     assert 'plant' not in shown
     assert 'characters left out' in shown
+
+
+@pytest.mark.parametrize('secret', ['corr\tect', 'h\x1borse', 'b\u200batt\u202eery'])
+def test_a_secret_of_control_characters_is_hidden_as_well(secret):
+    shown = redact.Redactor([secret]).line('before {0} after'.format(secret))
+    assert shown == 'before ******** after'
+
+
+@pytest.mark.parametrize('text', ['\x1b]0;owned\x07', '\x9b31m', 'a\u202eb', 'a\nb'])
+def test_a_line_holds_nothing_that_a_terminal_obeys(text):
+    assert not set('\x1b\x07\x9b\u202e\n') & set(redact.Redactor().line(text))
+    assert not set('\x1b\x07\x9b\u202e\n') & set(''.join(redact.Redactor().lines([text])))
