@@ -17,7 +17,7 @@ workers = --numprocesses auto
 measure = missed=; for what in $(1); do python3 tests/bench/$$what --document $(2) || missed+=" $$what"; done; \
 	test -z "$$missed" || { echo "not as wanted:$$missed"; exit 1; }
 
-.PHONY: help demo test lint types sanity units targets system some-system lab-test repair-matrix repair-faults repair-cost rtc-test bench scale fuzz stories java-words test-matrix execution-environment docs clean
+.PHONY: help demo test lint types sanity units targets system some-system lab-test repair-matrix repair-faults repair-cost aem-layouts rtc-test bench scale fuzz stories java-words test-matrix execution-environment docs clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
@@ -71,6 +71,9 @@ repair-faults: ## The repair disturbed in every way that has a name; writes docs
 
 repair-cost: ## How long a repair takes beside the same one typed by hand; writes docs/repair-cost.md (10 minutes)
 	@bin=$$($(environment) dev); $(without_clock) $$bin/python tests/bench/repair.py
+
+aem-layouts: ## The guard of AEM for each way to run it, each store and each wrong clock, on a lab machine (twenty minutes)
+	@bin=$$($(environment) dev); AEMOPS_AEM_LAYOUTS=all $(pytest) tests/system/test_aem_layouts.py
 
 rtc-test: ## The repair on an emulated machine that has a hardware clock, and the boot after it (4 minutes)
 	@bin=$$($(environment) dev); $(without_clock) $$bin/python tests/repair/rtc.py

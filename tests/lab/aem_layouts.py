@@ -38,6 +38,21 @@ case "$1" in
   status) kill -0 $(cat /var/tmp/{name}.pid) ;;
 esac
 '''
+# What systemd-sysv-generator makes of such a script; the lab's image has no generators.
+_GENERATED = '''[Unit]
+SourcePath=/etc/init.d/{name}
+Description=LSB: AEM
+[Service]
+Type=forking
+Restart=no
+TimeoutSec=5min
+IgnoreSIGPIPE=no
+KillMode=process
+GuessMainPID=no
+RemainAfterExit=yes
+ExecStart=/etc/init.d/{name} start
+ExecStop=/etc/init.d/{name} stop
+'''
 _UNIT = '''[Unit]
 Description=AEM {name}
 [Service]
@@ -70,6 +85,7 @@ def arrange(machine, runs, store='segment', name='aem', port=4502):
         machine.write(f'/etc/systemd/system/{name}.service', _UNIT.format(**words))
     elif runs == 'sysv':
         machine.write(f'/etc/init.d/{name}', _SYSV.format(**words))
+        machine.write(f'/etc/systemd/system/{name}.service', _GENERATED.format(**words))
         machine.ssh(f'chmod 755 /etc/init.d/{name}')
     if runs in ('systemd', 'sysv'):
         machine.ssh(f'systemctl daemon-reload; systemctl start {name}')
