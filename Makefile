@@ -17,7 +17,7 @@ workers = --numprocesses auto
 measure = missed=; for what in $(1); do python3 tests/bench/$$what --document $(2) || missed+=" $$what"; done; \
 	test -z "$$missed" || { echo "not as wanted:$$missed"; exit 1; }
 
-.PHONY: help demo test lint types sanity units targets system some-system lab-test repair-matrix repair-faults repair-cost aem-layouts rtc-test bench scale fuzz stories java-words test-matrix execution-environment docs clean
+.PHONY: help demo test lint types sanity units targets system some-system lab-test repair-matrix repair-faults repair-cost aem-layouts rtc-test selinux-test bench scale fuzz stories java-words test-matrix execution-environment docs clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
@@ -77,6 +77,9 @@ aem-layouts: ## The guard of AEM for each way to run it, each store and each wro
 
 rtc-test: ## The repair on an emulated machine that has a hardware clock, and the boot after it (4 minutes)
 	@bin=$$($(environment) dev); $(without_clock) $$bin/python tests/repair/rtc.py
+
+selinux-test: ## The repair on an emulated machine that enforces SELinux, and the boot after it (10 minutes)
+	@bin=$$($(environment) dev); $(without_clock) $$bin/python tests/repair/selinux.py
 
 bench: ## Accuracy, time and truthfulness of the measurement, beside other NTP clients; writes docs/measuring.md (25 minutes)
 	@$(call measure,'accuracy.py truth' 'accuracy.py silent' 'accuracy.py compare' dates.py hostile.py endurance.py,docs/measuring.md)

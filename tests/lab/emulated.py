@@ -49,6 +49,8 @@ exec switch_root /sysroot /sbin/init
 class Emulated(Machine):
     """Made by `boot`. Its clock starts as its hardware clock says, which goes on over a reboot."""
 
+    more_arguments: list[str] = []  # of the kernel
+
     def start(self):
         if self.process.pid:
             raise LabError(f'{self.name} is running already')
@@ -56,7 +58,7 @@ class Emulated(Machine):
         began = datetime.fromtimestamp(int(self.clock_at_boot.lstrip('@')), timezone.utc)
         self.console.write_bytes(b'')
         arguments = ['console=ttyS0', 'quiet', 'systemd.show_status=0', f'lab.name={self.name}',
-                     f'lab.address={self.address}/24', f'lab.host={self.lab.network.host}']
+                     f'lab.address={self.address}/24', f'lab.host={self.lab.network.host}', *self.more_arguments]
         command = ['qemu-system-x86_64', '-machine', 'q35', '-accel', 'tcg', '-cpu', 'max', '-m', self.memory, '-nodefaults',
                    '-display', 'none', '-rtc', f'base={began:%Y-%m-%dT%H:%M:%S},clock=vm',
                    '-kernel', boot / 'vmlinuz', '-initrd', boot / 'initrd', '-append', ' '.join(arguments),
@@ -75,9 +77,15 @@ class Emulated(Machine):
         return int(said) + 0.5 - (before + time.time()) / 2
 
 
-def boot(lab, name, hardware_clock, memory=512):
+class Labeled(Emulated):
+    """One whose kernel has SELinux on, for the image `selinux`. What it enforces is in /etc/selinux/config."""
+
+    more_arguments = ['security=selinux', 'selinux=1', 'audit=1']
+
+
+def boot(lab, name, hardware_clock, memory=512, kind=Emulated):
     """Start a machine of the lab whose hardware clock is set to a date ('2017-02-28T18:39:51', UTC); then `wait_ready()`."""
-    return lab.machine(name, hardware_clock, memory=memory, kind=Emulated)
+    return lab.machine(name, hardware_clock, memory=memory, kind=kind)
 
 
 def boot_files():

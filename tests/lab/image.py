@@ -22,9 +22,11 @@ GUEST = Path(__file__).parent / 'guest'
 BASE = ['systemd-sysv', 'dbus', 'udev', 'kmod', 'openssh-server', 'sudo', 'procps', 'netbase', 'iproute2', 'ca-certificates',
         'python3', 'python3-apt', 'python3-jwt', 'python3-cryptography']
 BASE_OF_SUITE = {'bullseye': [], 'bookworm': ['util-linux-extra'], 'trixie': ['util-linux-extra'],  # hwclock
-                 'rpm': ['util-linux-extra', *rpm.NEEDED]}
-RPM = 'rpm'  # not a suite of Debian's: the one below, with another kind of packages beside its own
-DEBIAN_OF = {RPM: 'bookworm'}
+                 'rpm': ['util-linux-extra', *rpm.NEEDED],
+                 'selinux': ['util-linux-extra', 'selinux-policy-default', 'selinux-utils', 'policycoreutils', 'python3-selinux',
+                             'auditd']}
+RPM, SELINUX = 'rpm', 'selinux'  # no suites of Debian's: the one below, with more in it
+DEBIAN_OF = {RPM: 'bookworm', SELINUX: 'bookworm'}
 
 # What a lab machine can install from the lab's own repository, with all that BASE lacks for it.
 OFFERED = ['chrony', 'ntpsec', 'ntp', 'openntpd', 'systemd-timesyncd']

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
-import datetime
 import json
 import re
 import sys
@@ -42,6 +41,7 @@ from .trial import (
     AGENTS,
     AT_ONCE,
     NEAR,
+    NOT_RUN,
     OUTPUT,
     PASSED,
     ROOT,
@@ -50,9 +50,11 @@ from .trial import (
     Seen,
     common_complaints,
     differences,
+    earlier_rows,
     not_healed,
     not_repeatable,
     row,
+    run_of,
 )
 
 DOCUMENT = ROOT / 'docs' / 'repair-faults.md'
@@ -224,7 +226,7 @@ def try_fault(hosts: Hosts, name: str, fault: Fault) -> dict[str, t.Any]:
     if outcome['outcome'] != PASSED:
         OUTPUT.mkdir(parents=True, exist_ok=True)
         kept.write_text('\n\n'.join([outcome['outcome'], outcome['printed']]), encoding='utf-8')
-    return {**outcome, 'day': datetime.date.today().isoformat(), 'whole': time.monotonic() - began}
+    return {**outcome, 'run': run_of(), 'whole': time.monotonic() - began}
 
 
 def run(wanted: t.Sequence[str], environment: playbook.Environment, outcomes: dict[str, t.Any], workers: int = AT_ONCE) -> None:
@@ -261,23 +263,27 @@ def run(wanted: t.Sequence[str], environment: playbook.Environment, outcomes: di
         list(pool.map(work, range(workers)))
 
 
-def document(outcomes: dict[str, t.Any]) -> str:
-    lines = [INTRODUCTION, row(['fault', '', 'host and AEM afterwards', 'the run says', 'the next run']),
-             row([':--', ':-:'] + [':--'] * 3)]
+def document(outcomes: dict[str, t.Any], earlier: dict[str, list[str]]) -> str:
+    """The page; `earlier` are the rows of the last one, for what these outcomes do not tell."""
+    lines = [INTRODUCTION, row(['fault', '', 'host and AEM afterwards', 'the run says', 'the next run', 'run']),
+             row([':--', ':-:'] + [':--'] * 4)]
     cuts = sorted((name for name in outcomes if name.startswith(f'{CUT}-')), key=lambda name: int(name.rpartition('-')[2]))
     failures = []
-    for name in [name for name in FAULTS if name in outcomes] + cuts:
-        found = outcomes[name]
-        fault = FAULTS.get(name)
-        title = f'{fault.title}: {fault.how} ({KINDS[fault.kind].title}{_clock(fault)})' if fault else found['title']
+    for name in [*FAULTS, *cuts]:
+        found, fault = outcomes.get(name), FAULTS.get(name)
+        title = f'{fault.title}: {fault.how} ({KINDS[fault.kind].title}{_clock(fault)})' if fault else outcomes[name]['title']
+        if not found:
+            lines.append(row(earlier.get(title) or [title, *['–'] * 4, NOT_RUN]))
+            continue
         mark = '✓' if found['outcome'] == PASSED else '✗'
         said = _short(found.get('says', '-') or '(it ends well)')
-        lines.append(row([title, mark, found.get('state', '-'), said, found.get('next', '-')]))
+        lines.append(row([title, mark, found.get('state', '-'), said, found.get('next', '-'), found['run']]))
         if found['outcome'] != PASSED:
             failures.append(f'- {title}: {found["outcome"]}')
-    days = sorted({each['day'] for each in outcomes.values()})
-    lines += ['', f'Run on {" to ".join(days[:1] + days[1:][-1:])} by `make repair-faults`. '
-              f'A healed clock is within {NEAR * 1000:.0f} ms.', '']
+    if not cuts:
+        lines += [row(cells) for title, cells in earlier.items() if title.startswith('SSH cut')]
+    lines += ['', 'Written by `make repair-faults`, or by a run of some of its rows; the last column says when each was run, and',
+              f'at which commit. A healed clock is within {NEAR * 1000:.0f} ms.', '']
     return '\n'.join(lines + (['What failed:', '', *failures, ''] if failures else []))
 
 
@@ -303,12 +309,13 @@ def main() -> int:
         print(f'{CUT}: SSH cut before each task')
         return 0
     outcomes: dict[str, t.Any] = {}
-    if options.names and OUTCOMES.exists():
+    whole = not options.names
+    if not whole and OUTCOMES.exists():
         outcomes = json.loads(OUTCOMES.read_text(encoding='utf-8'))
     try:
         run(options.names or [*FAULTS, CUT], playbook.environment('core-newest'), outcomes, options.at_once)
     except (LabError, playbook.CannotRun) as reason:
         sys.exit(f'The faults cannot be tried here: {reason}')
-    DOCUMENT.write_text(document(outcomes), encoding='utf-8')
+    DOCUMENT.write_text(document(outcomes, {} if whole else earlier_rows(DOCUMENT)), encoding='utf-8')
     print(f'written: {DOCUMENT.relative_to(ROOT)}')
     return 0 if all(each['outcome'] == PASSED for each in outcomes.values()) else 1

@@ -68,6 +68,9 @@ class Kind(t.NamedTuple):
     kept: tuple[str, ...] = ()
     suite: str = 'bookworm'
     refused: tuple[str, ...] = ()
+    variables: t.Mapping[str, t.Any] = {}                   # of the inventory
+    settings: t.Mapping[str, str] = {}                      # of Ansible, in its environment
+    access: t.Callable[[t.Any], None] | None = None         # prepares the Patient after its boot
     python: str = ''  # where it has its Python 3.6, for which another ansible-core is needed; '' : /usr/bin/python3 is newer
 
     def make(self, machine: Machine) -> None:
@@ -136,6 +139,3 @@ for _system in rpm.SYSTEMS:
     KINDS[f'none-{_system}'] = with_rpm(_system)
     KINDS[_system] = with_rpm(_system, has='chrony', kept=('/etc/chrony.conf', '/etc/sysconfig/chronyd', '/etc/chrony.keys'))
 KINDS['ntp-rhel-7'] = with_rpm('rhel-7', 'ntpd', 'ntp', ('/etc/ntp.conf', '/etc/sysconfig/ntpd', '/etc/ntp/keys'))
-
-# Kinds that are there to be healed once, not with every clock.
-ONCE = {kind for kind, each in KINDS.items() if each.suite != 'bookworm'}

@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import collections
 import concurrent.futures
-import datetime
 import json
 import re
 import statistics
@@ -35,8 +34,13 @@ from system import playbook
 
 from lab.host import LabError
 
-from .hosts import CLOCKS, KINDS, ONCE
-from .trial import AT_ONCE, NEAR, OUTPUT, PASSED, ROOT, Hosts, heal, row
+from . import hosts, ways_in
+from .hosts import CLOCKS
+from .trial import AT_ONCE, NEAR, NOT_RUN, OUTPUT, PASSED, ROOT, Hosts, earlier_rows, heal, row, run_of
+
+KINDS = {**hosts.KINDS, **ways_in.KINDS}
+# Kinds that are there to be healed once, not with every clock.
+ONCE = {kind for kind, each in KINDS.items() if each.suite != 'bookworm'} | set(ways_in.KINDS)
 
 DOCUMENT = ROOT / 'docs' / 'repair-matrix.md'
 OUTCOMES = OUTPUT / 'matrix.json'
@@ -74,19 +78,20 @@ def diagonal() -> list[tuple[str, str]]:
     return [(kind, clocks[number % len(clocks)]) for number, kind in enumerate(whole)] + [('none-rhel-8', FIRST)]
 
 
-def try_cell(hosts: Hosts, kind: str, clock: str) -> dict[str, t.Any]:
+def try_cell(labs: Hosts, kind: str, clock: str) -> dict[str, t.Any]:
     """How one cell went; what was printed is kept when it failed."""
     began = time.monotonic()
     kept = OUTPUT / f'{label(kind, clock)}.txt'
     kept.unlink(missing_ok=True)
-    outcome: dict[str, t.Any] = {'day': datetime.date.today().isoformat()}
+    outcome: dict[str, t.Any] = {'run': run_of()}
     try:
-        patient = hosts.patient(kind, KINDS[kind], CLOCKS[clock], label(kind, clock))
+        patient = labs.patient(kind, KINDS[kind], CLOCKS[clock], label(kind, clock))
         try:
             outcome['python'] = patient.python
             trial = heal(patient, then_reboot=clock == FIRST)
         finally:
-            patient.machine.kill()
+            for machine in (patient.machine, *patient.also):
+                machine.kill()
         outcome.update(seconds=trial.seconds, again=trial.again, rebooted=trial.rebooted)
         complaints, printed = trial.complaints, trial.output
     except Exception as problem:
@@ -99,8 +104,8 @@ def try_cell(hosts: Hosts, kind: str, clock: str) -> dict[str, t.Any]:
 def run(wanted: t.Sequence[tuple[str, str]], environment: playbook.Environment, outcomes: dict[str, t.Any]) -> None:
     """Try the cells, some at a time, and keep each outcome as soon as it is there."""
     OUTPUT.mkdir(parents=True, exist_ok=True)
-    with Hosts(environment) as hosts, concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-        running = {pool.submit(try_cell, hosts, *cell): cell for cell in wanted}
+    with Hosts(environment) as labs, concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        running = {pool.submit(try_cell, labs, *cell): cell for cell in wanted}
         for done in concurrent.futures.as_completed(running):
             name = label(*running[done])
             outcomes[name] = done.result()
@@ -108,25 +113,31 @@ def run(wanted: t.Sequence[tuple[str, str]], environment: playbook.Environment, 
             print(f'{name}: {outcomes[name]["outcome"]} ({outcomes[name]["whole"]:.0f} s)', flush=True)
 
 
-def document(outcomes: dict[str, t.Any], command: str) -> str:
-    lines = [INTRODUCTION, row(['host', *CLOCKS, 'rebooted', 'keeps the time afterwards']),
-             row([':--'] + [':-:'] * (len(CLOCKS) + 1) + [':--'])]
+def document(outcomes: dict[str, t.Any], command: str, earlier: dict[str, list[str]]) -> str:
+    """The page; `earlier` are the rows of the last one, for what these outcomes do not tell."""
+    lines = [INTRODUCTION, row(['host', *CLOCKS, 'rebooted', 'keeps the time afterwards', 'run']),
+             row([':--'] + [':-:'] * (len(CLOCKS) + 1) + [':--'] * 2)]
     failures, refusals = [], []
     for kind, each in KINDS.items():
         marks = []
-        for clock in CLOCKS:
+        runs = [outcomes[label(kind, clock)]['run'] for clock in CLOCKS if label(kind, clock) in outcomes]
+        before = earlier.get(each.title, ['–'] * (len(CLOCKS) + 4))
+        for number, clock in enumerate(CLOCKS, 1):
             found = outcomes.get(label(kind, clock))
-            marks.append(_mark(found, bool(each.refused)))
+            marks.append(_mark(found, bool(each.refused)) if found else before[number])
             if found and found['outcome'] != PASSED:
                 failures.append(f'- {each.title}, {clock}: {found["outcome"]}')
         keeps = '(refused)' if each.refused else f'`{each.daemon.replace(".service", "")}`'
-        lines.append(row([each.title, *marks, _rebooted(outcomes.get(label(kind, FIRST))), keeps]))
+        first = outcomes.get(label(kind, FIRST))
+        rebooted = _rebooted(first) if first else before[len(CLOCKS) + 1].replace('–', '')
+        run = max(runs, default=before[-1] if each.title in earlier else NOT_RUN)
+        lines.append(row([each.title, *marks, rebooted, keeps, run]))
         if each.refused:
             refusals.append(each.title)
     found = list(outcomes.values())
     if refusals:
-        lines += ['', f'**refused** ({", ".join(refusals)}): only its owners know what was meant. The run fails and names the file',
-                  'and the line; everything, the clock too, is as it was.']
+        lines += ['', f'**refused**: {", ".join(refusals)}. The run fails and says why; where a configuration is broken it names',
+                  'the file and the line, as only its owners know what was meant. Everything, the clock too, is as it was.']
     again, whole = ([each[what] for each in found if what in each] for what in ('again', 'whole'))
     if again:
         lines += ['', f'A second run takes {statistics.median(again):.0f} s ({min(again):.0f} to {max(again):.0f}), a cell '
@@ -135,9 +146,8 @@ def document(outcomes: dict[str, t.Any], command: str) -> str:
     for kind, each in KINDS.items():
         pythons[(outcomes.get(label(kind, FIRST)) or {}).get('python', '')].append(each.title)
     lines += ['', *(f'With {python}: {", ".join(titles)}.' for python, titles in sorted(pythons.items()) if ' 3.6' in python)]
-    days = sorted({each['day'] for each in found})
-    lines += ['', f'Run on {" to ".join(days[:1] + days[1:][-1:])} by `{command}`, two machines at a time on two cores that had',
-              'other work as well.', '']
+    lines += ['', f'Written by `{command}`, or by a run of some of its rows, two machines at a time on two cores that had other',
+              'work as well; the last column says when each row was run last, and at which commit.', '']
     lines += ['What the hosts are like before:', '', *[f'- {each.title}: {each.before}.' for each in KINDS.values()], '']
     lines += [*NOT_HAD]
     return '\n'.join(lines + (['What failed:', '', *failures, ''] if failures else []))
@@ -158,9 +168,7 @@ def _rebooted(found: dict[str, t.Any] | None) -> str:
     return '' if seconds is None else f'{seconds:.0f}'
 
 
-def _mark(found: dict[str, t.Any] | None, refused: bool) -> str:
-    if not found:
-        return '–'
+def _mark(found: dict[str, t.Any], refused: bool) -> str:
     if found['outcome'] != PASSED:
         return '✗'
     return f'{"refused" if refused else "✓"} {found["seconds"]:.0f}'
@@ -191,6 +199,6 @@ def main() -> int:
         run(wanted, playbook.environment('core-newest'), outcomes)
     except (LabError, playbook.CannotRun) as reason:
         sys.exit(f'The matrix cannot be run here: {reason}')
-    DOCUMENT.write_text(document(outcomes, 'make repair-matrix'), encoding='utf-8')
+    DOCUMENT.write_text(document(outcomes, 'make repair-matrix', {} if whole else earlier_rows(DOCUMENT)), encoding='utf-8')
     print(f'written: {DOCUMENT.relative_to(ROOT)}')
     return 0 if all(outcomes[label(*cell)]['outcome'] == PASSED for cell in wanted) else 1

@@ -27,7 +27,7 @@ def answer(request: bytes, received: float, offset: float) -> bytes:
 
 def main() -> None:
     address, offset, delay = sys.argv[1], float(sys.argv[2]), float(sys.argv[3])
-    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server = socket.socket(socket.AF_INET6 if ':' in address else socket.AF_INET, socket.SOCK_DGRAM)
     server.bind((address, 123))
 
     def serve(request: bytes, client: tuple[str, int], received: float) -> None:

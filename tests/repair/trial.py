@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import json
 import re
+import subprocess
 import sys
 import threading
 import time
@@ -27,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = ROOT / 'tests' / 'output' / 'repair'
 AT_ONCE = 2  # trials, each on a machine of its own
 PASSED = 'passed'
+NOT_RUN = 'not run'
 PASSWORD = 'repair-password'
 NEAR = 0.05  # seconds that a healed clock may be off
 RIGHT_AGAIN = 120  # seconds that a daemon may take after a boot
@@ -100,17 +103,24 @@ class Patient:
         self.python = machine.ssh(f'{self.interpreter} -V').stdout.strip()
         # connections of its own: another lab may have had this address a moment ago
         self.control = machine.folder / 'cp'
+        self.variables: dict[str, t.Any] = dict(kind.variables)
+        self.also: list[Machine] = []  # machines that it needs
+        if kind.access:
+            kind.access(self)
 
     def inventory(self, **variables: t.Any) -> Path:
         common = {'fix_bp_jwt_ntp_servers': [self.machine.lab.network.host], 'fix_bp_jwt_aem_service': AEM,
-                  'ansible_python_interpreter': self.interpreter, **variables}
-        return self.machine.lab.inventory(common=common, path=self.machine.folder / 'inventory.json')
+                  'ansible_python_interpreter': self.interpreter, **self.variables, **variables}
+        own = {self.machine.name: {'ansible_host': self.machine.address}}
+        return self.machine.lab.inventory(common=common, path=self.machine.folder / 'inventory.json', **own)
 
     def play(self, *options: str, variables: t.Mapping[str, t.Any] | None = None, **settings: str) -> playbook.Run:
         """Run the playbook; `variables` are the inventory's, `settings` Ansible's (its environment)."""
         run = playbook.play(self.environment, self.inventory(**variables or {}), '--limit', self.machine.name, *options,
-                            AEM_USER='admin', AEM_PASSWORD=PASSWORD, ANSIBLE_SSH_CONTROL_PATH_DIR=str(self.control), **settings)
-        assert PASSWORD not in run.output
+                            AEM_USER='admin', AEM_PASSWORD=PASSWORD, ANSIBLE_SSH_CONTROL_PATH_DIR=str(self.control),
+                            **{**self.kind.settings, **settings})
+        for secret in (PASSWORD, self.variables.get('ansible_become_password')):
+            assert not secret or secret not in run.output
         return run
 
     def look(self) -> Seen:
@@ -302,3 +312,17 @@ def heal(patient: Patient, then_reboot: bool = False) -> Trial:
 def row(words: t.Iterable[str]) -> str:
     """A row of a table in Markdown."""
     return f'| {" | ".join(word.replace("|", "/") for word in words)} |'
+
+
+def earlier_rows(document: Path) -> dict[str, list[str]]:
+    """The rows of the tables of a document as it is, by their first cell, without those that were not run: what a run of some of
+    them leaves as it is."""
+    lines = document.read_text(encoding='utf-8').splitlines() if document.exists() else []
+    rows = [[cell.strip() for cell in line.strip('|').split('|')] for line in lines if line.startswith('| ')]
+    return {cells[0]: cells for cells in rows if cells[-1] != NOT_RUN}
+
+
+def run_of() -> str:
+    """The day and the commit of a run, for its row."""
+    commit = subprocess.run(['git', 'rev-parse', '--short', 'HEAD'], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
+    return f'{datetime.date.today().isoformat()}, {commit.strip()}'

@@ -1,0 +1,139 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The repair on a machine that enforces SELinux. Run it by `make selinux-test`.
+
+An emulated machine (tests/lab/emulated.py) with Debian's kernel and its policy "default", the reference policy. It is healed
+while it enforces, and asked afterwards: whether each file that a run has written has the label of its place, whether the kernel
+has denied anything, and whether all of it holds after a boot that enforces from its start. Then the same on RHEL's layout, where
+the configuration is edited in place.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+import typing as t
+from pathlib import Path
+
+if not __package__:  # run as a command
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    from repair import selinux
+    sys.exit(selinux.main())
+
+from system import playbook
+
+from lab import Lab, redhat
+from lab.emulated import Labeled, boot
+from lab.host import LabError
+
+from .rtc import Failed, must
+from .trial import NEAR
+
+WRONG = '2017-02-28T18:39:51'
+SITE = 'site.service'
+SERVICE = '[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n'
+# What a run may have written, beside the targets of its acts.
+PLACES = ['/etc/chrony', '/etc/chrony.conf', '/etc/chrony.keys', '/etc/adjtime', '/etc/systemd/system', '/var/lib/chrony',
+          '/var/lib/aemops-brand-portal', '/run/aemops-brand-portal.lock']
+PLAY = [{'hosts': 'all', 'gather_facts': False, 'roles': ['aemops.brand_portal.time_sync'],
+         'post_tasks': [{'name': 'Keep what the module said', 'delegate_to': 'localhost',
+                         'ansible.builtin.copy': {'content': '{{ __time_sync_kept | to_json }}', 'dest': '{{ said }}',
+                                                  'mode': '0600'}}]}]
+
+
+def enforce(machine: Labeled) -> None:
+    """Label the whole disk, then boot with the policy enforced from the start."""
+    machine.ssh("sed -i 's/^SELINUX=.*/SELINUX=permissive/; s/^SELINUXTYPE=.*/SELINUXTYPE=default/' /etc/selinux/config")
+    machine.ssh('fixfiles -F -f relabel', timeout=600)
+    machine.ssh("sed -i 's/^SELINUX=.*/SELINUX=enforcing/' /etc/selinux/config")
+    machine.reboot(timeout=300)
+    # The lab's own first process has written these before there was a policy.
+    machine.ssh('restorecon -F /etc/hostname /etc/hosts /etc/machine-id /usr/lib/clock-epoch')
+    must(machine.ssh('getenforce').stdout == 'Enforcing\n', 'SELinux is enforcing')
+
+
+def denied(machine: Labeled) -> list[str]:
+    """What the kernel has denied since the boot."""
+    said = machine.ssh('journalctl --boot --no-pager -q -o cat; cat /var/log/audit/audit.log 2>/dev/null', check=False).stdout
+    return sorted({line for line in said.splitlines() if re.search(r'avc:\s+denied', line)})
+
+
+def heal(machine: Labeled, environment: playbook.Environment) -> dict[str, t.Any]:
+    """Run the role, and return what its module said."""
+    play, said = machine.folder / 'play.json', machine.folder / 'said.json'
+    play.write_text(json.dumps(PLAY), encoding='utf-8')
+    variables = {'time_sync_servers': [machine.lab.network.host], 'time_sync_accept_unverified': True, 'said': str(said),
+                 'time_sync_stop_services': [SITE]}
+    inventory = machine.lab.inventory(common=variables, path=machine.folder / 'inventory.json')
+    began = time.monotonic()
+    run = playbook.run(environment, ['ansible-playbook', str(play), '-i', str(inventory), '--limit', machine.name],
+                       ANSIBLE_SSH_CONTROL_PATH_DIR=str(machine.folder / 'cp'))
+    if run.returncode:
+        raise Failed(f'the role failed:\n{run.output}\n{denied(machine)}')
+    print(f'   the role took {time.monotonic() - began:.0f} s', flush=True)
+    return json.loads(said.read_text(encoding='utf-8'))
+
+
+def prove(machine: Labeled, environment: playbook.Environment, unit: str, before: list[str]) -> None:
+    said = heal(machine, environment)
+    off = machine.clock()
+    must(said['synchronized'] and abs(off) < NEAR, f'healed: {len(said["acts"])} acts, the clock is off by {off * 1000:+.0f} ms')
+    written = [act['target'] for act in said['acts'] if act['act'] == 'file']
+    must(bool(written), f'written: {" ".join(written)}')
+    wrong = machine.ssh(f'restorecon -n -v -R {" ".join([*written, *PLACES])} 2>/dev/null', check=False).stdout
+    must(not wrong, f'labels that restorecon would change: {wrong.strip() or "none"}')
+    new = [line for line in denied(machine) if line not in before]
+    must(not new, 'denied during the run: ' + ('\n'.join(new) or 'nothing'))
+    again = heal(machine, environment)
+    must(not again['changed'], 'a second run changes nothing')
+    machine.reboot(timeout=300)
+    state = machine.ssh(f'getenforce; systemctl is-active {unit}', check=False).stdout.split()
+    time.sleep(10)
+    off = machine.clock()
+    must(state == ['Enforcing', 'active'] and abs(off) < NEAR,
+         f'booted again: {" ".join(state)}, the clock is off by {off * 1000:+.0f} ms')
+    ours = [line for line in denied(machine) if re.search(r'chronyd|aemops', line)]
+    must(not ours, 'denied to the daemon: ' + ('\n'.join(ours) or 'nothing'))
+
+
+def no_daemon(machine: Labeled, environment: playbook.Environment) -> None:
+    machine.write(f'/etc/systemd/system/{SITE}', SERVICE)
+    machine.ssh(f'restorecon /etc/systemd/system/{SITE}; systemctl daemon-reload; systemctl enable -q --now {SITE}')
+    prove(machine, environment, 'chrony', denied(machine))
+
+
+def layout_of_redhat(machine: Labeled, environment: playbook.Environment) -> None:
+    machine.ssh('systemctl disable -q --now chrony; rm -rf /etc/chrony/sources.d/aemops* /etc/chrony/conf.d/aemops*')
+    redhat.rearrange(machine)
+    machine.ssh('restorecon -R /etc /usr/lib/systemd /usr/sbin/chronyd')
+    prove(machine, environment, 'chronyd', denied(machine))
+
+
+CASES = {'No daemon: chrony is installed and configured beside what the package has': no_daemon,
+         "RHEL's layout: /etc/chrony.conf is edited": layout_of_redhat}
+
+
+def main() -> int:
+    began = time.monotonic()
+    try:
+        environment = playbook.environment('core-newest')
+        with Lab.create('selinux', python=sys.executable) as lab:
+            machine = t.cast(Labeled, boot(lab, 'labeled', WRONG, memory=1024, kind=Labeled))
+            machine.wait_ready(timeout=300)
+            print(f'ready after {time.monotonic() - began:.0f} s', flush=True)
+            enforce(machine)
+            print(f'enforcing after {time.monotonic() - began:.0f} s', flush=True)
+            for title, case in CASES.items():
+                print(title, flush=True)
+                case(machine, environment)
+    except Failed as problem:
+        print(f'NOT as it has to be: {problem}', flush=True)
+        return 1
+    except (LabError, playbook.CannotRun) as problem:
+        sys.exit(f'This cannot be run here: {problem}')
+    print(f'Both hold ({time.monotonic() - began:.0f} s).')
+    return 0
