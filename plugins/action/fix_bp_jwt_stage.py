@@ -26,16 +26,12 @@ from ansible.utils.display import Display
 from ansible_collections.aemops.brand_portal.plugins.action.clock_skew_info import packed_ntplib
 from ansible_collections.aemops.brand_portal.plugins.filter.agent_query import agent_query
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.printable import all_printable
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils import (
-    drift,
-    fleet,
-    options,
-    query,
-    rehearsal,
-    report,
-    report_page,
-    verdict,
-)
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import drift, fleet, options, query, rehearsal, verdict
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import document as report_document
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import metrics as report_metrics
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import page as report_page
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import result as host_result
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import table as report_table
 
 display = Display()
 
@@ -103,7 +99,7 @@ class ActionModule(ActionBase):
                                  accept_unverified=chosen['fix_bp_jwt_accept_unverified'],
                                  fix_not_kept=chosen['fix_bp_jwt_fix_not_kept'])
         mode = self.mode(chosen)
-        found = report.sum_up(self.vars['inventory_hostname'], health, {}, decided, decided,
+        found = host_result.sum_up(self.vars['inventory_hostname'], health, {}, decided, decided,
                               check_mode=mode == 'check', diagnose_only=mode in ('diagnose', 'rehearse'))
         kept = {} if decided['healthy'] and mode != 'rehearse' else {'health': {
             name: health[name] for name in ('skew', 'tests', 'aem', 'interrupted', 'clock_keeper')}}
@@ -124,7 +120,7 @@ class ActionModule(ActionBase):
         return found
 
     def not_begun(self) -> Result:
-        return report.conclude(_plain(self.vars[options.RESULT]), self.stopped())
+        return host_result.conclude(_plain(self.vars[options.RESULT]), self.stopped())
 
     def rehearse(self) -> Result:
         """What a repair would need, tried as root with modules that change nothing; this task runs in check mode."""
@@ -165,8 +161,8 @@ class ActionModule(ActionBase):
         last = self.last_word(name, self.results([name])[name])
         if last['passed']:
             return {}
-        said = report.last_words(last, self.vars.get('__fix_bp_jwt_report') or {})
-        if last['state_after'] == report.UNREACHABLE:
+        said = report_table.last_words(last, self.vars.get('__fix_bp_jwt_report') or {})
+        if last['state_after'] == host_result.UNREACHABLE:
             return {'unreachable': True, 'msg': said}
         raise NotPassed(said)
 
@@ -219,11 +215,11 @@ class ActionModule(ActionBase):
             return {'lines': []}
         chosen = self.options()
         document = self.document(chosen, complete=True)
-        lines = report.table(document, chosen['fix_bp_jwt_table_hosts'])
-        statistics = report.statistics(document, chosen['fix_bp_jwt_stats_hosts'])
+        lines = report_table.table(document, chosen['fix_bp_jwt_table_hosts'])
+        statistics = report_document.statistics(document, chosen['fix_bp_jwt_stats_hosts'])
         counts = document['counts']
         done: Result = {'lines': lines, 'not_passed': counts['hosts'] - counts['passed'],
-                        'groups': report.numbers(document, chosen['fix_bp_jwt_table_hosts']), 'ansible_stats': {
+                        'groups': report_table.numbers(document, chosen['fix_bp_jwt_table_hosts']), 'ansible_stats': {
             'data': {'brand_portal_report': statistics}, 'per_host': False, 'aggregate': False}}
         try:
             self.write(chosen, document)
@@ -306,9 +302,9 @@ class ActionModule(ActionBase):
 
     def last_word(self, name: str, result: Result) -> Result:
         if 'state_before' not in result:
-            return report.without_result(name, result)
+            return host_result.without_result(name, result)
         lost = name in self.batch().get('begun', []) and not result['concluded']
-        return report.conclude(result, self.stopped(), lost)
+        return host_result.conclude(result, self.stopped(), lost)
 
     def document(self, chosen: Options, complete: bool) -> Result:
         found = self.results(self.hosts())
@@ -316,23 +312,23 @@ class ActionModule(ActionBase):
         began = [result['began'] for result in found.values() if 'began' in result]
         thresholds = [result['max_skew'] for result in last if result['max_skew'] is not None]
         now, mode, days = _now(), self.mode(chosen), chosen['fix_bp_jwt_report_keep_days']
-        rows = [report.listed(result, mode, now) for result in last]
+        rows = [report_document.listed(result, mode, now) for result in last]
         limit = max(set(thresholds), key=thresholds.count, default=None)
         former = _read_json(_report_path(chosen)) if chosen['fix_bp_jwt_report_dir'] else None
-        rows = drift.with_history(rows + report.kept(former, set(found), now, days), former, limit)
+        rows = drift.with_history(rows + report_document.kept(former, set(found), now, days), former, limit)
         try:
             listed = query.shape(rows, chosen['fix_bp_jwt_report_query'])
         except query.Problem as error:  # it could be used before the repairs, so this is rare, and no reason to be silent
             display.warning(f'{error}. The report lists all hosts instead.')
             listed = rows
-        return report.document(
+        return report_document.document(
             last, listed, rows, collection_version=_version(), started_at=min(began, default=None), finished_at=now,
             complete=complete, mode=mode, max_skew=limit,
             stopped=self.stopped() or ('' if complete else NOT_OVER))
 
     def check_outputs(self, chosen: Options, known: dict[str, Result]) -> None:
         """Nothing is repaired whose report could not be written."""
-        listed = [report.listed(result) for result in known.values()]
+        listed = [report_document.listed(result) for result in known.values()]
         try:
             query.shape(listed, chosen['fix_bp_jwt_report_query'])
             for folder in filter(None, (chosen['fix_bp_jwt_report_dir'], os.path.dirname(chosen['fix_bp_jwt_prometheus_file']))):
@@ -350,7 +346,7 @@ class ActionModule(ActionBase):
             _replace(_report_path(chosen), json.dumps(document, indent=1, ensure_ascii=False) + '\n')
             _replace(os.path.join(folder, 'brand-portal.html'), report_page.page(document))
         if metrics and document['complete']:
-            _replace(metrics, report.metrics(document, _read(metrics), chosen['fix_bp_jwt_report_keep_days']))
+            _replace(metrics, report_metrics.metrics(document, _read(metrics), chosen['fix_bp_jwt_report_keep_days']))
 
 
 # Options of the role time_sync that a repair takes from the inventory.

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The decision and the report as filters: the thinking is in plugin_utils/verdict.py and plugin_utils/report.py."""
+"""The decision and the report as filters: the thinking is in plugin_utils/verdict.py and plugin_utils/_report."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ import typing as t
 from ansible import context
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils import report, verdict
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import verdict
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import document as report_document
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import result as host_result
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import table as report_table
 
 
 def jwt_verdict(health: t.Any, **options: t.Any) -> dict[str, t.Any]:
@@ -27,8 +30,8 @@ def jwt_verdict(health: t.Any, **options: t.Any) -> dict[str, t.Any]:
 def brand_portal_table(hostvars: t.Any, hosts: t.Iterable[str]) -> list[str]:
     """See brand_portal_table.yml."""
     found = {host: hostvars[host].get('fix_bp_jwt_result') or {} for host in hosts}
-    results = [result if 'state_before' in result else report.without_result(host, result) for host, result in found.items()]
-    return report.table(report.document(results, results))
+    results = [result if 'state_before' in result else host_result.without_result(host, result) for host, result in found.items()]
+    return report_table.table(report_document.document(results, results))
 
 
 def brand_portal_runs(_value: t.Any) -> bool:
@@ -42,7 +45,7 @@ class FilterModule:
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {
             'jwt_verdict': jwt_verdict,
-            'brand_portal_result': report.sum_up,
+            'brand_portal_result': host_result.sum_up,
             'brand_portal_table': brand_portal_table,
             'brand_portal_runs': brand_portal_runs,
         }

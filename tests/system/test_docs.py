@@ -23,7 +23,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils import report
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import table as report_table
 
 from . import checkout, playbook
 from .conftest import PASSWORD
@@ -386,7 +386,7 @@ def test_the_run_heals_and_shows_the_table_of_the_readme(new_user, my_host):
     assert run.returncode == 0, run.output
     [table] = [example.text.splitlines() for example in examples('text')
                if example.page == 'README.md' and example.text.startswith('host ')]
-    assert tuple(re.split(r'\s{2,}', table[0])) == report.HEADINGS
+    assert tuple(re.split(r'\s{2,}', table[0])) == report_table.HEADINGS
     assert ' '.join(table[0].split()) in ' '.join(run.output.split())
     cells = re.split(r'\s{2,}', run.row('myhost').strip())
     printed = re.split(r'\s{2,}', table[1])

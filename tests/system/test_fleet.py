@@ -19,7 +19,7 @@ import sys
 import jsonschema
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils import report
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import result as host_result
 from lab.fingerprint import changes
 
 from . import playbook
@@ -455,5 +455,5 @@ def test_a_host_that_is_lost_in_the_middle_is_reported(three):
     run = three.play('--limit', 'first,second', first='deploy')
     assert run.returncode == 4, run.output[-6000:]
     assert run.recap['first']['unreachable'] == 1 and run.recap['second']['failed'] == 0
-    assert three.hosts['first']['error'] == report.LOST_ON_THE_WAY and 'look at the host itself' in run.row('first')
+    assert three.hosts['first']['error'] == host_result.LOST_ON_THE_WAY and 'look at the host itself' in run.row('first')
     assert three.report['counts']['passed'] == 1 and three.report['counts']['failed'] == 1

@@ -26,7 +26,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils import report
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import document as report_document
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import metrics as report_metrics
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import result as host_result
 
 ROOT = Path(__file__).resolve().parents[2]
 MONITORING = ROOT / 'extensions' / 'monitoring'
@@ -121,7 +123,7 @@ def result_of(name: str, host: Host, night: int) -> dict[str, t.Any]:
         return {'state': state, 'repair': state == 'jwt_expired', 'healthy': well, 'cause': '', 'summary': '.', 'next_step': ''}
 
     before = 90.0 if repaired else offset
-    return report.sum_up(name, health(before), health(offset) if repaired else {}, decided(before), decided(offset),
+    return host_result.sum_up(name, health(before), health(offset) if repaired else {}, decided(before), decided(offset),
                          repair_due=True if repaired else None,
                          changes={'downtime': 31.5, 'stopped': ['aem.service']} if repaired else {})
 
@@ -132,10 +134,10 @@ def nights() -> list[str]:
     for night in range(NIGHTS):
         when = iso(BEGIN + datetime.timedelta(days=night))
         results = [result_of(name, host, night) for name, host in HOSTS.items()]
-        rows = [report.listed(result, 'fix', when) for result in results]
-        document = report.document(results, rows, started_at=when, finished_at=when, max_skew=MAX_SKEW, mode='fix',
+        rows = [report_document.listed(result, 'fix', when) for result in results]
+        document = report_document.document(results, rows, started_at=when, finished_at=when, max_skew=MAX_SKEW, mode='fix',
                                    collection_version='0.2.0')
-        files.append(report.metrics(document, files[-1] if files else ''))
+        files.append(report_metrics.metrics(document, files[-1] if files else ''))
     return files
 
 

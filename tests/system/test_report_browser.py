@@ -11,7 +11,7 @@ import runpy
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils import report_page
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import page as report_page
 
 from . import playbook
 from .browser import Browser, NoBrowser

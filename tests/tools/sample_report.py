@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / 'collections' if (ROOT / 'collections').is_dir() else ROOT.parents[2]))
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes  # noqa: E402
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils import report_page, verdict  # noqa: E402
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import verdict  # noqa: E402
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import page as report_page  # noqa: E402
 
 CAUSES = {cause.id: cause for cause in causes.ALL}
 MAX_SKEW = 5.0
@@ -64,7 +65,7 @@ SICK = (
 
 
 def document(hosts: int, broken: int, mode: str = 'fix', seed: int = 7) -> Document:
-    """A report of so many hosts, as plugin_utils/report.py makes it of a run."""
+    """A report of so many hosts, as plugin_utils/_report makes it of a run."""
     chance = random.Random(seed)
     names = [f'aem-author-{number + 1:02d}.{chance.choice(("eu", "us", "ap"))}.example.com' for number in range(hosts)]
     sick = dict(zip(sorted(chance.sample(range(hosts), min(broken, hosts))), (SICK[turn % len(SICK)] for turn in range(broken))))

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils import fleet, report
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import fleet
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import result as host_result
 
 
 def host(name, offset, verdict=None, width=0.02, max_skew=5.0):
@@ -66,7 +67,7 @@ def test_hosts_without_a_measured_clock_are_no_share_of_it():
 
 
 def test_unreachable_hosts_are_passed_over():
-    results = [*hosts(*[3600.0] * 5), report.without_result('gone', {'unreachable': True})]
+    results = [*hosts(*[3600.0] * 5), host_result.without_result('gone', {'unreachable': True})]
     assert '5 of 5 measured' in suspicion(results)
 
 

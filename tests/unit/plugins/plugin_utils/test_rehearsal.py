@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils import rehearsal, report
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import rehearsal
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import document as report_document
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import result as host_result
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import table as report_table
 
 STATE = {'state_before': 'healthy', 'state_after': 'healthy', 'summary': 'all is well', 'next_step': '', 'passed': True}
 FINE = [rehearsal.check('disk', 'the disks have room', passed=True)]
@@ -66,7 +69,8 @@ def test_several_obstacles_have_a_line_each():
 
 
 def test_the_report_of_a_rehearsal_has_its_table():
-    rows = [report.listed({**report.without_result('gone', {'unreachable': True, 'msg': 'no route'})}, 'rehearse', None)]
-    lines = report.table(report.document([], rows, mode='rehearse'))
+    gone = host_result.without_result('gone', {'unreachable': True, 'msg': 'no route'})
+    rows = [report_document.listed(gone, 'rehearse', None)]
+    lines = report_table.table(report_document.document([], rows, mode='rehearse'))
     assert lines[0].split() == ['host', 'state', 'stops', 'time', 'daemon', 'changes', 'obstacle', '->', 'what', 'to', 'do']
     assert 'no route' in lines[1]

@@ -12,21 +12,16 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils.report import (
-    conclude,
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.document import (
     count,
     document,
     kept,
-    last_words,
     listed,
-    metrics,
-    numbers,
-    read_metrics,
     statistics,
-    sum_up,
-    table,
-    without_result,
 )
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.metrics import metrics, read_metrics
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.result import conclude, sum_up, without_result
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.table import last_words, numbers, table
 
 
 def health(offset, answered, tested=4):

@@ -13,8 +13,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils import report_page, verdict
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils.report_picture import WIDTH, Axis
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import verdict
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import page as report_page
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import page_hosts
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.picture import WIDTH, Axis
 from ansible_collections.aemops.brand_portal.tests.tools import sample_report
 
 sample = sample_report.document
@@ -119,10 +121,10 @@ def test_it_loads_nothing_and_lets_nothing_be_loaded():
 
 
 def test_every_state_has_words_of_its_own_and_a_place_in_the_order():
-    known = {*verdict.STATES, *report_page.WITHOUT_RESULT}
-    assert set(report_page.WORDS) == known
-    assert len(set(report_page.WORDS.values())) == len(known)
-    assert {*report_page._URGENCY, 'healthy'} == known
+    known = {*verdict.STATES, *page_hosts.WITHOUT_RESULT}
+    assert set(page_hosts.WORDS) == known
+    assert len(set(page_hosts.WORDS.values())) == len(known)
+    assert {*page_hosts._URGENCY, 'healthy'} == known
 
 
 @pytest.mark.parametrize(('report', 'headline'), [
@@ -145,7 +147,7 @@ def test_every_state_has_words_of_its_own_and_a_place_in_the_order():
 def test_the_headline_is_the_verdict(report, headline):
     read = page(report)
     assert read.headline == headline
-    assert f'<title>{report_page._text(headline)}</title>' in report_page.page(report)
+    assert f'<title>{page_hosts._text(headline)}</title>' in report_page.page(report)
 
 
 def test_who_needs_someone_comes_first_and_then_as_people_count():

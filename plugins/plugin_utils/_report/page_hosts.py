@@ -2,34 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The report as one HTML page for people: the verdict first, then the hosts that need someone, then all others. Pure.
-
-One file that loads nothing: its style and its script stand in it (report_page.css and report_page.js beside this file), and
-its Content-Security-Policy allows these two, by their hashes, and nothing else. So even markup that slipped through, in a
-host's name or in what AEM answered, could not run; and none slips through: `_text` escapes all that is not ours.
-
-The script sorts and filters; without it the page is complete, in the order that matters.
-"""
+"""What the page says of each host: a row to see at a glance, and what it rests on. Pure; `_text` escapes all that is not ours."""
 
 from __future__ import annotations
 
-import base64
-import datetime
-import functools
-import hashlib
 import html
 import re
 import typing as t
-from pathlib import Path
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._common.formatting import duration, limit, offset_text
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils.report import (
-    ERROR_BEGINS,
-    WITHOUT_RESULT,
-    kept_by,
-    shaped,
-)
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils.report_picture import WIDTH_OF_ALL, Axis, number
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.formatting import offset_text
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.picture import Axis, number
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.result import ERROR_BEGINS, WITHOUT_RESULT
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.table import kept_by
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils.verdict import STATES
 
 Data = t.Mapping[str, t.Any]
@@ -77,24 +61,16 @@ WORDS: dict[str, str] = {
 _URGENCY = ('jwt_expired', 'not_only_the_clock', 'not_the_clock', 'other_clock', 'cannot_set_clock', 'cannot_stop_aem',
             'stop_deferred', 'aem_unreachable', 'not_testable', 'no_reference', 'unfinished', 'at_risk', 'not_kept', 'no_result',
             'unreachable')
-MODES = {
-    'fix': 'Repair run',
-    'check': 'Check run, nothing was changed',
-    'rehearse': 'Rehearsal, nothing was changed',
-    'diagnose': 'Diagnosis, nothing was changed',
-}
 COLUMNS = (('host', 'Host'), ('state', 'State'), ('clock', 'Clock'), ('agents', 'Agents 200'), ('next', 'What to do next, and why'))
 CLOCK_VERDICTS = {
     'in_sync': 'right', 'skewed': 'wrong', 'undecided': 'undecided: the threshold lies within the interval',
     'unreachable': 'no reference answered', 'sources_disagree': 'the references disagree',
 }
-_SHOWN_STATES = 4  # in the headline
-_MANY = 20         # hosts, from which on a picture of all of them says what their rows do not
 # What a terminal or a browser may take for an order: controls, and those that turn the direction of text.
 _UNPRINTABLE = re.compile('[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]')
 
 
-class Host(t.NamedTuple):
+class HostRow(t.NamedTuple):
     """A host as the page needs it; whatever a report query left out is empty."""
 
     name: str
@@ -103,224 +79,15 @@ class Host(t.NamedTuple):
     data: Data
 
 
-def page(report: Data) -> str:
-    """The page of a report document (see docs/report.md).
-
-    Keys that fix_bp_jwt_report_query left out are shown as not told. Offsets are reference − host, in seconds.
-    """
-    mode = str(report.get('mode') or '')
-    hosts = sorted((_host(data) for data in shaped(report)), key=_order)
-    axis = Axis(number(report.get('max_skew')), _clocks(hosts))
-    verdict = headline(report, hosts)
-    style, script = _beside('report_page.css'), _beside('report_page.js')
-    policy = (f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-              "base-uri 'none'; form-action 'none'")
-    parts = [
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        '<meta name="color-scheme" content="light dark">\n<meta name="referrer" content="no-referrer">',
-        f'<title>{_text(verdict)}</title>\n<style>{style}</style>\n</head>\n<body>',
-        _top(report, mode, hosts, verdict),
-    ]
-    if hosts:
-        parts += [_spread(hosts, axis.max_skew), _tools(len(hosts)), axis.shared(), _legend(axis), _table(hosts, axis)]
-    parts += [_foot(report), f'<script>{script}</script>\n</body>\n</html>\n']
-    return '\n'.join(part for part in parts if part)
+def _text(value: t.Any) -> str:
+    """Anything as text in HTML, in an attribute too: markup is escaped, what is not printable is shown as its number."""
+    text = '' if value is None else str(value)
+    return html.escape(_UNPRINTABLE.sub(lambda found: f'\\u{ord(found.group()):04x}', text))
 
 
-# What is said of all hosts
-
-
-def headline(report: Data, hosts: t.Sequence[Host]) -> str:
-    """One sentence: who needs someone, of how many, and why."""
-    total = _total(report, hosts)
-    if not total:
-        return 'No host was in this run'
-    counts = {name: sum(host.group == name for host in hosts) for name in GROUPS}
-    need = counts['needs'] + counts['silent']
-    of_all = f'All {total:,} hosts' if total > 1 else 'The only host'
-    if not hosts:
-        return f'{_hosts(total)} in this run, none of them in this report'
-    if counts['silent'] == total and all(host.state == 'unreachable' for host in hosts):
-        return f'{of_all} could not be reached: nothing is known of {"their clocks" if total > 1 else "its clock"}'
-    if need:
-        return f'{need:,} of {_hosts(total)} need{"s" if need == 1 else ""} you: {_reasons(hosts)}'
-    if counts['untold']:
-        return f'{_hosts(total)} in this run; this report does not tell how they are'
-    if counts['planned']:
-        return f'{counts["planned"]:,} of {_hosts(total)} would be repaired, no other needs anything'
-    if counts['open']:
-        kept = f'the clock{"s" if counts["open"] > 1 else ""} of {counts["open"]:,}' if total > 1 else 'its clock'
-        return f'{of_all} passed, but nothing keeps {kept} right'
-    if counts['repaired']:
-        return f'{of_all} {"are" if total > 1 else "is"} healthy, {counts["repaired"]:,} of them repaired in this run'
-    return f'{of_all} {"are" if total > 1 else "is"} healthy'
-
-
-def _in_two_weights(verdict: str) -> str:
-    who, colon, why = verdict.partition(':')
-    return f'<b>{_text(who + colon)}</b><span>{_text(why)}</span>'
-
-
-def _reasons(hosts: t.Iterable[Host]) -> str:
-    states: dict[str, int] = {}
-    for host in hosts:
-        if host.group in ('needs', 'silent'):
-            states[host.state] = states.get(host.state, 0) + 1
-    counted = sorted(states.items(), key=lambda item: -item[1])
-    numbered = len(states) > 1 and counted[0][1] > 1
-    said = [_in_few_words(state) + (f' ({count:,})' if numbered else '') for state, count in counted[:_SHOWN_STATES]]
-    if len(states) > _SHOWN_STATES:
-        said.append(f'and for other reasons ({sum(count for unused, count in counted[_SHOWN_STATES:]):,})')
-    return ', '.join(said)
-
-
-def _total(report: Data, hosts: t.Sequence[Host]) -> int:
-    """All hosts of the run and those kept from earlier ones: a report query may have left some out of the list."""
-    counted = number((report.get('counts') or {}).get('hosts'))
-    return max(int(counted or 0) + int(number(report.get('kept')) or 0), len(hosts))
-
-
-def _hosts(count: int) -> str:
-    return f'{count:,} host{"" if count == 1 else "s"}'
-
-
-def _top(report: Data, mode: str, hosts: t.Sequence[Host], verdict: str) -> str:
-    needy = any(host.group in ('needs', 'silent') for host in hosts)
-    facts = [MODES.get(mode, mode), _when(report)]
-    max_skew = number(report.get('max_skew'))
-    if max_skew:
-        facts.append(f'a clock is right within ±{limit(max_skew)}')
-    said = ''.join(f'<li>{_text(fact)}</li>' for fact in facts if fact)
-    complete = report.get('complete', True)
-    stopped = ''
-    if report.get('stopped') or not complete:
-        what = 'No more repairs were begun.' if complete else 'The run had not come to its end.'
-        stopped = f'<p class="stopped"><strong>{what}</strong> {_text(report.get("stopped"))}</p>'
-    mood = 'bad' if needy else 'good' if hosts else 'none'
-    return (f'<header>\n<p class="what">Brand Portal replication and the hosts\' clocks</p>\n'
-            f'<h1 class="{mood}">{_in_two_weights(verdict)}</h1>\n<ul class="facts">{said}</ul>\n'
-            f'{stopped}{_notes(report, mode, hosts)}{_counts(hosts)}</header>\n<main>')
-
-
-def _notes(report: Data, mode: str, hosts: t.Sequence[Host]) -> str:
-    """What the reader might otherwise miss."""
-    notes = []
-    total = _total(report, hosts)
-    if not total:
-        notes.append('The inventory group is empty, or --limit left no host in: nothing was measured and nothing is known.')
-    elif total > len(hosts):
-        notes.append(f'{_hosts(total - len(hosts))} {"is" if total - len(hosts) == 1 else "are"} not listed: '
-                     'fix_bp_jwt_report_query left them out.')
-    older = [host for host in hosts if _age(host.data)]
-    if older:
-        notes.append(f'{_hosts(len(older))} {"was" if len(older) == 1 else "were"} not in this run and '
-                     f'{"is" if len(older) == 1 else "are"} shown as {"its" if len(older) == 1 else "their"} last run left '
-                     f'{"it" if len(older) == 1 else "them"}, with {"its" if len(older) == 1 else "their"} age.')
-    if any(host.group == 'planned' for host in hosts):
-        notes.append('To repair: run without --check.' if mode == 'check' else 'To repair: run with fix_bp_jwt_mode=fix.')
-    return ''.join(f'<p class="note">{_text(note)}</p>' for note in notes)
-
-
-def _counts(hosts: t.Sequence[Host]) -> str:
-    """How many of each group, as a bar and as what can be pressed to see only these; and the same by state."""
-    if not hosts:
-        return ''
-    groups, states = _count(host.group for host in hosts), _count(host.state for host in hosts)
-    left, shares, chips = 0.0, '', ''
-    for name, group in GROUPS.items():
-        if name not in groups:
-            continue
-        width = groups[name] / len(hosts) * 1000
-        shares += f'<rect class="{name}" x="{left:.1f}" width="{max(width - 2, 2):.1f}" height="12"/>'
-        left += width
-        chips += (f'<li class="chip {name}" data-group="{name}">{_mark(name)}<b>{groups[name]:,}</b> '
-                  f'{group.one if groups[name] == 1 else group.many}</li>')
-    by_state = ''.join(
-        f'<li class="chip" data-state="{_text(state)}"><b>{count:,}</b> <code>{_text(state or "not told")}</code></li>'
-        for state, count in states.items())
-    return (f'<svg class="shares" viewBox="0 0 1000 12" preserveAspectRatio="none" aria-hidden="true">{shares}</svg>\n'
-            f'<ul class="chips" aria-label="Hosts by what they need">{chips}</ul>\n'
-            f'<ul class="chips states" aria-label="Hosts by state"><li class="by">By state</li>{by_state}</ul>\n')
-
-
-def _count(words: t.Iterable[str]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for word in words:
-        counts[word] = counts.get(word, 0) + 1
-    return counts
-
-
-def _when(report: Data) -> str:
-    """Begin, end and duration; a time that cannot be read is shown as it stands there."""
-    raw = [str(report.get(key) or '') for key in ('started_at', 'finished_at')]
-    try:
-        start, end = (datetime.datetime.fromisoformat(text.replace('Z', '+00:00')) if text else None for text in raw)
-        took = f' ({duration((end - start).total_seconds())})' if start and end else ''
-    except (ValueError, TypeError):
-        return ' to '.join(text for text in raw if text)
-    if not end:
-        return f'began {start:%Y-%m-%d %H:%M:%S} UTC, not finished' if start else ''
-    if not start:
-        return f'{end:%Y-%m-%d %H:%M:%S} UTC'
-    return f'{start:%Y-%m-%d %H:%M:%S} to {end:{"%H:%M:%S" if start.date() == end.date() else "%Y-%m-%d %H:%M:%S"}} UTC{took}'
-
-
-def _tools(count: int) -> str:
-    """Shown by the script, which does the work."""
-    return ('<form class="tools" id="tools" role="search" hidden>'
-            '<label for="filter">Filter</label><input type="search" id="filter" autocomplete="off" spellcheck="false" '
-            'placeholder="host, cause, message …">'
-            '<button type="button" id="open" aria-pressed="false">Open all evidence</button>'
-            '<button type="button" id="clear">Show all</button>'
-            f'<output id="shown" for="filter" aria-live="polite">{_hosts(count)}</output></form>')
-
-
-def _spread(hosts: t.Sequence[Host], max_skew: float | None) -> str:
-    """All clocks as the run found them: where most stand, and whether many are off alike."""
-    clocks = [_before_and_after(host.data)[0] for host in hosts]
-    known = [clock for clock in clocks if clock and number(clock.get('offset')) is not None]
-    if len(known) < _MANY:
-        return ''
-    words = f'The clocks of {len(known):,} hosts as they were found'
-    if len(known) < len(hosts):
-        words += f'; of {_hosts(len(hosts) - len(known))} nothing is known'
-    return f'<figure><figcaption>{words}</figcaption>{Axis(max_skew, known, WIDTH_OF_ALL).spread(known)}</figure>'
-
-
-def _legend(axis: Axis) -> str:
-    def key(kind: str, path: str, words: str) -> str:
-        return f'<li><svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">{path.format(kind)}</svg>{words}</li>'
-
-    circle = '<path class="{} right" d="M3.5 8a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0-9 0z"/>'
-    arrow = '<path class="{} wrong" d="M2 8L12 2.5V13.5z"/>'
-    keys = [
-        key('before', arrow, 'behind'), key('before', '<path class="{} wrong" d="M14 8L4 2.5V13.5z"/>', 'ahead'),
-        key('before', '<path class="{} open" d="M2.5 8l5.5-5.5l5.5 5.5l-5.5 5.5z"/>', 'undecided'),
-        key('', '<path class="span open" d="M2 4v8m0-4H14m0-4v8"/>', 'the truth lies within'),
-        key('before', circle, 'before'), key('after', circle, 'after'),
-        key('', '<rect class="unknown" x="1" y="2" width="14" height="12"/>', 'nobody knows'),
-        key('', '<path class="silent" d="M1 8H15"/>', 'not measured'),
-    ]
-    if axis.max_skew:
-        keys.insert(3, key('', '<rect class="within" width="16" height="16"/><path class="limit" d="M.5 0V16M15.5 0V16"/>',
-                           f'right: within ±{limit(axis.max_skew)}'))
-    return f'<ul class="legend" aria-label="The picture of the clocks">{"".join(keys)}</ul>'
-
-
-def _foot(report: Data) -> str:
-    version = report.get('collection_version')
-    made_by = 'Made by the Ansible collection aemops.brand_portal' + (f' {version}' if version else '')
-    return f'</main>\n<footer><p>{_text(made_by)}. The same as data: the JSON beside this file.</p></footer>'
-
-
-# What is said of one host
-
-
-def _host(data: Data) -> Host:
+def _host(data: Data) -> HostRow:
     state = str(data.get('state_after') or data.get('state_before') or '')
-    return Host(str(data.get('host') or 'unnamed host'), _group(data, state), state, data)
+    return HostRow(str(data.get('host') or 'unnamed host'), _group(data, state), state, data)
 
 
 def _group(data: Data, state: str) -> str:
@@ -339,18 +106,18 @@ def _group(data: Data, state: str) -> str:
     return 'planned' if healthy is False else 'healthy'
 
 
-def _order(host: Host) -> tuple[t.Any, ...]:
+def _order(host: HostRow) -> tuple[t.Any, ...]:
     urgency = _URGENCY.index(host.state) if host.state in _URGENCY else -1
     natural = [(int(part), '') if part.isdecimal() else (-1, part.lower()) for part in re.split(r'(\d+)', host.name)]
     return list(GROUPS).index(host.group), urgency, natural
 
 
-def _clocks(hosts: t.Iterable[Host]) -> t.Iterator[Data]:
+def _clocks(hosts: t.Iterable[HostRow]) -> t.Iterator[Data]:
     for host in hosts:
         yield from (clock for clock in _before_and_after(host.data) if clock)
 
 
-def _table(hosts: t.Sequence[Host], axis: Axis) -> str:
+def _table(hosts: t.Sequence[HostRow], axis: Axis) -> str:
     sorted_by = ' aria-sort="ascending"'
     heads = ''.join(
         f'<th scope="col" class="{name}" data-name="{words}"{sorted_by if name == "state" else ""}>'
@@ -360,7 +127,7 @@ def _table(hosts: t.Sequence[Host], axis: Axis) -> str:
             f'<thead><tr>{heads}</tr></thead>\n{bodies}\n</table>\n<p class="nothing" id="nothing" hidden>No host matches.</p>')
 
 
-def _rows(rank: int, host: Host, axis: Axis) -> str:
+def _rows(rank: int, host: HostRow, axis: Axis) -> str:
     """What there is to know at a glance, and below it, to be opened, what it rests on."""
     data = host.data
     # What the script sorts by: numbers as numbers; an empty one stays last.
@@ -384,7 +151,7 @@ def _name(name: str) -> str:
     return f'<bdi>{_text(own)}' + (f'<wbr><span class="domain">.{_text(domain)}</span>' if dot else '') + '</bdi>'
 
 
-def _state(host: Host) -> str:
+def _state(host: HostRow) -> str:
     before, after = (str(host.data.get(key) or '') for key in ('state_before', 'state_after'))
     codes = f'<code>{_text(before or after or "not told")}</code>'
     if before and after and before != after:
@@ -417,7 +184,7 @@ def _mark(group: str) -> str:
     return f'<i class="mark {group}" aria-hidden="true">{GROUPS[group].mark}</i>'
 
 
-def _clock(host: Host, axis: Axis) -> str:
+def _clock(host: HostRow, axis: Axis) -> str:
     before, after = _before_and_after(host.data)
     words = _clock_in_words(before)
     if after:
@@ -464,7 +231,7 @@ def _of(agents: Data | None) -> str:
     return f'{_text(agents.get("answered", 0))} of {_text(agents["tested"])}' if agents['tested'] else 'none tested'
 
 
-def _next(host: Host) -> str:
+def _next(host: HostRow) -> str:
     data = host.data
     parts = []
     if data.get('next_step'):
@@ -479,7 +246,7 @@ def _next(host: Host) -> str:
     return ''.join(parts) or '<p class="none">–</p>'
 
 
-def _evidence(host: Host) -> str:
+def _evidence(host: HostRow) -> str:
     data = host.data
     rows = [
         ('In full', _text(data['summary']) if data.get('summary') else _text(data.get('message') or '')),
@@ -572,21 +339,3 @@ def _rehearsed(rehearsal: Data) -> str:
 def _list(texts: t.Iterable[t.Any]) -> str:
     items = ''.join(f'<li>{_text(text)}</li>' for text in texts)
     return f'<ul>{items}</ul>' if items else ''
-
-
-# The file itself
-
-
-def _text(value: t.Any) -> str:
-    """Anything as text in HTML, in an attribute too: markup is escaped, what is not printable is shown as its number."""
-    text = '' if value is None else str(value)
-    return html.escape(_UNPRINTABLE.sub(lambda found: f'\\u{ord(found.group()):04x}', text))
-
-
-@functools.cache
-def _beside(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding='utf-8')
-
-
-def _hash(text: str) -> str:
-    return 'sha256-' + base64.b64encode(hashlib.sha256(text.encode('utf-8')).digest()).decode('ascii')

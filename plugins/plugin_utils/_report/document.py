@@ -1,0 +1,128 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The document of all hosts, which the JSON file is, and what AWX keeps of it. Pure; docs/report.schema.json describes it."""
+
+from __future__ import annotations
+
+import datetime
+import typing as t
+
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.result import NONE, WITHOUT_RESULT
+
+SCHEMA_VERSION = 1
+LONGEST_WORD = 500  # characters of a text in the statistics, of which AWX keeps thousands
+
+
+def document(
+    results: t.Sequence[t.Mapping[str, t.Any]],
+    hosts: list[dict[str, t.Any]],
+    rows: list[dict[str, t.Any]] | None = None,
+    **about: t.Any,
+) -> dict[str, t.Any]:
+    """The document: counts over all `results`, and the `hosts` to list. `about` is what it says of the run (ABOUT).
+
+    `rows` are those of all hosts, also of the ones that an earlier run has left: `hosts` where nothing has shaped them.
+    """
+    rows = hosts if rows is None else rows
+    return {
+        'schema_version': SCHEMA_VERSION,
+        **{name: about.get(name, default) for name, default in ABOUT.items()},
+        'counts': count(results),
+        'kept': sum(1 for row in rows if row.get('age')),
+        'hosts': hosts,
+        **({} if hosts == rows else {'results': rows}),
+    }
+
+
+ABOUT: dict[str, t.Any] = {
+    'collection_version': '', 'started_at': None, 'finished_at': None, 'complete': True, 'mode': 'fix', 'max_skew': None,
+    'stopped': '',
+}
+# Of a result; what else it has is for the role.
+LISTED = ('host', 'passed', 'healthy', 'state_before', 'state_after', 'repaired', 'repair', 'clock_before', 'clock_after',
+          'clock_keeper', 'certificate_not_after', 'agents_before', 'agents_after', 'agents', 'changes', 'rehearsal', 'cause',
+          'meaning', 'evidence', 'next_step', 'error', 'summary', 'message')
+# Of a row that a query has shaped, so that it is still known how the host is.
+HOW_IT_IS = ('passed', 'healthy', 'state_before', 'state_after', 'repaired', 'repair', 'age')
+
+
+def listed(result: t.Mapping[str, t.Any], mode: str = 'fix', reported_at: str | None = None) -> dict[str, t.Any]:
+    """A host as the document lists it; `age` is 0 for a host of this run."""
+    return {**{name: result.get(name) for name in LISTED}, 'mode': mode, 'reported_at': reported_at, 'age': 0}
+
+
+def kept(former: t.Any, hosts: t.Container[str], now: str, days: float) -> list[dict[str, t.Any]]:
+    """The rows of an earlier document for the hosts that are not in this run, with their age in seconds.
+
+    Not those that are older than `days`, and none of what is no document of ours.
+    """
+    if not isinstance(former, dict) or former.get('schema_version') != SCHEMA_VERSION:
+        return []
+    rows, end = [], seconds(now) or 0.0
+    for row in former.get('results') or former.get('hosts') or []:
+        if not isinstance(row, dict) or not isinstance(row.get('host'), str) or row['host'] in hosts or 'state_after' not in row:
+            continue
+        at = row.get('reported_at') or former.get('finished_at')
+        try:
+            age = max(1, round(end - (seconds(at) or 0.0)))
+        except (ValueError, TypeError, AttributeError):
+            continue
+        if age <= days * 86400:
+            missing = {'healthy': bool(row.get('passed')) and row['state_after'] == 'healthy', 'repair': NONE, 'changes': None,
+                       'mode': former.get('mode', 'fix')}
+            rows.append({**missing, **row, 'reported_at': at, 'age': age})
+    return rows
+
+
+def rows_of(report: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
+    """The rows of all hosts, as they were before a query shaped them."""
+    return report.get('results') or report['hosts']
+
+
+def shaped(report: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
+    """The hosts to list, each with how it is (HOW_IT_IS), which a query may have left out."""
+    known = {row['host']: {name: row[name] for name in HOW_IT_IS if name in row} for row in rows_of(report)}
+    return [{**known.get(host['host'], {}), **host} for host in report['hosts']]
+
+
+def count(results: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
+    """How many hosts there are of each kind; passed, failed, unreachable and no_result are all of them."""
+    states: dict[str, int] = {}
+    for result in results:
+        states[result['state_after']] = states.get(result['state_after'], 0) + 1
+    passed = sum(1 for result in results if result['passed'])
+    silent = {state: states.get(state, 0) for state in WITHOUT_RESULT}
+    return {
+        'hosts': len(results),
+        'passed': passed,
+        'failed': len(results) - passed - sum(silent.values()),
+        'repaired': sum(1 for result in results if result['repaired']),
+        **silent,
+        'states': dict(sorted(states.items())),
+    }
+
+
+def seconds(iso: str | None) -> float | None:
+    return datetime.datetime.fromisoformat(iso.replace('Z', '+00:00')).timestamp() if iso else None
+
+
+# For AWX
+
+
+def statistics(report: t.Mapping[str, t.Any], at_most: int) -> dict[str, t.Any]:
+    """What AWX keeps with the job: the counts, and the first `at_most` hosts that did not pass. Bounded for any fleet."""
+    rows = {row['host']: row for row in rows_of(report)}
+    chosen = [rows[host['host']] for host in report['hosts'] if host['host'] in rows]
+    sick = [row for row in chosen if not row['passed'] and not row.get('age')]
+    return {
+        **{name: report[name] for name in ('schema_version', 'mode', 'started_at', 'finished_at', 'stopped', 'counts')},
+        'hosts': [_short(host) for host in sick[:at_most]],
+        'hosts_left_out': max(0, len(sick) - at_most),
+    }
+
+
+def _short(host: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    kept = {name: host.get(name) for name in ('host', 'state_before', 'state_after', 'cause', 'next_step', 'error')}
+    return {name: value[:LONGEST_WORD] if isinstance(value, str) else value for name, value in kept.items()}

@@ -1,0 +1,128 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a run prints at its end: a line for each host, or for each group of them where they are many. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.formatting import offset_text
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import rehearsal
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.document import rows_of, shaped
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.result import NO_RESULT, UNREACHABLE
+
+HEADINGS = ('host', 'clock before -> after', 'kept by', 'agents 200', 'state', 'what to do next')
+FEW = 10  # hosts, of which each is worth a paragraph
+
+
+def last_words(result: t.Mapping[str, t.Any], said: t.Mapping[str, t.Any]) -> str:
+    """How a host ends that did not pass: the less is said of each, the more of them there are (`said`: not_passed, groups)."""
+    if said.get('not_passed', 0) <= FEW:
+        return result['message']
+    number = said.get('groups', {}).get(result['host'])
+    if number:
+        return f'no. {number}'  # of the table; with ansible-core's own words around it, more would be too much
+    return rehearsal.short(f'{result["state_after"]}: {result["next_step"] or result["error"] or result["summary"]}')
+
+
+def table(report: t.Mapping[str, t.Any], at_most: int = 50) -> list[str]:
+    """The lines at the end: a host each, and why no other repair was begun.
+
+    With more than `at_most` hosts those that passed without a repair and have nothing left to do are summed up in a line.
+    """
+    hosts, counts = [host for host in shaped(report) if not host.get('age')], report['counts']
+    if report['mode'] == 'rehearse':
+        known = {row['host']: row for row in rows_of(report)}
+        return [*rehearsal.table(known.get(host['host'], host) for host in hosts), in_figures(counts)]
+    loud = [host for host in hosts if len(hosts) <= at_most or not host.get('passed') or host.get('repaired')
+            or host.get('next_step')]
+    quiet = len(hosts) - len(loud)
+    if len(loud) > at_most:
+        passed_more = [f'{quiet} more hosts passed and are not listed.'] if quiet else []
+        stopped = [f'STOPPED: {report["stopped"]}.'] if report['stopped'] else []
+        return [*_in_groups(grouped(report, at_most)), *passed_more, in_figures(counts), *stopped]
+    rows = [HEADINGS] + [_row(host) for host in loud] if loud else []
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS) - 1)] if rows else []
+    lines = ['  '.join([cell.ljust(width) for cell, width in zip(row, widths)] + [row[-1]]).rstrip() for row in rows]
+    if quiet:
+        lines.append(f'{quiet} {"more " if rows else ""}hosts passed and are not listed.')
+    if not counts['hosts']:
+        lines.append('No host was in this run.')
+    elif len(hosts) != counts['hosts'] or counts['hosts'] > 1:
+        foreseen = [row for row in rows_of(report) if not row.get('age') and row.get('passed') and not row.get('healthy', True)]
+        lines.append(in_figures(counts, len(foreseen)))
+    if report.get('kept'):
+        lines.append(f'{report["kept"]} more host{"s" if report["kept"] > 1 else ""} of earlier runs in the report.')
+    if report['stopped']:
+        lines.append(f'STOPPED: {report["stopped"]}.')
+    return lines
+
+
+def grouped(report: t.Mapping[str, t.Any], at_most: int) -> list[list[t.Mapping[str, t.Any]]]:
+    """The hosts to name by state and cause, the largest group first, where they are too many for a line each; else none."""
+    hosts = [host for host in shaped(report) if not host.get('age')]
+    loud = [host for host in hosts if not host.get('passed') or host.get('repaired')]
+    groups: dict[tuple[t.Any, ...], list[t.Mapping[str, t.Any]]] = {}
+    for host in loud if len(loud) > at_most else []:
+        key = host.get('state_before'), host.get('state_after'), host.get('cause'), host.get('repair')
+        groups.setdefault(key, []).append(host)
+    return sorted(groups.values(), key=len, reverse=True)
+
+
+def numbers(report: t.Mapping[str, t.Any], at_most: int) -> dict[str, int]:
+    """The number of each host's group in the table; {} where each has a line."""
+    return {host['host']: number for number, group in enumerate(grouped(report, at_most), 1) for host in group}
+
+
+def _in_groups(groups: list[list[t.Mapping[str, t.Any]]]) -> list[str]:
+    lines = []
+    for number, group in enumerate(groups, 1):
+        first = group[0]
+        names = ', '.join(host['host'] for host in group[:5]) + (f' and {len(group) - 5} more' if len(group) > 5 else '')
+        cause = f' ({first["cause"]})' if first.get('cause') else ''
+        lines.append(f'no. {number}: {_row(first)[-2]}{cause}: {names}')
+        if first.get('next_step'):
+            lines.append(f'    as {first["host"]}: {rehearsal.short(str(first["next_step"]), 300)}')
+    return lines
+
+
+def in_figures(counts: t.Mapping[str, t.Any], would_be_repaired: int = 0) -> str:
+    """'12 hosts: 10 passed (1 repaired), 1 failed, 1 unreachable; healthy 10, not_the_clock 1, unreachable 1'."""
+    ways = (('repaired', counts['repaired']), ('would be repaired', would_be_repaired))
+    how = [f'{number} {words}' for words, number in ways if number]
+    passed = f'{counts["passed"]} passed' + (f' ({", ".join(how)})' if how else '')
+    words = [passed] + [f'{counts[name]} {name.replace("_", " ")}' for name in ('failed', UNREACHABLE, NO_RESULT) if counts[name]]
+    states = ', '.join(f'{state} {number}' for state, number in counts['states'].items())
+    return f'{counts["hosts"]} host{"s" if counts["hosts"] > 1 else ""}: {", ".join(words)}; {states}'
+
+
+def _row(host: t.Mapping[str, t.Any]) -> tuple[str, ...]:
+    """A host that a query has shaped lacks what it lacks."""
+    before, after = host.get('clock_before'), host.get('clock_after')
+    clock, agents, state = '-', '-', host.get('state_before') or host.get('state_after') or '-'
+    if before:
+        clock = offset_text(before['offset'])
+    if host.get('agents_before'):
+        agents = _of(host['agents_before'])
+    if after:
+        clock += f' -> {offset_text(after["offset"])}'
+        agents += f' -> {_of(host["agents_after"])}' if host.get('agents_after') else ''
+        state += f' -> {host.get("state_after")}'
+    elif host.get('state_after') and host['state_after'] != state:
+        state += f' -> {host["state_after"]}'
+    return (host['host'], clock, kept_by(host), agents, state.replace(NO_RESULT, 'no result'), host.get('next_step') or '-')
+
+
+def kept_by(host: t.Mapping[str, t.Any]) -> str:
+    """'chronyd (192.0.2.20)', 'nothing, wrong in 6.5 d', '-' where it is not known."""
+    found = host.get('clock_keeper') or {}
+    words = {'not_kept': 'nothing', 'kept': str(found.get('by') or '-')}.get(str(found.get('state')), '-')
+    if words != '-' and found.get('source'):
+        words += f' ({found["source"]})'
+    return words + (f', wrong in {host["wrong_in_days"]:g} d' if host.get('wrong_in_days') is not None else '')
+
+
+def _of(agents: t.Mapping[str, int]) -> str:
+    return f'{agents["answered"]} of {agents["tested"]}'
