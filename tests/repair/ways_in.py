@@ -50,7 +50,7 @@ UMASK = f'''{STOCK}
 echo 'session optional pam_umask.so umask=0077' >>/etc/pam.d/common-session
 echo 'session optional pam_umask.so umask=0077' >>/etc/pam.d/common-session-noninteractive'''
 
-WITHOUT_PIPELINING = {'ansible_pipelining': False}
+WITHOUT_PIPELINING = {'fix_bp_jwt_pipelining': False}
 
 IPV6 = '''[Unit]
 DefaultDependencies=no
@@ -123,9 +123,9 @@ KINDS = {
     'jump': _way('by a jump host', '`ansible_ssh_common_args` with `ProxyCommand`; no direct way', access=jump),
     'su': _way('`become_method: su`', "sudo does not know the account; root's password in the inventory", SU,
                {'ansible_become_method': 'su', 'ansible_become_password': ROOTS_PASSWORD}),
-    'tty': _way('`requiretty`', '`Defaults requiretty` in sudoers; `ansible_pipelining: false` in the inventory', TTY,
+    'tty': _way('`requiretty`', '`Defaults requiretty` in sudoers; `fix_bp_jwt_pipelining: false` in the inventory', TTY,
                 WITHOUT_PIPELINING),
-    'tty-piped': _way('`requiretty`, pipelining on', 'the same with pipelining, as in the ansible.cfg of this repository', TTY,
+    'tty-piped': _way('`requiretty`, pipelining on', 'the same with pipelining, which is the default', TTY,
                       refused=('tty',)),
     'noexec': _way('noexec on /tmp', 'also on /var/tmp; pipelining on', f'{STOCK}\n{NO_EXEC}'),
     'noexec-files': _way('noexec on /tmp, pipelining off', 'the module is a file below the home, or in /tmp for root',
