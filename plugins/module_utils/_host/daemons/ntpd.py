@@ -253,8 +253,8 @@ class NtpqRow(NamedTuple):
 
     @property
     def own(self) -> bool:
-        """This host's undisciplined clock (driver 1)."""
-        return bool(_OWN_CLOCK.match(self.remote) or self.refid in ('.LOCL.', '.LOCAL.'))
+        """This host's undisciplined clock (driver 1). The refid tells nothing: .LOCL. is also what a domain controller follows."""
+        return bool(_OWN_CLOCK.match(self.remote))
 
 
 # LOCAL(0) and LOCL of ntp, 127.127.1.0 of NTPsec; 127.0.0.1 of orphan mode.

@@ -176,6 +176,15 @@ def test_a_leap_indicator_of_alarm_is_not_synchronized(tmp_path, leap):
     assert not found.status().synchronized
 
 
+def test_a_server_that_follows_its_own_clock_is_a_server(tmp_path):
+    found = daemon(tmp_path, 'ntpd', 'ntp-4.2.8p15', 'synchronized')
+    peers = found.host.answers['ntpq -pn']
+    for refid in ('.LOCL.', 'LOCAL(1)', '127.127.1.1'):
+        row = '*192.0.2.1       {0}         2 u   17   64  377    0.133   +0.057   0.054'.format(refid)
+        found.host.answers['ntpq -pn'] = peers._replace(out='\n'.join(peers.out.splitlines()[:2] + [row]) + '\n')
+        assert found.status().synchronized, refid
+
+
 def test_disable_ntp_takes_the_control_away(tmp_path):
     config = 'server 192.0.2.1 iburst\ndisable ntp\n'
     status = daemon(tmp_path, 'ntpd', 'ntp-4.2.8p15', 'synchronized', config=config).status()
