@@ -12,6 +12,8 @@ import tempfile
 import time
 from typing import IO, Dict, List, NamedTuple, Optional
 
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.printable import printable
+
 NO_SUCH_COMMAND = 127
 TOOK_TOO_LONG = 124
 
@@ -35,13 +37,13 @@ class Done(NamedTuple):
 
     @property
     def said(self) -> str:
-        """All output in one line."""
-        return ' '.join((self.err + ' ' + self.out).split())
+        """All output in one line, without what a terminal would obey."""
+        return printable(' '.join((self.err + ' ' + self.out).split()))
 
     @property
     def complaint(self) -> str:
         """The error output in one line; all output where there is none; the exit code where there is no output."""
-        return ' '.join(self.err.split()) or self.said or f'it ended with {self.code}'
+        return printable(' '.join(self.err.split())) or self.said or f'it ended with {self.code}'
 
 
 def run(command: List[str], timeout: float, environment: Optional[Dict[str, str]] = None, grace: float = GRACE) -> Done:

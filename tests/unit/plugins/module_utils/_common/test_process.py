@@ -60,6 +60,7 @@ def test_output_and_exit_code():
     assert done == (3, 'out\n', 'err\n')
     assert (done.said, done.complaint) == ('err out', 'err')
     assert run('exit 3').complaint == 'it ended with 3'
+    assert run(r'printf "\033[2Jgone\n" >&2').complaint == r'\x1b[2Jgone', 'no terminal obeys what a command says'
     assert run('echo "$LC_ALL $FOO $PATH"', environment={'FOO': 'bar'}).out.split()[:2] == ['C', 'bar']
     assert run('cat').out == '', 'standard input is empty'
     assert run('kill -9 $$').code == -9

@@ -703,3 +703,158 @@ def test_a_masked_competitor_that_runs_is_stopped_and_stays_masked(tmp_path):
     with pytest.raises(TimeServiceFailed, match='put back as they were'):
         run(host, provider='chrony', servers=['192.0.2.2'])
     assert host.units['openntpd.service'] == ['active', 'masked']
+
+
+# What the review of ccfc5ec had shown
+
+
+def test_a_list_of_packages_that_cannot_be_read_ends_the_run_before_anything_is_changed(tmp_path):
+    """F2: one listing that timed out counted as no package installed, and everything that is installed was purged."""
+    host = debian(tmp_path)
+    host.packages |= {'openssh-server', 'postgresql-16', 'sudo'}
+    calls, real = [], host._dpkg_query
+
+    def times_out(words):
+        calls.append(words)
+        return Done(124, '', 'dpkg-query did not end within 900 s') if len(calls) == 1 else real(words)
+    host._dpkg_query = times_out
+    host.synchronised_after = None
+    before = own_tree(host)
+    with pytest.raises(TimeServiceFailed, match='cannot be listed.*Nothing was changed') as failed:
+        run(host, sync_timeout=3)
+    assert failed.value.details['changed'] is False
+    assert (own_tree(host), [command for command in host.commands if 'apt-get' in command]) == (before, [])
+    assert {'openssh-server', 'postgresql-16', 'sudo'} <= host.packages
+
+
+def test_systemd_that_does_not_answer_ends_the_run_before_anything_is_changed(tmp_path):
+    """Where it does not say what there is, nothing is installed: chrony may run."""
+    host = debian(tmp_path, 'chrony')
+    host.failing['systemctl show'] = 'Failed to connect to bus'
+    before = own_tree(host)
+    with pytest.raises(TimeServiceFailed, match='systemd does not answer.*Nothing was changed'):
+        run(host)
+    assert own_tree(host) == before
+    assert not [command for command in host.commands if not command.startswith('systemctl show')]
+
+
+def test_what_others_install_during_a_run_and_between_two_stays(tmp_path):
+    """F1: within one run, and after one that was cut off."""
+    host = debian(tmp_path)
+    execute = host.execute
+
+    def also(command, timeout=100.0, environment=None):
+        if command[0] == 'chronyc':
+            host.packages.add('nginx')
+        return execute(command, timeout, environment)
+    host.execute, host.synchronised_after = also, None
+    with pytest.raises(TimeServiceFailed, match='put back as they were'):
+        run(host, sync_timeout=3)
+    assert host.packages == {'nginx'}
+
+    def cut(command, timeout=100.0, environment=None):
+        if command[0] == 'chronyc':
+            raise PowerCut
+        return execute(command, timeout, environment)
+    host.execute = cut
+    with pytest.raises(PowerCut):
+        run(host)
+    host.execute = execute
+    host.packages.add('postgresql-16')
+    with pytest.raises(TimeServiceFailed, match='put back as they were'):
+        run(host, sync_timeout=3)
+    assert host.packages == {'nginx', 'postgresql-16'}
+
+
+def test_an_edit_after_a_run_that_was_cut_off_is_kept_and_named(tmp_path):
+    """F7: it was overwritten with the file as it had been before the first run."""
+    host = FakeHost(tmp_path, 'alma-9', {'/etc/chrony.conf': 'pool p iburst\n'}).has('chronyd', package='chrony')
+    execute = host.execute
+
+    def cut(command, timeout=100.0, environment=None):
+        if command[0] == 'chronyc' and 'add' in command:
+            raise PowerCut
+        return execute(command, timeout, environment)
+    host.execute = cut
+    with pytest.raises(PowerCut):
+        run(host)
+    host.execute = execute
+    host.put('/etc/chrony.conf', host.text('/etc/chrony.conf') + 'allow 10.0.0.0/8\n')
+    edited = host.text('/etc/chrony.conf')
+    host.synchronised_after = None
+    with pytest.raises(TimeServiceFailed) as failed:
+        run(host, sync_timeout=3)
+    assert host.text('/etc/chrony.conf') == edited
+    assert failed.value.details['problems'] == [
+        '/etc/chrony.conf was changed by another administrator during this run and was left as it is now']
+    assert (failed.value.details['restored'], failed.value.details['changed']) == (True, True)
+
+
+def test_a_copy_that_is_not_of_this_run_is_not_taken_for_the_original(tmp_path):
+    """F7: a left-over second name of a file was."""
+    host = FakeHost(tmp_path, 'alma-9', {'/etc/chrony.conf': 'pool new iburst\n'}).has('chronyd', package='chrony')
+    host.put('/etc/.chrony.conf.aemops-before', 'pool ancient iburst\n')
+    host.put(FOLDER + '/0-chrony.conf', 'pool ancient iburst\n')
+    host.synchronised_after = None
+    with pytest.raises(TimeServiceFailed):
+        run(host, sync_timeout=3)
+    assert host.text('/etc/chrony.conf') == 'pool new iburst\n'
+
+
+@pytest.mark.parametrize('interrupted_by', ['a signal', 'a failure'])
+def test_a_clock_that_was_set_is_told_whatever_comes_after_it(tmp_path, interrupted_by):
+    """F3: the result said that nothing was changed."""
+    host = debian(tmp_path, 'chrony')
+    made = with_clock(host, ClockStep(True))
+    step = made.setter.run
+
+    def then():
+        result = step()
+        if interrupted_by == 'a signal':
+            made.stop.name = 'SIGTERM'
+        else:
+            host.failing['chronyc -n reload'] = host.failing['systemctl restart'] = 'no way'
+        return result
+    made.setter.run = then
+    with pytest.raises(TimeServiceFailed, match='The clock stays set') as failed:
+        made.run()
+    details = failed.value.details
+    assert (details['changed'], details['clock']['changed']) == (True, True)
+    assert details['restored'] is (interrupted_by == 'a signal'), 'what fails once fails again on the way back'
+    assert details['actions'][:2] == ['stop aem.service', 'set the clock by +90.000 s']
+    assert (details['stopped'], details['downtime']) == (['aem.service'], 4.1)
+    assert host.text(SOURCES) is None
+
+
+def test_a_file_that_cannot_be_written_is_named_before_the_clock_is_set(tmp_path):
+    host, calls = debian(tmp_path, 'chrony'), []
+    host.obstacle = lambda path: 'it is immutable. Run "chattr -i" on it' if path == SOURCES else ''
+    with pytest.raises(TimeServiceFailed, match='cannot be written: it is immutable.*Nothing was changed'):
+        with_clock(host, ClockStep(True, after=calls)).run()
+    assert (calls, host.commands, interrupted(host.path(STATE))) == ([], [], [])
+
+
+def test_installing_that_would_remove_more_than_time_daemons_is_refused(tmp_path):
+    host = debian(tmp_path, 'systemd-timesyncd')
+    host.packages.add('site-clock')
+    host.depends['site-clock'] = 'systemd-timesyncd'
+    before = own_tree(host)
+    with pytest.raises(TimeServiceFailed, match='installing chrony would remove site-clock. Nothing was changed'):
+        run(host, provider='chrony')
+    assert (own_tree(host), host.packages) == (before, {'systemd-timesyncd', 'site-clock'})
+
+
+def test_each_act_is_told_to_the_hosts_journal_and_kept_as_the_last_run(tmp_path):
+    """F18."""
+    host = debian(tmp_path, 'chrony')
+    result = run(host)
+    assert host.logged == result['actions']
+    last = json.loads(host.text(LAST_RUN))
+    assert (last['changed'], last['acts'], last['actions'], last['problems']) == (True, result['acts'], result['actions'], [])
+    assert last['begun'] <= last['ended']
+    host.synchronised_after = None
+    with pytest.raises(TimeServiceFailed) as failed:
+        run(host, servers=['192.0.2.7'], sync_timeout=3)
+    assert [line for line in host.logged if line.startswith('undo: ')], 'so is the way back'
+    assert json.loads(host.text(LAST_RUN))['changed'] is False
+    assert json.loads(host.text(LAST_RUN))['msg'] == str(failed.value)
