@@ -10,28 +10,11 @@ meta/runtime.yml sends the others here. The source travels in the module's hidde
 
 from __future__ import annotations
 
-import functools
 import typing as t
-from importlib.util import find_spec
-from pathlib import Path
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import ntplib_loader
-
-
-@functools.lru_cache(maxsize=1)
-def packed_ntplib() -> str:
-    """The controller's ntplib.py, compressed, as text; read once a worker."""
-    spec = find_spec('ntplib')
-    if spec is None or not spec.origin:
-        raise AnsibleActionFail(
-            'The Python package ntplib is missing on the controller (not on the AEM host). '
-            'Install it beside ansible-core: pip install -r requirements.txt. '
-            'In AWX, use an execution environment that has it.'
-        )
-    return ntplib_loader.carry(Path(spec.origin).read_bytes())
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils.carried import packed_ntplib
 
 
 class ActionModule(ActionBase):

@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
-import tempfile
 import typing as t
 from pathlib import Path
 
@@ -23,13 +21,10 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.aemops.brand_portal.plugins.action.clock_skew_info import packed_ntplib
-from ansible_collections.aemops.brand_portal.plugins.filter.agent_query import agent_query
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.printable import all_printable
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils import drift, fleet, options, query, rehearsal, verdict
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import carried, drift, fleet, options, query, rehearsal, verdict
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import document as report_document
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import metrics as report_metrics
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import page as report_page
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import files as report_files
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import result as host_result
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import table as report_table
 
@@ -88,7 +83,10 @@ class ActionModule(ActionBase):
             listed = self.call('replication_agent_info', {**_aem(chosen), 'queue': False})
             # What keeps AEM from answering here, the measurement meets as well, and makes it a result.
             if 'agents' in listed:
-                agents = agent_query(listed['agents'], chosen['fix_bp_jwt_agent_query'])
+                try:
+                    agents = query.names(_plain(listed['agents']), chosen['fix_bp_jwt_agent_query'])
+                except query.Problem as problem:
+                    raise AnsibleActionFail(f'{problem}. Nothing was changed.') from problem
             elif 'kind' not in listed:
                 return listed
         began = _now()
@@ -188,7 +186,7 @@ class ActionModule(ActionBase):
         may_repair = not stopped and self.mode(chosen) not in ('diagnose', 'rehearse')
         batches = fleet.batches(due if may_repair else [], chosen['fix_bp_jwt_serial'])
         if batches:
-            self.write(chosen, self.document(chosen, complete=False))
+            report_files.write(chosen, self.document(chosen, complete=False))
         well = [name for name, result in results.items() if result.get('passed') and not result['repair_due']]
         unwell = [name for name in results if name in here and name not in set(well)]
         # One that is well goes along: it reports also when the others have all been lost. A rehearsal is for all of them.
@@ -206,7 +204,7 @@ class ActionModule(ActionBase):
         untried = turn > 0 and all(fleet.went_wrong(result) is None for result in outcomes.values())
         hosts = [] if stopped or untried else self.vars['__fix_bp_jwt_plan']['batches'][turn]
         if hosts and begun:
-            self.write(chosen, self.document(chosen, complete=False))
+            report_files.write(chosen, self.document(chosen, complete=False))
         return {'hosts': hosts, 'begun': [*begun, *hosts], 'stopped': stopped}
 
     def report(self) -> Result:
@@ -222,7 +220,7 @@ class ActionModule(ActionBase):
                         'groups': report_table.numbers(document, chosen['fix_bp_jwt_table_hosts']), 'ansible_stats': {
             'data': {'brand_portal_report': statistics}, 'per_host': False, 'aggregate': False}}
         try:
-            self.write(chosen, document)
+            report_files.write(chosen, document)
         except OSError as error:
             done.update(failed=True, msg='\n'.join([f'The report could not be written: {error}', *lines]))
         return done
@@ -252,7 +250,7 @@ class ActionModule(ActionBase):
             'ntp_servers': chosen['fix_bp_jwt_ntp_servers'], 'https_urls': chosen['fix_bp_jwt_https_urls'],
             'https_proxy': chosen['fix_bp_jwt_https_proxy'] or None,
             'max_skew': chosen['fix_bp_jwt_max_skew'], 'timeout': chosen['fix_bp_jwt_timeout'],
-            '_ntplib': packed_ntplib(), **more,
+            '_ntplib': carried.packed_ntplib(), **more,
         })
 
     def call(self, module: str, arguments: dict[str, t.Any]) -> Result:
@@ -314,7 +312,7 @@ class ActionModule(ActionBase):
         now, mode, days = _now(), self.mode(chosen), chosen['fix_bp_jwt_report_keep_days']
         rows = [report_document.listed(result, mode, now) for result in last]
         limit = max(set(thresholds), key=thresholds.count, default=None)
-        former = _read_json(_report_path(chosen)) if chosen['fix_bp_jwt_report_dir'] else None
+        former = report_files.former(chosen)
         rows = drift.with_history(rows + report_document.kept(former, set(found), now, days), former, limit)
         try:
             listed = query.shape(rows, chosen['fix_bp_jwt_report_query'])
@@ -328,25 +326,14 @@ class ActionModule(ActionBase):
 
     def check_outputs(self, chosen: Options, known: dict[str, Result]) -> None:
         """Nothing is repaired whose report could not be written."""
-        listed = [report_document.listed(result) for result in known.values()]
         try:
-            query.shape(listed, chosen['fix_bp_jwt_report_query'])
-            for folder in filter(None, (chosen['fix_bp_jwt_report_dir'], os.path.dirname(chosen['fix_bp_jwt_prometheus_file']))):
-                os.makedirs(folder, exist_ok=True)
-                tempfile.TemporaryFile(dir=folder).close()
+            query.shape([report_document.listed(result) for result in known.values()], chosen['fix_bp_jwt_report_query'])
+            report_files.check(chosen)
         except query.Problem as error:
             raise AnsibleActionFail(f'{error}. Nothing was changed.') from error
         except OSError as error:
             raise AnsibleActionFail(f'The report cannot be written on the controller: {error}. Correct fix_bp_jwt_report_dir or '
                                     'fix_bp_jwt_prometheus_file. Nothing was changed.') from error
-
-    def write(self, chosen: Options, document: Result) -> None:
-        folder, metrics = chosen['fix_bp_jwt_report_dir'], chosen['fix_bp_jwt_prometheus_file']
-        if folder:
-            _replace(_report_path(chosen), json.dumps(document, indent=1, ensure_ascii=False) + '\n')
-            _replace(os.path.join(folder, 'brand-portal.html'), report_page.page(document))
-        if metrics and document['complete']:
-            _replace(metrics, report_metrics.metrics(document, _read(metrics), chosen['fix_bp_jwt_report_keep_days']))
 
 
 # Options of the role time_sync that a repair takes from the inventory.
@@ -366,25 +353,6 @@ def _aem(chosen: Options) -> dict[str, t.Any]:
         'password': chosen['fix_bp_jwt_aem_password'], 'ca_path': chosen['fix_bp_jwt_ca_path'] or None,
         'validate_certs': chosen['fix_bp_jwt_validate_certs'],
     }
-
-
-def _report_path(chosen: Options) -> str:
-    return os.path.join(chosen['fix_bp_jwt_report_dir'], 'brand-portal.json')
-
-
-def _read(path: str) -> str:
-    """What an earlier run has written; '' where there is nothing that can be read."""
-    try:
-        return Path(path).read_text(encoding='utf-8')
-    except (OSError, UnicodeDecodeError):
-        return ''
-
-
-def _read_json(path: str) -> t.Any:
-    try:
-        return json.loads(_read(path) or 'null')
-    except ValueError:
-        return None
 
 
 def _now() -> str:
@@ -407,16 +375,3 @@ def _version() -> str:
     if manifest.exists():
         return json.loads(manifest.read_text(encoding='utf-8'))['collection_info']['version']
     return yaml.safe_load((root / 'galaxy.yml').read_text(encoding='utf-8'))['version']
-
-
-def _replace(path: str, text: str) -> None:
-    """Write a file of the controller so that its readers see the old one or the new one."""
-    with tempfile.NamedTemporaryFile('w', encoding='utf-8', dir=os.path.dirname(path) or '.', delete=False) as file:
-        try:
-            file.write(text)
-            os.fchmod(file.fileno(), 0o644)
-            file.close()
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise

@@ -1,0 +1,69 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The report's files on the controller: where they are, whether they can be written, and how a later run reads them."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import typing as t
+from pathlib import Path
+
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import metrics, page
+
+Options = t.Mapping[str, t.Any]
+
+
+def check(options: Options) -> None:
+    """Raise OSError where a file could not be written."""
+    for folder in filter(None, (options['fix_bp_jwt_report_dir'], os.path.dirname(options['fix_bp_jwt_prometheus_file']))):
+        os.makedirs(folder, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+
+
+def write(options: Options, document: dict[str, t.Any]) -> None:
+    """Write the page and the JSON, and the metrics of a run that is over."""
+    folder, file = options['fix_bp_jwt_report_dir'], options['fix_bp_jwt_prometheus_file']
+    if folder:
+        _replace(_path(options), json.dumps(document, indent=1, ensure_ascii=False) + '\n')
+        _replace(os.path.join(folder, 'brand-portal.html'), page.page(document))
+    if file and document['complete']:
+        _replace(file, metrics.metrics(document, _read(file), options['fix_bp_jwt_report_keep_days']))
+
+
+def former(options: Options) -> t.Any:
+    """The document of an earlier run; None where there is none that can be read."""
+    if not options['fix_bp_jwt_report_dir']:
+        return None
+    try:
+        return json.loads(_read(_path(options)) or 'null')
+    except ValueError:
+        return None
+
+
+def _path(options: Options) -> str:
+    return os.path.join(options['fix_bp_jwt_report_dir'], 'brand-portal.json')
+
+
+def _read(path: str) -> str:
+    """What an earlier run has written; '' where there is nothing that can be read."""
+    try:
+        return Path(path).read_text(encoding='utf-8')
+    except (OSError, UnicodeDecodeError):
+        return ''
+
+
+def _replace(path: str, text: str) -> None:
+    """Write a file of the controller so that its readers see the old one or the new one."""
+    with tempfile.NamedTemporaryFile('w', encoding='utf-8', dir=os.path.dirname(path) or '.', delete=False) as file:
+        try:
+            file.write(text)
+            os.fchmod(file.fileno(), 0o644)
+            file.close()
+            os.replace(file.name, path)
+        except BaseException:
+            os.unlink(file.name)
+            raise
