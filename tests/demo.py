@@ -43,15 +43,30 @@ def show_failing_test(machine) -> None:
             print(f'   {line}')
 
 
+# Of Ansible's output: the tasks at which each of the four parts of a run begins, and the lines that tell nothing here.
+PARTS = {'Measure the clock': 'Measure', 'Look at all hosts': 'Decide', 'Find out what keeps time': 'Repair',
+         'Measure again and test': 'Prove', 'Write the report': 'Report'}
+NOTHING = re.compile(r'included: |skipping: |PLAY \[|$')
+
+
 def heal(inventory: Path) -> int:
-    environment = dict(os.environ, AEM_USER='admin', AEM_PASSWORD=PASSWORD)
+    environment = dict(os.environ, AEM_USER='admin', AEM_PASSWORD=PASSWORD, PYTHONUNBUFFERED='1')
     command = [str(Path(sys.executable).parent / 'ansible-playbook'), 'fix-bp-jwt.yml', '-i', str(inventory)]
-    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as run:
+        for line in run.stdout or []:
+            if line.startswith('TASK ['):
+                task = line[len('TASK ['):].rpartition(']')[0].rpartition(' : ')[2]
+                part = next((part for begins, part in PARTS.items() if task.startswith(begins)), '')
+                print(f'\n-- {part}' if part else '', f'   {task} ...', sep='\n' if part else '', flush=True)
+            elif not NOTHING.match(line):
+                print('   ' + line, end='', flush=True)
+    return run.returncode
 
 
 def main() -> int:
     began = time.monotonic()
     say('A machine of its own: User-Mode Linux with systemd, sshd, AEM and a clock in February 2017')
+    print('   The first time, making its root file system takes one to two minutes without a word; again it takes seconds.')
     with Lab.create(python=sys.executable) as lab:
         lab.start_brand_portal(cert='long')
         machine = lab.machine('author1', clock=WRONG).wait_ready()

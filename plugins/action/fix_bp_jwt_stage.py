@@ -337,7 +337,7 @@ class ActionModule(ActionBase):
 
 
 # Options of the role time_sync that a repair takes from the inventory.
-TIME_SYNC = ('provider', 'pools', 'nts_servers', 'keys', 'cloud', 'max_distance')
+TIME_SYNC = ('provider', 'pools', 'nts_servers', 'keys', 'cloud', 'only', 'max_distance')
 
 
 def _of_aem(chosen: Options) -> dict[str, t.Any]:

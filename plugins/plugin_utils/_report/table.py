@@ -48,6 +48,7 @@ def table(report: t.Mapping[str, t.Any], at_most: int = 50) -> list[str]:
     lines = ['  '.join([cell.ljust(width) for cell, width in zip(row, widths)] + [row[-1]]).rstrip() for row in rows]
     if quiet:
         lines.append(f'{quiet} {"more " if rows else ""}hosts passed and are not listed.')
+    lines += _stops(hosts, report['mode'])
     if not counts['hosts']:
         lines.append('No host was in this run.')
     elif len(hosts) != counts['hosts'] or counts['hosts'] > 1:
@@ -57,6 +58,20 @@ def table(report: t.Mapping[str, t.Any], at_most: int = 50) -> list[str]:
         lines.append(f'{report["kept"]} more host{"s" if report["kept"] > 1 else ""} of earlier runs in the report.')
     if report['stopped']:
         lines.append(f'STOPPED: {report["stopped"]}.')
+    return lines
+
+
+def _stops(hosts: t.Sequence[t.Mapping[str, t.Any]], mode: str) -> list[str]:
+    """Which services were down, and for how long: what a change board asks first."""
+    lines = []
+    for host in hosts:
+        changes = host.get('changes') or {}
+        units = ' and '.join(changes.get('stopped') or [])
+        if units and mode == 'check':
+            lines.append(f'{host["host"]}: {units} would be stopped while the clock is set, and started again.')
+        elif units:
+            seconds = f' for {changes["downtime"]:.1f} s' if changes.get('downtime') else ''
+            lines.append(f'{host["host"]}: {units} was stopped{seconds} while the clock was set.')
     return lines
 
 

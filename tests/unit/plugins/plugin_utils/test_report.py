@@ -363,3 +363,11 @@ def test_too_many_that_did_not_pass_are_grouped_and_said_in_a_word():
     assert last_words(results[7], {'not_passed': 3}) == results[7]['message']
     assert last_words(results[7], {'not_passed': 30}) == 'not_testable: check the account'
     assert last_words(results[7], {}) == results[7]['message']
+
+
+def test_the_table_names_the_services_that_were_down():
+    done = {'actions': ['x'], 'stopped': ['aem.service'], 'downtime': 41.83}
+    healed = sum_up('a', health(90.0, 0), health(0.0, 4), EXPIRED, HEALTHY, repair_due=True, changes=done)
+    assert 'a: aem.service was stopped for 41.8 s while the clock was set.' in table(report_of([healed]))
+    would = sum_up('a', health(90.0, 0), {}, EXPIRED, EXPIRED, repair_due=True, check_mode=True, changes={**done, 'downtime': 0})
+    assert 'a: aem.service would be stopped while the clock is set, and started again.' in table(report_of([would], mode='check'))
