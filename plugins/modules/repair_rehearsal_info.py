@@ -12,7 +12,7 @@ description:
   - Finds out whether a repair could become root, set the clock, stop and start the given services, download the package of a
     time daemon, and write its files. It changes nothing.
   - The role P(aemops.brand_portal.fix_bp_jwt#role) runs it with
-    O(aemops.brand_portal.fix_bp_jwt#role:fix_bp_jwt_mode=rehearse).
+    O(aemops.brand_portal.fix_bp_jwt#role:main:fix_bp_jwt_mode=rehearse).
 options:
   stop_services:
     description: Names of the systemd services that a repair stops while it sets the clock.

@@ -14,6 +14,7 @@ import typing as t
 
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils.aem_guard import DEFERRED
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils.fleet import NOT_HEALED_BY_A_CLOCK
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils.role_words import in_role_words
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils.verdict import STATES
 
 KEEPER = ('state', 'by', 'source', 'reason', 'msg', 'maximum_error', 'estimated_error')
@@ -102,9 +103,9 @@ def sum_up(
         'cause': verdict['cause'],
         'meaning': failing[0].get('meaning', '') if failing else STATES[verdict['state']].meaning,
         'evidence': failing[0].get('evidence', '') if failing else '',
-        'error': error,
-        'summary': verdict_after['summary'],
-        'next_step': next_step,
+        'error': in_role_words(error),
+        'summary': in_role_words(verdict_after['summary']),
+        'next_step': in_role_words(next_step),
     }
     result['message'] = _message(result)
     return result

@@ -1,0 +1,33 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The modules name their own options; a user of the role knows them by the role's names. Pure."""
+
+from __future__ import annotations
+
+import re
+
+NAMES = {
+    'aem_url': 'fix_bp_jwt_aem_url', 'username': 'fix_bp_jwt_aem_user', 'password': 'fix_bp_jwt_aem_password',
+    'agents': 'fix_bp_jwt_agents', 'test_timeout': 'fix_bp_jwt_test_timeout', 'ntp_servers': 'fix_bp_jwt_ntp_servers',
+    'https_urls': 'fix_bp_jwt_https_urls', 'https_proxy': 'fix_bp_jwt_https_proxy', 'timeout': 'fix_bp_jwt_timeout',
+    'max_skew': 'fix_bp_jwt_max_skew', 'max_step': 'fix_bp_jwt_max_step', 'ca_path': 'fix_bp_jwt_ca_path',
+    'validate_certs': 'fix_bp_jwt_validate_certs', 'accept_unverified': 'fix_bp_jwt_accept_unverified',
+    'stop_services': 'fix_bp_jwt_aem_service', 'stop_services_timeout': 'fix_bp_jwt_aem_stop_timeout',
+    'provider': 'time_sync_provider', 'on_unsynchronized': 'time_sync_on_unsynchronized',
+}
+# Names that are no English words mean an option wherever they are.
+_CLEAR = '|'.join(name for name in NAMES if '_' in name and name != 'max_skew')
+_ANY = '|'.join(sorted(NAMES, key=len, reverse=True))
+_NAMED = re.compile(rf'\b(?:the )?options? ((?:{_ANY})(?:(?:, | and | or )(?:{_ANY}))*)\b(?!=)')
+_ALONE = re.compile(rf'(?<![\w.])({_CLEAR})\b')
+_EACH = re.compile(rf'\b(?:{_ANY})\b')
+
+
+def in_role_words(text: str) -> str:
+    """A sentence of a module with the role's options; one that names them beside the module's stays as it is."""
+    if '(in this role:' in text:
+        return text
+    text = _NAMED.sub(lambda found: _EACH.sub(lambda name: NAMES[name.group()], found.group(1)), text)
+    return _ALONE.sub(lambda found: NAMES[found.group()], text)

@@ -1,0 +1,39 @@
+# Copyright: (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A message of a module in the words of the role."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import options
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils.role_words import NAMES, in_role_words
+
+
+@pytest.mark.parametrize(('text', 'words'), [
+    ('Check the options username and password; this', 'Check fix_bp_jwt_aem_user and fix_bp_jwt_aem_password; this'),
+    ('Name some with the options ntp_servers or https_urls.', 'Name some with fix_bp_jwt_ntp_servers or fix_bp_jwt_https_urls.'),
+    ('or a proxy: option https_proxy)', 'or a proxy: fix_bp_jwt_https_proxy)'),
+    ('Raise the option max_step if such a step is wanted.', 'Raise fix_bp_jwt_max_step if such a step is wanted.'),
+    ('Set accept_unverified=true', 'Set fix_bp_jwt_accept_unverified=true'),
+    ('Take it out of the option agents.', 'Take it out of fix_bp_jwt_agents.'),
+    ('Grant the user of the option username jcr:read', 'Grant the user of fix_bp_jwt_aem_user jcr:read'),
+    ('aem_url must not hold a user', 'fix_bp_jwt_aem_url must not hold a user'),
+])
+def test_options_have_the_names_of_the_role(text, words):
+    assert in_role_words(text) == words
+    assert in_role_words(words) == words
+
+
+@pytest.mark.parametrize('text', [
+    'within the max_skew of 5 s', 'the agents are answered 200', 'chronyd runs with the option -x', 'its password and username',
+    'run again with fix_bp_jwt_max_step=0', 'Check the options username and password (in this role: fix_bp_jwt_aem_user)',
+])
+def test_other_words_stay(text):
+    assert in_role_words(text) == text
+
+
+def test_the_names_exist():
+    assert {name for name in NAMES.values() if name.startswith('fix_bp_jwt_')} <= set(options.SPECIFICATION)
