@@ -7,7 +7,8 @@
 import os
 from typing import Any, Dict, List, Sequence
 
-UNIT_PROPERTIES = ('Id', 'LoadState', 'ActiveState', 'UnitFileState', 'MainPID', 'ConditionResult', 'ActiveEnterTimestampMonotonic')
+UNIT_PROPERTIES = ('Id', 'LoadState', 'ActiveState', 'UnitFileState', 'MainPID', 'ConditionResult', 'ConditionTimestampMonotonic',
+                   'ActiveEnterTimestampMonotonic')
 # systemd's words for a unit that runs, or is about to; and for one that starts at boot.
 UP = ('active', 'activating', 'reloading')
 STARTS_AT_BOOT = ('enabled', 'enabled-runtime', 'alias', 'generated', 'static')

@@ -11,20 +11,30 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.launch import Setting, unit_settings
 
 
+def _conditions(host: Any, unit: str) -> List[Setting]:
+    """The conditions that count: an empty one takes back all before it, of every kind (systemd.unit(5))."""
+    found: List[Setting] = []
+    for setting in unit_settings(host, unit):
+        if setting.section == 'Unit' and setting.key.startswith('Condition'):
+            found = found + [setting] if setting.value else []
+    return found
+
+
+def untold_condition(host: Any, unit: str) -> str:
+    """The first condition that no file tells of (virtualization, kernel command line …), with its place; '' where there is none."""
+    for setting in _conditions(host, unit):
+        if _met(host, setting.key, setting.value.lstrip('|!')) is None:
+            return '{0}={1} ({2})'.format(setting.key, setting.value, setting.place)
+    return ''
+
+
 def unmet_condition(host: Any, unit: str) -> str:
     """The Condition of a unit that makes systemd skip its start, with its place; '' where all that files tell is met.
 
     systemctl start ends with 0 all the same. Conditions that files do not tell (virtualization, capabilities) count as met here.
     """
     alternatives: List[Tuple[bool, Setting]] = []
-    conditions: List[Setting] = []
-    for setting in unit_settings(host, unit):
-        if setting.section == 'Unit' and setting.key.startswith('Condition'):
-            if setting.value:
-                conditions.append(setting)
-            else:
-                conditions = []     # systemd.unit(5): an empty one takes back all conditions, of every kind
-    for setting in conditions:
+    for setting in _conditions(host, unit):
         value = setting.value
         trigger = value.startswith('|')
         value = value[1:].lstrip() if trigger else value

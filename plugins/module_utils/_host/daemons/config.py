@@ -33,6 +33,7 @@ class ConfigLine(NamedTuple):
     number: int
     text: str
     own: bool = False       # written by this collection
+    leased: bool = False    # written by a DHCP client, which takes it away again
 
     @property
     def place(self) -> str:
@@ -44,7 +45,7 @@ class ConfigLine(NamedTuple):
 
     @property
     def lasting(self) -> bool:
-        return lasting(self.path)
+        return lasting(self.path) and not self.leased
 
     @property
     def words(self) -> List[str]:
@@ -228,5 +229,5 @@ def is_this_host(host: Any, name: str) -> bool:
     """Whether a server's name or address is the host itself: its clock is no witness for itself."""
     address = address_of(name)
     if address is None:
-        return folded(name) in _THIS_HOST
+        return folded(name) in _THIS_HOST or folded(name) == folded(host.read('/etc/hostname').strip())
     return address.is_loopback or address.is_unspecified or str(address) in own_addresses(host)

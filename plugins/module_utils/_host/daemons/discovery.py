@@ -134,8 +134,9 @@ def _runs_another_binary(host: Any, daemon: layouts.KnownDaemon, units: Sequence
 
 def _condition(host: Any, unit: str, state: Dict[str, str]) -> str:
     unmet = conditions.unmet_condition(host, unit)
-    if not unmet and state.get('ConditionResult') == 'no' and state.get('ConditionTimestampMonotonic', '1') != '0':
-        unmet = 'ConditionResult=no (systemctl show {0})'.format(unit) if state.get('UnitFileState') in STARTS_AT_BOOT else ''
+    # Of a unit whose conditions were never looked at, systemd says "no" as well; and files may have changed since.
+    if not unmet and state.get('ConditionResult') == 'no' and state.get('ConditionTimestampMonotonic', '0') != '0':
+        return conditions.untold_condition(host, unit)
     return unmet
 
 
@@ -165,7 +166,7 @@ def _started(host: Any, daemon: layouts.KnownDaemon, layout: Layout, unit: str, 
     letter, long_name = launch.CONFIG_OPTIONS.get(daemon.name, ('', ''))
     if not letter or not (_has_binary(host, daemon) or _runs_another_binary(host, daemon, [unit])):
         return facts
-    planned = launch.of_unit(host, unit, daemon.binaries, layout.defaults, layout.dhcp, letter, layout.config)
+    planned = launch.of_unit(host, unit, daemon.binaries, layout.defaults, layout.dhcp, letter)
     running = launch.of_process(host, pid, daemon.binaries)
     chosen = planned if planned.known or running is None else running
     named = launch.option_of(chosen.arguments, letter, long_name)

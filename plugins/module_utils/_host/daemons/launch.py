@@ -105,12 +105,11 @@ def _words(text: str, comments: bool = False) -> List[str]:
 
 
 def of_unit(host: Any, unit: str, programs: Tuple[str, ...], defaults: Tuple[str, str], dhcp: Tuple[str, ...],
-            config_option: str, usual: str) -> Launch:
+            config_option: str) -> Launch:
     """How the unit starts its daemon the next time.
 
     programs: the daemon's own binaries. defaults: the vendor's file and variable of options, for a unit that does not tell.
-    dhcp: the files with which the vendor's wrapper replaces the configuration where DHCP gave one. config_option, usual: -c and the
-    configuration that the wrapper gives first.
+    dhcp: the files with which the vendor's wrapper replaces the configuration where DHCP gave one, by the option config_option.
     """
     settings = unit_settings(host, unit)
     commands = values(settings, 'Service', 'ExecStart')
@@ -122,7 +121,7 @@ def of_unit(host: Any, unit: str, programs: Tuple[str, ...], defaults: Tuple[str
             arguments, places = _expanded(words[skip:], variables)
             return Launch(arguments, ' and '.join(places) or commands[-1].place)
     if not commands or re.search(r'wrapper|starter|start-ntpd|/etc/init\.d/', commands[-1].value):
-        return _of_vendor(host, defaults, dhcp, config_option, usual)
+        return _of_vendor(host, defaults, dhcp, config_option, _environment(host, settings))
     return Launch([], commands[-1].place, known=False)
 
 
@@ -160,10 +159,11 @@ def _expanded(words: List[str], variables: Dict[str, Tuple[str, str]]) -> Tuple[
     return arguments, list(dict.fromkeys(places))
 
 
-def _of_vendor(host: Any, defaults: Tuple[str, str], dhcp: Tuple[str, ...], config_option: str, usual: str) -> Launch:
+def _of_vendor(host: Any, defaults: Tuple[str, str], dhcp: Tuple[str, ...], config_option: str,
+               environment: Dict[str, Tuple[str, str]]) -> Launch:
     """A vendor's wrapper: it takes options out of a file, and another configuration where DHCP has written one."""
     path, variable = defaults
-    variables = shell_variables(host, path) if path else {}
+    variables = dict(shell_variables(host, path) if path else {}, **environment)
     options, place = variables.get(variable, ('', ''))
     arguments = [word for word in _words(options) if not word.startswith('$')]
     replaced = next((name for name in dhcp if host.exists(name)), '')

@@ -38,8 +38,10 @@ def _file(host: Any, path: str, reading: Reading) -> None:
     if not reading.enter(path):
         return
     for at, text, own in config.numbered(host, path):
-        text = text.partition('#')[0].strip()
-        line = ConfigLine(path, at, text, own)
+        text, _mark, comment = text.partition('#')
+        text = text.strip()
+        # RHEL 7's dhclient writes its servers into the file itself: "# added by /sbin/dhclient-script".
+        line = ConfigLine(path, at, text, own, 'dhclient' in comment)
         if not text or not reading.take(line):
             continue
         # Keywords are lower case; others are syntax errors.

@@ -52,8 +52,10 @@ def _in_order(host: Any) -> List[_Row]:
     rows += [row._replace(layout=row.layout._replace(unit=layouts.OTHER_UNITS[row.layout.unit])) for row in rows
              if row.layout.unit in layouts.OTHER_UNITS]
     rows = [row for row in rows if _has_file(host, row.layout.unit)] or [row for row in rows if host.exists(row.layout.config)]
-    # Systems that differ in the file of options alone: the one that is there.
-    rows.sort(key=lambda row: not host.exists(row.layout.defaults[0]))
+    # Systems may differ in the file of options alone: the one that is there, else this system's.
+    names = systems(host)
+    usual = {row.layout for row in layouts.LAYOUTS if row.system in names}
+    rows.sort(key=lambda row: (not host.exists(row.layout.defaults[0]), row.layout not in usual))
     unique = {(row.name, row.layout.unit, row.layout.config): row for row in reversed(rows)}
     rows = [row for row in rows if unique[row.name, row.layout.unit, row.layout.config] is row]
     return rows if len(rows) < 2 else _ranked(host, rows)
@@ -95,7 +97,7 @@ def _sources(host: Any, row: _Row) -> List[Source]:
     layout = row.layout
     started = launch.Launch([], '')
     if letter:
-        started = launch.of_unit(host, layout.unit, row.binaries, layout.defaults, layout.dhcp, letter, layout.config)
+        started = launch.of_unit(host, layout.unit, row.binaries, layout.defaults, layout.dhcp, letter)
         if not started.known:
             started = launch.of_process(host, row.pid, row.binaries) or started
     path = (launch.option_of(started.arguments, letter, long_name) if letter else '') or layout.config

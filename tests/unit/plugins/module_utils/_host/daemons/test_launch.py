@@ -29,8 +29,7 @@ def host(tmp_path):
 
 
 def arguments(host):
-    return launch.of_unit(host, 'chrony.service', ('/usr/sbin/chronyd',), ('/etc/default/chrony', 'DAEMON_OPTS'), (), '-f',
-                          '/etc/chrony/chrony.conf')
+    return launch.of_unit(host, 'chrony.service', ('/usr/sbin/chronyd',), ('/etc/default/chrony', 'DAEMON_OPTS'), (), '-f')
 
 
 @pytest.mark.parametrize(('unit', 'files', 'words', 'place'), [
@@ -119,3 +118,26 @@ def test_a_daemon_whose_condition_is_not_met_does_not_work(tmp_path):
     assert found['ntpd']['condition'] == ''
     os.chmod(host.path('/usr/sbin/ntpd'), 0o644)
     assert not {facts['name']: facts for facts in discovery.find_daemons(host)}['timesyncd']['condition']
+
+
+@pytest.mark.parametrize(('lines', 'result', 'looked_at', 'condition'), [
+    # Never started since the boot: systemd says "no" of what it has not looked at.
+    ('ConditionVirtualization=!container', 'no', '0', ''), ('ConditionVirtualization=!container', 'no', None, ''),
+    ('ConditionVirtualization=!container', 'no', '5000000', 'ConditionVirtualization=!container'),
+    ('ConditionVirtualization=!container', 'yes', '5000000', ''),
+    # It was not met at the boot, and is now: the file that was in the way has gone since.
+    ('ConditionPathExists=!/gone', 'no', '5000000', ''),
+    ('', 'no', '5000000', ''),
+])
+def test_what_systemd_says_of_a_condition(tmp_path, lines, result, looked_at, condition):
+    host = FakeHost(tmp_path).has('chrony', 'inactive', 'enabled')
+    host.put(UNIT, '[Unit]\n' + lines + '\n')
+    asked = host._systemctl
+
+    def systemctl(words):
+        extra = 'ConditionResult={0}\n'.format(result)
+        extra += 'ConditionTimestampMonotonic={0}\n'.format(looked_at) if looked_at else ''
+        return asked(words).replace('\nLoadState', '\n' + extra + 'LoadState')
+    host._systemctl = systemctl
+    found = discovery.find_daemons(host)[0]['condition']
+    assert found == ('{0} ({1} line 2)'.format(condition, UNIT) if condition else '')
