@@ -111,10 +111,14 @@ def batches(hosts: t.Sequence[str], serial: t.Sequence[str]) -> list[list[str]]:
 def pattern(hosts: t.Sequence[str]) -> str:
     """A pattern of Ansible that means just these hosts, whatever characters their names have; one that means none for [].
 
-    Each character that could mean something, to the pattern or to the regular expression in it, is written as its number.
+    Each character that could mean something, to the pattern or to the regular expression in it, is written as its number. The
+    localhost that no inventory names is matched by its name only.
     """
     if not hosts:
         return '!all'
+    if 'localhost' in hosts:
+        others = [name for name in hosts if name != 'localhost']
+        return ','.join(['localhost', pattern(others)] if others else ['localhost'])
     names = (''.join(each if each.isascii() and each.isalnum() else f'\\U{ord(each):08x}' for each in name) for name in hosts)
     return f'~({"|".join(names)})$'
 

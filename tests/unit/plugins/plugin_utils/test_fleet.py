@@ -184,3 +184,10 @@ def test_a_pattern_means_just_these_hosts(names, other):
 
 def test_a_pattern_of_no_host_means_none():
     assert fleet.pattern([]) == '!all'
+
+
+@pytest.mark.parametrize(('names', 'expected'), [
+    (['localhost'], 'localhost'), (['localhost', 'a1'], 'localhost,~(a1)$'), (['a1', 'localhost'], 'localhost,~(a1)$'),
+])
+def test_the_localhost_that_no_inventory_names_is_matched_by_its_name_alone(names, expected):
+    assert fleet.pattern(names) == expected
