@@ -257,6 +257,8 @@ class ActionModule(ActionBase):
         given = {name: value for name, value in arguments.items() if value is not None}
         result = self._execute_module(module_name=f'aemops.brand_portal.{module}', module_args=given, task_vars=self.vars)
         result.pop('invocation', None)
+        if result.get('failed') and 'module_stderr' in result:
+            result['msg'] = _of_a_module_that_did_not_run(result, str(arguments.get('password') or ''))
         # What a host says of AEM, Brand Portal or itself must not reach a terminal as it is.
         return all_printable(result)
 
@@ -345,6 +347,19 @@ def _of_aem(chosen: Options) -> dict[str, t.Any]:
     return {'aem_service': chosen['fix_bp_jwt_aem_service'], 'aem_stop_above': chosen['fix_bp_jwt_aem_stop_above'], 'aem_options': {
         'aem_unknown_store': chosen['fix_bp_jwt_unknown_store'], 'aem_stop_command': chosen['fix_bp_jwt_aem_stop_command'],
         'aem_start_command': chosen['fix_bp_jwt_aem_start_command'], 'may_stop_aem': True, 'stop_window': ''}}
+
+
+def _of_a_module_that_did_not_run(result: Result, secret: str) -> str:
+    """Ansible's message with what the host said on its error output: is Python missing, too old, or broken?
+
+    The other output is not shown: what stands in for Python may give back the module with its arguments.
+    """
+    said = ' '.join(str(result['module_stderr']).split())[-400:].rstrip('.') or 'without error output'
+    said = said.replace(secret, '********') if secret else said
+    message = f'{str(result.get("msg") or "the module did not run").rstrip(".")}: {said}'
+    if result.get('rc') in (126, 127):
+        message += '. See whether ansible_python_interpreter names a Python 3.6 or newer of this host'
+    return message
 
 
 def _aem(chosen: Options) -> dict[str, t.Any]:

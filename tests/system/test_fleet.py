@@ -304,6 +304,21 @@ def test_hosts_of_any_name_are_measured_and_counted(fleet):
     assert run.output.count('"host ') == 1
 
 
+def test_the_localhost_that_no_inventory_names_is_measured_and_reported(fleet):
+    run = fleet.play([{'name': 'a1'}], '-e', 'fix_bp_jwt_hosts=localhost', '-e', 'fix_bp_jwt_mode=diagnose')
+    assert run.returncode == 2, run.output
+    assert list(fleet.states()) == ['localhost']
+    assert 'No host was measured' not in run.output
+
+
+def test_a_host_without_python_is_reported_with_what_it_said(fleet):
+    run = fleet.play([{'name': 'a1'}, {'name': 'a2', 'variables': {'ansible_python_interpreter': '/nowhere/python3'}}],
+                     '-e', 'fix_bp_jwt_mode=diagnose')
+    assert fleet.states() == {'a1': 'healthy', 'a2': 'no_result'}, run.output
+    error = next(host['error'] for host in fleet.report['hosts'] if host['host'] == 'a2')
+    assert 'not found' in error.lower() and 'ansible_python_interpreter' in error
+
+
 def test_any_errors_fatal_of_the_configuration_does_not_stop_the_others(fleet):
     # With the role alone, Ansible checks the types of options before; there, any_errors_fatal is the play's own to give.
     for book, option in ((None, {'fix_bp_jwt_max_skew': 'five'}), (role_alone(fleet.folder), {'fix_bp_jwt_max_skw': 5})):
