@@ -16,7 +16,7 @@ from fakes import agents, messages, testing
 from . import playbook
 from .conftest import PASSWORD
 from .patient import Patient
-from .test_decisions import NEAR, ONCE, assert_says, make_wrong_again, row_of, unchanged
+from .test_decisions import NEAR, ONCE, assert_says, let_aem_be_real, make_wrong_again, row_of, unchanged
 
 HOUR, DAY = 3600, 86400
 # What the certificate of Brand Portal is to an AEM that is 400 days behind, by the Java that AEM runs on.
@@ -28,7 +28,9 @@ JAVAS = {
 
 @pytest.fixture(scope='module')
 def well(lab, newest):
-    return Patient(lab, 'well', None, newest, level='6.5.21')
+    patient = Patient(lab, 'well', None, newest, level='6.5.21')
+    let_aem_be_real(patient)  # what unchanged() puts back is then what was there
+    return patient
 
 
 @pytest.fixture(scope='module')
