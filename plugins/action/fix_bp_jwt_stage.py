@@ -86,7 +86,7 @@ class ActionModule(ActionBase):
                 try:
                     agents = query.names(_plain(listed['agents']), chosen['fix_bp_jwt_agent_query'])
                 except query.Problem as problem:
-                    raise AnsibleActionFail(f'{problem}. Nothing was changed.') from problem
+                    raise NotPassed(f'{problem}. Nothing was changed.') from problem
             elif 'kind' not in listed:
                 return listed
         began = _now()
@@ -99,6 +99,9 @@ class ActionModule(ActionBase):
         mode = self.mode(chosen)
         found = host_result.sum_up(self.vars['inventory_hostname'], health, {}, decided, decided,
                               check_mode=mode == 'check', diagnose_only=mode in ('diagnose', 'rehearse'))
+        if mode == 'diagnose' and ('awx_job_id' in self.vars or 'tower_job_id' in self.vars):
+            found['next_step'] = found['next_step'].replace(
+                'run with fix_bp_jwt_mode=fix', 'approve the repair in the workflow, or launch the job template that repairs')
         kept = {} if decided['healthy'] and mode != 'rehearse' else {'health': {
             name: health[name] for name in ('skew', 'tests', 'aem', 'interrupted', 'clock_keeper')}}
         warned = {'warnings': health['warnings']} if health.get('warnings') else {}
@@ -236,7 +239,7 @@ class ActionModule(ActionBase):
         if whole:
             complaints = options.complaints_about_names(self.vars) + complaints
         if complaints:
-            raise AnsibleActionFail(' '.join([*complaints, 'Nothing was changed.']))
+            raise NotPassed(' '.join([*complaints, 'Nothing was changed.']))
         return chosen
 
     def mode(self, chosen: Options) -> str:

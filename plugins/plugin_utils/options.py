@@ -9,6 +9,7 @@ Ansible can check them too, but that takes a task on every host.
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
 import typing as t
@@ -23,8 +24,8 @@ PREFIX = 'fix_bp_jwt_'
 RESULT = 'fix_bp_jwt_result'
 
 
-def _read_specification() -> dict[str, t.Any]:
-    path = Path(__file__).parents[2] / 'roles' / 'fix_bp_jwt' / 'meta' / 'argument_specs.yml'
+def _read_specification(role: str = 'fix_bp_jwt') -> dict[str, t.Any]:
+    path = Path(__file__).parents[2] / 'roles' / role / 'meta' / 'argument_specs.yml'
     specification = yaml.load(path.read_bytes(), Loader=getattr(yaml, 'CSafeLoader', yaml.SafeLoader))
     return specification['argument_specs']['main']['options']
 
@@ -35,11 +36,26 @@ SPECIFICATION = _read_specification()
 
 def complaints_about_names(names: t.Iterable[str]) -> list[str]:
     """What is to be said of these variables' names."""
+    names = list(names)
     unknown = sorted(name for name in names if name.startswith(PREFIX) and name not in SPECIFICATION and name != RESULT)
+    found = _near_misses(name for name in names if name.startswith('time_sync_'))
     if not unknown:
-        return []
-    return [f'Unknown option {", ".join(unknown)}: it would have been ignored. Correct the name in the inventory or on the '
+        return found
+    return [*found, f'Unknown option {", ".join(unknown)}: it would have been ignored. Correct the name in the inventory or on the '
             'command line; "ansible-doc -t role aemops.brand_portal.fix_bp_jwt" lists the options there are.']
+
+
+def _near_misses(names: t.Iterable[str]) -> list[str]:
+    """Names that are almost an option of the role time_sync, which a repair uses. Other roles may have names that begin so."""
+    given = sorted(names)
+    known = _read_specification('time_sync') if given else {}
+    found = []
+    for name in given:
+        meant = difflib.get_close_matches(name, known, 1, 0.9) if name not in known else []
+        if meant:
+            found.append(f'Unknown option {name}: {meant[0]} may be meant. Correct the name in the inventory or on the command '
+                         'line.')
+    return found
 
 
 # What one host is asked for all of them: it may be one whose other options are wrong.

@@ -65,3 +65,9 @@ def test_a_list_for_a_text_is_refused_and_not_shown(name, came):
 def test_a_number_that_compares_with_nothing_or_is_none_is_refused(name, came):
     """With nan no step would be large enough to stop AEM, nor too large for max_step."""
     assert options.check({**ACCOUNT, 'fix_bp_jwt_' + name: came})[1]
+
+
+def test_a_name_that_is_almost_an_option_of_time_sync_is_told():
+    [said] = options.complaints_about_names(['time_sync_provder', 'time_sync_provider', 'time_sync_of_another_role', 'x'])
+    assert 'Unknown option time_sync_provder: time_sync_provider may be meant' in said
+    assert options.complaints_about_names(['time_sync_servers', 'time_sync_window']) == []
