@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import types
-
 import pytest
 
 from ansible_collections.aemops.brand_portal.plugins.action.fix_bp_jwt_stage import ActionModule
