@@ -42,11 +42,15 @@ BINARIES = {'chrony': '/usr/sbin/chronyd', 'chronyd': '/usr/sbin/chronyd', 'ntps
             'systemd-timesyncd': '/usr/lib/systemd/systemd-timesyncd'}
 
 
+CONFIGURATIONS = ('/etc/chrony.conf', '/etc/chrony/chrony.conf', '/etc/ntp.conf', '/etc/ntpsec/ntp.conf')
+
+
 class FakeHost(System):
     """A host below `root`. `units` are those systemd knows: {name: [active, file state]}; `packages` installed ones."""
 
     def __init__(self, root, release='debian-12', files=None):
         super().__init__(str(root))
+        self.edits, self.known_sources = 0, []
         self.units, self.packages = {}, set()
         self.time = 0.0
         self.commands = []      # all that were run, but for questions
@@ -72,7 +76,16 @@ class FakeHost(System):
         for path, text in (files or {}).items():
             self.put(path, text)
 
+    def write(self, *arguments, **more):
+        self.edits += 1
+        super().write(*arguments, **more)
+
+    def remove(self, path):
+        self.edits += 1
+        super().remove(path)
+
     def put(self, path, text):
+        self.edits += 1
         os.makedirs(os.path.dirname(self.path(path)), exist_ok=True)
         with open(self.path(path), 'w', encoding='utf-8', newline='') as stream:
             stream.write(text)
@@ -173,8 +186,16 @@ class FakeHost(System):
 
     def _asked(self, name):
         """The servers that the daemon lists: those of the files that it reads."""
-        facts = next(each for each in discovery.find_daemons(self) if each['name'] == name)
-        return discovery.make(self, facts).source_names()
+        key = name, self.edits, str(self.units), tuple(self._size(path) for path in CONFIGURATIONS)
+        if self.known_sources[:1] != [key]:
+            # A daemon is asked hundreds of times while nothing changes.
+            facts = next(each for each in discovery.find_daemons(self) if each['name'] == name)
+            self.known_sources = [key, discovery.make(self, facts).source_names()]
+        return self.known_sources[1]
+
+    def _size(self, path):
+        """A test may write a file itself."""
+        return os.path.getsize(self.path(path)) if self.exists(path) else -1
 
     def _ntpq(self, words):
         if words[-1].startswith('rv'):
