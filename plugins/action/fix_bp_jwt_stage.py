@@ -70,7 +70,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         self.vars = task_vars or {}
         stages = {'measure': self.measure, 'plan': self.plan, 'begin': self.begin, 'prove': self.prove,
-                 'not_begun': self.not_begun, 'rehearse': self.rehearse, 'report': self.report, 'conclude': self.conclude}
+                  'not_begun': self.not_begun, 'rehearse': self.rehearse, 'report': self.report, 'conclude': self.conclude}
         result.update({'changed': False, **stages[self._task.args['stage']]()})
         return result
 
@@ -98,7 +98,7 @@ class ActionModule(ActionBase):
                                  fix_not_kept=chosen['fix_bp_jwt_fix_not_kept'])
         mode = self.mode(chosen)
         found = host_result.sum_up(self.vars['inventory_hostname'], health, {}, decided, decided,
-                              check_mode=mode == 'check', diagnose_only=mode in ('diagnose', 'rehearse'))
+                                   check_mode=mode == 'check', diagnose_only=mode in ('diagnose', 'rehearse'))
         if mode == 'diagnose' and ('awx_job_id' in self.vars or 'tower_job_id' in self.vars):
             found['next_step'] = found['next_step'].replace(
                 'run with fix_bp_jwt_mode=fix', 'approve the repair in the workflow, or launch the job template that repairs')

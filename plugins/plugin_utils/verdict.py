@@ -80,7 +80,7 @@ NOT_KEPT: dict[str, str] = {
     'no_control_of_clock': 'start chronyd without the option -x: look at "systemctl cat chronyd" and the file of options that it '
                            'names (/etc/default/chrony, /etc/sysconfig/chronyd)',
     'own_clock': f'name NTP servers in fix_bp_jwt_ntp_servers and have this role configure them: {KEEP_IT}; and remove the local '
-                 'clock (server 127.127.1.0, local stratum) from the configuration of the daemon',
+    'clock (server 127.127.1.0, local stratum) from the configuration of the daemon',
     'not_synchronized': 'let this host reach its NTP servers on UDP 123; or name servers that it reaches in '
                         f'fix_bp_jwt_ntp_servers, and have this role configure them: {KEEP_IT}',
 }

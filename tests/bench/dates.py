@@ -109,7 +109,7 @@ def measure(count: int, workers: int, seed: int, missing: dict[str, str]) -> boo
                      ms(quantile(widths, 0.5)), f'{sum(bool(r.true) for r in part)} of {len(widths)}' if widths else 'no interval',
                      *(f'{quantile([r.seconds for r in part], share):.2f}' for share in (0.5, 0.95)), '; '.join(notes)[:120]])
     harness.say(harness.table(('tool', 'answers', 'error median ms', 'p95 ms', 'width median ms', 'truth inside', 'time median s',
-                         'p95 s', 'without an answer'), rows))
+                               'p95 s', 'without an answer'), rows))
     return all(reading.true is not False for reading in readings)
 
 

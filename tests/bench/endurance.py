@@ -81,7 +81,7 @@ def measure(count: int) -> bool:
     (_first, memory, *others), (_last, memory_at_end, *others_at_end) = looks[0], looks[-1]
     grown = memory_at_end - memory
     harness.say(f'Verdicts: {", ".join(sorted(verdicts))}. Memory grew by {grown} KiB. '
-             f'Median time {harness.quantile(took, 0.5):.3f} s, longest {max(took):.3f} s.')
+                f'Median time {harness.quantile(took, 0.5):.3f} s, longest {max(took):.3f} s.')
     return grown <= MAY_GROW and others_at_end == others
 
 

@@ -166,7 +166,7 @@ def others(bench: Bench) -> list[list[str]]:
         authority = Authority(folder)
         with HttpsServer(dated(), *authority.issue('service')) as service:
             falsetickers('the same, with the https service asked as always', (90, 90, 90), 2, 'sources_disagree',
-                  https_urls=[service.url()], ca_path=authority.path)
+                         https_urls=[service.url()], ca_path=authority.path)
     falsetickers('2 of 4 smeared by 1 s', (-1, -1), 2, 'sources_disagree')
     falsetickers('all 3 smeared by 1 s', (-1, -1, -1), 0, 'skewed')
     return rows
@@ -210,7 +210,7 @@ def try_all(only: str) -> bool:
         harness.say(harness.table(('case', 'verdict', 'said', 's'), others(bench)))
         harness.say(harness.table(('https service', 'verdict', 'said of it', 's'), services(bench, BROKEN)))
     harness.say(f'{bench.measured} measurements, none raised anything; the longest took {bench.longest:.2f} s of {DEADLINE} s; '
-             f'not as wanted: {len(bench.bad)}')
+                f'not as wanted: {len(bench.bad)}')
     for bad in bench.bad:
         harness.say(f'NOT AS WANTED: {bad}')
     return not bench.bad

@@ -122,6 +122,7 @@ def _serve(pipe: Any, places: list[tuple[str, int]]) -> None:
     # select(), not epoll: its time-outs are as fine as a microsecond.
     with selectors.SelectSelector() as selector:
         selector.register(pipe, selectors.EVENT_READ)
+
         def listen(address: str, port: int, number: int) -> None:
             listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             listener.setblocking(False)

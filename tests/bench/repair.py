@@ -44,7 +44,7 @@ systemctl is-enabled chrony
 chronyc tracking'''
 BY_HAND = {
     'none': f'set -e; {SET}; apt-get -q update; DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends chrony;'
-            f'{CONFIGURE}',
+    f'{CONFIGURE}',
     'stock': f'set -e; {SET}; {CONFIGURE}',
 }
 

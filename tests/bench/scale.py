@@ -187,7 +187,7 @@ def cost(count: int, rounds: int, forks: int) -> bool:
         alone = bench.give_processors()
         own = {what: medians(part, ('wall', 'controller')) for what, part in by_turns(bench, rounds, (PING, BOOK)).items()}
     harness.say('The same, each host with a processor of its own: its answer is played back after the time that it took alone, '
-             f'{alone[PING]:.2f} s for ping and {alone[CALL]:.2f} s for brand_portal_health_info.\n')
+                f'{alone[PING]:.2f} s for ping and {alone[CALL]:.2f} s for brand_portal_health_info.\n')
     show_cost(own, count)
     return all(ours[figure] <= AT_MOST * least[figure]
                for ours, least, figures in ((shared[ASIDE], shared[PING], ('undisturbed', 'controller', 'processors')),
@@ -242,15 +242,15 @@ def growth(counts: Sequence[int], rounds: int, forks: int) -> bool:
         cpus.append((count, cpu))
         memories.append((count, memory / 1024))
     harness.say(harness.table(('hosts', 'wall s', 'wall a host ms', "controller's CPU a host ms", "ansible-playbook's memory MiB",
-                         'with its forks MiB'), rows))
+                               'with its forks MiB'), rows))
     spread = {what: max(each) / min(each) - 1 for what, each in (
         ('wall time', [wall / count for count, wall in walls]), ("controller's CPU", [cpu / count for count, cpu in cpus]))}
     wall, cpu, memory = map(line_through, (walls, cpus, memories))
     harness.say('A host of the dearest row costs '
-             + ' and '.join(f'{share:.0%} more {what}' for what, share in spread.items())
-             + ' than one of the cheapest. The lines through the rows: '
-             f'wall {wall.start:.1f} s + {wall.each * 1e3:.0f} ms a host, controller\'s CPU {cpu.start:.1f} s + '
-             f'{cpu.each * 1e3:.0f} ms a host, memory {memory.start:.0f} MiB + {memory.each * 1e3:.0f} KiB a host.\n')
+                + ' and '.join(f'{share:.0%} more {what}' for what, share in spread.items())
+                + ' than one of the cheapest. The lines through the rows: '
+                f'wall {wall.start:.1f} s + {wall.each * 1e3:.0f} ms a host, controller\'s CPU {cpu.start:.1f} s + '
+                f'{cpu.each * 1e3:.0f} ms a host, memory {memory.start:.0f} MiB + {memory.each * 1e3:.0f} KiB a host.\n')
     model(cpu, memory)
     return spread["controller's CPU"] <= 0.1  # wall time depends on who else has work
 
@@ -269,10 +269,10 @@ def model(cpu: Line, memory: Line) -> None:
         rows.append([f'{hosts:,}', jobs, f'{jobs * cpu.of(part) / 60:.0f}', f'{memory.of(part):.0f}',
                      *(f'{max(computing, part * seconds / JOB_FORKS) / 60:.1f}' for seconds in CALLS.values())])
     harness.say(f'What follows for jobs of {JOB_HOSTS:,} hosts, {JOB_FORKS} forks and {JOB_CORES} processors like this machine\'s, '
-             'all at the same time. A host keeps a fork for '
-             + ', '.join(f'{seconds:g} s ({who})' for who, seconds in CALLS.items()) + ':\n')
+                'all at the same time. A host keeps a fork for '
+                + ', '.join(f'{seconds:g} s ({who})' for who, seconds in CALLS.items()) + ':\n')
     harness.say(harness.table(('hosts', 'jobs', "controllers' CPU min, all jobs", 'memory a job MiB',
-                         *(f'minutes, {who}' for who in CALLS)), rows))
+                               *(f'minutes, {who}' for who in CALLS)), rows))
 
 
 def many(count: int, forks: int) -> bool:

@@ -235,7 +235,7 @@ _NOWHERE: List[Tuple[str, str, str, str, str]] = [
      "jPOS-EE PR 231"),
     ("reset_in_new_french", "java.net.SocketException", "Connexion réinitialisée par le correspondant", "connection_reset",
      "a newer glibc"),
-    ("timed_out_in_new_french", "java.net.ConnectException", "Connexion terminée par expiration du délai d’attente", "timeout",
+    ("timed_out_in_new_french", "java.net.ConnectException", "Connexion terminée par expiration du délai d\u2019attente", "timeout",
      "a newer glibc"),
     ("handshake_shut_down", _SSL, "SSL peer shut down incorrectly", "tls_handshake", "from memory"),
     ("alert_bad_certificate", _SSL, "(bad_certificate) Received fatal alert: bad_certificate", "tls_handshake", "as recorded"),

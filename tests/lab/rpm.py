@@ -247,7 +247,7 @@ def _service(unit, user):
     reload = 'systemctl daemon-reload >/dev/null 2>&1 || :'
     return {
         'pre': f'getent group {user} >/dev/null || groupadd -r {user}\n'
-               f'getent passwd {user} >/dev/null || useradd -r -g {user} -d /var/lib/{user} -s /sbin/nologin {user}\n:',
+        f'getent passwd {user} >/dev/null || useradd -r -g {user} -d /var/lib/{user} -s /sbin/nologin {user}\n:',
         'post': f'{reload}\nif [ $1 -eq 1 ]; then systemctl --no-reload preset {unit} >/dev/null 2>&1 || :; fi',
         'preun': f'if [ $1 -eq 0 ]; then systemctl --no-reload disable --now {unit} >/dev/null 2>&1 || :; fi',
         'postun': f'{reload}\nif [ $1 -ge 1 ]; then systemctl try-restart {unit} >/dev/null 2>&1 || :; fi',

@@ -203,7 +203,7 @@ FAULTS = {
         End(healed=True, clock='right'), kind='rhel-9', still='mountpoint -q /etc/chrony.conf'),
     'bind-mount-undone': Fault(
         'the configuration is a bind mount', 'and all is undone', all_of(in_guest(BIND_MOUNT.format(**CHRONY_CONF)),
-                                                                        never_synchronized),
+                                                                         never_synchronized),
         End(restored=True, clock='right'), synchronized_again, kind='rhel-9', still='mountpoint -q /etc/chrony.conf'),
     'other-file-system': Fault(
         'the configuration is a link to another file system', 'all is undone; the next run goes through',

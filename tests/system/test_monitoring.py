@@ -124,8 +124,8 @@ def result_of(name: str, host: Host, night: int) -> dict[str, t.Any]:
 
     before = 90.0 if repaired else offset
     return host_result.sum_up(name, health(before), health(offset) if repaired else {}, decided(before), decided(offset),
-                         repair_due=True if repaired else None,
-                         changes={'downtime': 31.5, 'stopped': ['aem.service']} if repaired else {})
+                              repair_due=True if repaired else None,
+                              changes={'downtime': 31.5, 'stopped': ['aem.service']} if repaired else {})
 
 
 def nights() -> list[str]:
@@ -136,7 +136,7 @@ def nights() -> list[str]:
         results = [result_of(name, host, night) for name, host in HOSTS.items()]
         rows = [report_document.listed(result, 'fix', when) for result in results]
         document = report_document.document(results, rows, started_at=when, finished_at=when, max_skew=MAX_SKEW, mode='fix',
-                                   collection_version='0.2.0')
+                                            collection_version='0.2.0')
         files.append(report_metrics.metrics(document, files[-1] if files else ''))
     return files
 

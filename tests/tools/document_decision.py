@@ -31,7 +31,7 @@ CLOCKS = {'in_sync': 'right', 'skewed': 'wrong', 'no_reference': 'unknown'}
 # What happens: the words, and the colors of the picture (background, frame).
 NOTHING, REPAIR, REPAIR_AND_FAIL, FAIL = 'nothing to do', 'repair', 'repair, then fail', 'change nothing, fail'
 COLORS = {NOTHING: ('#e3f4e3', '#2e7d32'), REPAIR: ('#dceafb', '#1565c0'),
-           REPAIR_AND_FAIL: ('#fff1d6', '#b26a00'), FAIL: ('#fbe3e3', '#b3261e')}
+          REPAIR_AND_FAIL: ('#fff1d6', '#b26a00'), FAIL: ('#fbe3e3', '#b3261e')}
 
 TEXT = '''\
 # How it decides

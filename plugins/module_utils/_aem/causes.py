@@ -66,7 +66,7 @@ CAUSES = causes_ims.CAUSES + causes_java.CAUSES + (
         'key_not_accepted', codes=(401,),
         meaning='Brand Portal does not accept what AEM shows, though no token was refused.',
         advice=SAVE_AGAIN + ' Then compare the product profile of the credential in Adobe Developer Console; with a key of '
-               'the legacy gateway, clean up the Brand Portal configuration and create it again.',
+        'the legacy gateway, clean up the Brand Portal configuration and create it again.',
         source=_PUBLISHING,
     ),
     Cause(

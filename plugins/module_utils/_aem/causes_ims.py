@@ -33,6 +33,7 @@ SAVE_AGAIN = (
 _TOKEN = r'access token|authorization server|\berror\\?["\']?\s{0,4}[:=]|ims/'
 _ANSWERED = r'authorization server|\berror(?:_code)?\\?["\']?\s{0,4}[:=]'
 
+
 def _error(code: str) -> str:
     """An OAuth error code as a word of its own: not as part of a tenant's or an agent's name."""
     return r'(?<![\w-]){0}(?![\w-])'.format(code)

@@ -14,18 +14,18 @@ _JDK = 'the source of OpenJDK 8 and later'
 # Japanese, Spanish, Italian, Portuguese, Chinese, Korean, Dutch, Polish and Russian. Where an exception has a class of its
 # own, or Java adds the English words, no more is needed.
 _TIMED_OUT = (
-    "wartezeit für die verbindung ist abgelaufen|expiration du délai d['’]attente|接続がタイムアウト|"
+    "wartezeit für die verbindung ist abgelaufen|expiration du délai d['\u2019]attente|接続がタイムアウト|"
     'expiró el tiempo de conexión|connessione scaduta|tempo esgotado para conexão|连接超时|連線超過時間|'
     '연결 시간 초과|verbinding is verlopen|przekroczony czas oczekiwania na połączenie|'
     'время ожидания соединения истекло'
 )
 _NETWORK_UNREACHABLE = (
-    "netzwerk (?:ist )?nicht erreichbar|réseau (?:n['’]est pas accessible|inaccessible)|ネットワークに届きません|"
+    "netzwerk (?:ist )?nicht erreichbar|réseau (?:n['\u2019]est pas accessible|inaccessible)|ネットワークに届きません|"
     'la red es inaccesible|la rete non è raggiungibile|a rede está fora de alcance|网络不可达|無法接觸網路|'
     '네트워크가 접근 불가능|netwerk is onbereikbaar|sieć jest niedostępna|сеть недоступна'
 )
 _NO_ROUTE = (
-    "keine route zum zielrechner|aucun chemin d['’]accès pour atteindre|ホストへの経路がありません|"
+    "keine route zum zielrechner|aucun chemin d['\u2019]accès pour atteindre|ホストへの経路がありません|"
     'no existe ninguna ruta hasta|nessun instradamento per|não há rota para o host|没有到主机的路由|'
     '找不到通往該主機的路由|호스트로 갈 루트가 없음|geen route naar host|brak trasy do hosta|нет маршрута до узла'
 )

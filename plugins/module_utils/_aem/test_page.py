@@ -105,6 +105,7 @@ _BEFORE_VERDICT = re.compile(
 )
 _NO_SUCH_AGENT = re.compile(r'(?i)no such agent:')
 
+
 def read(text: str) -> Page:
     """Read a page of either kind. Never raises; an unreadable page has kind 'other' and has not succeeded."""
     for opening, closing in (_COMMENT, _SCRIPT, _STYLE):

@@ -97,7 +97,6 @@ class FileHandler(Handler):
             raise CannotUndo(f'{entry.target} could not be put back: its copy {kept} is not there or damaged')
         host.write(entry.target, (content or b'').decode('utf-8', 'surrogateescape'), 0o644, like=kept)
 
-
     def _remove_folders(self, entry: Entry) -> None:
         """Those that were made for it, as long as they are empty."""
         for folder in reversed(entry.how['folders']):

@@ -78,7 +78,7 @@ class ProgramGuard(ServiceGuard):
             done = self._systemctl('start', [UNIT])
             if done.code:
                 raise service_guard.StopRefused('The clock was not set: systemd does not take the commands of stop_program: {0}. '
-                                            'Nothing was stopped'.format(done.complaint))
+                                                'Nothing was stopped'.format(done.complaint))
 
     @property
     def _started_by(self) -> List[str]:
@@ -99,7 +99,7 @@ class ProgramGuard(ServiceGuard):
             self._host.sleep(_PAUSE)
         if self._alive:
             raise service_guard.StopRefused('The clock was not set, because the process {0} did not end within {1:g} s after "{2}"'
-                                        .format(self._program['pid'], self.timeout, ' '.join(self._program['stop'])))
+                                            .format(self._program['pid'], self.timeout, ' '.join(self._program['stop'])))
 
 
 def quoted(words: Sequence[str]) -> str:

@@ -180,7 +180,7 @@ class ServiceGuard(StepHooks):
             self._stop()
             if self._host.now() - began > self.timeout + _GUARD_MARGIN / 2:
                 raise StopRefused('The clock was not set: stopping {0} took so long that the guard is about to start it again. '
-                              'Run again when the host is less busy'.format(listed(self.running)))
+                                  'Run again when the host is less busy'.format(listed(self.running)))
             answer = self._log.perform(entry, act)
         except BaseException as problem:
             self._end(wanted, problem, began)
@@ -224,7 +224,7 @@ class ServiceGuard(StepHooks):
         if problem:
             self._log.forget()
             raise StopRefused('{0} was not stopped and the clock not set, because the guard that would start it again if this run '
-                          'was cut off could not be set up: {1}'.format(listed(self.running), problem))
+                              'was cut off could not be set up: {1}'.format(listed(self.running), problem))
 
     def _stop(self) -> None:
         self._host.log('stop {0}'.format(listed(self.running)))
@@ -316,8 +316,8 @@ class ServiceGuard(StepHooks):
         blocks = done.out.strip().split('\n\n')
         if done.code or len(blocks) != len(names):
             raise StopRefused('systemd does not answer on this host, so no unit can be stopped and started again '
-                          '("systemctl show": {0}). Leave the option stop_services empty. Nothing was changed'.format(
-                              done.complaint))
+                              '("systemctl show": {0}). Leave the option stop_services empty. Nothing was changed'
+                              .format(done.complaint))
         found = []
         for name, block in zip(names, blocks):
             said = dict(line.split('=', 1) for line in block.splitlines() if '=' in line)

@@ -124,10 +124,11 @@ def _sample(row: t.Mapping[str, t.Any]) -> MetricSample:
     result = ('passed' if row['healthy'] else 'would_be_repaired' if row['passed']
               else row['state_after'] if row['state_after'] in WITHOUT_RESULT else 'failed')
     return MetricSample(row['state_after'], row['healthy'], result, row.get('mode') or 'fix', seconds(row.get('reported_at')),
-                  clock.get('offset'), agents.get('tested'), agents.get('answered'), clock.get('low'), clock.get('high'),
-                  KEPT.get(str(found.get('state'))), found.get('by') or '', found.get('source') or '', found.get('maximum_error'),
-                  seconds(row.get('certificate_not_after')), seconds(row.get('reported_at')) if changed else None,
-                  changes.get('downtime') if changed else None)
+                        clock.get('offset'), agents.get('tested'), agents.get('answered'), clock.get('low'), clock.get('high'),
+                        KEPT.get(str(found.get('state'))), found.get('by') or '', found.get('source') or '',
+                        found.get('maximum_error'), seconds(row.get('certificate_not_after')),
+                        seconds(row.get('reported_at')) if changed else None,
+                        changes.get('downtime') if changed else None)
 
 
 def read_metrics(text: str) -> dict[str, MetricSample]:
@@ -148,13 +149,13 @@ def read_metrics(text: str) -> dict[str, MetricSample]:
             keeper = said.get('host_clock_keeper_info', (1.0, {}))[1]
             samples[host] = MetricSample(said['host_state'][1].get('state', ''), value['host_passed'] == 1,
                                          about[1].get('result', ''),
-                                   about[1].get('mode', ''), about[0], value.get('host_clock_offset_seconds'),
-                                   _whole(value.get('host_agents_tested')), _whole(value.get('host_agents_answered')),
-                                   value.get('host_clock_offset_low_seconds'), value.get('host_clock_offset_high_seconds'),
-                                   value.get('host_clock_kept'), keeper.get('by', ''), keeper.get('source', ''),
-                                   value.get('host_clock_maximum_error_seconds'),
-                                   value.get('host_certificate_expiry_timestamp_seconds'),
-                                   value.get('host_repaired_timestamp_seconds'), value.get('host_aem_downtime_seconds'))
+                                         about[1].get('mode', ''), about[0], value.get('host_clock_offset_seconds'),
+                                         _whole(value.get('host_agents_tested')), _whole(value.get('host_agents_answered')),
+                                         value.get('host_clock_offset_low_seconds'), value.get('host_clock_offset_high_seconds'),
+                                         value.get('host_clock_kept'), keeper.get('by', ''), keeper.get('source', ''),
+                                         value.get('host_clock_maximum_error_seconds'),
+                                         value.get('host_certificate_expiry_timestamp_seconds'),
+                                         value.get('host_repaired_timestamp_seconds'), value.get('host_aem_downtime_seconds'))
     return samples
 
 

@@ -246,4 +246,3 @@ _STATES = {
 def _line(directive: str, server: Server, options: str) -> str:
     port = ' port {0}'.format(server.port) if server.port else ''
     return '{0} {1}{2} {3}'.format(directive, server.host, port, options)
-

@@ -79,4 +79,3 @@ def _ours(daemon: Mapping[str, Any], limit: int) -> File:
 
 def _after(unit: str) -> File:
     return own_file(f'{UNITS}/{unit}.d/{OWN_NAME}.conf', ['[Unit]', 'Wants=time-sync.target', 'After=time-sync.target'], 'boot')
-

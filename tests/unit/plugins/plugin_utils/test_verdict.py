@@ -356,7 +356,7 @@ def test_an_aem_that_was_down_before_is_not_lost_by_the_jump():
 # A right clock that nothing keeps
 
 NOT_KEPT = {'state': 'not_kept', 'by': '', 'source': '', 'reason': 'no_time_daemon',
-          'msg': 'Nothing keeps the clock: no time daemon runs.'}
+            'msg': 'Nothing keeps the clock: no time daemon runs.'}
 
 
 @pytest.mark.parametrize(('reason', 'said'), [

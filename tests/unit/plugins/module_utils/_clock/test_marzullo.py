@@ -21,7 +21,7 @@ def votes(draw):
               for below, above in draw(st.lists(st.tuples(width, width), min_size=1, max_size=9))]
     most_liars = len(honest) - 1
     falsetickers = [Interval(low, low + wide)
-             for low, wide in draw(st.lists(st.tuples(finite, width), max_size=most_liars))]
+                    for low, wide in draw(st.lists(st.tuples(finite, width), max_size=most_liars))]
     # Falsetickers that know each other lie best.
     if falsetickers and draw(st.booleans()):
         falsetickers = [Interval(falsetickers[0].low - i / 8, falsetickers[0].high) for i in range(len(falsetickers))]

@@ -179,7 +179,7 @@ def test_both_kinds_are_asked_side_by_side(codec, authority):
         return dated()(number, head)
     with HttpsServer(date, *authority.issue('side')) as service, NtpServer(answer) as server:
         sources = measurement.measure({'ntp_servers': [server.name], 'https_urls': [service.url()], 'ca_path': authority.path,
-                                'timeout': 60}, codec)
+                                       'timeout': 60}, codec)
     result = conclusion.conclude(sources, 5)
     assert accepted(result) == [True, True]
     assert [source['kind'] for source in result['sources']] == ['ntp', 'https']
@@ -230,7 +230,7 @@ class MovingClock:
 
 def measure(world, codec, clock, servers, timeout):
     return measurement.measure({'ntp_servers': [server.name for server in servers], 'timeout': timeout}, codec,
-                        make_anchor=clock.anchor, network=world.network)
+                               make_anchor=clock.anchor, network=world.network)
 
 
 @pytest.mark.parametrize('step', [3600.0, -86400.0, 0.05])
@@ -250,7 +250,7 @@ def test_a_clock_that_is_set_while_an_answer_is_awaited_ends_the_wait(codec):
         def stepped():
             return len(two.requests) > 2
         sources = measurement.measure({'ntp_servers': [one.name, two.name], 'timeout': 120}, codec,
-                               make_anchor=lambda: Anchor(wall=lambda: true_time() + 500 * stepped()))
+                                      make_anchor=lambda: Anchor(wall=lambda: true_time() + 500 * stepped()))
     result = conclusion.conclude(sources, 5)
     assert result['verdict'] == 'skewed', 'undecided is what it would be after the whole time'
     assert result['low'] <= -500 <= result['high']

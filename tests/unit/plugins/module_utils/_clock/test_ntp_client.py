@@ -41,7 +41,7 @@ def ask(world, codec, servers, timeout=1.0, behind=BEHIND, **options):
     began = true_time()
     names = [server if isinstance(server, str) else server.name for server in servers]
     sources = measurement.measure(dict(options, ntp_servers=names, timeout=timeout), codec,
-                           make_anchor=host_clock(behind, stamped=True), network=world.network)
+                                  make_anchor=host_clock(behind, stamped=True), network=world.network)
     took = true_time() - began
     assert took <= timeout, 'the deadline holds'
     return conclusion.conclude(sources, options.get('max_skew', 5.0)), took
@@ -306,7 +306,7 @@ def test_a_host_too_busy_to_read_is_none_the_worse(world, codec, stamped):
     servers = world.honest(3)
     world.behind = BEHIND
     sources = measurement.measure({'ntp_servers': [server.name for server in servers]}, codec,
-                           make_anchor=host_clock(BEHIND, stamped), network=world.network)
+                                  make_anchor=host_clock(BEHIND, stamped), network=world.network)
     for source in sources:
         assert source['samples'] > 1
         assert (source['delay'] < 0.001) is stamped

@@ -37,7 +37,7 @@ class FakeHost:
     def measure(self, options, codec, wanted_width):
         self.measured += 1
         return measurement.measure_on_anchor(dict(options, ntp_servers=[server.name for server in self.servers]), codec,
-                                      wanted_width, self.anchor, *([self.world.network] if self.world else []))
+                                             wanted_width, self.anchor, *([self.world.network] if self.world else []))
 
     def step_clock(self, offset, anchor):
         self.stepped.append(offset)
@@ -52,7 +52,7 @@ class FakeHost:
     @property
     def hands(self):
         return SystemCalls(self.measure, lambda: self.refuses, self.step_clock, self.write_rtc, lambda: '/dev/rtc0',
-                     self.slept.append)
+                           self.slept.append)
 
 
 @pytest.fixture

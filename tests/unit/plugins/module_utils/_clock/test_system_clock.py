@@ -202,4 +202,4 @@ def test_no_hardware_clock(tmp_path, monkeypatch):
     assert rtc.rtc_device(str(tmp_path)) == str(tmp_path / 'dev' / 'rtc0')
     monkeypatch.setattr(rtc, 'rtc_device', lambda: None)
     assert rtc.write_rtc() == {'device': 'none', 'written': False,
-                                        'reason': 'This host has no hardware clock.'}
+                               'reason': 'This host has no hardware clock.'}

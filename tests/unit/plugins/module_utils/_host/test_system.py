@@ -15,7 +15,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system i
     ('run/systemd/journal/socket', 'MESSAGE=stop aem.service PRIORITY=0\nPRIORITY=5\nSYSLOG_IDENTIFIER=aemops-brand-portal\n'
      'SYSLOG_FACILITY=1\n'),
     ('dev/log', '<13>aemops-brand-portal[{0}]: stop aem.service PRIORITY=0'.format(os.getpid())),
-])
+], ids=['journal', 'syslog'])
 def test_the_hosts_journal_is_told(tmp_path, monkeypatch, path, expected):
     place = tmp_path / path
     place.parent.mkdir(parents=True)
