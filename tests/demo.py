@@ -52,11 +52,13 @@ NOTHING = re.compile(r'included: |skipping: |PLAY \[|$')
 def heal(inventory: Path) -> int:
     environment = dict(os.environ, AEM_USER='admin', AEM_PASSWORD=PASSWORD, PYTHONUNBUFFERED='1')
     command = [str(Path(sys.executable).parent / 'ansible-playbook'), 'fix-bp-jwt.yml', '-i', str(inventory)]
+    begun: set[str] = set()
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as run:
         for line in run.stdout or []:
             if line.startswith('TASK ['):
                 task = line[len('TASK ['):].rpartition(']')[0].rpartition(' : ')[2]
-                part = next((part for begins, part in PARTS.items() if task.startswith(begins)), '')
+                part = next((part for begins, part in PARTS.items() if task.startswith(begins) and part not in begun), '')
+                begun.add(part)
                 print(f'\n-- {part}' if part else '', f'   {task} ...', sep='\n' if part else '', flush=True)
             elif not NOTHING.match(line):
                 print('   ' + line, end='', flush=True)
