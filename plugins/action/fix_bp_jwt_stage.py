@@ -147,7 +147,7 @@ class ActionModule(ActionBase):
         more = self.try_to_call('repair_rehearsal_info', {
             'stop_services': units, **{name: value for name, value in named.items() if name == 'provider'}})
         if any(each['check'] == 'clock' and not each['passed'] for each in more.get('checks') or []):
-            checks.pop()  # whoever may not set the clock is told so by time_service too
+            checks.pop()  # time_service reports the same about a clock that this host may not set
         checks += more.get('checks') or [rehearsal.check('host', str(more.get('msg') or 'the host could not be looked at'),
                                                          'correct what the message says')]
         return rehearsal.conclude(result, checks, stops=units, provider=service.get('provider'), actions=service.get('actions'))

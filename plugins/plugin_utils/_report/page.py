@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The report as one HTML page for people: the verdict first, then the hosts that need someone, then all others. Pure.
+"""The report as one HTML page for people: the verdict first, then the hosts that need the reader, then all others. Pure.
 
 One file that loads nothing: its style and its script stand in it (page.css and page.js beside this file), and
 its Content-Security-Policy allows these two, by their hashes, and nothing else. So even markup that slipped through, in a
@@ -78,7 +78,7 @@ def page(report: Data) -> str:
 
 
 def headline(report: Data, hosts: t.Sequence[HostRow]) -> str:
-    """One sentence: who needs someone, of how many, and why."""
+    """One sentence: which hosts need the reader, of how many, and why."""
     total = _total(report, hosts)
     if not total:
         return 'No host was in this run'
@@ -198,7 +198,7 @@ def _count(words: t.Iterable[str]) -> dict[str, int]:
 
 
 def _when(report: Data) -> str:
-    """Begin, end and duration; a time that cannot be read is shown as it stands there."""
+    """Begin, end and duration; a time that cannot be read is shown as it is there."""
     raw = [str(report.get(key) or '') for key in ('started_at', 'finished_at')]
     try:
         start, end = (datetime.datetime.fromisoformat(text.replace('Z', '+00:00')) if text else None for text in raw)

@@ -28,7 +28,7 @@ class Group(t.NamedTuple):
     many: str
 
 
-# The order is that of the page: who needs someone comes first.
+# The order is that of the page: hosts that need the reader come first.
 GROUPS: dict[str, Group] = {
     'needs': Group('!', 'needs you', 'needs you', 'need you'),
     'silent': Group('?', 'no result', 'without a result', 'without a result'),
@@ -57,7 +57,7 @@ WORDS: dict[str, str] = {
     'unreachable': 'host unreachable',
     'no_result': 'failed before it was measured',
 }
-# Of two hosts that need someone, the one whose agents fail comes first.
+# Of two hosts that need the reader, the one whose agents fail comes first.
 _URGENCY = ('jwt_expired', 'not_only_the_clock', 'not_the_clock', 'other_clock', 'cannot_set_clock', 'cannot_stop_aem',
             'stop_deferred', 'aem_unreachable', 'not_testable', 'no_reference', 'unfinished', 'at_risk', 'not_kept', 'no_result',
             'unreachable')
@@ -123,7 +123,7 @@ def _table(hosts: t.Sequence[HostRow], axis: Axis) -> str:
         f'<th scope="col" class="{name}" data-name="{words}"{sorted_by if name == "state" else ""}>'
         f'<span>{words}</span>{axis.head() if name == "clock" else ""}</th>' for name, words in COLUMNS)
     bodies = '\n'.join(_rows(rank, host, axis) for rank, host in enumerate(hosts))
-    return (f'<table id="hosts">\n<caption class="unseen">Each host, the ones that need someone first</caption>\n'
+    return (f'<table id="hosts">\n<caption class="unseen">Each host, the ones that need the reader first</caption>\n'
             f'<thead><tr>{heads}</tr></thead>\n{bodies}\n</table>\n<p class="nothing" id="nothing" hidden>No host matches.</p>')
 
 
