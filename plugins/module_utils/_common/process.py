@@ -12,6 +12,7 @@ import tempfile
 import time
 from typing import IO, Dict, List, NamedTuple, Optional
 
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.pause import pause
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.printable import printable
 
 NO_SUCH_COMMAND = 127
@@ -22,6 +23,7 @@ GRACE = 5.0
 # Seconds that the kernel may take to end a killed process; one that waits for a broken device does not end at all.
 _REAP = 5.0
 _PAUSE = 0.02
+_LONGEST_STEP = 0.05
 # A daemon that an administrator has built brings its commands there, too.
 _PATH = '/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin'
 # Memory before a disk that may be full.
@@ -63,7 +65,7 @@ def run(command: List[str], timeout: float, environment: Optional[Dict[str, str]
         except OSError as error:
             return Done(NO_SUCH_COMMAND, '', f'{command[0]}: {os.strerror(error.errno or 0)}')
         try:
-            code = process.wait(timeout)
+            code = _wait(process, timeout)
         except subprocess.TimeoutExpired:
             ended = stop_group(process, grace)
             said = f"{' '.join(command)} did not end within {timeout:g} s" + ('' if ended else ' and cannot be killed')
@@ -74,6 +76,20 @@ def run(command: List[str], timeout: float, environment: Optional[Dict[str, str]
         return Done(code, _text(out), _text(err))
 
 
+def _wait(process: 'subprocess.Popen[bytes]', timeout: float) -> int:
+    """Popen.wait(timeout) with a sleep of our own. Raises TimeoutExpired."""
+    limit, step = time.monotonic() + timeout, 0.0005
+    while True:
+        code = process.poll()
+        if code is not None:
+            return code
+        left = limit - time.monotonic()
+        if left <= 0:
+            raise subprocess.TimeoutExpired(process.args, timeout)
+        step = min(step * 2, _LONGEST_STEP, left)
+        pause(step)
+
+
 def stop_group(process: 'subprocess.Popen[bytes]', grace: float) -> bool:
     """TERM to the process and all of its group, KILL after `grace` seconds. Returns whether the process has ended."""
     _signal(process, signal.SIGTERM)
@@ -82,9 +98,9 @@ def stop_group(process: 'subprocess.Popen[bytes]', grace: float) -> bool:
         if time.monotonic() >= limit:
             _signal(process, signal.SIGKILL)
             break
-        time.sleep(_PAUSE)
+        pause(_PAUSE)
     try:
-        process.wait(_REAP)
+        _wait(process, _REAP)
     except subprocess.TimeoutExpired:
         return False
     return True

@@ -12,6 +12,7 @@ import time
 from typing import List, Optional
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common import files, process
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.pause import pause
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.process import Done
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.host import Host
 
@@ -53,7 +54,7 @@ class System(Host):
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
+        pause(seconds)
 
     # files
 

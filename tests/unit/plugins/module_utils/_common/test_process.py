@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Commands: their limit holds for their children too, on every Python."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -133,3 +134,11 @@ def test_an_exception_leaves_no_command_behind(tmp_path, monkeypatch):
 
 def test_output_that_fits_no_pipe():
     assert len(run('head -c 5000000 /dev/zero | tr "\\0" x').out) == 5000000
+
+
+def test_where_a_library_refuses_to_sleep_commands_run_all_the_same(monkeypatch):
+    def refuses(_seconds):
+        raise OSError(errno.EINVAL, 'Invalid argument')
+    monkeypatch.setattr(time, 'sleep', refuses)
+    assert process.run(['sh', '-c', 'sleep 0.05; echo well'], 20.0).out == 'well\n'
+    assert process.run(['sleep', '60'], 0.05, grace=1.0).code == process.TOOK_TOO_LONG
