@@ -289,6 +289,8 @@ def test_the_messages_are_many():
 def test_options_that_documents_name_exist(options):
     allowed = {*options, 'fix_bp_jwt_result'}
     for page in pages():
+        if page == 'docs/upgrading.md':  # names what there was, too
+            continue
         if page.startswith('tests/'):
             continue
         text = re.sub(r'aemops\.brand_portal\.\w+|[\w/.-]+\.(?:yml|md|json|py)', '', (ROOT / page).read_text(encoding='utf-8'))
