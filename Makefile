@@ -90,8 +90,9 @@ scale: ## What a fleet of healthy hosts costs beside one ping; writes docs/scale
 stories: ## 5,000 stories of a repair with a second administrator, failures, kills and signals (20 minutes)
 	@bin=$$($(environment) dev); AEMOPS_STORIES=5000 $(pytest) tests/unit/plugins/module_utils/_host/test_stories.py
 
-fuzz: ## 100,000 mutated pages of AEM (5 minutes)
-	@bin=$$($(environment) dev); AEMOPS_FUZZ_PAGES=100000 $(pytest) tests/unit/plugins/module_utils/_aem/test_agent_fuzz.py tests/unit/plugins/module_utils/_aem/test_agent_page.py
+fuzz: ## 100,000 mutated pages of AEM and NTP packets (5 minutes)
+	@bin=$$($(environment) dev); AEMOPS_FUZZ_PAGES=100000 $(pytest) tests/unit/plugins/module_utils/_aem/test_agent_fuzz.py tests/unit/plugins/module_utils/_aem/test_agent_page.py \
+	  tests/unit/plugins/module_utils/_clock/test_ntp_packet.py
 
 java-words: ## Record what real JVMs say of each failure; writes tests/fakes/java_words.json (3 minutes, needs root)
 	@tests/tools/packages openjdk-17-jdk-headless locales libc-l10n

@@ -17,7 +17,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import ca
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import test_page as page
 from ansible_collections.aemops.brand_portal.tests.fakes import scenarios
 
-PAGES = int(os.environ.get('AEMOPS_FUZZ_PAGES', '3000'))
+PAGES = int(os.environ.get('AEMOPS_FUZZ_PAGES', '1000'))
 LONGEST = 2.0  # seconds of the processor that one of these small pages may take; a hang is far more
 
 PIECES = [

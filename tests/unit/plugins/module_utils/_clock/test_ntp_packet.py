@@ -114,11 +114,14 @@ def test_what_is_too_short_for_a_packet_is_nobodys_reply(length):
     assert ntp_packet.originate_of(bytes(length)) == b''
 
 
-def test_a_hundred_thousand_random_and_mutated_packets_raise_nothing_else(codec):
+PACKETS = 100000 if 'AEMOPS_FUZZ_PAGES' in os.environ else 20000  # make fuzz
+
+
+def test_random_and_mutated_packets_raise_nothing_else(codec):
     chance = random.Random(5905)
     outcomes = {'read': 0, 'unusable': 0}
     request = ntp_packet.request(codec)
-    for case in range(100000):
+    for case in range(PACKETS):
         if case % 2:
             data = bytearray(packet(request, NOW, NOW + 0.001))
             for _edit in range(chance.randint(1, 4)):
@@ -137,8 +140,8 @@ def test_a_hundred_thousand_random_and_mutated_packets_raise_nothing_else(codec)
             outcomes['read'] += 1
         except Unusable:
             outcomes['unusable'] += 1
-    assert sum(outcomes.values()) == 100000
-    assert min(outcomes.values()) > 5000
+    assert sum(outcomes.values()) == PACKETS
+    assert min(outcomes.values()) > PACKETS / 20
 
 
 @pytest.mark.parametrize(('last_set', 'reason'), [
