@@ -355,7 +355,7 @@ def _of_aem(chosen: Options) -> dict[str, t.Any]:
 def _of_a_module_that_did_not_run(result: Result, secret: str) -> str:
     """Ansible's message with what the host said on its error output: is Python missing, too old, or broken?
 
-    The other output is not shown: what stands in for Python may give back the module with its arguments.
+    The other output is not shown: a wrapper in place of Python may give back the module with its arguments.
     """
     said = ' '.join(str(result['module_stderr']).split())[-400:].rstrip('.') or 'without error output'
     said = said.replace(secret, '********') if secret else said

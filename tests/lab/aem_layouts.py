@@ -89,7 +89,7 @@ def arrange(machine, runs, store='segment', name='aem', port=4502):
         machine.ssh(f'chmod 755 /etc/init.d/{name}')
     if runs in ('systemd', 'sysv'):
         machine.ssh(f'systemctl daemon-reload; systemctl start {name}')
-    elif runs == 'session':     # as logind names the session of someone who has logged in
+    elif runs == 'session':     # as logind names the session of a user who has logged in
         machine.ssh(f'systemd-run -q --scope --slice=user-1001.slice --unit=session-7 {home}/crx-quickstart/bin/start')
     elif runs == 'container':   # as systemd-nspawn names its own, with host networking
         machine.ssh(f'systemd-run -q --unit=systemd-nspawn@{name} --slice=machine.slice -p WorkingDirectory={home} '

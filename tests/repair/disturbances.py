@@ -50,7 +50,7 @@ def type_again(scene: Scene) -> None:
 
 
 def short_life(scene: Scene) -> None:
-    """Whoever starts chrony sees it start, and end a second later."""
+    """chrony starts, and ends a second later."""
     scene.machine.write('/etc/systemd/system/chrony.service.d/short.conf', '[Service]\nRuntimeMaxSec=1\n')
     scene.machine.ssh('systemctl daemon-reload')
 
@@ -70,7 +70,7 @@ def references_again(scene: Scene) -> None:
     scene.variables = {}
 
 
-def liars(scene: Scene) -> None:
+def falsetickers(scene: Scene) -> None:
     scene.variables['fix_bp_jwt_ntp_servers'] = [scene.ntp_server(number, 86400, 0) for number in (1, 2, 3)]
 
 
@@ -162,7 +162,7 @@ FAULTS = {
                        empty_disk, kind='stock'),
     'disk-full-install': Fault('disk full, daemon to be installed', 'not a block is free', fill_disk,
                                End(('make room on this host',), restored=True), empty_disk),
-    'rejected': Fault('configuration rejected by the daemon', 'chrony runs; since it was started somebody has mistyped a line',
+    'rejected': Fault('configuration rejected by the daemon', 'chrony runs; since it was started a line was mistyped',
                       mistype, End(('chrony.conf', 'sever'), restored=True, clock='wrong'), type_again, kind='stock'),
     'dies': Fault('daemon starts and dies', 'chrony is ended a second after each start', short_life,
                   End(('chrony',), restored=True, clock='right'), long_life),
@@ -170,7 +170,7 @@ FAULTS = {
                          End(('chrony',), restored=True, clock='right'), long_life, kind='masked'),
     'unreachable': Fault('servers unreachable', 'no NTP server and no Brand Portal can be reached', no_reference,
                          End(('no_reference', 'open UDP 123'), restored=True, clock='wrong'), references_again),
-    'liars': Fault('servers lie', 'all three NTP servers are a day ahead, the tenant\'s Date is right', liars,
+    'falsetickers': Fault('servers lie', 'all three NTP servers are a day ahead, the tenant\'s Date is right', falsetickers,
                    End(('no_reference',), restored=True, clock='wrong'), other_servers),
     'one-liar': Fault('one server lies', 'one of three NTP servers is an hour ahead', one_liar, End(healed=True, clock='right')),
     'slow': Fault('servers answer after 30 s', 'both NTP servers do', slow,
@@ -183,16 +183,16 @@ FAULTS = {
                                kill_controller(AEM_STOPPED), End()),
     'controller-killed-late': Fault('controller killed while the daemon is installed', 'kill -9 of it and its children',
                                     kill_controller(INSTALLING), End()),
-    'reboot': Fault('reboot while the daemon is installed', 'somebody says `reboot`', reboot(INSTALLING, 'reboot'), End(),
+    'reboot': Fault('reboot while the daemon is installed', 'an administrator says `reboot`', reboot(INSTALLING, 'reboot'), End(),
                     reach=after_reboot),
-    'reset': Fault('reset while the daemon is installed', 'the machine starts anew without a word to anybody',
+    'reset': Fault('reset while the daemon is installed', 'the machine restarts without a notice',
                    reboot(INSTALLING, RESET), End(), reach=after_reboot),
-    'reset-early': Fault('reset while AEM is stopped', 'the machine starts anew without a word to anybody',
+    'reset-early': Fault('reset while AEM is stopped', 'the machine restarts without a notice',
                          reboot(AEM_STOPPED, RESET), End(), reach=after_reboot),
     'no-aem': Fault('AEM does not come back', 'its unit cannot be started again', no_start,
                     End(('AEM',), clock='right', aem=False), start_again),
     'never-ready': Fault('AEM comes back and never gets ready', 'it starts and answers 503 for an hour', never_ready,
                          End(('AEM',), clock='right'), ready_again),
-    'lease': Fault('AEM dies when the clock jumps', 'nobody has told the role its service', no_service,
+    'lease': Fault('AEM dies when the clock jumps', 'the role does not know its service', no_service,
                    End(('AEM',), clock='right', aem=False), start_again, clock=-150),
 }

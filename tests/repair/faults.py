@@ -59,7 +59,7 @@ from .trial import (
 
 DOCUMENT = ROOT / 'docs' / 'repair-faults.md'
 OUTCOMES = OUTPUT / 'faults.json'
-AEM_BACK = 240  # seconds in which AEM has to be back when nobody is left who could say so
+AEM_BACK = 240  # seconds in which AEM has to be back when no process is left to report it
 FAULTS: dict[str, Fault] = {**disturbances.FAULTS, **others.FAULTS}
 
 INTRODUCTION = '''\
@@ -138,11 +138,11 @@ def gone(scene: Scene, fault: Fault) -> list[str]:
     """What a second actor has done and is not there any more."""
     if not fault.still or scene.machine.ssh(fault.still, check=False).returncode == 0:
         return []
-    return [f'what somebody else did is not there any more ({fault.still})']
+    return [f'what another administrator did is not there any more ({fault.still})']
 
 
 def wait_for_aem(patient: Patient, before: Seen | None) -> tuple[Seen, float]:
-    """What the host is like, and the seconds that AEM took to be as it was: whoever was cut off may have left word to start it."""
+    """What the host is like, and the seconds that AEM took to be as it was: the guard of a run that was cut off may start it."""
     began = time.monotonic()
     after = patient.look()
     while before and after.aem != before.aem and time.monotonic() < began + AEM_BACK:

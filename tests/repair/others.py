@@ -47,7 +47,7 @@ def synchronized_again(scene: Scene) -> None:
     scene.variables.clear()
 
 
-# Packages of somebody else
+# Packages of another administrator
 
 
 def debian_package(name: str, depends: str = '') -> str:
@@ -63,7 +63,7 @@ INSTALLED = 'dpkg-query -W -f "\\${{Status}}" {} | grep -q "install ok installed
 
 
 def there_but_off(listing: str, unit: str) -> t.Callable[[Scene], list[str]]:
-    """A package that somebody else needs stays, and its daemon neither runs nor will run after a boot."""
+    """A package that another one needs stays, and its daemon neither runs nor will run after a boot."""
     def check(scene: Scene) -> list[str]:
         asked = f'{listing} >/dev/null 2>&1 && echo there; systemctl is-active {unit}; systemctl is-enabled {unit}'
         found = scene.machine.ssh(asked, check=False).stdout.split()
@@ -169,20 +169,22 @@ def nts_out_of_reach(scene: Scene) -> None:
 
 FAULTS = {
     'foreign-package': Fault(
-        'somebody installs a package during the run', 'while the daemon cannot be synchronized; then all is undone',
+        'another administrator installs a package during the run', 'while the daemon cannot be synchronized; then all is undone',
         all_of(never_synchronized, during(CHRONY_RUNS, debian_package('site-tool'))),
         End(restored=True, clock='right', others=('packages: site-tool: absent',)), synchronized_again,
         still=INSTALLED.format('site-tool')),
     'foreign-dependent': Fault(
-        'somebody installs what needs our package', 'it depends on chrony, which this run has installed and would remove again',
+        'another administrator installs what needs our package',
+        'it depends on chrony, which this run has installed and would remove again',
         all_of(never_synchronized, during(CHRONY_RUNS, debian_package('site-monitor', 'chrony'))),
         End(('site-monitor',), clock='right'), synchronized_again, check=there_but_off('dpkg -s chrony', 'chrony'),
         still=INSTALLED.format('site-monitor')),
     'foreign-between': Fault(
-        'somebody installs a package after a run that was cut off', 'the module was killed while it installed',
+        'another administrator installs a package after a run that was cut off', 'the module was killed while it installed',
         kill_module, End(), reach=package_meanwhile, still=INSTALLED.format('site-tool')),
     'foreign-edit': Fault(
-        'somebody edits the file that this run has edited', 'a line more in `/etc/chrony.conf`, and then all is undone',
+        'another administrator edits the file that this run has edited',
+        'a line more in `/etc/chrony.conf`, and then all is undone',
         all_of(never_synchronized, during(f'grep -q "BEGIN aemops" /etc/chrony.conf && {CHRONYD_RUNS}',
                                           f'echo "{TICKET}" >>/etc/chrony.conf')),
         End(('/etc/chrony.conf',), restored=True, clock='right', others=('/etc/chrony.conf',)), synchronized_again, kind='rhel-8',
@@ -249,7 +251,8 @@ FAULTS = {
         "zypper's lock is held for a minute", 'by another installation', hold(ZYPP_LOCK, 60), End(healed=True, clock='right'),
         kind='none-sles-15'),
     'dnf-undone': Fault(
-        'a transaction of dnf is undone', 'and only that one: somebody has installed a tool and its library meanwhile',
+        'a transaction of dnf is undone',
+        'and only that one: another administrator has installed a tool and its library in between',
         all_of(never_synchronized, during(CHRONYD_RUNS, 'dnf -y install site-tool')),
         End(restored=True, clock='right', others=('packages: site-tool: absent', 'packages: site-library: absent'),
             vendors=LEFT_BY_RPM),
@@ -267,7 +270,7 @@ FAULTS = {
             vendors=LEFT_BY_RPM),
         synchronized_again, kind='none-sles-15', still='rpm -q site-tool site-library'),
     'dnf-needed': Fault(
-        'somebody installs what needs our package', 'with dnf',
+        'another administrator installs what needs our package', 'with dnf',
         all_of(never_synchronized, during(CHRONYD_RUNS, 'dnf -y install site-monitor')),
         End(('site-monitor',), clock='right'), synchronized_again, kind='none-rhel-8',
         check=there_but_off('rpm -q chrony', 'chronyd'), still='rpm -q site-monitor'),

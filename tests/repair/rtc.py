@@ -5,7 +5,7 @@
 """The repair on a machine that has a hardware clock, and what that one makes of the next boot. Run it by `make rtc-test`.
 
 The lab's other machines have none. This one is emulated (tests/lab/emulated.py) and slow; it is healed twice:
-once its hardware clock stands in 2017; then that one is right and in UTC, but the host takes it to hold local time.
+once its hardware clock is in 2017; then that one is right and in UTC, but the host takes it to hold local time.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ZONE = 'Europe/Berlin'
 DEVICE = '/dev/rtc0'
 RTC_NEAR = 2.0   # seconds: a hardware clock tells whole ones, and the question takes its time
 BOOT_NEAR = 2.0  # seconds: as near as a boot can take it from there
-WATCHED = 30     # seconds: a kernel that a daemon has synchronised writes the hardware clock itself, a moment later
+WATCHED = 30     # seconds: a kernel that a daemon has synchronized writes the hardware clock itself, a moment later
 PLAY = [{'hosts': 'all', 'gather_facts': False, 'roles': ['aemops.brand_portal.time_sync'],
          'post_tasks': [{'name': 'Keep what the module said', 'delegate_to': 'localhost',
                          'ansible.builtin.copy': {'content': '{{ __time_sync_kept | to_json }}', 'dest': '{{ said }}',
@@ -108,7 +108,7 @@ def misread(machine: Emulated, environment: playbook.Environment) -> None:
     prove(machine, heal(machine, environment))
 
 
-CASES = {'The hardware clock stands in February 2017': in_the_past,
+CASES = {'The hardware clock is in February 2017': in_the_past,
          'The hardware clock holds UTC and is taken for local time': misread}
 
 

@@ -31,7 +31,7 @@ MODULE = '$(pgrep -f "^/usr/(bin/python3[.0-9]*|libexec/platform-python)( -I)?$"
 
 
 class Scene:
-    """One trial: a machine in a lab that no other trial uses meanwhile, and all that a fault is made of."""
+    """One trial: a machine in a lab that no other trial uses at the same time, and all that a fault is made of."""
 
     def __init__(self, patient: Patient) -> None:
         self.patient = patient

@@ -36,7 +36,7 @@ RIGHT_AGAIN = 120  # seconds that a daemon may take after a boot
 AGENTS = 4
 AEM = 'aem.service'
 
-# What the role has marked as its own in a file of somebody else, with the line end that it brings along.
+# What the role has marked as its own in a file of another administrator, with the line end that it brings along.
 MARKED = re.compile(rb'\n# BEGIN aemops\.brand_portal[^\n]*\n.*?\n# END aemops\.brand_portal[^\n]*\n', re.DOTALL)
 
 # The program that looks at a machine, in the machine: units, files, and how the agents' own tests end (when AEM runs).
@@ -263,7 +263,7 @@ def reboot(patient: Patient) -> tuple[list[str], float]:
     """Boot with the wrong clock again, as the machine has no hardware clock, and let the daemon alone bring it right.
 
     Returns complaints, and the seconds from the machine being ready until the clock was right. AEM's repository is one that
-    survives a jump: without a hardware clock there is one at each boot, whoever keeps the time.
+    survives a jump: without a hardware clock there is one at each boot, whatever keeps the time.
     """
     machine = patient.machine
     machine.configure_aem(lease=False)

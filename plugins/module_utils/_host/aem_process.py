@@ -105,7 +105,7 @@ def is_aem(proc: Processes, pid: int, home: str) -> bool:
 
 
 def _host_and_port(url: str) -> Tuple[str, int]:
-    """('', 0) for what is no URL: whoever asks AEM says what is wrong with it."""
+    """('', 0) for what is not a URL: the request to AEM tells what is wrong with it."""
     try:
         parts = urlsplit(url)
         return parts.hostname or '', parts.port or (443 if parts.scheme == 'https' else 80)

@@ -85,7 +85,7 @@
   });
   tools.hidden = false;
 
-  // On paper nothing can be opened: the evidence of the hosts that need someone is printed, and closed again.
+  // On paper nothing can be opened: the evidence of the hosts that need attention is printed, and closed again.
   let opened = [];
   window.addEventListener('beforeprint', () => {
     opened = Array.from(table.querySelectorAll('.needs:not([hidden]) details:not([open])'));

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Each configuration of tests/corpus: how it is read, whom a measurement asks, what counts as configured, and what is written."""
+"""Each configuration of tests/corpus: how it is read, who is measured, what counts as configured, and what is written."""
 
 import re
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Daemons that call themselves synchronized and hear nobody any more, or tell less than that."""
+"""Daemons that call themselves synchronized and hear no server any more, or tell less than that."""
 
 import pytest
 
