@@ -23,7 +23,6 @@ GRACE = 5.0
 # Seconds that the kernel may take to end a killed process; one that waits for a broken device does not end at all.
 _REAP = 5.0
 _PAUSE = 0.02
-_LONGEST_STEP = 0.05
 # A daemon that an administrator has built brings its commands there, too.
 _PATH = '/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin'
 # Memory before a disk that may be full.
@@ -77,17 +76,18 @@ def run(command: List[str], timeout: float, environment: Optional[Dict[str, str]
 
 
 def _wait(process: 'subprocess.Popen[bytes]', timeout: float) -> int:
-    """Popen.wait(timeout) with a sleep of our own. Raises TimeoutExpired."""
-    limit, step = time.monotonic() + timeout, 0.0005
-    while True:
-        code = process.poll()
-        if code is not None:
-            return code
-        left = limit - time.monotonic()
-        if left <= 0:
-            raise subprocess.TimeoutExpired(process.args, timeout)
-        step = min(step * 2, _LONGEST_STEP, left)
-        pause(step)
+    """Popen.wait(timeout), also where the sleep in it fails (_common/pause.py). Raises TimeoutExpired."""
+    limit = time.monotonic() + timeout
+    try:
+        return process.wait(timeout)
+    except OSError:
+        while True:
+            code = process.poll()
+            if code is not None:
+                return code
+            if time.monotonic() >= limit:
+                raise subprocess.TimeoutExpired(process.args, timeout) from None
+            pause(_PAUSE)
 
 
 def stop_group(process: 'subprocess.Popen[bytes]', grace: float) -> bool:
