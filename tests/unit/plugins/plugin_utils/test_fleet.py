@@ -172,7 +172,10 @@ def test_it_names_those_that_failed():
     assert said.startswith('5 of 5 repairs failed (h0, h1, h2 and 2 more), more than fix_bp_jwt_max_fail_percentage=10 allows')
 
 
-@given(st.lists(st.text(min_size=1), min_size=1, max_size=5, unique=True), st.text(min_size=1))
+NAME = st.text(min_size=1).filter(lambda name: name != 'localhost')     # which is matched by its name, see below
+
+
+@given(st.lists(NAME, min_size=1, max_size=5, unique=True), NAME)
 def test_a_pattern_means_just_these_hosts(names, other):
     """As ansible-core reads it: no comma, colon or bracket that it would cut at, and a regular expression after the tilde."""
     pattern = fleet.pattern(names)
