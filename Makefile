@@ -72,8 +72,8 @@ repair-faults: ## The repair disturbed in every way that has a name; writes docs
 repair-cost: ## How long a repair takes beside the same one typed by hand; writes docs/repair-cost.md (10 minutes)
 	@bin=$$($(environment) dev); $(without_clock) $$bin/python tests/bench/repair.py
 
-aem-layouts: ## The guard of AEM for each way to run it, each store and each wrong clock, on a lab machine (twenty minutes)
-	@bin=$$($(environment) dev); AEMOPS_AEM_LAYOUTS=all $(pytest) tests/system/test_aem_layouts.py
+aem-layouts: ## The guard of AEM for each way to run it, each store and each wrong clock, and boots with a wrong clock (an hour)
+	@bin=$$($(environment) dev); AEMOPS_AEM_LAYOUTS=all $(pytest) tests/system/test_aem_layouts.py tests/system/test_next_boot.py
 
 rtc-test: ## The repair on an emulated machine that has a hardware clock, and the boot after it (4 minutes)
 	@bin=$$($(environment) dev); $(without_clock) $$bin/python tests/repair/rtc.py
