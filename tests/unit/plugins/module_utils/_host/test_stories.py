@@ -22,6 +22,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.statedir
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.absent import Absent
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.present import HostClock, Present
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.result import TimeServiceFailed
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import LAST_RUN
 from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._host.hosts import CHRONY_DEBIAN, NTPSEC, FakeHost
 
 STORIES = int(os.environ.get('AEMOPS_STORIES') or 25)
@@ -152,6 +153,7 @@ class Stories(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.mkdtemp(prefix='stories')
         self.count = 0
+        self.told = ''
         self.shadow = None      # of the host as it was before the first run that was cut off
 
     def teardown(self):
@@ -226,9 +228,11 @@ class Stories(RuleBasedStateMachine):
         finally:
             host.before_call = None
         if 'killed' in ended:
+            # What it has settled before is told by the record that it has left, as its result is lost.
+            self.told += host.text(LAST_RUN) or ''
             return
         self.check(result, 'failed' in ended)
-        self.shadow = None
+        self.shadow, self.told = None, ''
 
     def is_refused(self):
         inside, self.host.before_call = self.host.before_call, None
@@ -258,8 +262,8 @@ class Stories(RuleBasedStateMachine):
         if not result['problems'] and failed:
             assert result['changed'] == bool(acts or result['recovered']), (result['acts'], result['recovered'])
         differing = {name for name in set(real) | set(other) if real.get(name) != other.get(name)}
-        named = left + ' '.join(act['target'] for act in acts) + ' ' + ' '.join(result['disabled'])
-        if any(act['act'] == 'packages' for act in acts) or 'the package ' in left:
+        named = left + self.told + ' '.join(act['target'] for act in acts) + ' ' + ' '.join(result['disabled'])
+        if any(act['act'] == 'packages' for act in acts) or 'the package ' in left or '"packages"' in self.told:
             # A package of a time daemon brings or takes its configuration, its unit, and what it replaces.
             differing = {name for name in differing if not any(daemon in name for daemon in DAEMONS)}
         for name in sorted(differing):
