@@ -408,7 +408,9 @@ def main():
         module.fail_json(msg=str(failed), **failed.details)
     except (Refused, ClockError) as refused:
         message = getattr(refused, 'message', '') or str(refused)
-        module.fail_json(msg=message, **dict(blank(), advice=getattr(refused, 'advice', '')))
+        result = blank()
+        result['advice'] = getattr(refused, 'advice', '')
+        module.fail_json(msg=message, **result)
 
 
 if __name__ == '__main__':

@@ -50,7 +50,7 @@ WORDS = (
     (r'licence[sd]?', '"license"'),
 )
 PATTERN = re.compile('|'.join(
-    f'(?P<w{number}>(?<![\\w-])(?:{pattern})(?![\\w-]))' for number, (pattern, _) in enumerate(WORDS)), re.IGNORECASE)
+    f'(?P<w{number}>(?<![\\w-])(?:{pattern})(?![\\w-]))' for number, (pattern, _better) in enumerate(WORDS)), re.IGNORECASE)
 
 
 def tracked() -> list[Path]:

@@ -133,7 +133,9 @@ def step(options: Mapping[str, Any], codec: Any, check_mode: bool, hands: Option
 
 
 def _so_far(details: Mapping[str, Any], hooks: StepHooks) -> Dict[str, Any]:
-    return dict(details, changed=details['changed'] or hooks.changed, stopped=hooks.stopped)
+    result = dict(details)
+    result.update({'changed': details['changed'] or hooks.changed, 'stopped': hooks.stopped})
+    return result
 
 
 def _cause(problem: Exception, details: Mapping[str, Any]) -> str:

@@ -347,7 +347,7 @@ def document_of(results, finished):
 
 def read_back(text):
     """What a later run takes over of the last repair."""
-    [sample] = read_metrics(text).values()
+    sample = next(iter(read_metrics(text).values()))
     return sample.repaired_at, sample.downtime
 
 

@@ -47,8 +47,8 @@ class Host(FakeHost):
                 os.rmdir(self.path('/proc/77'))
 
 
-def guard(host, program=PROGRAM, timeout=10.0):
-    made = ProgramGuard([], 60.0, timeout, program, host)
+def guard(host, program=None, timeout=10.0):
+    made = ProgramGuard([], 60.0, timeout, program or PROGRAM, host)
     made.inspect()
     return made
 
