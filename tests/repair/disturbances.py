@@ -171,7 +171,7 @@ FAULTS = {
     'unreachable': Fault('servers unreachable', 'no NTP server and no Brand Portal can be reached', no_reference,
                          End(('no_reference', 'open UDP 123'), restored=True, clock='wrong'), references_again),
     'falsetickers': Fault('servers lie', 'all three NTP servers are a day ahead, the tenant\'s Date is right', falsetickers,
-                   End(('no_reference',), restored=True, clock='wrong'), other_servers),
+                          End(('no_reference',), restored=True, clock='wrong'), other_servers),
     'one-liar': Fault('one server lies', 'one of three NTP servers is an hour ahead', one_liar, End(healed=True, clock='right')),
     'slow': Fault('servers answer after 30 s', 'both NTP servers do', slow,
                   End(('UDP 123',), healed=True, clock='right'), other_servers),

@@ -98,4 +98,3 @@ def test_the_window_is_judged_by_the_right_time_on_a_machine_at_noon_of_another_
     run = machine.play(fix_bp_jwt_stop_window=inside)
     assert run.returncode == 0, run.output[-6000:]
     assert abs(host.clock()) < NEAR and pid_at(host, 4502) != before
-
