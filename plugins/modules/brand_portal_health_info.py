@@ -162,10 +162,14 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.argspec import SKEW_OPTIONS
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.clock import Anchor
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import ClockError
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common import process
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.printable import all_printable
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import clock_keeper
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.clock_hints import interrupted
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.references import ntp_servers
+
+# Seconds that one question to a time daemon or a hypervisor's tool may take.
+COMMAND_TIMEOUT = 5.0
 
 
 class AgentTests(threading.Thread):
@@ -229,7 +233,7 @@ def main():
     except aem_http.AemError as error:
         module.fail_json(msg=error.message, kind=error.kind)
     # The agents' tests take longer.
-    keeper = clock_keeper.look(lambda command: module.run_command(command)[1] if module.get_bin_path(command[0]) else '')
+    keeper = clock_keeper.look(lambda command: process.run(command, COMMAND_TIMEOUT).out)
     agent_tests.join()
     skew = conclusion.conclude(sources + agent_tests.sources(), module.params['max_skew'])
     module.exit_json(

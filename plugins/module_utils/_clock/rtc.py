@@ -6,9 +6,11 @@
 import os
 import shutil
 import struct
-import subprocess
 from typing import Dict, Optional
 
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common import process
+
+_TIMEOUT = 20.0     # seconds: a hardware clock may hang
 _UTC = struct.pack('ii', 0, 0)  # struct timezone: minutes west of Greenwich, kind of summer time
 
 
@@ -33,16 +35,9 @@ def write_rtc(device: Optional[str] = None, utc: bool = False) -> Dict[str, obje
     command = shutil.which('hwclock', path=os.pathsep.join(['/usr/sbin', '/sbin', '/usr/bin', '/bin']))
     if command is None:
         return {'device': device, 'written': False, 'reason': 'hwclock is not installed (package util-linux).'}
-    try:
-        # AnsibleModule.run_command knows no time-out, and a hardware clock may hang.
-        done = subprocess.run([command, '--systohc'] + ['--utc'] * utc,  # pylint: disable=ansible-bad-function
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, timeout=20, check=False)
-    except (OSError, subprocess.SubprocessError) as error:
-        return {'device': device, 'written': False, 'reason': f'hwclock --systohc failed: {error}'}
-    if done.returncode:
-        said = ' '.join(done.stdout.decode('utf-8', 'replace').split())
-        return {'device': device, 'written': False, 'reason': f'hwclock --systohc failed: {said or done.returncode}'}
+    done = process.run([command, '--systohc'] + ['--utc'] * utc, _TIMEOUT)
+    if done.code:
+        return {'device': device, 'written': False, 'reason': f'hwclock --systohc failed: {done.said or done.code}'}
     return {'device': device, 'written': True, 'reason': _tell_kernel_utc() if utc else ''}
 
 

@@ -19,7 +19,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.statedir
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import UndoLog
 from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._host.hosts import FakeHost
 
-# Recorded: apt 2.6 of Debian 12, dnf 4.14, yum 3.4.3 of CentOS 7 (its form), zypper 1.14 (its XML).
+# Recorded from dnf 4.14; written after the form of apt 2.6 (Debian 12), yum 3.4.3 (CentOS 7) and zypper 1.14 (its XML).
 APT = """NOTE: This is only a simulation!
 Reading package lists...
 The following packages will be REMOVED:
