@@ -48,6 +48,7 @@ options:
     type: bool
     default: true
   https_proxy:
+    version_added: 0.2.0
     description:
       - Proxy for O(https_urls) (C(CONNECT)), as V(http://HOST:PORT) or V(http://USER:PASSWORD@HOST:PORT). The module
         speaks plain HTTP to the proxy; the tunnel carries TLS from end to end.

@@ -9,6 +9,7 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   stop_services:
+    version_added: 0.2.0
     description:
       - systemd services that are stopped while the clock jumps, and started again afterwards, such as AEM on a document
         store, which loses its cluster lease when time jumps by 100 seconds.
@@ -21,17 +22,20 @@ options:
     elements: str
     default: []
   stop_services_threshold:
+    version_added: 0.2.0
     description:
       - Seconds of correction, either way, from which O(stop_services) are stopped.
     type: float
     default: 60.0
   stop_services_timeout:
+    version_added: 0.2.0
     description:
       - Seconds that stopping O(stop_services) may take, and each attempt to start them. A minute after that the guard starts
         them also while this module still hangs.
     type: float
     default: 300.0
   stop_program:
+    version_added: 0.2.0
     description:
       - A program that no systemd unit runs, stopped and started like O(stop_services).
       - Its commands are run as root by a unit in C(/run/systemd/system), without a shell and with the few environment variables

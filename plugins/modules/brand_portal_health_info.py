@@ -7,7 +7,7 @@
 DOCUMENTATION = r"""
 module: brand_portal_health_info
 short_description: Measure the clock and test the Brand Portal agents of an AEM host in one call
-version_added: 0.1.0
+version_added: 0.2.0
 description:
   - Does what M(aemops.brand_portal.clock_skew_info) and M(aemops.brand_portal.replication_agent_test) do, side by side
     in one call, so that a healthy host costs one.

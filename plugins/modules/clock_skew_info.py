@@ -7,7 +7,7 @@
 DOCUMENTATION = r"""
 module: clock_skew_info
 short_description: Measure the offset of a host's clock
-version_added: 0.1.0
+version_added: 0.2.0
 author:
   - aemops.brand_portal contributors (@aemops)
 description:

@@ -7,7 +7,7 @@
 DOCUMENTATION = r"""
 module: fix_bp_jwt_stage
 short_description: Run one stage of the role fix_bp_jwt on the controller (internal)
-version_added: 0.1.0
+version_added: 0.2.0
 description:
   - What P(aemops.brand_portal.fix_bp_jwt#role) does in its tasks. It is of no use without the role, whose variables are its
     options.

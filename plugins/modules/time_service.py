@@ -7,7 +7,7 @@
 DOCUMENTATION = r"""
 module: time_service
 short_description: Configure a single NTP client on a host, and roll back on failure
-version_added: 0.1.0
+version_added: 0.2.0
 author:
   - aemops.brand_portal contributors (@aemops)
 description:
