@@ -4,10 +4,9 @@
 
 """What a repair would need, tried on a host that is a folder: each obstacle is named, and nothing is changed."""
 
-from __future__ import annotations
-
 import os
 import types
+from typing import Dict, Tuple
 
 import pytest
 
@@ -21,7 +20,7 @@ GIB = 1024 ** 3
 class Host(FakeHost):
     """`says`: {word of a command: (code, output)}, for what FakeHost does not play."""
 
-    says: dict[str, tuple[int, str]] = {}
+    says: Dict[str, Tuple[int, str]] = {}
 
     def execute(self, command, timeout=100.0, environment=None):
         for word, (code, text) in self.says.items():
