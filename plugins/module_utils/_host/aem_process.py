@@ -69,6 +69,9 @@ def find(aem_url: str, root: str = '/', resolve: Optional[Resolve] = None,
     proc = Processes(root)
     host, port = _host_and_port(aem_url)
     addresses = _addresses(resolve or _resolved, host)
+    if host and not addresses:
+        return dict(found, reason='fix_bp_jwt_aem_url names {0}, which this host cannot resolve'.format(host),
+                    advice='correct the name or the resolver of this host, or ' + _BY_HAND)
     if not addresses & (local_addresses(root) | _loopback(addresses)):
         return dict(found, reason='fix_bp_jwt_aem_url names {0}, which is no address of this host'.format(host or 'no host'),
                     advice='see whether AEM runs on this host, and ' + _BY_HAND)
@@ -108,7 +111,8 @@ def _host_and_port(url: str) -> Tuple[str, int]:
     """('', 0) for what is not a URL: the request to AEM tells what is wrong with it."""
     try:
         parts = urlsplit(url)
-        return parts.hostname or '', parts.port or (443 if parts.scheme == 'https' else 80)
+        host = (parts.hostname or '').replace('%25', '%')   # a zone, RFC 6874
+        return host, parts.port or (443 if parts.scheme == 'https' else 80)
     except ValueError:
         return '', 0
 
@@ -126,9 +130,11 @@ def _addresses(resolve: Resolve, host: str) -> Set[Address]:
     found = set()   # type: Set[Address]
     for text in resolve(host):
         try:
-            found.add(_plain(ipaddress.ip_address(text.partition('%')[0])))
+            address = _plain(ipaddress.ip_address(text.partition('%')[0]))
         except ValueError:
             continue
+        # Linux connects to this host where the address is 0.0.0.0 or ::.
+        found.add(ipaddress.ip_address('127.0.0.1' if address.version == 4 else '::1') if address.is_unspecified else address)
     return found
 
 

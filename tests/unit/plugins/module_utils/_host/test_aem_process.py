@@ -97,6 +97,8 @@ def tree(tmp_path):
     ('http://author.example.com:4502', ANY6, ['198.51.100.7'], False),      # another host
     ('http://author.example.com:4502', ANY6, [], False),                    # no such name
     ('http://localhost', ANY6, [], False),                                  # port 80
+    ('http://0.0.0.0:4502', ANY4, ['0.0.0.0'], True),                       # Linux connects to this host
+    ('http://[fe80::10%25eth0]:4502', ANY6, ['2001:db8::10%eth0'], True),   # a zone
 ])
 def test_the_listener_that_the_url_reaches_is_aem(tree, url, address, resolved, known):
     tree.aem()
@@ -106,6 +108,7 @@ def test_the_listener_that_the_url_reaches_is_aem(tree, url, address, resolved, 
     assert (found['unit'], found['pid']) == (('aem.service', 800) if known else ('', 0)), found
     assert found['stoppable'] is known
     assert bool(found['reason']) is not known
+    assert ('cannot resolve' in found['reason']) is (not resolved and 'localhost' not in url)
 
 
 def test_a_socket_bound_to_the_address_wins_over_one_bound_to_all(tree):
