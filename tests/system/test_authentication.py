@@ -110,12 +110,12 @@ def test_a_401_that_stays_is_asked_twice_and_gets_adobe_s_advice(ill):
     """Brand Portal does not know the signature of the token that AEM keeps: its IMS signs with the key of another certificate."""
     make_wrong_again(ill, -3 * HOUR)
     ill.lab.start_brand_portal(cert='short')
-    before = len(tested(ill))
+    before = len(logged_tests(ill))
     run = ill.play(fix_bp_jwt_prove_retries=0)
     ill.lab.start_brand_portal()
     assert abs(ill.machine.clock()) < NEAR
     assert_says(run, ill, 'jwt_expired -> not_the_clock', 'open the IMS configuration of Brand Portal', 'save and close it')
-    assert len(tested(ill)) - before == 3 * 4  # before, and twice after
+    assert len(logged_tests(ill)) - before == 3 * 4  # before, and twice after
 
 
 def test_the_end_of_jwt_with_a_wrong_clock_is_said_and_the_clock_is_corrected(ill):
@@ -147,7 +147,7 @@ def test_400_days_behind_the_words_of_each_java_lead_to_the_clock(ill):
     assert abs(ill.machine.clock()) < NEAR
 
 
-def tested(patient):
+def logged_tests(patient):
     """The tests that AEM was asked for, in its own log."""
     log = patient.machine.ssh('cat /var/log/aem-requests 2>/dev/null || true').stdout
     return [line for line in log.splitlines() if '"tested"' in line]
