@@ -201,6 +201,10 @@ class AgentTests(threading.Thread):
             work()
         except (aem_http.AemError, agents.AgentsError) as error:
             self.aem = {'state': error.kind, 'message': error.message}
+        except Exception as error:  # pylint: disable=broad-except  # in a thread it would be lost, and read as "no agents"
+            said = f'{type(error).__name__}: {error}'
+            self.aem = {'state': 'not_aem', 'message': f'The agents could not be tested, because this collection failed ({said}). '
+                                                       'Report it with the versions of AEM and Python.'}
 
     def concluded(self, skew):
         """The results, with what the measured clock tells of their causes."""

@@ -328,7 +328,8 @@ def _next_step(state: str, rule: State, failing: list[dict[str, t.Any]], aem: di
                        if test['clock_related'] == relation), '')
         return advice or CLOCK_IS_RIGHT_BY_NOW
     if state == 'not_testable':
-        return f'{aem["message"].rstrip(".")} (in this role: {OPTIONS_TO_CORRECT.get(aem["state"], "fix_bp_jwt_aem_url")})'
+        said = aem['message'].rstrip('.') or 'find out why AEM gives no agent to test'
+        return f'{said} (in this role: {OPTIONS_TO_CORRECT.get(aem["state"], "fix_bp_jwt_aem_url")})'
     if state == 'no_reference':
         return f'{rule.next_step}; a repair on unverified references needs fix_bp_jwt_accept_unverified=true'
     return rule.next_step

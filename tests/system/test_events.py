@@ -60,7 +60,7 @@ class Engine:
         """The host of each run that has ended, and whether it found it healthy."""
         return [(host, 'healthy' in row) for host, row in re.findall(r'^ +"(author\d) +(.*)"$', self.output, re.MULTILINE)]
 
-    def wait_until(self, condition, seconds=60):
+    def wait_until(self, condition, seconds=300):
         ends = time.monotonic() + seconds
         while not condition():
             assert self.process.poll() is None and time.monotonic() < ends, self.output[-6000:]
@@ -137,7 +137,7 @@ def test_one_storm_starts_one_run_and_a_second_cause_another(engine, folder):
             os.truncate(log, 0)
         time.sleep(max(0.0, began + (number + 1) / 100 - time.monotonic()))
     # What was written between two looks at the file, and cut off before the second, is lost.
-    engine.wait_until(lambda: engine.events >= 800, 15)
+    engine.wait_until(lambda: engine.events >= 800, 300)
     engine.wait_until(lambda: engine.runs)
     append(folder / 'author2.log', REFUSED + '\n')
     engine.wait_until(lambda: len(engine.runs) == 2)
