@@ -73,7 +73,7 @@ fault is lifted and the playbook is run twice more.
 
 In every row it is asserted that no two daemons run, that no file of the host's owners differs by a byte, that AEM is not left
 stopped, that the next run heals the host and that the one after it changes nothing; *restored* means that also packages, units
-and all of `/etc` are as they were before, but for what another administrator else has changed: that has to be there after each run. **✗**:
+and all of `/etc` are as they were before, but for what others have changed: that has to be there after each run. **✗**:
 something of that was not so; it is said below.
 '''
 
