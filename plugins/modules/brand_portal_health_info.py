@@ -202,8 +202,9 @@ class AgentTests(threading.Thread):
         except (aem_http.AemError, agents.AgentsError) as error:
             self.aem = {'state': error.kind, 'message': error.message}
         except Exception as error:  # pylint: disable=broad-except  # in a thread it would be lost, and read as "no agents"
-            said = f'{type(error).__name__}: {error}'
-            self.aem = {'state': 'not_aem', 'message': f'The agents could not be tested, because this collection failed ({said}). '
+            # The kind alone: its text may quote what was sent to AEM, the account included.
+            kind = type(error).__name__
+            self.aem = {'state': 'not_aem', 'message': f'The agents could not be tested, because this collection failed ({kind}). '
                                                        'Report it with the versions of AEM and Python.'}
 
     def concluded(self, skew):
