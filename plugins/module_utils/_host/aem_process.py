@@ -22,6 +22,8 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.aem_repo
     merged,
     repository,
 )
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import own_addresses
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.host import Host
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.processes import Processes, text_of
 
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
@@ -149,16 +151,8 @@ def _loopback(addresses: Iterable[Address]) -> Set[Address]:
 
 
 def local_addresses(root: str = '/') -> Set[Address]:
-    """The addresses of this network namespace: /proc/net/fib_trie and /proc/net/if_inet6."""
-    found, last = set(), ''     # type: Set[Address], str
-    for line in text_of(root, 'proc/net/fib_trie').splitlines():
-        if '|--' in line:
-            last = line.rpartition(' ')[2]
-        elif '/32 host LOCAL' in line:
-            found.add(ipaddress.ip_address(last))
-    for line in text_of(root, 'proc/net/if_inet6').splitlines():
-        found.add(ipaddress.IPv6Address(int(line.split()[0], 16)))
-    return found
+    """The addresses of this network namespace."""
+    return {ipaddress.ip_address(text) for text in own_addresses(Host(root=root))}
 
 
 def listeners(root: str = '/', byteorder: str = sys.byteorder) -> List[Listener]:
