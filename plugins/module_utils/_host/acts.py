@@ -69,8 +69,6 @@ class FileHandler(Handler):
 
     def settle(self, entry: Entry) -> None:
         files.discard_new(self._host.path(entry.target))
-        if not entry.before['sha256'] and not self._host.exists(entry.target):
-            self._remove_folders(entry)
 
     def now(self, entry: Entry) -> State:
         return {'sha256': files.fingerprint(_content(self._host, entry.target))}
@@ -88,7 +86,6 @@ class FileHandler(Handler):
         host, kept = self._host, entry.how.get('kept', '')
         if not entry.before['sha256']:
             host.remove(entry.target)
-            self._remove_folders(entry)
             if entry.target.startswith('/etc/systemd/system/'):
                 Units(host).verb('daemon-reload', [])
             return
@@ -97,8 +94,7 @@ class FileHandler(Handler):
             raise CannotUndo(f'{entry.target} could not be put back: its copy {kept} is not there or damaged')
         host.write(entry.target, (content or b'').decode('utf-8', 'surrogateescape'), 0o644, like=kept)
 
-    def _remove_folders(self, entry: Entry) -> None:
-        """Those that were made for it, as long as they are empty."""
+    def clear_up(self, entry: Entry) -> None:
         for folder in reversed(entry.how['folders']):
             self._host.remove(folder)
 

@@ -299,6 +299,7 @@ def install(log: UndoLog, packages: Packages, name: str, transaction: Transactio
     before = packages.states(names)
     after = {each: transaction.installs.get(each, transaction.upgrades.get(each, GONE)) for each in names}
     entry = Entry('packages', name, before, after, sentence, unit=unit, manager=packages.name, config=list(config),
+                  folders=[place for place in config if not log.host.exists(place)],
                   upgraded=sorted(transaction.upgrades), units=dict(units or {}))
 
     def act() -> Done:
@@ -338,6 +339,12 @@ class PackagesHandler(Handler):
     def settle(self, entry: Entry) -> None:
         if not entry.done:
             self._packages(entry).mend()
+
+    def clear_up(self, entry: Entry) -> None:
+        """A package manager leaves its folders where another administrator removes the package while our file is in them."""
+        for place in entry.how['folders']:
+            for folder, _folders, _names in os.walk(self._host.path(place), topdown=False):
+                self._host.remove('/' + os.path.relpath(folder, self._host.root))
 
     def now(self, entry: Entry) -> State:
         found = self._packages(entry).states(list(entry.before))

@@ -6,7 +6,6 @@
 
 import errno
 import os
-import shutil
 import socket
 import time
 from typing import List, Optional
@@ -107,21 +106,6 @@ class System(Host):
                     raise
         else:
             files.remove(real)
-
-    # old names, until the log has taken over
-
-    def keep(self, path: str, kept: str) -> None:
-        """A second name for the file as it is, which needs no space: replacing the file leaves this one."""
-        try:
-            os.link(os.path.realpath(self.path(path)), self.path(kept))
-        except FileExistsError:
-            pass
-        except OSError:     # a file system without hard links
-            shutil.copy2(os.path.realpath(self.path(path)), self.path(kept))
-
-    def move(self, source: str, target: str) -> None:
-        os.rename(self.path(source), os.path.realpath(self.path(target)))
-        files.sync_folder(os.path.dirname(self.path(target)))
 
     def links(self, folder: str) -> dict:
         """The symbolic links in a folder and one level below: {path: target}."""

@@ -165,6 +165,9 @@ class Handler:
     def undo(self, entry: Entry, now: State) -> None:
         raise NotImplementedError
 
+    def clear_up(self, entry: Entry) -> None:
+        """After the target is as before: clear away what was made for it and is empty."""
+
 
 class CannotUndo(Exception):
     """The text says what stays, and why."""
@@ -263,6 +266,7 @@ class UndoLog:
                 now = handler.now(entry)
                 if now != entry.before:
                     return f'{entry.target} could not be put back: it is {_words(now)}, it was {_words(entry.before)}'
+            handler.clear_up(entry)
         except CannotUndo as problem:
             return str(problem)
         except Exception as error:  # one trouble more must not keep the others from being undone

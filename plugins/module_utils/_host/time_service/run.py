@@ -83,13 +83,13 @@ class Run:
 
     def _settle(self) -> None:
         """Undo what a run that was cut off has done, as far as it still is so."""
-        begun, acted = self.log.begun, bool(self.log.entries)
+        begun = self.log.begun
         problems = Rollback(self.log, self.log.how.get('active', [])).run()
         entries = [entry for entry in self.log.entries if entry.reverted or entry.left]
         sentence = f'undo what a run of {begun} had begun'
         self.log.close(changed=bool(entries), msg=sentence, problems=problems)
         self._settled = bool(entries)
-        if acted:
+        if entries or problems:
             left = f" What stays: {'; '.join(problems)}." if problems else ''
             self.details.update(
                 recovered=f'A run of {begun} was cut off on this host. What it had done was undone first.{left}', problems=problems)

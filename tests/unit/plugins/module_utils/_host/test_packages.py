@@ -242,6 +242,18 @@ def test_what_others_remove_does_not_come_back(tmp_path):
     assert 'nginx' not in case.host.packages
 
 
+def test_no_empty_folder_stays_where_others_remove_the_package(tmp_path):
+    """The package manager leaves the folder, because our file is in it at that moment."""
+    case = Case(tmp_path)
+    case.install()
+    case.host.put('/etc/chrony/sources.d/ours.sources', '')
+    case.host._change(['systemd-timesyncd'], ['chrony'], True)
+    case.host.remove('/etc/chrony/sources.d/ours.sources')
+    assert case.host.exists('/etc/chrony/sources.d')
+    assert case.undo() == []
+    assert case.state() == case.before
+
+
 @pytest.mark.parametrize('manager', ['apt', 'dnf'])
 def test_a_package_that_another_needs_by_now_stays_stopped_and_named(tmp_path, manager):
     case = Case(tmp_path, manager=manager, depends={'site-monitor': 'chrony'})
