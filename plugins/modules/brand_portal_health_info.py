@@ -127,6 +127,7 @@ aem:
         - V(unreachable) or V(starting) when AEM does not answer (yet), V(unauthorized) when it refuses the account,
           V(not_aem) when something else answers, V(unknown_agent) when an agent in O(agents) is not there,
           V(no_agents) when there is no enabled Brand Portal agent.
+        - V(failed) when this collection itself failed, since 0.2.0. The message gives the kind of the error.
       type: str
       sample: ok
     message:
@@ -204,8 +205,8 @@ class AgentTests(threading.Thread):
         except Exception as error:  # pylint: disable=broad-except  # in a thread it would be lost, and read as "no agents"
             # The kind alone: its text may quote what was sent to AEM, the account included.
             kind = type(error).__name__
-            self.aem = {'state': 'not_aem', 'message': f'The agents could not be tested, because this collection failed ({kind}). '
-                                                       'Report it with the versions of AEM and Python.'}
+            self.aem = {'state': 'failed', 'message': f'The agents could not be tested, because this collection failed ({kind}). '
+                                                      'Report it with the versions of AEM and Python.'}
 
     def concluded(self, skew):
         """The results, with what the measured clock tells of their causes."""

@@ -97,6 +97,7 @@ OPTIONS_TO_CORRECT = {
     'unknown_agent': 'fix_bp_jwt_agents',
     'no_agents': 'fix_bp_jwt_agents',
     'not_aem': 'fix_bp_jwt_aem_url',
+    'failed': '',  # no option helps
 }
 
 FINEST_DATE = 5.0  # seconds: an HTTP Date tells whole ones, and the answer took its time
@@ -329,7 +330,8 @@ def _next_step(state: str, rule: State, failing: list[dict[str, t.Any]], aem: di
         return advice or CLOCK_IS_RIGHT_BY_NOW
     if state == 'not_testable':
         said = aem['message'].rstrip('.') or 'find out why AEM gives no agent to test'
-        return f'{said} (in this role: {OPTIONS_TO_CORRECT.get(aem["state"], "fix_bp_jwt_aem_url")})'
+        option = OPTIONS_TO_CORRECT.get(aem['state'], 'fix_bp_jwt_aem_url')
+        return f'{said} (in this role: {option})' if option else said
     if state == 'no_reference':
         return f'{rule.next_step}; a repair on unverified references needs fix_bp_jwt_accept_unverified=true'
     return rule.next_step

@@ -353,6 +353,15 @@ def test_an_aem_that_was_down_before_is_not_lost_by_the_jump():
     assert verdict['next_step'].startswith('start AEM or correct fix_bp_jwt_aem_url')
 
 
+@pytest.mark.parametrize(('aem', 'option'), [
+    ('unauthorized', '(in this role: fix_bp_jwt_aem_user and fix_bp_jwt_aem_password)'),
+    ('not_aem', '(in this role: fix_bp_jwt_aem_url)'), ('failed', '')])
+def test_no_option_is_named_where_none_helps(aem, option):
+    verdict = decide(health([], aem=aem))
+    assert verdict['state'] == 'not_testable'
+    assert verdict['next_step'] == f'{aem} {option}'.rstrip()
+
+
 # A right clock that nothing keeps
 
 NOT_KEPT = {'state': 'not_kept', 'by': '', 'source': '', 'reason': 'no_time_daemon',
