@@ -14,7 +14,7 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils.carried import packed_ntplib
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._ntplib import packed_ntplib
 
 
 class ActionModule(ActionBase):

@@ -22,7 +22,13 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.printable import all_printable
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils import carried, drift, fleet, options, query, rehearsal, verdict
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _drift as drift
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _fleet as fleet
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _jmespath as query
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _ntplib as controller_ntplib
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _options as options
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _rehearsal as rehearsal
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _verdict as verdict
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import document as report_document
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import files as report_files
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import result as host_result
@@ -253,7 +259,7 @@ class ActionModule(ActionBase):
             'ntp_servers': chosen['fix_bp_jwt_ntp_servers'], 'https_urls': chosen['fix_bp_jwt_https_urls'],
             'https_proxy': chosen['fix_bp_jwt_https_proxy'] or None,
             'max_skew': chosen['fix_bp_jwt_max_skew'], 'timeout': chosen['fix_bp_jwt_timeout'],
-            '_ntplib': carried.packed_ntplib(), **more,
+            '_ntplib': controller_ntplib.packed_ntplib(), **more,
         })
 
     def call(self, module: str, arguments: dict[str, t.Any]) -> Result:

@@ -10,7 +10,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils import query
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _jmespath as query
 
 
 def agent_query(agents: t.Iterable[t.Mapping[str, t.Any]], expression: str) -> list[str]:

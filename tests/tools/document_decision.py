@@ -18,7 +18,7 @@ from generated import COLLECTIONS, ROOT, settle
 
 sys.path.insert(0, str(COLLECTIONS))
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils import verdict  # noqa: E402
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _verdict as verdict  # noqa: E402
 
 AGENTS = {
     'answered_200': 'are all answered 200',
@@ -36,7 +36,7 @@ COLORS = {NOTHING: ('#e3f4e3', '#2e7d32'), REPAIR: ('#dceafb', '#1565c0'),
 TEXT = '''\
 # How it decides
 
-<!-- Written by tests/tools/document_decision.py from plugins/plugin_utils/verdict.py: change that table instead. -->
+<!-- Written by tests/tools/document_decision.py from plugins/plugin_utils/_verdict.py: change that table instead. -->
 
 Two questions are put to one measurement: what do the agents' own tests say, and what does the clock say? Together they make a
 state, and the state says what happens. `aemops.brand_portal.jwt_verdict` is this decision as a filter; the role uses nothing else.

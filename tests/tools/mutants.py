@@ -58,7 +58,7 @@ HOST = 'plugins/module_utils/_host/'
 TARGETS = (
     Target('plugins/module_utils/_clock/marzullo.py', ('module_utils/_clock/test_marzullo.py',)),
     Target('plugins/module_utils/_clock/conclusion.py', ('module_utils/_clock/test_measurement.py',)),
-    Target('plugins/plugin_utils/verdict.py', ('plugin_utils/test_verdict.py',)),
+    Target('plugins/plugin_utils/_verdict.py', ('plugin_utils/test_verdict.py',)),
     Target(HOST + 'packages.py', ('module_utils/_host/test_packages.py',)),
     Target(HOST + 'undo_log.py', ('module_utils/_host/test_undo_log.py',)),
     Target(HOST + 'time_service/plan.py', ('module_utils/_host/test_time_service.py', 'module_utils/_host/test_absent.py')),

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / 'collections' if (ROOT / 'collections').is_dir() else ROOT.parents[2]))
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes  # noqa: E402
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils import verdict  # noqa: E402
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _verdict as verdict  # noqa: E402
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import page as report_page  # noqa: E402
 
 CAUSES = {cause.id: cause for cause in causes.ALL}

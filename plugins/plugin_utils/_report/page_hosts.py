@@ -14,7 +14,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._common.format
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.picture import Axis, number
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.result import ERROR_BEGINS, WITHOUT_RESULT
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.table import kept_by
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils.verdict import STATES
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._verdict import STATES
 
 Data = t.Mapping[str, t.Any]
 

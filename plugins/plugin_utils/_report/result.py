@@ -12,10 +12,10 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils.aem_guard import DEFERRED
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils.fleet import NOT_HEALED_BY_A_CLOCK
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils.role_words import in_role_words
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils.verdict import STATES
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._aem_guard import DEFERRED
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._fleet import NOT_HEALED_BY_A_CLOCK
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._option_names import in_role_words
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._verdict import STATES
 
 KEEPER = ('state', 'by', 'source', 'reason', 'msg', 'maximum_error', 'estimated_error')
 CLOCK = ('verdict', 'direction', 'offset', 'low', 'high', 'verified')

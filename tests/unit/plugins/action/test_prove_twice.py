@@ -11,7 +11,7 @@ import types
 import pytest
 
 from ansible_collections.aemops.brand_portal.plugins.action.fix_bp_jwt_stage import ActionModule
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils import options
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _options as options
 
 
 def prove(*answers):

@@ -13,7 +13,7 @@ pytest.importorskip('ansible')
 from ansible.errors import AnsibleFilterError  # noqa: E402
 
 from ansible_collections.aemops.brand_portal.plugins.filter import agent_query as module  # noqa: E402
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils import query  # noqa: E402
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _jmespath as query  # noqa: E402
 
 
 class TaggedStr(str):

@@ -10,7 +10,7 @@ import datetime
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils.aem_guard import complaints, guard, in_window
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._aem_guard import complaints, guard, in_window
 
 UTC = datetime.timezone.utc
 NOON = datetime.datetime(2026, 11, 26, 12, 0, tzinfo=UTC)

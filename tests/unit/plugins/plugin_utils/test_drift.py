@@ -10,7 +10,7 @@ import random
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils.drift import KEPT_POINTS, history, with_history, wrong_in_days
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._drift import KEPT_POINTS, history, with_history, wrong_in_days
 
 
 def night(day, hour=2):

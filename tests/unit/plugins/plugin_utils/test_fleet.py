@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils import fleet
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _fleet as fleet
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import result as host_result
 
 

@@ -19,7 +19,7 @@ from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.docume
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.metrics import metrics
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.result import sum_up, without_result
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.table import table
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils.verdict import decide
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._verdict import decide
 
 HOSTILE = '\x1b]0;owned\x07\x9b31m\u202e\u2028{{ 7 * 6 }}<script>alert(1)</script>"\\\n} 1\nbrand_portal_hosts 99'
 OBEYED = '\x1b\x07\x9b\u202e\u2028'

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils import options
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _options as options
 
 ACCOUNT = {'fix_bp_jwt_aem_user': 'watcher', 'fix_bp_jwt_aem_password': '0123'}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils import rehearsal
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _rehearsal as rehearsal
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import document as report_document
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import result as host_result
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import table as report_table

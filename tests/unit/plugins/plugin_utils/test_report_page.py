@@ -13,7 +13,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils import verdict
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _verdict as verdict
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import page as report_page
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import page_hosts
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.picture import WIDTH, Axis

@@ -10,7 +10,7 @@ import itertools
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils.verdict import STATES, TABLE, decide
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._verdict import STATES, TABLE, decide
 
 
 def skew(verdict='in_sync', verified=True, agent_accepted=None, offset=None):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils import options
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils.role_words import NAMES, in_role_words
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _options as options
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._option_names import NAMES, in_role_words
 
 
 @pytest.mark.parametrize(('text', 'words'), [

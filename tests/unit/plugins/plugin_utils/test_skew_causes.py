@@ -8,7 +8,13 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils.hints import drift_hint, hints, in_hours, in_time, zone_hint
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._skew_causes import (
+    drift_hint,
+    hints,
+    in_hours,
+    in_time,
+    zone_hint,
+)
 
 BERLIN, NEW_YORK, INDIA, NEPAL, UTC = [7200, 3600], [-18000, -14400], [19800], [20700], [0]
 

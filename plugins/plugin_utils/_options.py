@@ -18,7 +18,9 @@ from pathlib import Path
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils import aem_guard, fleet, query
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _aem_guard as aem_guard
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _fleet as fleet
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _jmespath as query
 
 PREFIX = 'fix_bp_jwt_'
 RESULT = 'fix_bp_jwt_result'

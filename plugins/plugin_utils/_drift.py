@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils.hints import moment
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._skew_causes import moment
 
 DAY = 86400.0
 KEPT_POINTS = 15

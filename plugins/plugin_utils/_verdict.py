@@ -13,7 +13,8 @@ from __future__ import annotations
 import datetime
 import typing as t
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils import aem_guard, hints
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _aem_guard as aem_guard
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _skew_causes as skew_causes
 
 
 class State(t.NamedTuple):
@@ -183,7 +184,7 @@ def decide(
 
 def _trusted_now(skew: t.Mapping[str, t.Any], time_service: t.Mapping[str, t.Any]) -> datetime.datetime | None:
     """The right time when time_service_info looked: the host's clock corrected by the measured offset; None before that."""
-    moment = hints.moment(time_service.get('host_time'))
+    moment = skew_causes.moment(time_service.get('host_time'))
     return None if moment is None else (
         datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc) + datetime.timedelta(seconds=moment + skew['offset']))
 
@@ -212,7 +213,7 @@ def _why_aem_is_down(stepped: dict[str, t.Any], aem_stop_above: float) -> tuple[
     units = ' and '.join((stepped.get('stopped') or {}).get('units') or [])
     if units:
         return STARTED_NOT_READY.format(units=units), WAIT_LONGER.format(units=units)
-    return LOST_BY_THE_JUMP.format(by=hints.in_time(stepped['before']['offset'])), START_IT
+    return LOST_BY_THE_JUMP.format(by=skew_causes.in_time(stepped['before']['offset'])), START_IT
 
 
 def _more_to_say(
@@ -230,7 +231,7 @@ def _more_to_say(
         steps.append(str(keep.get('advice') or '').rstrip('.'))
     wrong = stepped.get('before') or (skew if skew['verdict'] == 'skewed' else {})
     if wrong and time_service:
-        found = hints.hints(wrong['offset'], wrong.get('reference_time'), time_service, waits_at_boot)
+        found = skew_causes.hints(wrong['offset'], wrong.get('reference_time'), time_service, waits_at_boot)
         facts += [hint.fact for hint in found]
         steps += [hint.advice for hint in found if hint.advice][:1]
     return facts, steps
