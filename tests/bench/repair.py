@@ -26,7 +26,7 @@ sys.path[0] = str(ROOT / 'tests')
 from system import playbook  # noqa: E402
 
 from repair.hosts import KINDS  # noqa: E402
-from repair.trial import NEAR, Hosts, Patient  # noqa: E402
+from repair.trial import NEAR, Hosts, HostUnderTest  # noqa: E402
 
 DOCUMENT = ROOT / 'docs' / 'repair-cost.md'
 CALLBACKS = ROOT / 'tests' / 'repair' / 'callbacks'
@@ -56,24 +56,24 @@ class Timed(t.NamedTuple):
     tasks: list[tuple[str, float]]
 
 
-def by_hand(patient: Patient) -> Timed:
-    machine = patient.machine
-    command = BY_HAND[next(name for name in BY_HAND if KINDS[name] is patient.kind)]
+def by_hand(under_test: HostUnderTest) -> Timed:
+    machine = under_test.machine
+    command = BY_HAND[next(name for name in BY_HAND if KINDS[name] is under_test.kind)]
     began = time.monotonic()
     machine.ssh(command.format(now=f'{time.time():.3f}', server=machine.lab.network.host), user='root', timeout=300)
     return Timed(time.monotonic() - began, [])
 
 
-def by_role(patient: Patient) -> Timed:
-    machine = patient.machine
+def by_role(under_test: HostUnderTest) -> Timed:
+    machine = under_test.machine
     play, log = machine.folder / 'play.json', machine.folder / 'tasks.jsonl'
     play.write_text(json.dumps(PLAY), encoding='utf-8')
     variables = {'time_sync_servers': [machine.lab.network.host], 'time_sync_accept_unverified': True}
     inventory = machine.lab.inventory(common=variables, path=machine.folder / 'inventory.json')
     began = time.monotonic()
-    run = playbook.run(patient.environment, ['ansible-playbook', str(play), '-i', str(inventory), '--limit', machine.name],
+    run = playbook.run(under_test.environment, ['ansible-playbook', str(play), '-i', str(inventory), '--limit', machine.name],
                        ANSIBLE_CALLBACK_PLUGINS=str(CALLBACKS), AEMOPS_TASKS=str(log),
-                       ANSIBLE_SSH_CONTROL_PATH_DIR=str(patient.control))
+                       ANSIBLE_SSH_CONTROL_PATH_DIR=str(under_test.control))
     ended = time.monotonic()
     assert run.returncode == 0, run.output
     events = [json.loads(line) for line in log.read_text(encoding='utf-8').splitlines()]
@@ -86,16 +86,16 @@ def by_role(patient: Patient) -> Timed:
 
 def rounds(hosts: Hosts, kind: str, count: int) -> dict[str, list[Timed]]:
     """Alternating repairs of copies of one machine."""
-    ways: dict[str, t.Callable[[Patient], Timed]] = {'by hand': by_hand, 'by the role': by_role}
+    ways: dict[str, t.Callable[[HostUnderTest], Timed]] = {'by hand': by_hand, 'by the role': by_role}
     timed: dict[str, list[Timed]] = {name: [] for name in ways}
     for number in range(count):
         for name in list(ways)[::-1 if number % 2 else 1]:
-            patient = hosts.patient(kind, KINDS[kind], BEHIND, f'{kind}-{number}-{name.replace(" ", "-")}')
+            under_test = hosts.boot(kind, KINDS[kind], BEHIND, f'{kind}-{number}-{name.replace(" ", "-")}')
             try:
-                timed[name].append(ways[name](patient))
-                assert abs(patient.machine.clock()) < NEAR
+                timed[name].append(ways[name](under_test))
+                assert abs(under_test.machine.clock()) < NEAR
             finally:
-                patient.machine.kill()
+                under_test.machine.kill()
             print(f'{kind} {name}: {timed[name][-1].seconds:.1f} s', flush=True)
     return timed
 

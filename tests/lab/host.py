@@ -92,9 +92,9 @@ def require():
     if missing:
         with step(f'installing on this machine: {" ".join(missing)}'):
             environment = dict(os.environ, DEBIAN_FRONTEND='noninteractive')
-            patient = ('-o', 'DPkg::Lock::Timeout=300')  # another process may be installing at this moment
-            run('apt-get', 'update', *patient, env=environment)
-            run('apt-get', 'install', *patient, '--yes', '--no-install-recommends', *missing, env=environment)
+            wait_for_lock = ('-o', 'DPkg::Lock::Timeout=300')  # another process may be installing at this moment
+            run('apt-get', 'update', *wait_for_lock, env=environment)
+            run('apt-get', 'install', *wait_for_lock, '--yes', '--no-install-recommends', *missing, env=environment)
 
 
 def memory_folder(otherwise):

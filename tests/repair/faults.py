@@ -46,7 +46,7 @@ from .trial import (
     PASSED,
     ROOT,
     Hosts,
-    Patient,
+    HostUnderTest,
     Seen,
     common_complaints,
     differences,
@@ -94,7 +94,7 @@ def cut_before(number: int) -> Fault:
 
 def tasks_of_a_run(hosts: Hosts) -> list[tuple[int, str]]:
     """Number and name of the tasks that work on the host in a repair; the run is an undisturbed one."""
-    scene = Scene(hosts.patient('none', KINDS['none'], -90, 'cut-none'))
+    scene = Scene(hosts.boot('none', KINDS['none'], -90, 'cut-none'))
     try:
         assert scene.run().returncode == 0
         started = {event['number']: event for event in scene.happened() if event['event'] == 'start'}
@@ -107,25 +107,25 @@ def tasks_of_a_run(hosts: Hosts) -> list[tuple[int, str]]:
 
 def disturb(scene: Scene, fault: Fault) -> dict[str, t.Any]:
     """The whole trial; its outcome, and `printed`."""
-    patient, name = scene.patient, scene.machine.name
+    under_test, name = scene.under_test, scene.machine.name
     fault.inject(scene)
-    before, was = patient.look(), scene.machine.fingerprint()
+    before, was = under_test.look(), scene.machine.fingerprint()
     began = time.monotonic()
     run = scene.run()
     seconds = time.monotonic() - began
     fault.reach(scene)
     scene.wait_for_orphan()
-    after, back = wait_for_aem(patient, before if fault.end.aem else None)
+    after, back = wait_for_aem(under_test, before if fault.end.aem else None)
     left = differences(was, scene.machine.fingerprint())
     found = not_as_it_has_to_end(fault, run, before, after, left) + fault.check(scene) + gone(scene, fault)
     fault.lift(scene)
     scene.at = []
-    lifted = patient.look()
-    again = patient.play(variables=scene.variables)
-    healed = patient.look()
-    kind = patient.kind._replace(daemon=fault.daemon or patient.kind.daemon)
+    lifted = under_test.look()
+    again = under_test.play(variables=scene.variables)
+    healed = under_test.look()
+    kind = under_test.kind._replace(daemon=fault.daemon or under_test.kind.daemon)
     found += [f'next run: {complaint}' for complaint in not_healed(kind, again, lifted, healed) + gone(scene, fault)]
-    third = patient.play(variables=scene.variables)
+    third = under_test.play(variables=scene.variables)
     found += not_repeatable(name, third) + [f'third run: {complaint}' for complaint in gone(scene, fault)]
     journal = scene.machine.ssh('journalctl --no-pager --lines 120', check=False).stdout if found else ''
     return {
@@ -142,13 +142,13 @@ def gone(scene: Scene, fault: Fault) -> list[str]:
     return [f'what another administrator did is not there any more ({fault.still})']
 
 
-def wait_for_aem(patient: Patient, before: Seen | None) -> tuple[Seen, float]:
+def wait_for_aem(under_test: HostUnderTest, before: Seen | None) -> tuple[Seen, float]:
     """What the host is like, and the seconds that AEM took to be as it was: the guard of a run that was cut off may start it."""
     began = time.monotonic()
-    after = patient.look()
+    after = under_test.look()
     while before and after.aem != before.aem and time.monotonic() < began + AEM_BACK:
         time.sleep(2)
-        after = patient.look()
+        after = under_test.look()
     return after, time.monotonic() - began
 
 
@@ -214,7 +214,7 @@ def try_fault(hosts: Hosts, name: str, fault: Fault) -> dict[str, t.Any]:
     try:
         kind = KINDS[fault.kind]
         lab = hosts.lab(kind.suite)
-        scene = Scene(hosts.patient(fault.kind, kind, fault.clock, name))
+        scene = Scene(hosts.boot(fault.kind, kind, fault.clock, name))
         try:
             outcome = disturb(scene, fault)
         finally:

@@ -70,7 +70,7 @@ class Kind(t.NamedTuple):
     refused: tuple[str, ...] = ()
     variables: t.Mapping[str, t.Any] = {}                   # of the inventory
     settings: t.Mapping[str, str] = {}                      # of Ansible, in its environment
-    access: t.Callable[[t.Any], None] | None = None         # prepares the Patient after its boot
+    access: t.Callable[[t.Any], None] | None = None         # prepares the HostUnderTest after its boot
     python: str = ''  # where it has its Python 3.6, for which another ansible-core is needed; '' : /usr/bin/python3 is newer
 
     def make(self, machine: Machine) -> None:

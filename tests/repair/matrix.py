@@ -87,12 +87,12 @@ def try_cell(labs: Hosts, kind: str, clock: str) -> dict[str, t.Any]:
     kept.unlink(missing_ok=True)
     outcome: dict[str, t.Any] = {'run': run_of()}
     try:
-        patient = labs.patient(kind, KINDS[kind], CLOCKS[clock], label(kind, clock))
+        under_test = labs.boot(kind, KINDS[kind], CLOCKS[clock], label(kind, clock))
         try:
-            outcome['python'] = patient.python
-            trial = heal(patient, then_reboot=clock == FIRST)
+            outcome['python'] = under_test.python
+            trial = heal(under_test, then_reboot=clock == FIRST)
         finally:
-            for machine in (patient.machine, *patient.also):
+            for machine in (under_test.machine, *under_test.also):
                 machine.kill()
         outcome.update(seconds=trial.seconds, again=trial.again, rebooted=trial.rebooted)
         complaints, printed = trial.complaints, trial.output

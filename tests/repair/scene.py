@@ -16,7 +16,7 @@ from pathlib import Path
 
 from system import playbook
 
-from .trial import Patient
+from .trial import HostUnderTest
 
 CALLBACKS = Path(__file__).with_name('callbacks')
 NTP_SERVER = Path(__file__).with_name('ntp_server.py')
@@ -33,10 +33,10 @@ MODULE = '$(pgrep -f "^/usr/(bin/python3[.0-9]*|libexec/platform-python)( -I)?$"
 class Scene:
     """One trial: a machine in a lab that no other trial uses at the same time, and all that a fault is made of."""
 
-    def __init__(self, patient: Patient) -> None:
-        self.patient = patient
-        self.machine = patient.machine
-        self.lab = patient.machine.lab
+    def __init__(self, under_test: HostUnderTest) -> None:
+        self.under_test = under_test
+        self.machine = under_test.machine
+        self.lab = under_test.machine.lab
         self.variables: dict[str, t.Any] = {}
         self.at: list[tuple[int | str, str]] = []  # (task, what to do when the run comes there)
         self.tasks = self.machine.folder / 'tasks.jsonl'
@@ -44,7 +44,7 @@ class Scene:
         self._second: threading.Thread | None = None
 
     def run(self) -> playbook.Run:
-        return self.patient.play(variables=self.variables, ANSIBLE_CALLBACK_PLUGINS=str(CALLBACKS),
+        return self.under_test.play(variables=self.variables, ANSIBLE_CALLBACK_PLUGINS=str(CALLBACKS),
                                  AEMOPS_AT_TASK=json.dumps(self.at), AEMOPS_TASKS=str(self.tasks))
 
     def as_root(self, command: str) -> str:
@@ -55,7 +55,7 @@ class Scene:
     @property
     def cut(self) -> str:
         """A shell command that takes the machine off the network, and ends what Ansible has open to it."""
-        network, control = self.lab.network, shlex.quote(str(self.patient.control))
+        network, control = self.lab.network, shlex.quote(str(self.under_test.control))
         return (f'ip -netns {network.namespace} link set {self.machine.tap} down; '
                 f'ip route add unreachable {self.machine.address}/32; '
                 f'for socket in {control}/*; do [ ! -S "$socket" ] || ssh -q -S "$socket" -O exit nobody 2>/dev/null; done; true')
@@ -90,7 +90,7 @@ class Scene:
         """Begin another run, from another controller, as soon as something is to be seen on the host."""
         def play() -> None:
             self.machine.ssh(once(seen, 'true'), timeout=300)
-            self.second = self.patient.play(variables=self.variables)
+            self.second = self.under_test.play(variables=self.variables)
         self._second = threading.Thread(target=play, daemon=True)
         self._second.start()
 

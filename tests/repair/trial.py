@@ -90,7 +90,7 @@ class Seen(t.NamedTuple):
         return self.units[AEM]['ActiveState']
 
 
-class Patient:
+class HostUnderTest:
     """A machine of a kind, with AEM on it whose repository a jump of the clock would break (a document store's lease)."""
 
     def __init__(self, machine: Machine, kind: Kind, environment: playbook.Environment) -> None:
@@ -166,14 +166,14 @@ class Hosts:
                 self._bases[name] = machine
         return self._bases[name]
 
-    def patient(self, name: str, kind: Kind, clock: int, label: str) -> Patient:
+    def boot(self, name: str, kind: Kind, clock: int, label: str) -> HostUnderTest:
         """A machine of this kind, booted with its clock so many seconds from right, AEM ready; `label` names it."""
         base = self.base(name, kind)
         machine = self.lab(kind.suite).machine(label, clock, base=base).wait_ready()
         if abs(machine.clock() - clock) > 1:  # Debian 13's systemd knows that it is not as late as that
             machine.set_clock(clock)
         machine.wait_aem()
-        return Patient(machine, kind, self.environment)
+        return HostUnderTest(machine, kind, self.environment)
 
     def _once(self, name: str) -> threading.Lock:
         with self._lock:
@@ -259,13 +259,13 @@ class Trial(t.NamedTuple):
     rebooted: float | None = None
 
 
-def reboot(patient: Patient) -> tuple[list[str], float]:
+def reboot(under_test: HostUnderTest) -> tuple[list[str], float]:
     """Boot with the wrong clock again, as the machine has no hardware clock, and let the daemon alone bring it right.
 
     Returns complaints, and the seconds from the machine being ready until the clock was right. AEM's repository is one that
     survives a jump: without a hardware clock there is one at each boot, whatever keeps the time.
     """
-    machine = patient.machine
+    machine = under_test.machine
     machine.configure_aem(lease=False)
     machine.reboot()
     wrong, began = machine.clock(), time.monotonic()
@@ -273,37 +273,37 @@ def reboot(patient: Patient) -> tuple[list[str], float]:
         time.sleep(1)
     seconds = time.monotonic() - began
     machine.wait_aem()
-    seen = patient.look()
+    seen = under_test.look()
     found = common_complaints(seen, seen, 'active')
     if abs(seen.clock) > NEAR:
         found.append(f'the clock, {wrong:+.1f} s off at the boot, is {seen.clock:+.3f} s off after {seconds:.0f} s')
-    if seen.active != [patient.kind.daemon]:
-        found.append(f'{" and ".join(seen.active) or "no daemon"} runs, not {patient.kind.daemon}')
+    if seen.active != [under_test.kind.daemon]:
+        found.append(f'{" and ".join(seen.active) or "no daemon"} runs, not {under_test.kind.daemon}')
     if seen.agents != [200] * AGENTS:
         found.append(f'the agents are answered {seen.agents}')
     return [f'after a reboot: {complaint}' for complaint in found], seconds
 
 
-def heal(patient: Patient, then_reboot: bool = False) -> Trial:
+def heal(under_test: HostUnderTest, then_reboot: bool = False) -> Trial:
     """Run the playbook twice on a machine, and judge by its kind."""
-    kind, machine = patient.kind, patient.machine
-    before, as_it_was = patient.look(), machine.fingerprint() if patient.kind.refused else {}
+    kind, machine = under_test.kind, under_test.machine
+    before, as_it_was = under_test.look(), machine.fingerprint() if under_test.kind.refused else {}
     began = time.monotonic()
-    run = patient.play()
+    run = under_test.play()
     seconds = time.monotonic() - began
-    after = patient.look()
+    after = under_test.look()
     if kind.refused:
         found = not_refused(kind, run, before, after, differences(as_it_was, machine.fingerprint()))
     else:
         found = not_healed(kind, run, before, after)
     began = time.monotonic()
-    again = patient.play()
+    again = under_test.play()
     spent = time.monotonic() - began
     if not kind.refused:
         found += not_repeatable(machine.name, again)
     rebooted = None
     if then_reboot and not kind.refused and not found:
-        found, rebooted = reboot(patient)
+        found, rebooted = reboot(under_test)
     journal = '' if not found else machine.ssh('journalctl --no-pager --boot --lines 80', check=False).stdout
     output = f'{run.output}\n===== again =====\n{again.output}\n===== journal =====\n{journal}\n===== seen =====\n{after}'
     return Trial(found, seconds, spent, output, rebooted)

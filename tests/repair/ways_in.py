@@ -17,7 +17,7 @@ from lab.host import LabError, run
 from .hosts import INSTALL, Kind
 
 if t.TYPE_CHECKING:
-    from .trial import Patient
+    from .trial import HostUnderTest
 
 STOCK = f'{INSTALL} chrony'
 NTP_SERVER = Path(__file__).with_name('ntp_server.py')
@@ -65,21 +65,21 @@ WantedBy=sysinit.target
 '''
 
 
-def jump(patient: Patient) -> None:
+def jump(under_test: HostUnderTest) -> None:
     """Only another machine of the lab may log in as the controller's account; the controller goes by that one."""
-    lab = patient.machine.lab
-    gate = lab.machine(f'{patient.machine.name}-gate').wait_ready()
-    patient.also.append(gate)
-    patient.machine.write('/etc/ssh/sshd_config.d/gate.conf', f'AllowUsers root deploy@{gate.address}\n')
-    patient.machine.ssh('systemctl reload ssh')
-    assert patient.machine.ssh('true', user='deploy', check=False).returncode, 'the direct way is still open'
+    lab = under_test.machine.lab
+    gate = lab.machine(f'{under_test.machine.name}-gate').wait_ready()
+    under_test.also.append(gate)
+    under_test.machine.write('/etc/ssh/sshd_config.d/gate.conf', f'AllowUsers root deploy@{gate.address}\n')
+    under_test.machine.ssh('systemctl reload ssh')
+    assert under_test.machine.ssh('true', user='deploy', check=False).returncode, 'the direct way is still open'
     by = ['ssh', *lab.ssh_args, '-i', str(lab.image.key), '-W', '[%h]:%p', f'ops@{gate.address}']
-    patient.variables['ansible_ssh_common_args'] = ' '.join([*lab.ssh_args, '-o', shlex.quote(f'ProxyCommand={shlex.join(by)}')])
+    under_test.variables['ansible_ssh_common_args'] = ' '.join([*lab.ssh_args, '-o', shlex.quote(f'ProxyCommand={shlex.join(by)}')])
 
 
-def only_ipv6(patient: Patient) -> None:
+def only_ipv6(under_test: HostUnderTest) -> None:
     """The host has no address of IPv4 but its loopback's. NTP, packages and Brand Portal are reached by IPv6 alone."""
-    machine, lab = patient.machine, patient.machine.lab
+    machine, lab = under_test.machine, under_test.machine.lab
     network = f'fd10:213:{lab.network.number:x}'
     address, services = f'{network}::{machine.address.rpartition(".")[2]}', f'{network}::1'
     module = next(Path('/usr/lib/uml/modules').glob('*/kernel/net/ipv6/ipv6.ko'), None)
@@ -102,7 +102,7 @@ def only_ipv6(patient: Patient) -> None:
         file.write(f'{address} {kind} {key}\n')
     machine.ssh('systemd-run -q --on-active=1 systemctl start ipv6.service')
     machine.address = address
-    patient.variables['fix_bp_jwt_ntp_servers'] = [services]
+    under_test.variables['fix_bp_jwt_ntp_servers'] = [services]
     for _attempt in range(60):
         if machine.ssh('true', check=False).returncode == 0:
             break
@@ -113,7 +113,7 @@ _known_hosts = threading.Lock()
 
 
 def _way(title: str, before: str, made_by: str = STOCK, variables: t.Mapping[str, t.Any] | None = None,
-         access: t.Callable[[Patient], None] | None = None, refused: tuple[str, ...] = (), **settings: str) -> Kind:
+         access: t.Callable[[HostUnderTest], None] | None = None, refused: tuple[str, ...] = (), **settings: str) -> Kind:
     return Kind(title, before, made_by, 'chrony.service', ('/etc/chrony/chrony.conf',), refused=refused, variables=variables or {},
                 access=access, settings=settings)
 

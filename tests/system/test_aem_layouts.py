@@ -17,7 +17,7 @@ import pytest
 
 from lab import aem_layouts
 
-from .patient import Patient
+from .author_host import AuthorHost
 
 OFFSETS = {'-90 s': -90, '-3 h': -3 * 3600, '+400 d': 400 * 86400}
 ALL = [(runs, store, offset) for runs in ('systemd', 'sysv', 'session', 'container', 'two') for store in
@@ -30,7 +30,7 @@ PUBLISH = 4503
 
 @pytest.fixture(scope='module')
 def machine(lab, newest):
-    return Patient(lab, 'layouts', None, newest)
+    return AuthorHost(lab, 'layouts', None, newest)
 
 
 def pid_at(machine, port):

@@ -26,8 +26,8 @@ import yaml
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import table as report_table
 
 from . import checkout, playbook
+from .author_host import AuthorHost
 from .conftest import PASSWORD
-from .patient import Patient
 
 ROOT = playbook.ROOT
 FENCE = re.compile(r'^( *)```(\w*)\n(.*?)^\1```$', re.MULTILINE | re.DOTALL)
@@ -342,20 +342,20 @@ def new_user(tmp_path_factory):
 @pytest.fixture(scope='module')
 def my_host(lab, newest, new_user):
     """A lab machine in 2017; the inventory is the README's, with other names and a way to log in."""
-    patient = Patient(lab, 'myhost', '2017-02-28T18:39:51Z', newest)
+    author = AuthorHost(lab, 'myhost', '2017-02-28T18:39:51Z', newest)
     [printed] = [example.text for example in examples('yaml') if example.page == 'README.md']
     inventory = yaml.safe_load(printed)['aem_authors']
     assert len(inventory['hosts']) == 2 and len(inventory['vars']['fix_bp_jwt_ntp_servers']) == 3
     inventory['hosts'] = {'myhost': None}
     inventory['vars']['fix_bp_jwt_ntp_servers'] = [lab.network.host]
     (new_user.copy / 'inventory.yml').write_text(yaml.safe_dump({'aem_authors': inventory}))
-    access = json.loads(patient.inventory().read_text())['aem_authors']
+    access = json.loads(author.inventory().read_text())['aem_authors']
     variables = new_user.copy / 'group_vars' / 'all.json'
     variables.parent.mkdir()
     variables.write_text(json.dumps({**{name: value for name, value in access['vars'].items() if name.startswith('ansible_')},
                                      **access['hosts']['myhost']}))
     new_user.environment.update(AEM_USER='admin', AEM_PASSWORD=PASSWORD)
-    return patient
+    return author
 
 
 def readme_commands():

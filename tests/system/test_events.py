@@ -159,9 +159,9 @@ def test_after_a_restart_old_lines_count_no_more_and_a_storm_that_goes_on_starts
     subprocess.run([playbook.ROOT / 'tests/tools/install-collection', rulebook.bin / 'ansible-galaxy', installed], check=True)
     shipped = (playbook.ROOT / 'extensions/eda/rulebooks/heal.yml').read_text()
     assert 'once_within: 15 minutes' in shipped
-    impatient = folder / 'impatient.yml'
-    impatient.write_text(shipped.replace('once_within: 15 minutes', 'once_within: 3 seconds'))
-    engine = Engine(rulebook, folder, impatient, installed)
+    shortened = folder / 'shortened.yml'
+    shortened.write_text(shipped.replace('once_within: 15 minutes', 'once_within: 3 seconds'))
+    engine = Engine(rulebook, folder, shortened, installed)
     try:
         follow(engine, folder)
         time.sleep(2)

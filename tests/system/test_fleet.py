@@ -23,8 +23,8 @@ from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import
 from lab.fingerprint import changes
 
 from . import playbook
+from .author_host import AuthorHost
 from .conftest import PASSWORD
-from .patient import Patient
 
 FIVE_WAYS = [
     {'name': 'a0', 'variables': {'fix_bp_jwt_max_skew': 'five'}},
@@ -402,7 +402,7 @@ class Three:
 
     def __init__(self, lab, environment, folder):
         self.lab, self.environment, self.folder = lab, environment, folder
-        self.patients = {name: Patient(lab, name, clock, environment)
+        self.authors = {name: AuthorHost(lab, name, clock, environment)
                          for name, clock in (('first', '-2d'), ('second', '2017-02-28T18:39:51Z'), ('third', '-400d'))}
 
     def play(self, *options, first='ops', **variables):
@@ -411,7 +411,7 @@ class Three:
         return playbook.play(self.environment, inventory, *options, AEM_USER='admin', AEM_PASSWORD=PASSWORD)
 
     def clock(self, name):
-        return abs(self.patients[name].machine.clock())
+        return abs(self.authors[name].machine.clock())
 
     @property
     def hosts(self):
@@ -428,12 +428,12 @@ def three(lab, newest, tmp_path_factory):
 
 
 def test_a_canary_that_fails_stops_the_roll_out(three):
-    before = {name: three.patients[name].machine.fingerprint() for name in three.patients}
+    before = {name: three.authors[name].machine.fingerprint() for name in three.authors}
     run = three.play()
     assert run.returncode == 2, run.output[-6000:]
     assert begun(run) == ['first']
     for name, fingerprint in before.items():
-        assert changes(fingerprint, three.patients[name].machine.fingerprint()) == []
+        assert changes(fingerprint, three.authors[name].machine.fingerprint()) == []
     assert '1 of 1 repair failed (first)' in three.report['stopped'] and 'STOPPED: 1 of 1' in run.output
     assert 'sudo' in three.hosts['first']['error']
     for name in ('second', 'third'):
@@ -463,7 +463,7 @@ def test_two_are_healed_beside_one_that_cannot_be(three):
 
 def test_a_host_that_is_lost_in_the_middle_is_reported(three):
     """As one whose logins do not survive the step of its clock, such as those with certificates that have ended by then."""
-    machine = three.patients['first'].machine
+    machine = three.authors['first'].machine
     year = machine.ssh('date +%s').stdout.strip()
     machine.ssh(f'systemd-run --quiet sh -c "while [ \\$(date +%s) -lt $(({year} + 3600)) ]; do sleep 0.1; done; '
                 'systemctl stop ssh.socket ssh.service; pkill sshd"')

@@ -20,8 +20,8 @@ import pytest
 from lab.fingerprint import changes
 
 from . import playbook
+from .author_host import AuthorHost
 from .conftest import PASSWORD
-from .patient import Patient
 
 WRONG = '2017-02-28T18:39:51Z'
 NEAR = 0.05  # seconds
@@ -30,7 +30,7 @@ DROP_IN = '/etc/systemd/system/aem.service.d/test.conf'
 SERVICE = {'fix_bp_jwt_aem_service': 'aem.service'}
 
 
-class Guarded(Patient):
+class Guarded(AuthorHost):
     """The machine, with what happens to its AEM in view."""
 
     def aem(self):
@@ -50,7 +50,7 @@ class Guarded(Patient):
             self.machine.ssh(f'rm -f {DROP_IN}')
         self.machine.ssh('systemctl daemon-reload')
 
-    def well(self):
+    def reset(self):
         """AEM runs on a clock that is wrong, and no run has left anything. A daemon stays; it is stopped."""
         self.drop_in()
         self.machine.ssh('rm -rf /var/lib/aemops-brand-portal; systemctl reset-failed aem; systemctl stop aem', check=False)
@@ -93,150 +93,150 @@ class Guarded(Patient):
 
 
 @pytest.fixture(scope='module')
-def sick(lab, newest):
-    patient = Guarded(lab, 'guarded', WRONG, newest, lease=True)
-    patient.machine.ssh('command -v flock systemd-run')
-    return patient
+def guarded(lab, newest):
+    author = Guarded(lab, 'guarded', WRONG, newest, lease=True)
+    author.machine.ssh('command -v flock systemd-run')
+    return author
 
 
-def test_an_unknown_unit_is_refused_before_anything_is_changed(sick):
-    run = sick.assert_unchanged_by(fix_bp_jwt_aem_service='aem-author')
+def test_an_unknown_unit_is_refused_before_anything_is_changed(guarded):
+    run = guarded.assert_unchanged_by(fix_bp_jwt_aem_service='aem-author')
     said = ' '.join(run.output.split())
     assert run.returncode != 0
     assert 'systemd knows no unit aem-author.service on this host' in said
     assert 'fix_bp_jwt_aem_service' in said
     assert 'Units here that may be meant: aem.service' in said
     for name in ('aem*', '-x', 'multi-user.target'):
-        assert 'is not the name of a systemd service' in sick.step(stop_services=[name]).output
-    assert sick.aem() == 'active'
+        assert 'is not the name of a systemd service' in guarded.step(stop_services=[name]).output
+    assert guarded.aem() == 'active'
 
 
-def test_check_mode_says_what_would_be_stopped_and_stops_nothing(sick):
-    before = sick.machine.fingerprint()
-    run = sick.step('--check', '--diff')
+def test_check_mode_says_what_would_be_stopped_and_stops_nothing(guarded):
+    before = guarded.machine.fingerprint()
+    run = guarded.step('--check', '--diff')
     assert 'aem.service would be stopped and started again' in run.output
-    assert changes(before, sick.machine.fingerprint()) == []
-    warned = sick.assert_unchanged_by('--check')
+    assert changes(before, guarded.machine.fingerprint()) == []
+    warned = guarded.assert_unchanged_by('--check')
     assert 'counts as lost, and AEM ends itself' in ' '.join(warned.output.split())
 
 
-def test_what_is_refused_stops_nothing(sick):
-    pid = sick.machine.ssh('systemctl show -p MainPID aem').stdout
-    assert 'more than the max_step' in sick.step(max_step=60).output
-    assert 'accept_unverified' in sick.step(accept_unverified=False).output
-    assert sick.machine.ssh('systemctl show -p MainPID aem').stdout == pid
-    assert sick.left() == ''
+def test_what_is_refused_stops_nothing(guarded):
+    pid = guarded.machine.ssh('systemctl show -p MainPID aem').stdout
+    assert 'more than the max_step' in guarded.step(max_step=60).output
+    assert 'accept_unverified' in guarded.step(accept_unverified=False).output
+    assert guarded.machine.ssh('systemctl show -p MainPID aem').stdout == pid
+    assert guarded.left() == ''
 
 
-def test_a_stop_that_hangs_sets_nothing(sick):
-    sick.drop_in('ExecStop=/bin/sleep 60')
-    run = sick.step(stop_services_timeout=3)
+def test_a_stop_that_hangs_sets_nothing(guarded):
+    guarded.drop_in('ExecStop=/bin/sleep 60')
+    run = guarded.step(stop_services_timeout=3)
     assert 'The clock was not set, because aem.service could not be stopped within 3 s' in run.output
-    assert sick.machine.clock() < -1e8
+    assert guarded.machine.clock() < -1e8
 
 
-def test_it_is_stopped_the_clock_set_and_started(sick):
-    sick.well()
-    run = sick.play('-v', **SERVICE)
+def test_it_is_stopped_the_clock_set_and_started(guarded):
+    guarded.reset()
+    run = guarded.play('-v', **SERVICE)
     assert run.returncode == 0, run.output[-6000:]
     assert '0 of 4 -> 4 of 4' in run.row('guarded')
-    assert abs(sick.machine.clock()) < NEAR
+    assert abs(guarded.machine.clock()) < NEAR
     assert 'aem.service was stopped for' in run.output
-    log = sick.machine.ssh("journalctl -u aem _PID=1 -o short-iso --no-pager | tail -n 12").stdout
+    log = guarded.machine.ssh("journalctl -u aem _PID=1 -o short-iso --no-pager | tail -n 12").stdout
     stopped = [line[:4] for line in log.splitlines() if 'Stopped' in line]
     started = [line[:4] for line in log.splitlines() if 'Started' in line]
     assert stopped[-1] == '2017' and started[-1] > '2017', log
-    assert sick.left() == ''
+    assert guarded.left() == ''
 
 
-def test_one_that_was_stopped_by_hand_stays_stopped(sick):
-    sick.well()
-    sick.machine.ssh('systemctl stop aem')
-    run = sick.step()
+def test_one_that_was_stopped_by_hand_stays_stopped(guarded):
+    guarded.reset()
+    guarded.machine.ssh('systemctl stop aem')
+    run = guarded.step()
     assert run.returncode == 0, run.output
-    assert abs(sick.machine.clock()) < NEAR
-    assert sick.aem() == 'inactive'
+    assert abs(guarded.machine.clock()) < NEAR
+    assert guarded.aem() == 'inactive'
 
 
-def test_a_start_that_fails_is_told_with_the_next_step_and_the_next_run_tries_again(sick):
-    sick.well()
+def test_a_start_that_fails_is_told_with_the_next_step_and_the_next_run_tries_again(guarded):
+    guarded.reset()
     # From 2018 on this AEM refuses to start.
-    sick.drop_in("ExecStartPre=/bin/sh -c 'test $(date +%%Y) -lt 2018'")
-    run = sick.play(**SERVICE, fix_bp_jwt_prove_retries=0, fix_bp_jwt_aem_ready_timeout=20)
+    guarded.drop_in("ExecStartPre=/bin/sh -c 'test $(date +%%Y) -lt 2018'")
+    run = guarded.play(**SERVICE, fix_bp_jwt_prove_retries=0, fix_bp_jwt_aem_ready_timeout=20)
     said = ' '.join(run.output.split())
     assert run.returncode != 0
     assert 'The clock was set. aem.service could not be started again in 3 attempts' in said
     assert 'systemctl start aem.service' in said
     assert 'aem_unreachable' in run.row('guarded')
-    assert abs(sick.machine.clock()) < NEAR
+    assert abs(guarded.machine.clock()) < NEAR
     # systemd itself tries again every second, and would be the first.
-    sick.machine.ssh('systemctl stop aem')
-    sick.drop_in()
-    again = sick.play('-v', **SERVICE)
+    guarded.machine.ssh('systemctl stop aem')
+    guarded.drop_in()
+    again = guarded.play('-v', **SERVICE)
     assert again.returncode == 0, again.output[-6000:]
     assert 'unfinished -> healthy' in again.row('guarded')
     assert 'left it so: it was started now' in ' '.join(again.output.split())
-    assert sick.left() == ''
+    assert guarded.left() == ''
 
 
-def test_the_controller_is_killed_right_after_aem_was_stopped(sick):
-    sick.well()
-    run = sick.begin()
+def test_the_controller_is_killed_right_after_aem_was_stopped(guarded):
+    guarded.reset()
+    run = guarded.begin()
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
-    sick.until(lambda: sick.aem() == 'active', 90, 'AEM runs again by itself')
-    sick.drop_in()
-    healed = sick.play(**SERVICE)
+    guarded.until(lambda: guarded.aem() == 'active', 90, 'AEM runs again by itself')
+    guarded.drop_in()
+    healed = guarded.play(**SERVICE)
     assert healed.returncode == 0, healed.output[-6000:]
-    assert sick.left() == ''
+    assert guarded.left() == ''
 
 
-def test_the_module_is_killed_right_after_aem_was_stopped(sick):
-    sick.well()
-    run = sick.begin()
+def test_the_module_is_killed_right_after_aem_was_stopped(guarded):
+    guarded.reset()
+    run = guarded.begin()
     try:
-        sick.machine.ssh(f'kill -9 $(python3 -c "import json; print(json.load(open(\'{JOURNAL}\'))[\'pid\'])")')
-        sick.until(lambda: sick.aem() == 'active', 90, 'AEM runs again by itself')
-        assert sick.machine.clock() < -1e8, 'the clock was not set'
+        guarded.machine.ssh(f'kill -9 $(python3 -c "import json; print(json.load(open(\'{JOURNAL}\'))[\'pid\'])")')
+        guarded.until(lambda: guarded.aem() == 'active', 90, 'AEM runs again by itself')
+        assert guarded.machine.clock() < -1e8, 'the clock was not set'
         assert run.wait(timeout=300) != 0
     finally:
         if run.poll() is None:
             os.killpg(run.pid, signal.SIGKILL)
-    sick.drop_in()
-    sick.machine.wait_aem()
-    healed = sick.play('-v', **SERVICE)
+    guarded.drop_in()
+    guarded.machine.wait_aem()
+    healed = guarded.play('-v', **SERVICE)
     assert healed.returncode == 0, healed.output[-6000:]
     assert 'the guard service has already started it again' in ' '.join(healed.output.split())
-    assert sick.left() == ''
+    assert guarded.left() == ''
 
 
-def test_the_plug_is_pulled_while_aem_is_stopped(sick):
+def test_the_plug_is_pulled_while_aem_is_stopped(guarded):
     """AEM is not started at boot here: only the next run knows that it is to run."""
-    sick.well()
-    sick.machine.ssh('systemctl disable -q aem')
-    run = sick.begin()
-    sick.machine.ssh('sync')    # the lab's disk has no journal: a file system cut in the middle would be another test
-    sick.machine.kill()
+    guarded.reset()
+    guarded.machine.ssh('systemctl disable -q aem')
+    run = guarded.begin()
+    guarded.machine.ssh('sync')    # the lab's disk has no journal: a file system cut in the middle would be another test
+    guarded.machine.kill()
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
-    sick.machine.start().wait_ready()
-    assert sick.aem() == 'inactive'
-    sick.drop_in()
+    guarded.machine.start().wait_ready()
+    assert guarded.aem() == 'inactive'
+    guarded.drop_in()
     # With AEM down and one plain NTP server the clock is unknown: AEM is started, and no clock is set.
-    begun = sick.play(**SERVICE)
+    begun = guarded.play(**SERVICE)
     assert 'left it so: it was started now' in ' '.join(begun.output.split())
     assert 'The clock was not set' in begun.output
-    assert sick.aem() == 'active'
-    assert sick.machine.clock() < -1e8
-    healed = sick.play('-v', **SERVICE)
+    assert guarded.aem() == 'active'
+    assert guarded.machine.clock() < -1e8
+    healed = guarded.play('-v', **SERVICE)
     assert healed.returncode == 0, healed.output
-    assert sick.aem() == 'active'
-    assert sick.left() == ''
+    assert guarded.aem() == 'active'
+    assert guarded.left() == ''
 
 
-def test_without_a_unit_the_harm_is_told_before_and_seen_afterwards(sick):
-    sick.well()
-    run = sick.play(fix_bp_jwt_aem_ready_timeout=3, fix_bp_jwt_prove_retries=0)
+def test_without_a_unit_the_harm_is_told_before_and_seen_afterwards(guarded):
+    guarded.reset()
+    run = guarded.play(fix_bp_jwt_aem_ready_timeout=3, fix_bp_jwt_prove_retries=0)
     assert run.returncode != 0
     said = ' '.join(run.output.split())
     told = said.index('while AEM runs, because the process on its port')
@@ -244,4 +244,4 @@ def test_without_a_unit_the_harm_is_told_before_and_seen_afterwards(sick):
     assert 'aem_unreachable' in run.row('guarded')
     assert 'AEM did not come back after the clock was set by' in said
     assert 'start AEM on this host' in run.row('guarded')
-    assert abs(sick.machine.clock()) < NEAR
+    assert abs(guarded.machine.clock()) < NEAR

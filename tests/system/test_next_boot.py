@@ -13,15 +13,15 @@ import time
 import pytest
 
 from . import playbook
+from .author_host import AuthorHost
 from .conftest import PASSWORD
-from .patient import Patient
 
 BOOTS_IN = '2017-02-28T18:39:51Z'
 NEAR = 0.5      # seconds
 LIMIT = 25      # seconds that a boot waits
 
 
-class Booting(Patient):
+class Booting(AuthorHost):
     """The machine, its time service and its boots."""
 
     def keep(self, provider, **options):

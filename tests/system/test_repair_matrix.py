@@ -25,11 +25,11 @@ def trials(newest):
             pytest.skip(f'not run, the lab needs what this machine lacks: {reason}')
 
         def trial(kind, clock):
-            patient = hosts.patient(kind, matrix.KINDS[kind], matrix.CLOCKS[clock], matrix.label(kind, clock))
+            author = hosts.boot(kind, matrix.KINDS[kind], matrix.CLOCKS[clock], matrix.label(kind, clock))
             try:
-                return heal(patient)
+                return heal(author)
             finally:
-                patient.machine.kill()
+                author.machine.kill()
 
         begun = {cell: pool.submit(trial, *cell) for cell in matrix.diagonal()}
         yield begun

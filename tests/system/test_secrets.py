@@ -23,8 +23,8 @@ import pytest
 from fakes import scenarios
 
 from . import playbook
+from .author_host import AuthorHost
 from .conftest import PASSWORD
-from .patient import Patient
 
 PLANTED = {
     'the password of AEM': PASSWORD,
@@ -108,12 +108,12 @@ def search(text: str, where: str) -> None:
 
 
 @pytest.fixture(scope='module')
-def patient(lab, newest):
+def author(lab, newest):
     """Everything that can hold a secret holds one, and one agent's log is careless with what it knows."""
-    patient = Patient(lab, 'secretive', '2017-02-28T18:39:51Z', newest)
+    author = AuthorHost(lab, 'secretive', '2017-02-28T18:39:51Z', newest)
     address = f'{lab.tenant}.brand-portal.adobe.com/bin/receive?sling:authRequestLogin=1'
     careless, plain = (f'mp_replication_agent{number}_default_{lab.tenant}' for number in (0, 1))
-    patient.machine.configure_aem(
+    author.machine.configure_aem(
         scenarios={careless: 'secrets_shown', 'uri': 'jwt_expired'},
         agents={
             careless: {'transportPassword': '{' + PLANTED['an encrypted transport password'] + '}',
@@ -121,24 +121,24 @@ def patient(lab, newest):
             plain: {'transportPassword': PLANTED['a plain transport password']},
             'uri': {'enabled': True, 'transportUri': f'https://mac:{PLANTED["a password in a transport URI"]}@{address}'},
         })
-    return patient
+    return author
 
 
 @pytest.fixture(scope='module')
-def healed(patient, tmp_path_factory):
+def healed(author, tmp_path_factory):
     """A repair at -vvv without pipelining, which leaves the most behind; (the run, its folder, the process lists)."""
     folder = tmp_path_factory.mktemp('controller')
     book = folder / 'book.yml'
     book.write_text(json.dumps(PLAYBOOK))
-    sampler = Sampler(patient.machine, folder / 'watching')
+    sampler = Sampler(author.machine, folder / 'watching')
     sampler.start()
     try:
         run = playbook.run(
-            patient.environment,
-            ['ansible-playbook', str(book), '-i', str(patient.inventory(
+            author.environment,
+            ['ansible-playbook', str(book), '-i', str(author.inventory(
                 fix_bp_jwt_agent_query='[?brand_portal && enabled].name', fix_bp_jwt_prove_retries=1, fix_bp_jwt_prove_delay=0,
                 fix_bp_jwt_report_dir=str(folder / 'report'), fix_bp_jwt_prometheus_file=str(folder / 'brand_portal.prom'))),
-             '--limit', patient.machine.name, '-vvv', '--diff'],
+             '--limit', author.machine.name, '-vvv', '--diff'],
             cwd=folder, AEM_USER='admin', AEM_PASSWORD=PASSWORD, ANSIBLE_PIPELINING='False',
             # The arguments of each module among the results, as before ansible-core 2.21.
             ANSIBLE_INJECT_INVOCATION='True', ANSIBLE_LOG_PATH=str(folder / 'ansible.log'), ANSIBLE_LOCAL_TEMP=str(folder / 'tmp'))
@@ -147,19 +147,19 @@ def healed(patient, tmp_path_factory):
     return run, folder, sampler
 
 
-def test_the_secrets_are_really_there(patient):
+def test_the_secrets_are_really_there(author):
     """What the modules read of AEM holds them all: without that, a search that finds nothing would prove nothing."""
-    tree = patient.read_aem('.2.json')
+    tree = author.read_aem('.2.json')
     for what in ('an encrypted transport password', 'a plain transport password', 'a client secret',
                  'a password in a transport URI'):
         assert PLANTED[what] in tree
-    page = patient.test_page(0)
+    page = author.test_page(0)
     for what in ('a JWT', 'a client secret in a log', 'a session cookie', 'credentials in a header'):
         assert PLANTED[what] in page
     assert 'Authorization: Bearer' in page and 'Set-Cookie: login-token=' in page
 
 
-def test_the_output_and_every_result(healed, patient):
+def test_the_output_and_every_result(healed, author):
     run, _folder, _sampler = healed
     assert run.remote_calls[:3] == ['replication_agent_info', 'brand_portal_health_info', 'time_service_info']
     assert 'time_service' in run.remote_calls
@@ -190,44 +190,44 @@ def test_the_host_s_process_list(healed):
     search(sampler.there, "the host's process list")
 
 
-def test_the_host_s_journal(healed, patient):
-    journal = patient.machine.ssh('journalctl --no-pager').stdout
+def test_the_host_s_journal(healed, author):
+    journal = author.machine.ssh('journalctl --no-pager').stdout
     assert 'brand_portal_health_info' in journal
     assert 'password=NOT_LOGGING_PARAMETER' in journal
     assert '_ntplib=NOT_LOGGING_PARAMETER' in journal
     search(journal, "the host's journal")
 
 
-def test_the_host_s_files(healed, patient):
+def test_the_host_s_files(healed, author):
     """All of them but AEM's own, which hold the secrets by right."""
     patterns = '\n'.join(PLANTED.values())
-    found = patient.machine.ssh(
+    found = author.machine.ssh(
         'grep -rlaF -f - --devices=skip --exclude-dir=aem-standin /etc /home /root /tmp /var /run /opt /usr/local 2>/dev/null',
         input=patterns, check=False, timeout=300)
     assert (found.returncode, found.stdout) == (1, ''), found.stdout
-    left = patient.machine.ssh('find ~deploy/.ansible/tmp ~root/.ansible/tmp -mindepth 1', check=False).stdout
+    left = author.machine.ssh('find ~deploy/.ansible/tmp ~root/.ansible/tmp -mindepth 1', check=False).stdout
     assert left == ''
 
 
-def test_the_password_of_a_proxy(patient):
+def test_the_password_of_a_proxy(author):
     """Given to the host by its environment. Nothing listens there, so that there is something to tell of it."""
-    proxy = f'http://proxyuser:{PLANTED["the password of a proxy"]}@{patient.lab.network.host}:3128'
+    proxy = f'http://proxyuser:{PLANTED["the password of a proxy"]}@{author.lab.network.host}:3128'
     fresh = {'ansible_ssh_args': '-C'}  # no session of before, which would have the environment of before
     for setting in ({'HTTPS_PROXY': proxy}, {'https_proxy': f'{proxy}/', 'http_proxy': proxy}):
         text = ''.join(f'{name}={value}\n' for name, value in setting.items())
-        patient.machine.write('/etc/environment', text)
+        author.machine.write('/etc/environment', text)
         try:
-            skew = playbook.ask(patient.environment, patient.inventory(), patient.machine.name, 'clock_skew_info', {
-                'ntp_servers': [patient.lab.network.host], 'https_urls': [f'https://{patient.lab.names[0]}/'],
+            skew = playbook.ask(author.environment, author.inventory(), author.machine.name, 'clock_skew_info', {
+                'ntp_servers': [author.lab.network.host], 'https_urls': [f'https://{author.lab.names[0]}/'],
             }, **fresh)
-            run = patient.play('-vvv', **fresh)
+            run = author.play('-vvv', **fresh)
         finally:
-            patient.machine.ssh('rm /etc/environment')
+            author.machine.ssh('rm /etc/environment')
         https = next(source for source in skew['skew']['sources'] if source['kind'] == 'https')
         assert not https['accepted'] and 'refused' in https['reason'], https  # so it was the proxy that was asked
         search(json.dumps(skew), 'the result of clock_skew_info')
         search(run.output, 'the output with a proxy')
-    run = patient.play('-vvv', fix_bp_jwt_https_proxy=proxy)
-    assert f'the proxy {patient.lab.network.host}:3128 ' in run.output or 'refused' in run.output, run.output
+    run = author.play('-vvv', fix_bp_jwt_https_proxy=proxy)
+    assert f'the proxy {author.lab.network.host}:3128 ' in run.output or 'refused' in run.output, run.output
     search(run.output, "the output with a proxy of the role's option")
-    search(patient.machine.ssh('journalctl --no-pager').stdout, "the host's journal")
+    search(author.machine.ssh('journalctl --no-pager').stdout, "the host's journal")

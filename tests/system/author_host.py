@@ -12,7 +12,7 @@ from . import playbook
 from .conftest import PASSWORD
 
 
-class Patient:
+class AuthorHost:
     """A machine, and how the playbook is run on it."""
 
     def __init__(self, lab, name, clock, environment, **aem):
