@@ -296,7 +296,9 @@ problems:
   type: list
   elements: str
 backups:
-  description: The vendor's files that were edited in this run, and where their former content is.
+  description:
+    - The files that were changed in this run and whose former content is kept, and where it is. These are the vendor's files that
+      get this collection's block, and files or blocks of this collection that another administrator has edited.
   returned: always
   type: dict
   sample: {"/etc/chrony.conf": "/etc/chrony.conf.before-aemops-brand-portal"}

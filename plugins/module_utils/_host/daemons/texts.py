@@ -9,8 +9,8 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import BLOCK_BEGIN, BLOCK_END, OWN_NAME
 
-__all__ = ['BLOCK_BEGIN', 'BLOCK_END', 'OWN_NAME', 'File', 'current', 'diff_of', 'new_sources', 'own_file', 'with_block',
-           'without_block']
+__all__ = ['BLOCK_BEGIN', 'BLOCK_END', 'OWN_NAME', 'File', 'block_of', 'current', 'diff_of', 'new_sources', 'own_file',
+           'with_block', 'without_block']
 
 _HEADER = '# Managed by Ansible (aemops.brand_portal.time_sync). Remove this file to undo it.\n'
 
@@ -43,6 +43,12 @@ def with_block(text: str, lines: str) -> str:
     block = '\n{0}\n{1}\n{2}\n'.format(BLOCK_BEGIN, lines, BLOCK_END) if lines else ''
     found = _BLOCK.search(text)
     return text[:found.start()] + block + text[found.end():] if found else text + block
+
+
+def block_of(text: str) -> str:
+    """Our block in a text, its marks included; '' where there is none."""
+    found = _BLOCK.search(text)
+    return found.group(0).strip('\n') if found else ''
 
 
 def without_block(text: str) -> str:

@@ -21,7 +21,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system i
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import known_states
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import lasting
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.apply import Failure
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.plan import Change, Facts
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.plan import Change, Facts, is_edited
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.run import Run
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import State
 
@@ -137,7 +137,7 @@ class Absent(Run):
                 elif not any(path in each for each in left):
                     left.append(f'{path} was changed by another administrator and stays. Remove it by hand if it is not needed')
             for path in dict.fromkeys([config, keys, *self._key_files(daemon), *silenced]):
-                found += [change for change in self._block(path, path not in (config, *silenced))
+                found += [change for change in self._block(path, path not in (config, *silenced), known, left)
                           if change.file.path not in [each.file.path for each in found]]
         return found
 
@@ -147,9 +147,14 @@ class Absent(Run):
         lines = discovery.make(self.host, daemon).lines()
         return [line.words[1] for line in lines if line.directive in ('keyfile', 'keys') and len(line.words) > 1]
 
-    def _block(self, path: str, secret: bool) -> List[Change]:
+    def _block(self, path: str, secret: bool, known: lasting.Lasting, left: List[str]) -> List[Change]:
         text = self.host.text(path) if path else None
-        found = []
+        found: List[Change] = []
+        if path in known.blocks and is_edited(File(path, '', block=True), text, known):
+            if not any(path in each for each in left):
+                left.append(f'the block of this role in {path} was changed by another administrator and stays. Remove it by hand '
+                            'if it is not needed')
+            return found
         if text is not None and (BLOCK_BEGIN in text or SILENCED in text):
             rest = without_ours(text)
             # A file that has nothing but our block was made for it.

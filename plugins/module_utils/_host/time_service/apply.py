@@ -7,6 +7,7 @@
 import os
 from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
 
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.files import fingerprint
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import acts, packages
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import texts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import MAY_NOT_BE_ASKED, Daemon
@@ -83,10 +84,12 @@ class Apply:
     def _write(self, plan: Plan, daemon: Daemon) -> None:
         for change in plan.changes:
             file = change.file
+            block = texts.block_of(change.after or '') if file.block else ''
+            block = block and fingerprint(block.encode('utf-8', 'surrogateescape'))
             try:
                 acts.write_file(self._log, file.path, change.after, change.sentence, 0o640 if file.secret else 0o644,
                                 daemon.keys_group if file.secret else '', file.secret, change.before,
-                                own=not file.block, silenced=bool(file.silence))
+                                own=not file.block, silenced=bool(file.silence), block=block)
             except OSError as error:
                 raise Failure(f'Write {file.path}', str(error)) from error
             lines = texts.new_sources(change.before, change.after) if file.effect == 'restart' else None

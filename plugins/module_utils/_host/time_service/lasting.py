@@ -22,6 +22,10 @@ class Lasting(NamedTuple):
     packages: List[str]
     folders: List[str]
     silenced: List[str] = []    # files in which lines of others are commented out
+    blocks: Dict[str, str] = {}     # {path: hash} of our blocks in files of others
+
+
+NOTHING = Lasting({}, {}, [], [])
 
 
 def stored(text: Optional[str]) -> Lasting:
@@ -31,9 +35,9 @@ def stored(text: Optional[str]) -> Lasting:
         units = {str(unit): {'before': dict(states['before']), 'after': dict(states['after'])}
                  for unit, states in found.get('units', {}).items()}
         return Lasting(units, dict(found.get('files', {})), list(found.get('packages', [])),
-                       list(found.get('folders', [])), list(found.get('silenced', [])))
+                       list(found.get('folders', [])), list(found.get('silenced', [])), dict(found.get('blocks', {})))
     except (ValueError, KeyError, TypeError, AttributeError):
-        return Lasting({}, {}, [], [], [])
+        return Lasting({}, {}, [], [], [], {})
 
 
 def merged(text: Optional[str], entries: Sequence[Entry]) -> str:
@@ -50,8 +54,11 @@ def merged(text: Optional[str], entries: Sequence[Entry]) -> str:
         elif entry.act == 'file' and entry.how.get('own'):
             known.files[entry.target] = entry.after['sha256']
             known.folders.extend(folder for folder in entry.how['folders'] if folder not in known.folders)
-        elif entry.act == 'file' and entry.how.get('silenced') and entry.target not in known.silenced:
-            known.silenced.append(entry.target)
+        elif entry.act == 'file':
+            if entry.how.get('silenced') and entry.target not in known.silenced:
+                known.silenced.append(entry.target)
+            if entry.how.get('block'):
+                known.blocks[entry.target] = entry.how['block']
         elif entry.act == 'packages' and entry.target not in known.packages:
             known.packages.append(entry.target)
     return _text(known) if _text(known) != before else ''

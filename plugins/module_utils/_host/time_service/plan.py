@@ -6,23 +6,32 @@
 
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.files import fingerprint
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import layouts, texts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import File
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Refused, Wanted
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import listed
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.lasting import NOTHING, Lasting
 
 Facts = Dict[str, Any]
 
 
 class Change(NamedTuple):
-    """A file with its text before and after; None is no file."""
+    """A file with its text before and after; None is no file. edited: what is ours in it is not as a former run has left it."""
 
     file: File
     before: Optional[str]
     after: Optional[str]
+    edited: bool = False
 
     @property
     def sentence(self) -> str:
+        if self.edited:
+            return f'{self._what}, which another administrator has edited (kept as {self.backup})'
+        return self._what
+
+    @property
+    def _what(self) -> str:
         if self.after is None:
             return f'remove {self.file.path}'
         if self.file.silence:
@@ -34,7 +43,10 @@ class Change(NamedTuple):
 
     @property
     def backup(self) -> str:
-        """Where a vendor's file that gets its first block is kept as it was; '' for any other."""
+        """Where a vendor's file that gets its first block, or one of ours that was edited, is kept as it was; '' for any other."""
+        if self.edited:
+            # A name of its own for each content: no edit is ever overwritten. state=absent leaves it.
+            return f"{self.file.path}.edited-{_hash(self.before or '')[:8]}"
         first = self.file.block and self.before is not None and texts.BLOCK_BEGIN not in self.before and bool(self.file.text)
         return f'{self.file.path}.before-{texts.OWN_NAME}' if first else ''
 
@@ -134,20 +146,37 @@ def choose(daemons: List[Facts], provider: str, want: Wanted) -> Facts:
 
 
 def make_plan(found: List[Facts], chosen: Facts, files: List[Tuple[File, Optional[str]]], packages_replace: bool,
-              boot: Sequence[Tuple[File, Optional[str]]] = (), wait: str = '') -> Plan:
-    """found: all daemons and what else sets the clock; files: those that the daemon needs, with their present text, and so boot."""
+              boot: Sequence[Tuple[File, Optional[str]]] = (), wait: str = '', known: Lasting = NOTHING) -> Plan:
+    """found: all daemons and what else sets the clock; files: those that the daemon needs, with their present text, and so boot.
+
+    known: what former runs have written.
+    """
     package = '' if chosen['installed'] else chosen['package']
     others = [each for each in found if each['name'] != chosen['name'] and each['unit'] != chosen['unit']]
     competitors = [each for each in others if each['active'] or (each['installed'] and each['enabled'])]
     replaced = [each for each in others if each['installed']] if package and packages_replace else []
     return Plan(
-        chosen, package, replaced, _due(files), chosen['masked'], not chosen['enabled'], not chosen['active'],
-        [each for each in competitors if each not in replaced], _due(boot), wait)
+        chosen, package, replaced, _due(files, known), chosen['masked'], not chosen['enabled'], not chosen['active'],
+        [each for each in competitors if each not in replaced], _due(boot, known), wait)
 
 
-def _due(files: Sequence[Tuple[File, Optional[str]]]) -> List[Change]:
-    changes = [Change(file, before, texts.current(file, before)) for file, before in files]
+def _due(files: Sequence[Tuple[File, Optional[str]]], known: Lasting) -> List[Change]:
+    changes = [Change(file, before, texts.current(file, before), is_edited(file, before, known)) for file, before in files]
     return [change for change in changes if change.before != change.after and not (change.before is None and not change.after)]
+
+
+def is_edited(file: File, text: Optional[str], known: Lasting) -> bool:
+    """Whether what is ours in a file is not as a former run has written it: another administrator has, or has made the file."""
+    if text is None:
+        return False
+    if file.block:
+        block = texts.block_of(text)
+        return bool(block) and _hash(block) != known.blocks.get(file.path)
+    return _hash(text) != known.files.get(file.path)
+
+
+def _hash(text: str) -> str:
+    return fingerprint(text.encode('utf-8', 'surrogateescape'))
 
 
 def refuse_removals(package: str, removes: Mapping[str, str]) -> str:

@@ -137,12 +137,13 @@ class Present(Run):
         files = [(file, self.host.text(file.path)) for file in found.daemon.files(self.want)]
         boot = plan_boot(self.host, found.chosen, self.options)
         return make_plan(found.daemons, found.chosen, files, bool(self.packages.manager.fetch),
-                         [(file, self.host.text(file.path)) for file in boot.files], boot.wait if boot.enable else '')
+                         [(file, self.host.text(file.path)) for file in boot.files], boot.wait if boot.enable else '',
+                         lasting.stored(self.host.text(lasting.FILE)))
 
     def _look_at_obstacles(self, plan: Plan) -> None:
         """Raises Refused for a file that could not be written."""
         for path in [change.file.path for change in plan.changes + plan.boot] \
-                + [change.backup for change in plan.changes if change.backup] + [f'{FOLDER}/undo.json']:
+                + [change.backup for change in plan.changes + plan.boot if change.backup] + [f'{FOLDER}/undo.json']:
             obstacle = self.host.obstacle(path)
             if obstacle:
                 raise Refused(f'{path} cannot be written: {obstacle}.')
@@ -218,8 +219,8 @@ class Present(Run):
         return plan, daemon
 
     def _keep_backups(self, plan: Plan) -> None:
-        """A vendor's file that has got its first block stays beside it as it was."""
-        for change in plan.changes:
+        """A vendor's file that has got its first block, and one of ours that others have edited, stays beside it as it was."""
+        for change in plan.changes + plan.boot:
             if change.backup:
                 acts.write_file(self.log, change.backup, change.before, '', expected=self.host.text(change.backup),
                                 like=change.file.path, of=change.file.path)
@@ -228,7 +229,8 @@ class Present(Run):
         """For state=absent, see lasting."""
         text = lasting.merged(self.host.text(lasting.FILE), entries)
         if text:
-            acts.write_file(self.log, lasting.FILE, text, '', expected=self.host.text(lasting.FILE))
+            # It has the hashes of files with keys.
+            acts.write_file(self.log, lasting.FILE, text, '', 0o600, expected=self.host.text(lasting.FILE))
 
     def _write_rtc(self, waited: Waited, fresh: bool, clock_was_set: bool, daemon: Daemon) -> None:
         """A step writes it; so does a daemon that has just been made to correct the clock."""

@@ -142,3 +142,23 @@ def test_what_cannot_be_written_is_refused_before_anything_is_changed(tmp_path):
     with pytest.raises(TimeServiceFailed, match='cannot be written: it is immutable. Nothing was changed'):
         absent(host)
     assert state(host) == before
+
+
+def test_a_block_that_another_administrator_has_edited_stays(tmp_path):
+    host = red_hat(tmp_path)
+    run(host)
+    host.put('/etc/chrony.conf', host.text('/etc/chrony.conf').replace('192.0.2.1 iburst', '192.0.2.1 iburst key 9'))
+    before = host.text('/etc/chrony.conf')
+    done = both(host)
+    assert host.text('/etc/chrony.conf') == before
+    assert ['the block of this role in /etc/chrony.conf was changed by another administrator' in each
+            for each in done['problems']] == [True]
+
+
+def test_what_was_kept_of_an_edit_stays(tmp_path):
+    host = debian(tmp_path, 'chrony')
+    run(host)
+    host.put(SOURCES, 'server theirs.example iburst\n')
+    kept = run(host)['backups'][SOURCES]
+    both(host)
+    assert host.text(kept) == 'server theirs.example iburst\n' and host.text(SOURCES) is None

@@ -226,6 +226,61 @@ def test_without_a_folder_a_block_is_added_and_nothing_else_touched(tmp_path, co
     assert texts.without_block(host.text('/etc/chrony.conf')) == config
 
 
+# Ours, edited by another administrator
+
+
+def test_a_file_of_ours_that_was_edited_is_kept_and_named(tmp_path):
+    host = debian(tmp_path, 'chrony')
+    run(host)
+    for edit in ('server 192.0.2.9 iburst\n', '# do not touch: ticket 4711\n'):
+        edited = host.text(SOURCES) + edit
+        host.put(SOURCES, edited)
+        predicted = run(host, check_mode=True)
+        result = run(host)
+        kept = result['backups'][SOURCES]
+        assert host.text(kept) == edited and host.text(SOURCES) == HEADER + 'server 192.0.2.1 iburst\n'
+        assert result['actions'][0] == f'change {SOURCES}, which another administrator has edited (kept as {kept})'
+        assert predicted['actions'][0] == 'would ' + result['actions'][0]
+        assert not run(host)['changed']
+    # Both edits are there, and a change of the options alone is no edit.
+    result = run(host, servers=['192.0.2.2'])
+    assert (result['actions'][0], result['backups']) == ('change ' + SOURCES, {})
+    assert len([path for path in host.tree() if '.edited-' in path]) == 2
+
+
+def test_a_file_of_our_name_that_another_has_made_is_kept(tmp_path):
+    host = debian(tmp_path, 'chrony')
+    host.put(SOURCES, 'server theirs.example iburst\n')
+    result = run(host)
+    assert host.text(result['backups'][SOURCES]) == 'server theirs.example iburst\n'
+    assert run(host, servers=[])['backups'] == {} and host.text(SOURCES) == HEADER + 'server 192.0.2.1 iburst\n'
+
+
+def test_a_block_of_ours_that_was_edited_is_kept_and_named(tmp_path):
+    host = FakeHost(tmp_path, 'alma-9', {'/etc/chrony.conf': CHRONY_REDHAT}).has('chronyd', package='chrony')
+    run(host)
+    edited = host.text('/etc/chrony.conf').replace('server 192.0.2.1 iburst', 'server 192.0.2.1 iburst key 9')
+    host.put('/etc/chrony.conf', edited)
+    result = run(host, max_distance=1.5)
+    assert host.text(result['backups']['/etc/chrony.conf']) == edited
+    assert 'which another administrator has edited' in result['actions'][0]
+    # What others write beside the block is no edit of it.
+    host.put('/etc/chrony.conf', '# theirs\n' + host.text('/etc/chrony.conf'))
+    result = run(host)
+    assert (result['actions'][0], result['backups']) == ('change the block of this role in /etc/chrony.conf', {})
+
+
+def test_an_edit_is_where_it_was_when_the_run_fails(tmp_path):
+    host = debian(tmp_path, 'chrony')
+    run(host)
+    host.put(SOURCES, 'server 192.0.2.9 iburst\n')
+    host.synchronised_after = None
+    with pytest.raises(TimeServiceFailed):
+        run(host)
+    assert host.text(SOURCES) == 'server 192.0.2.9 iburst\n'
+    assert not [path for path in host.tree() if '.edited-' in path]
+
+
 def test_a_running_chrony_is_told_of_a_source_instead_of_restarted(tmp_path):
     host = FakeHost(tmp_path, 'rhel-7', {'/etc/chrony.conf': 'pool p iburst\n'}).has('chronyd', package='chrony')
     run(host)
