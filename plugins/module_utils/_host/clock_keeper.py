@@ -83,6 +83,8 @@ def look(run: Optional[Callable[[List[str]], str]] = None, root: str = '/', kern
         state, reason = (NOT_KEPT, 'no_time_daemon') if disabled else (KEPT, '')
     else:
         answer = (_ASKS if asks is None else asks).get(program.name, lambda: None)()
+        if program.name == 'chronyd' and answer and answer.own_clock and answer.source:
+            answer = DaemonAnswer(True, answer.source) if _leads_elsewhere(root, answer.source) else answer
         source = answer.source if answer else ''
         state, reason = _by_daemon(program, said, answer, root, now)
     if state != KEPT:
@@ -113,7 +115,9 @@ def _by_daemon(program: Program, said: Optional[KernelClock], answer: Optional[D
     if said and said.synchronized:
         return KEPT, ''
     if program.name == 'systemd-timesyncd' and said is None:
-        kept = os.path.exists(os.path.join(root, 'run/systemd/timesync/synchronized'))
+        # It is touched with each answer; the kernel's own word has such a limit built in (16 s of maximum error: nine hours).
+        age = _age(os.path.join(root, 'run/systemd/timesync/synchronized'), now)
+        kept = age is not None and age < _LOST
         return (KEPT, '') if kept else (NOT_KEPT, 'not_synchronized')
     if _drift_is_fresh(program, root, now):
         return KEPT, ''
@@ -191,12 +195,15 @@ def _runs_without_control(command: List[str]) -> bool:
 
 
 def _drift_is_fresh(program: Program, root: str, now: Callable[[], float]) -> bool:
-    for path in program.drift:
-        try:
-            return abs(now() - os.stat(os.path.join(root, path.lstrip('/'))).st_mtime) < _DRIFT_AGE
-        except OSError:
-            continue
-    return False
+    ages = [_age(os.path.join(root, path.lstrip('/')), now) for path in program.drift]
+    return next((age < _DRIFT_AGE for age in ages if age is not None), False)
+
+
+def _age(path: str, now: Callable[[], float]) -> Optional[float]:
+    try:
+        return abs(now() - os.stat(path).st_mtime)
+    except OSError:
+        return None
 
 
 def _has_rtcsync(root: str) -> bool:
@@ -271,9 +278,24 @@ def ask_ntpd(port: int = 123, wait: float = _WAIT) -> Optional[DaemonAnswer]:
 
 
 def _answer(synchronized: bool, source: str, own_clock: bool) -> DaemonAnswer:
-    """A source in 127.0.0.0/8 is this host: ntpd's local clock (127.127.1.x), orphan mode (127.0.0.1), or another daemon here."""
-    own_clock = own_clock or (synchronized and source.startswith('127.')) or source == '::1'
-    return DaemonAnswer(synchronized and not own_clock, source if synchronized and not own_clock else '', own_clock)
+    """A source in 127.0.0.0/8 is this host: ntpd's local clock (127.127.1.x), orphan mode (127.0.0.1), or another program here.
+
+    Of that the source is told, and only a configuration tells whether it has a port of its own, by which it may lead elsewhere.
+    """
+    loops = synchronized and (source.startswith('127.') or source == '::1')
+    return DaemonAnswer(synchronized and not (own_clock or loops), source if synchronized and not own_clock else '',
+                        own_clock or loops)
+
+
+def _leads_elsewhere(root: str, address: str) -> bool:
+    """Whether chronyd's configuration has this address of this host with a port of its own: a tunnel, another program."""
+    from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import chrony_config
+    from ansible_collections.aemops.brand_portal.plugins.module_utils._host.host import Host
+    host = Host(root=root)
+    lines = [line for path in ('/etc/chrony.conf', '/etc/chrony/chrony.conf') for line in chrony_config.read(host, path)]
+    ports = [line.words[1] for line in lines if line.directive == 'port' and len(line.words) > 1]
+    sources = [source for source in chrony_config.sources_of(lines) if source.asked and source.host == address]
+    return bool(sources) and str(sources[0].port or 123) != (ports or ['123'])[-1]
 
 
 def _exchange(port: int, packet: bytes, wait: float) -> bytes:

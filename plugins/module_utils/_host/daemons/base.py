@@ -319,7 +319,9 @@ class Daemon:
         if not names and not listed:
             return Status(False, residual, False, NO_SOURCE, 'no source is configured',
                           'Name servers (option servers, in the roles time_sync_servers).')
-        own = [name for name in names if config.is_this_host(self.host, self._host_of(name))]
+        # One with a port of its own is another program on this host, which may lead elsewhere (a tunnel).
+        own = [source.name for source in self.sources() if not source.port and config.is_this_host(self.host, source.host)]
+        own = [name for name in names if name in own]
         if names and len(own) == len(names):
             return Status(False, residual, False, OWN_CLOCK, 'its only source is this host itself ({0})'.format(', '.join(own)),
                           'Name servers that are other machines (option servers, in the roles time_sync_servers).')

@@ -22,8 +22,8 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import OWN_NAME, File, own_file
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Refused, Server, Wanted
 
-# Reference IDs that are this host's own clock: 127.127.1.1 ("local"), 127.0.0.1.
-_OWN_IDS = ('7F7F0101', '7F000001')
+# The reference ID of this host's own clock: 127.127.1.1 ("local", also with orphan).
+_LOCAL_ID = '7F7F0101'
 
 
 class Chrony(Daemon):
@@ -145,7 +145,7 @@ class Chrony(Daemon):
         if self.facts.get('no_control'):
             return Status(False, residual, True, NO_CONTROL_OF_CLOCK, 'it is started with {0} and never sets the clock'.format(
                 self.facts['no_control']), 'Remove the option and restart {0}.'.format(self.unit))
-        if fields[0].upper() in _OWN_IDS or self._is_own(fields[1]):
+        if fields[0].upper() == _LOCAL_ID or self._is_own(fields[1]):
             return self._on_its_own(residual, name)
         rows = self._rows()
         if rows and not self._heard(rows):
@@ -159,10 +159,17 @@ class Chrony(Daemon):
         return [row for row in rows if row[5] not in ('0', '')]
 
     def _is_own(self, address: str) -> bool:
-        """A source that is this host itself; one with a port of its own may lead elsewhere (a tunnel)."""
+        """A source that is this chronyd itself; one with another port is another program, which may lead elsewhere (a tunnel).
+
+        The reference ID of an IPv4 source is its address, so 7F000001 is no other than such a source (chrony.conf(5), chronyc(1)).
+        """
         if not config.address_of(address) or not config.is_this_host(self.host, address):
             return False
-        return not any(source.port for source in self.sources())
+        here = [source for source in self.sources() if source.asked and config.is_this_host(self.host, source.host)]
+        same = [source for source in here if config.folded(source.host) == config.folded(address)] or here
+        port = self._setting('port')
+        own = int(port.words[1]) if port and port.words[1:2] and port.words[1].isdigit() else 123
+        return not same or (same[0].port or 123) == own
 
     def _on_its_own(self, residual: float, name: str) -> Status:
         local = self._setting('local')
@@ -176,9 +183,10 @@ class Chrony(Daemon):
 
     def _why_not(self, residual: float) -> Status:
         rows = self._rows()
-        heard = [row for row in rows if row[5] not in ('0', '') and not config.is_this_host(self.host, row[2])]
+        others = [row for row in rows if not self._is_own(row[2])]
+        heard = self._heard(others)
         if not heard:
-            return self._no_answer(residual, [row[2] for row in rows if not config.is_this_host(self.host, row[2])])
+            return self._no_answer(residual, [row[2] for row in others])
         states = self._states()
         listed = ', '.join('{0} ({1})'.format(row[2], self._in_words(states.get(row[2], row[1]))) for row in heard)
         why, advice = self._in_the_way([row[2] for row in heard], len(rows))

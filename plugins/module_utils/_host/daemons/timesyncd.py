@@ -27,8 +27,11 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
 )
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Refused, Server, Wanted
 
-# The file is made when the clock has been set from an answer, and goes when the daemon stops (systemd 239).
+# The file is touched with each answer that the clock is adjusted by, and goes when the daemon stops (systemd 239): its age is what
+# tells that the servers are lost, for Server and Packet count stay as they were.
 SYNCHRONIZED = '/run/systemd/timesync/synchronized'
+# Seconds without such an answer, at least, and polls at the longest interval, after which the servers are lost.
+_LOST, _LOST_POLLS = 4 * 3600, 8
 # Touched with each answer that the clock is adjusted by; older versions have only this one.
 _CLOCK = '/var/lib/systemd/timesync/clock'
 
@@ -94,7 +97,16 @@ class Timesyncd(Daemon):
             return self._no_answer(residual, self._built_in())._replace(answered=bool(offset))
         if config.is_this_host(self.host, name):
             return self._on_its_own(residual, name)
+        if self._is_lost(done.out):
+            return self._no_answer(residual, self._built_in())
         return Status(True, residual, True, '', 'synchronized to {0}, was {1:+.6f} s off'.format(name, residual))
+
+    def _is_lost(self, shown: str) -> bool:
+        """Whether no answer has come for so long that its servers count as lost."""
+        adjusted = self._touched(SYNCHRONIZED)
+        longest = re.search(r'(?m)^\s*Poll interval:.*\bmax:? (\S.*?)\)', shown)
+        polls = _LOST_POLLS * (timespan(longest.group(1)) if longest else 0.0)
+        return adjusted is not None and time.time() - adjusted > max(_LOST, polls)
 
     def _built_in(self) -> List[str]:
         """The servers that it asks where no file names any: those that the distribution has built in (FallbackNTP=)."""
@@ -120,7 +132,7 @@ class Timesyncd(Daemon):
                           'this version (before systemd 239) does not tell whether it is synchronized', 'Use provider=chrony.')
         if flag.group(1) == 'no':
             return self._no_answer(0.0, [])
-        adjusted = self._adjusted()
+        adjusted = self._touched(_CLOCK)
         if adjusted is None or adjusted < began:
             return Status(False, 0.0, False, TOO_OLD_TO_TELL,
                           'this version (before systemd 239) has not adjusted the clock since it was started',
@@ -134,9 +146,10 @@ class Timesyncd(Daemon):
         running = not state or state.get('ActiveState') in systemd.UP
         return running, time.time() - time.monotonic() + int(since) / 1e6 if since.isdigit() and int(since) else 0.0
 
-    def _adjusted(self) -> Optional[float]:
+    def _touched(self, path: str) -> Optional[float]:
+        """When the file was touched last, in Unix seconds of the clock at that time."""
         try:
-            return os.stat(self.host.path(_CLOCK)).st_mtime
+            return os.stat(self.host.path(path)).st_mtime
         except OSError:
             return None
 

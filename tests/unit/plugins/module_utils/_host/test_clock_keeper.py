@@ -171,8 +171,23 @@ def test_processes_that_this_account_may_not_see_are_not_missing(tree):
 def test_without_the_word_of_the_kernel(tree):
     tree.process(77, 'systemd-timesyn', unit='systemd-timesyncd')
     assert tree.look(None)['state'] == 'not_kept'
-    tree.write('/run/systemd/timesync/synchronized')
+    tree.write('/run/systemd/timesync/synchronized', age=3600)
     assert tree.look(None)['state'] == 'kept'
+    tree.write('/run/systemd/timesync/synchronized', age=5 * 3600)
+    assert tree.look(None)['state'] == 'not_kept'
+
+
+@pytest.mark.parametrize(('config', 'state'), [
+    ('server 127.0.0.1 port 11123\n', 'kept'),                  # a tunnel
+    ('server 127.0.0.1\n', 'not_kept'), ('server 127.0.0.1 port 123\n', 'not_kept'), ('', 'not_kept'),
+    ('server 127.0.0.1 port 11123\nport 11123\n', 'not_kept'),  # itself
+    ('server 192.0.2.1 port 1123\nserver 127.0.0.1\n', 'not_kept')])
+def test_chronyd_that_asks_a_port_of_this_host(tree, config, state):
+    tree.process(77, 'chronyd', unit='chronyd')
+    tree.write('/etc/chrony.conf', config)
+    found = tree.look(answer=DaemonAnswer(False, '127.0.0.1', True))
+    assert (found['state'], found['source']) == (state, '127.0.0.1' if state == 'kept' else '')
+    assert tree.look(answer=OWN)['reason'] == 'own_clock'       # local
 
 
 # What the daemons answer
@@ -207,7 +222,7 @@ def tracking(reference, address=b'', family=0, stratum=3, leap=0, status=0, upda
     (tracking(0x50484330), DaemonAnswer(True, 'PHC0')),
     (tracking(0, stratum=0, leap=3), DaemonAnswer(False, '')),
     (tracking(0x7F7F0101, stratum=10), DaemonAnswer(False, '', True)),
-    (tracking(0x7F000001, bytes([127, 0, 0, 1]), 1), DaemonAnswer(False, '', True)),
+    (tracking(0x7F000001, bytes([127, 0, 0, 1]), 1), DaemonAnswer(False, '127.0.0.1', True)),
     (tracking(0xC0000201, bytes([192, 0, 2, 1]), 1, status=2), None),      # not authorized
     (lambda packet: b'\x06\x02', None),
 ])
@@ -248,8 +263,8 @@ def variables(text, leap=0, first=0x82):
     (variables('stratum=3, refid=192.0.2.1', first=0xA2), DaemonAnswer(True, '192.0.2.1')),      # more follows
     (variables('leap=3, stratum=16, refid=INIT', leap=3), DaemonAnswer(False, '')),
     (variables('stratum=6, refid=LOCAL(0)'), DaemonAnswer(False, '', True)),
-    (variables('stratum=6, refid=127.127.1.0'), DaemonAnswer(False, '', True)),
-    (variables('stratum=6, refid=127.0.0.1'), DaemonAnswer(False, '', True)),     # orphan mode
+    (variables('stratum=6, refid=127.127.1.0'), DaemonAnswer(False, '127.127.1.0', True)),
+    (variables('stratum=6, refid=127.0.0.1'), DaemonAnswer(False, '127.0.0.1', True)),     # orphan mode
     (variables('', first=0xC2), None),
     (lambda packet: b'', None),
 ])

@@ -6,6 +6,7 @@
 
 import os
 import re
+import time
 
 import pytest
 
@@ -271,6 +272,20 @@ def test_timesyncd_that_asks_this_host_itself(tmp_path):
     for command in answers:
         answers[command] = answers[command]._replace(out=re.sub(r'192\.0\.2\.1', '127.0.0.1', answers[command].out))
     assert found.status().reason == 'own_clock'
+
+
+@pytest.mark.parametrize(('hours', 'longest', 'synchronized'), [
+    (1, '34min 8s', True), (3.9, '34min 8s', True), (5, '34min 8s', False), (30, '34min 8s', False),
+    (30, '4h', True), (33, '4h', False)])
+def test_timesyncd_that_has_lost_its_servers(tmp_path, hours, longest, synchronized):
+    found = timesyncd(tmp_path, '252 synchronized', SYNCED)
+    answers = found.host.answers
+    command = 'timedatectl timesync-status'
+    answers[command] = answers[command]._replace(out=answers[command].out.replace('max 34min 8s', 'max ' + longest))
+    touched = time.time() - hours * 3600
+    os.utime(str(tmp_path) + SYNCED, (touched, touched))
+    status = found.status()
+    assert (status.synchronized, status.reason) == (synchronized, '' if synchronized else 'unreachable')
 
 
 @pytest.mark.parametrize(('text', 'seconds'), [

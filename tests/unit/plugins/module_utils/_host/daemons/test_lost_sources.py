@@ -77,3 +77,22 @@ def test_timesyncd_with_the_servers_of_its_distribution_names_them(tmp_path, bui
                    timesync_status='       Server: n/a\n', show_timesync='FallbackNTPServers={0}\n'.format(built_in))
     assert (found.synchronized, found.reason) == (False, reason)
     assert said in found.msg
+
+
+@pytest.mark.parametrize(('config', 'reason'), [
+    ('server 127.0.0.1 port 11123\n', ''),                      # a tunnel
+    ('server localhost port 11123\n', ''),
+    ('server 127.0.0.1\n', 'own_clock'), ('server 127.0.0.1 port 123\n', 'own_clock'),
+    ('port 11123\nserver 127.0.0.1 port 11123\n', 'own_clock'),
+    ('server 192.0.2.9 port 1123\nserver 127.0.0.1\n', 'own_clock')])
+def test_a_port_of_its_own_on_this_host_is_another_program(tmp_path, config, reason):
+    tracking = '7F000001,127.0.0.1,3,1700000000.0,0.001,0,0,0,0,0,0,0,64,Normal\n'
+    found = status(tmp_path, 'rhel-8', 'chronyd', 'chrony', ('/etc/chrony.conf', config), tracking=tracking,
+                   sources='^,*,127.0.0.1,2,6,377,3,0.1,0.1,0.1\n')
+    assert (found.synchronized, found.reason) == (not reason, reason)
+
+
+def test_a_tunnel_that_does_not_answer_is_no_clock_of_this_host(tmp_path):
+    found = status(tmp_path, 'rhel-8', 'chronyd', 'chrony', ('/etc/chrony.conf', 'server 127.0.0.1 port 11123\n'),
+                   tracking='00000000,,0,0,0,0,0,0,0,0,1,1,0,Not synchronised\n', sources='^,?,127.0.0.1,0,6,0,3,0.1,0.1,0.1\n')
+    assert (found.reason, found.msg) == ('unreachable', 'it has no answer from 127.0.0.1:11123')
