@@ -1,3 +1,7 @@
+# Copyright (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 # Two commands do everything on a fresh Debian machine with git, make, python3 and apt:
 #   make demo    heal a real machine whose clock is in 2017, and watch
 #   make test    everything that must hold

@@ -1,3 +1,7 @@
+# Copyright (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """AEM as people run it: by a systemd unit, a SysV script, a start script in the session of a user, a container; on each store.
 
 The stand-in shows what a real AEM shows of itself: its command line, its folder crx-quickstart, its jar's version.

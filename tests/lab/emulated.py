@@ -1,3 +1,7 @@
+# Copyright (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """A machine of a lab with a hardware clock: QEMU without KVM, a q35 board with a CMOS clock, Debian's own kernel.
 
 Slower than User-Mode Linux by three to four times, and only for what needs the hardware clock. It boots the same image; the

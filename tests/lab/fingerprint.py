@@ -1,3 +1,7 @@
+# Copyright (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """What a machine is like, so that a test can show that nothing on it was changed.
 
 This file is also the program that runs in the guest: it prints the fingerprint as JSON.

@@ -1,3 +1,7 @@
+# Copyright (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """The root file system of the lab machines, their packages, and the NTP server's binary: built once, kept in a cache.
 
 Everything comes from this machine's own apt configuration; no archive is named here. The folder's name is a hash of

@@ -1,3 +1,7 @@
+# Copyright (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """Ends a lab when the process that made it has ended, however it ended. Usage: keeper.py OWNER_PID OWNER_START LAB_ID"""
 
 import os

@@ -1,3 +1,7 @@
+# Copyright (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """One machine of a lab: a User-Mode Linux process with its own clock, disk and systemd."""
 
 import json

@@ -1,3 +1,7 @@
+# Copyright (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """A lab's network: a namespace with a bridge, taps for the machines, one pair of interfaces to this machine.
 
 Nothing is routed: the machines see the bridge address (services) and this machine (SSH), and nothing else.

@@ -1,3 +1,7 @@
+# Copyright (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """A machine with the layout of RHEL 9: where things are and what they are called there, made of Debian's files.
 
 It is a layout and no RHEL: Debian's kernel, systemd, Python and chrony. What it shows is that nothing of ours expects

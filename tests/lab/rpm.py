@@ -1,3 +1,7 @@
+# Copyright (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """Hosts with RPM packages and their real package manager: dnf, yum (a link to it) or zypper, in the layout of a vendor.
 
 They are layouts and not those systems: Debian's kernel, systemd, dnf, zypper, rpm and Python. What is packed are Debian's

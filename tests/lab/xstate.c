@@ -1,3 +1,9 @@
+/*
+ * Copyright (c) 2026, aemops.brand_portal contributors
+ * GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
 /* ptrace() for a User-Mode Linux that knows less of the processor than the kernel it runs on.
  *
  * Up to Linux 6.12, User-Mode Linux gives back the first 2696 bytes of a process's extended state (x87 to PKRU). Where the

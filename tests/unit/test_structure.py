@@ -1,4 +1,4 @@
-# Copyright: (c) 2026, aemops.brand_portal contributors
+# Copyright (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The structure that CONTRIBUTING.md describes: dependencies point downwards, and a class name has one meaning."""
@@ -110,3 +110,15 @@ def test_no_file_is_longer_than_one_can_read():
         if len(code.splitlines()) > MOST_LINES:
             long[dotted(path)] = len(code.splitlines())
     assert not long
+
+
+def test_every_source_names_its_license():
+    """Documents and recordings have none of their own: REUSE.toml speaks for them."""
+    found = [path for folder in ('plugins', 'roles', 'playbooks', 'tests', 'extensions') for suffix in ('py', 'yml')
+             for path in sorted((ROOT / folder).rglob(f'*.{suffix}'))
+             if path.stat().st_size and 'output' not in path.relative_to(ROOT).parts]
+    assert len(found) > 300
+    heads = {path: path.read_text(encoding='utf-8').splitlines()[:6] for path in found}
+    assert not [str(path) for path, head in heads.items()
+                if not any(line.startswith('# Copyright (c) ') for line in head)
+                or '# SPDX-License-Identifier: GPL-3.0-or-later' not in head]

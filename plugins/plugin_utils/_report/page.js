@@ -1,3 +1,8 @@
+/*
+ * Copyright (c) 2026, aemops.brand_portal contributors
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
 // Sorts and filters the report's hosts. The page is complete without it.
 'use strict';
 (() => {
