@@ -30,7 +30,7 @@ demo: ## Heal a lab machine whose clock is in February 2017, and show it
 	@bin=$$($(environment) dev); $(without_clock) $$bin/python tests/demo.py
 
 test: ## Everything that must hold before a change is submitted: lint, types, sanity, units, targets, system
-	@python3 tests/tools/steps.py lint types sanity units targets system
+	@python3 tests/tools/steps.py lint types sanity units targets + system
 
 lint: ## ansible-lint (production), yamllint, ruff, reuse, antsibull-docs
 	@bin=$$($(environment) dev); export PATH=$$bin:$$PATH ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/collections; \

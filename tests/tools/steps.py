@@ -4,16 +4,21 @@
 
 """Runs targets of the Makefile one after the other, and says at the end what passed, what failed and what could not run.
 
-    steps.py lint units          exit code 1 when a step failed; a step that failed does not stop the next one
+    steps.py lint units + system
+
+The steps of a lane run one after the other, the lanes (between "+") beside each other: lab machines wait more than they work. What
+the second lane prints is shown once the first has ended. A step that failed stops no other one; the exit code is then 1.
 
 A step names what it could not run in lines "not run: ..."; pytest names them in its summary of skipped tests.
 """
 
 from __future__ import annotations
 
+import queue
 import re
 import subprocess
 import sys
+import threading
 import time
 import typing as t
 from pathlib import Path
@@ -54,26 +59,50 @@ def read(name: str, returncode: int, seconds: float, lines: t.Iterable[str]) -> 
     return step
 
 
-def run(name: str) -> Step:
+def run(name: str, show: t.Callable[[str], None]) -> Step:
     """One step, with its output passed on as it comes."""
-    print(f'\n=== {name} ===', flush=True)
+    show(f'\n=== {name} ===\n')
     began = time.monotonic()
     lines = []
     with subprocess.Popen(['make', '--no-print-directory', name], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True, errors='replace') as process:
         assert process.stdout
         for line in process.stdout:
-            print(line, end='', flush=True)
+            show(line)
             lines.append(line)
     return read(name, process.returncode, time.monotonic() - began, lines)
+
+
+class Lane(threading.Thread):
+    """Steps that run one after the other, and what they print."""
+
+    def __init__(self, names: t.Sequence[str]) -> None:
+        super().__init__(daemon=True)
+        self.names = names
+        self.steps: list[Step] = []
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+    def run(self) -> None:
+        for name in self.names:
+            try:
+                step = run(name, self._lines.put)
+            except Exception as error:  # in a thread it would be lost, and read as success
+                step = Step(name, 1, 0.0, [], [f'{type(error).__name__}: {error}'], [])
+            self.steps.append(step)
+        self._lines.put(None)
+
+    def show(self) -> None:
+        """Print until its last step has ended."""
+        for line in iter(self._lines.get, None):
+            print(line, end='', flush=True)
 
 
 def clock(seconds: float) -> str:
     return f'{int(seconds) // 60}:{int(seconds) % 60:02}'
 
 
-def summary(steps: list[Step]) -> str:
-    lines = [f'\n=== summary, {clock(sum(step.seconds for step in steps))} min ===']
+def summary(steps: list[Step], seconds: float) -> str:
+    lines = [f'\n=== summary, {clock(seconds)} min ===']
     for step in steps:
         outcome = 'FAILED' if step.returncode else 'passed'
         lines.append(f'{outcome}  {step.name:<8} {clock(step.seconds):>6}  {"; ".join(step.counts)}'.rstrip())
@@ -87,8 +116,14 @@ def summary(steps: list[Step]) -> str:
 
 
 def main() -> int:
-    steps = [run(name) for name in sys.argv[1:]]
-    print(summary(steps), flush=True)
+    began = time.monotonic()
+    lanes = [Lane(names.split()) for names in ' '.join(sys.argv[1:]).split('+')]
+    for lane in lanes:
+        lane.start()
+    for lane in lanes:
+        lane.show()
+    steps = [step for lane in lanes for step in lane.steps]
+    print(summary(steps, time.monotonic() - began), flush=True)
     return 1 if any(step.returncode for step in steps) else 0
 
 
