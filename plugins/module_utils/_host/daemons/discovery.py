@@ -234,4 +234,5 @@ def make(host: Any, facts: Mapping[str, Any], measured: Sequence[Any] = ()) -> D
 def time_pushers(host: Any, only_pushing: bool = False) -> List[str]:
     """Sources by which a hypervisor or a cloud may set this host's clock, in words; or those that do it unasked."""
     found = [pusher for pusher in layouts.TIME_PUSHERS if host.exists(pusher.path) and (pusher.asked or not only_pushing)]
-    return [pusher.words for pusher in found if not pusher.asked or 'Disabled' not in host.run(pusher.asked.split())]
+    # The tools are also installed where no VMware is; there the command says something else.
+    return [pusher.words for pusher in found if not pusher.asked or 'Enabled' in host.run(pusher.asked.split())]

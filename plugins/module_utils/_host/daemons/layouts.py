@@ -188,18 +188,19 @@ ANY_POOL = 'pool.ntp.org'
 
 
 class Pusher(NamedTuple):
-    """What a hypervisor or a cloud has for its own time; `asked` tells whether it sets the clock by itself ('Disabled': no)."""
+    """What a hypervisor or a cloud has for its own time; `asked` tells whether it sets the clock by itself ('Enabled': yes)."""
 
     path: str
     words: str
     asked: str = ''
 
 
+VMWARE_TIMESYNC = 'vmware-toolbox-cmd timesync'
 TIME_PUSHERS = (
     Pusher('/dev/ptp_hyperv', 'Hyper-V / Azure PTP clock'),
     Pusher('/dev/ptp_kvm', 'KVM PTP clock'),
     Pusher('/usr/bin/vmware-toolbox-cmd', 'VMware tools (turn it off: vmware-toolbox-cmd timesync disable)',
-           'vmware-toolbox-cmd timesync status'),
+           VMWARE_TIMESYNC + ' status'),
 )
 
 

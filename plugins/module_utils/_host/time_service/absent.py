@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Dict, List, Mapping, NamedTuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.files import fingerprint
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host import acts
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import acts, guest_sync
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery, layouts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import (
     BLOCK_BEGIN,
@@ -52,11 +52,12 @@ class Undoing(NamedTuple):
     units: List[UnitBack]
     restarts: List[str]
     left: List[str]
+    guest_sync: bool = False    # the time synchronization of VMware tools is to be turned on again
 
     @property
     def sentences(self) -> List[str]:
         return [change.sentence for change in self.changes] + [unit.sentence for unit in self.units] \
-            + [f'restart {unit}' for unit in self.restarts]
+            + [f'restart {unit}' for unit in self.restarts] + ([guest_sync.TURN_ON] if self.guest_sync else [])
 
 
 class Absent(Run):
@@ -104,7 +105,9 @@ class Absent(Run):
             if daemon['active'] and daemon['unit'] not in stopped and any(change.file.effect for change in found):
                 restarts.append(daemon['unit'])
         changes += self._boot_files(known, left)
-        return Undoing(changes, units, restarts, left)
+        there = self.host.exists('/usr/bin/vmware-toolbox-cmd')
+        guest = known.guest_sync == {'before': True, 'after': False} and there and not guest_sync.is_on(self.host)
+        return Undoing(changes, units, restarts, left, guest)
 
     def _boot_files(self, known: lasting.Lasting, left: List[str]) -> List[Change]:
         """Drop-ins and the waiting unit that were written for the next boot."""
@@ -199,6 +202,8 @@ class Absent(Run):
         for unit in undoing.restarts:
             acts.change_unit(self.log, self.units, unit, {'active': True}, f'restart {unit}',
                              partial(self._order, ['restart'], unit), again=True)
+        if undoing.guest_sync:
+            guest_sync.change(self.log, True)
         self.stop.check()
 
     def _clear(self, known: lasting.Lasting, undoing: Undoing) -> None:

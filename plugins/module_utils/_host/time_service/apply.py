@@ -8,7 +8,7 @@ import os
 from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.files import fingerprint
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host import acts, packages
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import acts, guest_sync, packages
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import texts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import MAY_NOT_BE_ASKED, Daemon
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.package_words import advice_for
@@ -57,6 +57,8 @@ class Apply:
         self._write(plan, daemon)
         for other in plan.competitors:
             self._stop(other)
+        if plan.guest_sync:
+            self._turn_off_guest_sync()
         fresh = self._start(plan, daemon, clock_was_set)
         self._boot(plan)
         return Applied(plan, daemon, fresh)
@@ -111,6 +113,22 @@ class Apply:
                 raise Failure(f'Stop and disable {unit}', said)
         acts.change_unit(self._log, self._units, unit, after, f'stop and disable {unit}', act, competitor=True,
                          masked=other['masked'])
+
+    def _turn_off_guest_sync(self) -> None:
+        try:
+            guest_sync.change(self._log, False)
+        except OSError as error:
+            raise Failure('Turn off the time synchronization of VMware tools', str(error),
+                          'Run "vmware-toolbox-cmd timesync disable" on this host, then run again.') from error
+
+    def guest_sync_back(self) -> None:
+        """Undo that act."""
+        handler = guest_sync.GuestSyncHandler(self._log.host)
+        for entry in self._log.entries:
+            if entry.act == guest_sync.ACT and entry.stays:
+                handler.undo(entry, handler.now(entry))
+                entry.undone = True
+                self._log.save()
 
     def _start(self, plan: Plan, daemon: Daemon, clock_was_set: bool) -> bool:
         """Unmask, enable, start; or make a running daemon read what is new. Returns whether it measures from scratch now."""

@@ -7,6 +7,7 @@
 import json
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import guest_sync
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.statedir import STATE
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import Entry, State
 
@@ -23,6 +24,7 @@ class Lasting(NamedTuple):
     folders: List[str]
     silenced: List[str] = []    # files in which lines of others are commented out
     blocks: Dict[str, str] = {}     # {path: hash} of our blocks in files of others
+    guest_sync: Dict[str, bool] = {}    # before and after, of the time synchronization of VMware tools
 
 
 NOTHING = Lasting({}, {}, [], [])
@@ -35,9 +37,10 @@ def stored(text: Optional[str]) -> Lasting:
         units = {str(unit): {'before': dict(states['before']), 'after': dict(states['after'])}
                  for unit, states in found.get('units', {}).items()}
         return Lasting(units, dict(found.get('files', {})), list(found.get('packages', [])),
-                       list(found.get('folders', [])), list(found.get('silenced', [])), dict(found.get('blocks', {})))
+                       list(found.get('folders', [])), list(found.get('silenced', [])),
+                       dict(found.get('blocks', {})), dict(found.get('guest_sync', {})))
     except (ValueError, KeyError, TypeError, AttributeError):
-        return Lasting({}, {}, [], [], [], {})
+        return Lasting({}, {}, [], [], [], {}, {})
 
 
 def merged(text: Optional[str], entries: Sequence[Entry]) -> str:
@@ -61,6 +64,8 @@ def merged(text: Optional[str], entries: Sequence[Entry]) -> str:
                 known.blocks[entry.target] = entry.how['block']
         elif entry.act == 'packages' and entry.target not in known.packages:
             known.packages.append(entry.target)
+    sync = guest_sync.states(entries)
+    known.guest_sync.update(sync, **{'before': known.guest_sync.get('before', sync['before'])} if sync else {})
     return _text(known) if _text(known) != before else ''
 
 

@@ -7,6 +7,7 @@
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.files import fingerprint
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import guest_sync
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import layouts, texts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import File
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Refused, Wanted
@@ -67,11 +68,12 @@ class Plan(NamedTuple):
     competitors: List[Facts]    # that run, or start at boot
     boot: List[Change] = []     # files for the next boot
     wait: str = ''              # the unit that waits for a right clock at boot, '' where it is enabled or not asked for
+    guest_sync: bool = False    # whether VMware tools set the clock as well
 
     @property
     def needed(self) -> bool:
         return bool(self.package or self.changes or self.unmask or self.enable or self.start or self.competitors
-                    or self.boot or self.wait)
+                    or self.boot or self.wait or self.guest_sync)
 
     @property
     def sentences(self) -> List[str]:
@@ -81,6 +83,7 @@ class Plan(NamedTuple):
         return ([self.install_sentence] if self.package else []) \
             + [change.sentence for change in self.changes] \
             + [f"stop and disable {other['unit']}" for other in self.competitors] \
+            + ([guest_sync.TURN_OFF] if self.guest_sync else []) \
             + [f'{verb} {unit}' for verb, due in verbs if due] \
             + [change.sentence for change in self.boot] + ([f'enable {self.wait}'] if self.wait else [])
 
@@ -146,10 +149,11 @@ def choose(daemons: List[Facts], provider: str, want: Wanted) -> Facts:
 
 
 def make_plan(found: List[Facts], chosen: Facts, files: List[Tuple[File, Optional[str]]], packages_replace: bool,
-              boot: Sequence[Tuple[File, Optional[str]]] = (), wait: str = '', known: Lasting = NOTHING) -> Plan:
+              boot: Sequence[Tuple[File, Optional[str]]] = (), wait: str = '', known: Lasting = NOTHING,
+              guest: bool = False) -> Plan:
     """found: all daemons and what else sets the clock; files: those that the daemon needs, with their present text, and so boot.
 
-    known: what former runs have written.
+    known: what former runs have written. guest: whether VMware tools set the clock.
     """
     package = '' if chosen['installed'] else chosen['package']
     others = [each for each in found if each['name'] != chosen['name'] and each['unit'] != chosen['unit']]
@@ -157,7 +161,7 @@ def make_plan(found: List[Facts], chosen: Facts, files: List[Tuple[File, Optiona
     replaced = [each for each in others if each['installed']] if package and packages_replace else []
     return Plan(
         chosen, package, replaced, _due(files, known), chosen['masked'], not chosen['enabled'], not chosen['active'],
-        [each for each in competitors if each not in replaced], _due(boot, known), wait)
+        [each for each in competitors if each not in replaced], _due(boot, known), wait, guest)
 
 
 def _due(files: Sequence[Tuple[File, Optional[str]]], known: Lasting) -> List[Change]:

@@ -10,7 +10,7 @@ First everything is looked at and a plan is made; what is in the way is said bef
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.stop_request import StopRequest
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host import acts
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import acts, guest_sync
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import MAY_NOT_BE_ASKED, Daemon, Status
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import ANOTHER_STEERS, Refused, wanted
@@ -138,7 +138,7 @@ class Present(Run):
         boot = plan_boot(self.host, found.chosen, self.options)
         return make_plan(found.daemons, found.chosen, files, bool(self.packages.manager.fetch),
                          [(file, self.host.text(file.path)) for file in boot.files], boot.wait if boot.enable else '',
-                         lasting.stored(self.host.text(lasting.FILE)))
+                         lasting.stored(self.host.text(lasting.FILE)), guest_sync.is_on(self.host))
 
     def _look_at_obstacles(self, plan: Plan) -> None:
         """Raises Refused for a file that could not be written."""
@@ -200,6 +200,9 @@ class Present(Run):
         try:
             plan, daemon, fresh = apply.run(plan, daemon, clock_was_set)
             waited = wait(self.log, daemon, self._limits, apply.restart)
+            if not waited.status.synchronized:
+                # It stays for it may get synchronized; until then nothing else would keep the clock.
+                apply.guest_sync_back()
             self._keep_backups(plan)
             self._remember(self.log.entries)
             self.stop.check()

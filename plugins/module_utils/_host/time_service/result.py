@@ -7,6 +7,7 @@
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import Status
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.guest_sync import ACT
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.plan import Plan
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import Entry, actions, changed
 
@@ -39,7 +40,8 @@ def of_log(entries: Sequence[Entry]) -> Dict[str, Any]:
         'acts': [entry.shown() for entry in entries],
         'backups': {entry.how['of']: entry.target for entry in entries
                     if entry.act == 'file' and entry.how.get('of') and entry.stays},
-        'disabled': [entry.target for entry in entries if entry.act == 'unit' and entry.how.get('competitor') and entry.stays],
+        'disabled': [entry.target for entry in entries if entry.stays and (
+            entry.act == 'unit' and entry.how.get('competitor') or entry.act == ACT)],
         'unmasked': any(entry.act == 'unit' and entry.after.get('masked') is False and entry.stays for entry in entries),
     }
 

@@ -8,6 +8,7 @@ from typing import Dict, List, Sequence
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.acts import FileHandler, UnitHandler
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.guest_sync import ACT, GuestSyncHandler
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.packages import PackagesHandler
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import NoAnswer, Units
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import Entry, Handler, State, UndoLog
@@ -41,7 +42,7 @@ class Rollback:
         unit_handler, source_handler = UnitHandler(self._host), SourceHandler()
         handlers: Dict[str, Handler] = {
             'file': FileHandler(self._host), 'unit': unit_handler, 'source': source_handler,
-            'packages': PackagesHandler(self._host, self._stop_ours)}
+            'packages': PackagesHandler(self._host, self._stop_ours), ACT: GuestSyncHandler(self._host)}
         problems = self._log.undo(handlers)
         try:
             problems += self._tell(unit_handler.restarts, source_handler.told)

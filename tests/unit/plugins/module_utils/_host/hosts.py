@@ -59,6 +59,7 @@ class FakeHost(System):
         self.began = 0.0
         self.failing = {}       # {first words of a command: what it says}
         self.rejects = ''       # a word that chronyd does not know
+        self.vmware = ''        # what VMware tools say of their time synchronization: Enabled, Disabled
         self.logged = []        # what the host's journal was told
         self.versions = {}      # of packages, where it is not 1.0
         self.configured = set()     # removed packages whose configuration is left
@@ -210,6 +211,13 @@ class FakeHost(System):
             self.put('/run/systemd/timesync/synchronized', '')
             return '       Server: 192.0.2.1\n       Offset: -1.5ms\n'
         return '       Server: n/a\n'
+
+    def _vmware_toolbox_cmd(self, words):
+        if words[1] == 'status':
+            return Done(0 if self.vmware == 'Enabled' else 69, self.vmware + '\n', '')
+        self.commands.append('vmware-toolbox-cmd ' + ' '.join(words))
+        self.vmware = {'enable': 'Enabled', 'disable': 'Disabled'}[words[1]]
+        return self.vmware + '\n'
 
     # packages
 

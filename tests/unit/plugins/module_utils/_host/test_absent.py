@@ -162,3 +162,17 @@ def test_what_was_kept_of_an_edit_stays(tmp_path):
     kept = run(host)['backups'][SOURCES]
     both(host)
     assert host.text(kept) == 'server theirs.example iburst\n' and host.text(SOURCES) is None
+
+
+@pytest.mark.parametrize('since', ['Disabled', 'Enabled'])
+def test_the_time_synchronization_of_vmware_tools_is_turned_on_again(tmp_path, since):
+    host = debian(tmp_path, 'chrony')
+    host.put('/usr/bin/vmware-toolbox-cmd', '')
+    host.vmware = 'Enabled'
+    run(host)
+    run(host, servers=['192.0.2.2'])
+    assert host.vmware == 'Disabled'
+    host.vmware = since
+    done = both(host)
+    assert ('turn on the time synchronization of VMware tools' in done['actions']) == (since == 'Disabled')
+    assert host.vmware == 'Enabled'

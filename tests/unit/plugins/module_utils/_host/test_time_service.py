@@ -913,3 +913,60 @@ def test_each_act_is_told_to_the_hosts_journal_and_kept_as_the_last_run(tmp_path
     assert [line for line in host.logged if line.startswith('undo: ')], 'so is the way back'
     assert json.loads(host.text(LAST_RUN))['changed'] is False
     assert json.loads(host.text(LAST_RUN))['msg'] == str(failed.value)
+
+
+# VMware tools
+
+
+def vmware(tmp_path, said='Enabled', *units):
+    host = debian(tmp_path, *units or ('chrony',))
+    host.put('/usr/bin/vmware-toolbox-cmd', '')
+    host.vmware = said
+    return host
+
+
+def test_the_time_synchronization_of_vmware_tools_is_turned_off_where_a_daemon_keeps_the_clock(tmp_path):
+    host = vmware(tmp_path)
+    host.time = 100.0
+    predicted = run(host, check_mode=True, servers=[])
+    assert (predicted['changed'], host.vmware) == (True, 'Enabled')
+    result = run(host, servers=[])
+    assert result['actions'] == ['turn off the time synchronization of VMware tools']
+    assert predicted['actions'] == ['would turn off the time synchronization of VMware tools']
+    assert (result['changed'], result['disabled'], host.vmware) == (True, ['VMware tools'], 'Disabled')
+    assert 'VMware' not in result['msg']
+    assert not run(host, servers=[])['changed']
+    assert nothing_left(host)
+
+
+@pytest.mark.parametrize('said', ['Disabled', 'Error: it must be run inside a virtual machine.'])
+def test_vmware_tools_that_do_not_set_the_clock_are_left_alone(tmp_path, said):
+    host = vmware(tmp_path, said)
+    assert not [words for words in run(host)['actions'] if 'VMware' in words] and host.vmware == said
+
+
+def test_a_run_that_fails_turns_it_on_again(tmp_path):
+    host = vmware(tmp_path)
+    host.synchronised_after = None
+    with pytest.raises(TimeServiceFailed) as failed:
+        run(host)
+    assert (host.vmware, failed.value.details['restored'], failed.value.details['changed']) == ('Enabled', True, False)
+
+
+def test_a_daemon_that_may_stay_without_sources_does_not_replace_vmware_tools(tmp_path):
+    host = vmware(tmp_path)
+    host.synchronised_after = None
+    result = run(host, on_unsynchronized='ignore')
+    assert (result['synchronized'], result['disabled'], host.vmware) == (False, [], 'Enabled')
+    assert 'Beside it this clock is set by VMware tools' in result['msg']
+    assert [words for words in host.commands if 'vmware' in words] == [
+        'vmware-toolbox-cmd timesync disable', 'vmware-toolbox-cmd timesync enable']
+    assert nothing_left(host)
+
+
+def test_tools_that_do_not_take_the_command_fail_the_run_and_are_named(tmp_path):
+    host = vmware(tmp_path)
+    host.failing['vmware-toolbox-cmd timesync disable'] = 'not permitted by the host'
+    with pytest.raises(TimeServiceFailed, match='Turn off the time synchronization of VMware tools.*not permitted by the host'):
+        run(host)
+    assert host.text(SOURCES) is None

@@ -126,7 +126,9 @@ def test_the_vendors_pool_where_nothing_is_configured(make_host, release, pool):
     assert servers.effective_ntp_servers(make_host({'/etc/os-release': release})) == [pool]
 
 
-@pytest.mark.parametrize(('status', 'pushes'), [('Enabled\n', True), ('Disabled\n', False)])
+@pytest.mark.parametrize(('status', 'pushes'), [
+    ('Enabled\n', True), ('Disabled\n', False), ('', False),
+    ('Error: /usr/bin/vmware-toolbox-cmd must be run inside a virtual machine on a VMware hypervisor product.\n', False)])
 def test_vmware_tools_are_named_while_they_push(make_host, status, pushes):
     host = make_host({'/etc/os-release': DEBIAN, '/usr/bin/vmware-toolbox-cmd': '', '/dev/ptp_kvm': ''}, lambda command: status)
     assert (len(discovery.time_pushers(host)) == 2) == pushes
