@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The periodic time synchronization of VMware tools, which sets the clock beside a time daemon: its own command turns it off and on.
+"""The periodic time synchronization of VMware tools, which sets the clock beside a time daemon. Its own command switches it.
 
 VMware's documentation of the tools: use only one form of time synchronization, and disable this one beside NTP.
 """
