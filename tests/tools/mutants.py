@@ -4,7 +4,7 @@
 
 """Break the code that decides and repairs, one operator at a time, and count how many of these mutants the unit tests find.
 
-    mutants.py [--only NAME ...] [--each-place N] [--every N] [--document FILE]
+    mutants.py [--only NAME ...] [--each-place N] [--every N] [--jobs N] [--document FILE]
 
 cosmic-ray makes the mutants in copies of the checkout. It knows up to eleven other operators for one place: of these, --each-place
 are tried (1 unless told), and of the places one in --every (1 unless told). Both are chosen by a hash, so that each run tries the
@@ -60,6 +60,7 @@ TARGETS = (
     Target('plugins/module_utils/_clock/conclusion.py', ('module_utils/_clock/test_measurement.py',)),
     Target('plugins/plugin_utils/_verdict.py', ('plugin_utils/test_verdict.py',)),
     Target(HOST + 'packages.py', ('module_utils/_host/test_packages.py',)),
+    Target(HOST + 'package_managers.py', ('module_utils/_host/test_packages.py', 'module_utils/_host/test_package_words.py')),
     Target(HOST + 'undo_log.py', ('module_utils/_host/test_undo_log.py',)),
     Target(HOST + 'time_service/plan.py', ('module_utils/_host/test_time_service.py', 'module_utils/_host/test_absent.py')),
     Target(HOST + 'daemons/chrony.py', ('module_utils/_host/daemons',), 'chrony'),
@@ -183,11 +184,12 @@ def main() -> int:
     parser.add_argument('--only', nargs='*', default=[], help='files whose name contains one of these')
     parser.add_argument('--each-place', type=int, default=1)
     parser.add_argument('--every', type=int, default=1)
+    parser.add_argument('--jobs', type=int, default=os.cpu_count(), help='files that are tried at the same time')
     parser.add_argument('--document', type=Path, help='a page with the marks "<!-- mutants -->" and "<!-- end -->"')
     options = parser.parse_args()
     targets = [target for target in TARGETS if not options.only or any(only in target.name for only in options.only)]
     with tempfile.TemporaryDirectory(prefix='mutants-') as folder, \
-            concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         outcomes = []
         for outcome in pool.map(lambda target: attempt(target, options.each_place, options.every, Path(folder)), targets):
             outcomes.append(outcome)

@@ -12,10 +12,11 @@ a host can be cut off.
 import hashlib
 import os
 import re
-from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, Mapping, Sequence, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common import files
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.process import Done
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.package_managers import MANAGERS, Transaction
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.package_words import advice_for
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System, listed
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import Units
@@ -23,14 +24,6 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log
 
 _QUIET = {'DEBIAN_FRONTEND': 'noninteractive', 'APT_LISTCHANGES_FRONTEND': 'none', 'NEEDRESTART_SUSPEND': '1',
           'ZYPP_LOCK_TIMEOUT': '0'}
-# Without a terminal of its own dpkg stays in the command's process group.
-_APT = ['apt-get', '-y', '-q', '--no-install-recommends', '-o', 'Dpkg::Use-Pty=0',
-        '-o', 'Dpkg::Options::=--force-confdef', '-o', 'Dpkg::Options::=--force-confold']
-_ZYPPER = ['zypper', '--non-interactive']
-_RPM = ['rpm', '-qa', '--qf', '%{NAME} ii %{EPOCHNUM}:%{VERSION}-%{RELEASE}\\n']
-# What else would be removed because nothing needs it any more is not ours to clear up.
-_KEEP_OTHERS = ['--setopt=clean_requirements_on_remove=0', '--setopt=exit_on_lock=1']
-
 # Seconds. A slow mirror and a small machine take their time.
 _LONGEST = 900.0
 # Seconds to wait for another package manager's lock, and between two tries.
@@ -53,122 +46,6 @@ class CannotInstall(Exception):
     def __init__(self, message: str, advice: str) -> None:
         super().__init__(message)
         self.advice = advice
-
-
-class Transaction(NamedTuple):
-    """What a package manager would do: {name: version}, '' where it does not say which."""
-
-    installs: Dict[str, str]
-    removes: Dict[str, str]
-    upgrades: Dict[str, str]
-
-    @property
-    def names(self) -> List[str]:
-        return sorted({**self.installs, **self.removes, **self.upgrades})
-
-
-class Manager(NamedTuple):
-    """The commands of one package manager; names of packages are appended."""
-
-    refresh: List[str]      # [] where installing does it
-    simulate: List[str]
-    install: List[str]
-    simulate_removal: List[str]
-    remove: List[str]
-    purge: List[str]        # what removing has left of it; [] where it leaves nothing
-    fetch: List[str]        # into its cache, without installing; [] where packages do not replace one another
-    mend: List[str]         # after it was killed
-    listing: List[str]      # one line a package: name, state as dpkg abbreviates it, version
-    parse: Callable[[str], Transaction]
-
-
-# What a simulation says
-
-_APT_LINE = re.compile(r'(Inst|Remv|Purg) (\S+)(?: \[([^\]]*)\])?(?: \((\S+))?')
-
-
-def parse_apt(text: str) -> Transaction:
-    """apt-get --simulate: "Inst chrony (4.3-2 Debian:12/stable [amd64])", "Remv ntp [1:4.2]"."""
-    found = Transaction({}, {}, {})
-    for line in text.splitlines():
-        parts = _APT_LINE.match(line)
-        if not parts:
-            continue
-        verb, name, old, new = parts.groups()
-        if verb != 'Inst':
-            found.removes[name] = old or ''
-        else:
-            (found.upgrades if old else found.installs)[name] = new or ''
-    return found
-
-
-_SECTIONS = (('install', 'installs'), ('remov', 'removes'), ('eras', 'removes'), ('upgrad', 'upgrades'), ('updat', 'upgrades'),
-             ('downgrad', 'upgrades'), ('reinstall', 'upgrades'))
-
-
-def parse_dnf(text: str) -> Transaction:
-    """The table of dnf and yum: sections, each with rows of name, architecture, version, repository and size.
-
-    A row that is too long for a line goes on in the next. "replacing NAME.ARCH VERSION" stands below what replaces it; dnf5 writes
-    "replacing NAME ARCH VERSION", and that also below an upgrade, of the same name then.
-    """
-    found = Transaction({}, {}, {})
-    section, row, last = '', [], ''   # type: str, List[str], str
-    for line in text.splitlines():
-        words = line.split()
-        if line.startswith('Transaction Summary'):
-            break
-        heading = re.match(r'(\w+)(?: [a-z ]+)?:\s*$', line)
-        if heading:
-            word = heading.group(1).lower()
-            section = next((name for start, name in _SECTIONS if word.startswith(start)), '')
-            row = []
-        elif words[:1] == ['replacing'] and len(words) > 2:
-            name, version = (words[1], words[3]) if len(words) > 3 else (words[1].rpartition('.')[0] or words[1], words[2])
-            if name != last:
-                found.removes[name] = version
-            row = []
-        elif section and line.startswith(' ') and words:
-            row += words
-            if len(row) >= 4:
-                getattr(found, section)[row[0]] = row[2]
-                row, last = [], row[0]
-        elif not line.startswith(' '):
-            section, row = '', []
-    return found
-
-
-def parse_zypper(text: str) -> Transaction:
-    """zypper --xmlout: <to-install><solvable type="package" name="chrony" edition="4.1-1" …/></to-install>."""
-    found = Transaction({}, {}, {})
-    for kind, body in re.findall(r'<to-([a-z-]+)>(.*?)</to-\1>', text, re.DOTALL):
-        target = found.installs if kind == 'install' else found.removes if kind == 'remove' else found.upgrades
-        for attributes in re.findall(r'<solvable\b([^>]*)', body):
-            known = dict(re.findall(r'([a-z-]+)="([^"]*)"', attributes))
-            if known.get('type', 'package') == 'package' and known.get('name'):
-                target[known['name']] = known.get('edition', '')
-    return found
-
-
-def _dnf(command: str) -> Manager:
-    quiet = [command, '-y', '-q'] + _KEEP_OTHERS
-    asking = [command, '--assumeno'] + _KEEP_OTHERS
-    return Manager([], asking + ['install'], quiet + ['install'], asking + ['remove'], quiet + ['remove'], [], [], [], _RPM,
-                   parse_dnf)
-
-
-MANAGERS: Dict[str, Manager] = {
-    'apt': Manager(['apt-get', '-q', 'update'], _APT + ['--simulate', 'install'], _APT + ['install'],
-                   _APT + ['--simulate', 'install'], _APT + ['install'], _APT + ['purge'],
-                   _APT + ['--reinstall', '--download-only', 'install'],
-                   ['dpkg', '--configure', '-a', '--force-confdef', '--force-confold'],
-                   ['dpkg-query', '-W', '-f', '${Package} ${db:Status-Abbrev} ${Version}\\n'], parse_apt),
-    'dnf': _dnf('dnf'),
-    'yum': _dnf('yum'),
-    'zypper': Manager([], _ZYPPER + ['--xmlout', 'install', '--no-recommends', '--dry-run'],
-                      _ZYPPER + ['--quiet', 'install', '--no-recommends'], _ZYPPER + ['--xmlout', 'remove', '--dry-run'],
-                      _ZYPPER + ['--quiet', 'remove'], [], [], [], _RPM, parse_zypper),
-}
 
 
 class Packages:
@@ -231,6 +108,10 @@ class Packages:
         done = self._run(self.manager.simulate, names, check)
         return self.manager.parse(done.out), done
 
+    def would_change(self, name: str) -> List[str]:
+        """Names of all packages that installing this one would touch now."""
+        return self._simulate([name], lambda: None)[0].names
+
     def would_undo(self, removed: Sequence[str], installed: Sequence[str], purge: bool) -> List[str]:
         """Names of all packages that taking these away and bringing those back would touch. Raises LookFailed."""
         touched: List[str] = []
@@ -260,8 +141,10 @@ class Packages:
         if names and self.manager.fetch:
             self._run(self.manager.fetch, names)
 
-    def install(self, name: str, check: Callable[[], None] = lambda: None) -> Done:
-        done = self._run(self.manager.install, [name], check)
+    def install(self, name: str, check: Callable[[], None] = lambda: None, removing: bool = True) -> Done:
+        """removing: other packages may be removed for it. Without being told so dnf, yum and zypper remove none."""
+        command, keep = self.manager.install, ['--no-remove'] if self.name == 'apt' and not removing else []
+        done = self._run(command[:-1] + keep + command[-1:], [name], check)
         if done.code == 124:
             self.mend()
         # zypper(8), exit codes that inform: it was installed, though a repository was skipped or a restart is suggested.
@@ -290,25 +173,37 @@ class Packages:
 
 
 def install(log: UndoLog, packages: Packages, name: str, transaction: Transaction, sentence: str, unit: str,
-            config: Sequence[str], units: Optional[Mapping[str, State]] = None) -> Done:
+            config: Sequence[str], replaced: Sequence[str] = ()) -> Done:
     """Install the package, its transaction in the log. unit: of its daemon; config: where its configuration is or will be.
 
-    units: those of packages that it takes the place of, with their states: a package that comes back starts its unit.
+    replaced: units of packages that it takes the place of: a package that comes back starts its unit, whatever state it was in.
+    Raises CannotInstall where the host is not any more as it was when the transaction was asked for.
     """
     names = transaction.names
     before = packages.states(names)
     after = {each: transaction.installs.get(each, transaction.upgrades.get(each, GONE)) for each in names}
+    units = _unit_states(log.host, replaced)
     entry = Entry('packages', name, before, after, sentence, unit=unit, manager=packages.name, config=list(config),
                   folders=[place for place in config if not log.host.exists(place)],
-                  upgraded=sorted(transaction.upgrades), units=dict(units or {}))
+                  upgraded=sorted(transaction.upgrades), units=units)
 
     def act() -> Done:
-        done = packages.install(name, log.stop.check)
+        # Another administrator may have installed, removed, started or masked something since.
+        if (packages.states(names), packages.would_change(name), _unit_states(log.host, replaced)) != (before, names, units):
+            entry.undone = True     # nothing was done
+            raise CannotInstall(f'another administrator has changed packages or units of this host a moment ago, so that {name} '
+                                'was not installed', 'let the other administrator finish')
+        done = packages.install(name, log.stop.check, removing=bool(transaction.removes))
         if not done.code:
             entry.after = packages.states(names)
             entry.how['files'] = fingerprints(log.host, config)
         return done
     return log.perform(entry, act)
+
+
+def _unit_states(host: System, units: Sequence[str]) -> Dict[str, State]:
+    states = {unit: Units(host).state(unit, ['active', 'enabled', 'masked']) for unit in units}
+    return {unit: dict(state, active=state['active'] is True) for unit, state in states.items()}
 
 
 def fingerprints(host: System, places: Sequence[str]) -> Dict[str, str]:

@@ -75,10 +75,12 @@ class Apply:
             raise Failure(doing, f'installing {plan.package} would remove {strange}',
                           f'Install {plan.package} by hand if that is wanted, or use another provider.')
         self._packages.fetch(sorted(transaction.removes))
-        units = {each['unit']: {key: each[key] for key in ('active', 'enabled', 'masked')} for each in plan.replaced
-                 if each['package'] in transaction.removes}
-        done = packages.install(self._log, self._packages, plan.package, transaction, plan.install_sentence, plan.daemon['unit'],
-                                config_places(plan.daemon), units)
+        replaced = [each['unit'] for each in plan.replaced if each['package'] in transaction.removes]
+        try:
+            done = packages.install(self._log, self._packages, plan.package, transaction, plan.install_sentence,
+                                    plan.daemon['unit'], config_places(plan.daemon), replaced)
+        except CannotInstall as cannot:
+            raise Failure(doing, str(cannot), _then_run_again(cannot.advice)) from cannot
         if done.code:
             raise Failure(doing, f'{plan.package}: {done.complaint[:SHOWN_OF_A_COMPLAINT]}',
                           _then_run_again(advice_for(done.said)))

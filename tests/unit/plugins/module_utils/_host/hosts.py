@@ -145,6 +145,11 @@ class FakeHost(System):
             known = self.units[unit]
             if verb in ('start', 'restart') and known[1] == 'masked':
                 return Done(1, '', 'Unit {} is masked.'.format(unit))
+            if verb == 'enable' and known[1] == 'masked':
+                return Done(1, '', 'Failed to enable unit: Unit file /etc/systemd/system/{} is masked.'.format(unit))
+            if verb == 'disable' and known[1] == 'masked':
+                known[0] = 'inactive' if '--now' in words else known[0]
+                continue
             if verb in ('start', 'restart') or verb == 'enable' and '--now' in words:
                 known[0] = 'active'
                 self.began = self.time
@@ -285,6 +290,8 @@ class FakeHost(System):
         if simulated:
             return ''.join('{} {} [{}]\n'.format('Purg' if purge else 'Remv', name, self._version(name)) for name in go) + ''.join(
                 'Inst {} ({} Debian:12/stable [amd64])\n'.format(name, self._version(name)) for name in come)
+        if go and '--no-remove' in words:
+            return Done(100, '', 'E: Packages need to be removed but remove is disabled.')
         self._change(come, go, purge)
         for name in removed if verb == 'purge' else []:
             self.configured.discard(name)

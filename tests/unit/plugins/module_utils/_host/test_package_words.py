@@ -6,7 +6,7 @@
 import pytest
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.process import Done
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host import packages
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import package_managers
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.package_words import REACHES_SOURCES, advice_for
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.packages import CannotInstall, Packages
 from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._host.hosts import FakeHost
@@ -74,7 +74,7 @@ Operation aborted by the user.
 
 
 def test_dnf5_replaces_a_package_of_the_same_name_without_removing_it():
-    assert packages.parse_dnf(DNF5) == packages.Transaction(
+    assert package_managers.parse_dnf(DNF5) == package_managers.Transaction(
         {'chrony': '4.6.1-1.fc41'}, {'ntpsec': '1.2.3-1.fc41'}, {'libseccomp': '2.5.5-2.fc41'})
 
 

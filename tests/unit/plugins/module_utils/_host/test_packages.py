@@ -7,16 +7,16 @@ import pytest
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.process import Done
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.stop_request import Interrupted, StopRequest
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host import packages
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import package_managers, packages
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.package_managers import Transaction
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.packages import (
     CannotInstall,
     LookFailed,
     Packages,
     PackagesHandler,
-    Transaction,
 )
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.statedir import STATE
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import UndoLog
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import UndoLog, changed
 from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._host.hosts import FakeHost
 
 # Recorded from dnf 4.14; written after the form of apt 2.6 (Debian 12), yum 3.4.3 (CentOS 7) and zypper 1.14 (its XML).
@@ -106,26 +106,26 @@ ZYPPER = """<?xml version='1.0'?>
 
 
 @pytest.mark.parametrize('parse, text, transaction', [
-    (packages.parse_apt, APT, Transaction({'chrony': '4.3-2+deb12u1'}, {'systemd-timesyncd': '252.38-1~deb12u1'},
+    (package_managers.parse_apt, APT, Transaction({'chrony': '4.3-2+deb12u1'}, {'systemd-timesyncd': '252.38-1~deb12u1'},
                                           {'libnss3': '2:3.87.1-1+deb12u1'})),
-    (packages.parse_apt, APT_PURGE, Transaction({}, {'chrony': '4.3-2+deb12u1', 'tzdata-legacy': '2024a'}, {})),
-    (packages.parse_dnf, DNF, Transaction({'chrony': '4.3-1.rhel8', 'timedatex': '0.5-1.rhel8'}, {}, {})),
-    (packages.parse_dnf, DNF_REMOVE, Transaction({}, {'chrony': '4.3-1.rhel8', 'site-monitor': '1.0-1.rhel8',
+    (package_managers.parse_apt, APT_PURGE, Transaction({}, {'chrony': '4.3-2+deb12u1', 'tzdata-legacy': '2024a'}, {})),
+    (package_managers.parse_dnf, DNF, Transaction({'chrony': '4.3-1.rhel8', 'timedatex': '0.5-1.rhel8'}, {}, {})),
+    (package_managers.parse_dnf, DNF_REMOVE, Transaction({}, {'chrony': '4.3-1.rhel8', 'site-monitor': '1.0-1.rhel8',
                                                       'timedatex': '0.5-1.rhel8'}, {})),
-    (packages.parse_dnf, YUM, Transaction({'chrony': '3.4-1.el7', 'libseccomp-with-a-very-long-name': '2.3.1-4.el7'},
+    (package_managers.parse_dnf, YUM, Transaction({'chrony': '3.4-1.el7', 'libseccomp-with-a-very-long-name': '2.3.1-4.el7'},
                                           {'ntp': '4.2.6p5-29.el7.centos.2'}, {'nss': '3.90.0-2.el7'})),
-    (packages.parse_zypper, ZYPPER, Transaction({'chrony': '4.1-150400.21.5.7'}, {'ntp': '4.2.8p15-150000.4'},
+    (package_managers.parse_zypper, ZYPPER, Transaction({'chrony': '4.1-150400.21.5.7'}, {'ntp': '4.2.8p15-150000.4'},
                                                 {'libnettle8': '3.8.1'})),
-    (packages.parse_apt, 'E: Unable to locate package chrony\n', Transaction({}, {}, {})),
-    (packages.parse_dnf, 'No match for argument: chrony\n', Transaction({}, {}, {})),
-    (packages.parse_zypper, '', Transaction({}, {}, {})),
+    (package_managers.parse_apt, 'E: Unable to locate package chrony\n', Transaction({}, {}, {})),
+    (package_managers.parse_dnf, 'No match for argument: chrony\n', Transaction({}, {}, {})),
+    (package_managers.parse_zypper, '', Transaction({}, {}, {})),
 ])
 def test_what_a_manager_would_do_is_read_by_name(parse, text, transaction):
     assert parse(text) == transaction
 
 
 def test_every_manager_leaves_other_packages_alone_and_waits_for_no_lock_for_ever():
-    for name, manager in packages.MANAGERS.items():
+    for name, manager in package_managers.MANAGERS.items():
         for command in (manager.simulate, manager.simulate_removal):
             assert {'--simulate', '--assumeno', '--dry-run'} & set(command), name
         if name in ('dnf', 'yum'):
@@ -153,7 +153,7 @@ def test_the_states_of_packages(tmp_path):
     Done(124, '', 'dpkg-query did not end within 900 s'), Done(1, '', 'status database area is locked'),
     Done(2, 'chrony ii 1\n', 'cut'),
     Done(0, '', '')])
-@pytest.mark.parametrize('manager', sorted(packages.MANAGERS))
+@pytest.mark.parametrize('manager', sorted(package_managers.MANAGERS))
 def test_a_listing_that_fails_is_no_listing(tmp_path, answer, manager):
     host = FakeHost(tmp_path)
     host._dpkg_query = host._rpm = lambda words: answer
@@ -231,6 +231,46 @@ def test_what_others_install_is_never_removed(tmp_path, manager, when):
     assert 'postgresql-16' in case.host.packages
     assert 'chrony' not in case.host.packages
     assert not case.changed('postgresql-16')
+
+
+@pytest.mark.parametrize('what', ['a package that would be removed too', 'a package that is needed', 'a replaced unit'])
+def test_a_host_that_has_changed_since_it_was_asked_is_left_alone(tmp_path, what):
+    """Installing would remove what another administrator has just installed, and undoing it would not bring that back."""
+    case = Case(tmp_path, 'libtomcrypt1', brings={'chrony': ['libtomcrypt1']})
+    case.host.available['systemd-timesyncd'] = {}
+    transaction = case.packages.ask('chrony')
+    write = case.host.write
+
+    def also(path, *rest):
+        write(path, *rest)
+        if what == 'a package that would be removed too':
+            case.host.has('openntpd')
+        elif what == 'a package that is needed':
+            case.host.packages.discard('libtomcrypt1')
+        else:
+            case.host.units['systemd-timesyncd.service'] = ['inactive', 'masked']
+    case.host.write = also
+    with pytest.raises(CannotInstall, match='another administrator has changed packages or units of this host a moment ago'):
+        packages.install(case.log, case.packages, 'chrony', transaction, '', 'chrony.service', [], ['systemd-timesyncd.service'])
+    assert case.undo() == []
+    assert 'chrony' not in case.host.packages
+    assert not changed(case.log.entries)
+    assert ('openntpd' in case.host.packages) == (what == 'a package that would be removed too')
+
+
+def test_where_nothing_is_to_be_removed_nothing_is(tmp_path):
+    """Not even what another administrator installs between the last look and the package manager's own."""
+    case = Case(tmp_path)
+    case.host._lose('systemd-timesyncd')
+    real = case.host._apt_get
+
+    def late(words):
+        if '--simulate' not in words:
+            case.host.has('openntpd')
+        return real(words)
+    case.host._apt_get = late
+    assert 'remove is disabled' in case.install().complaint
+    assert 'openntpd' in case.host.packages
 
 
 def test_what_others_remove_does_not_come_back(tmp_path):
@@ -315,9 +355,10 @@ def test_configuration_that_a_removed_package_had_left_before_is_kept(tmp_path):
 def test_what_was_upgraded_along_is_named(tmp_path):
     case = Case(tmp_path, 'libnss3')
     case.host.available['systemd-timesyncd'] = {}
-    transaction = case.packages.ask('chrony')
-    transaction.upgrades['libnss3'] = '2.0'
-    packages.install(case.log, case.packages, 'chrony', transaction, '', 'chrony.service', [])
+    real = case.host._apt_get
+    case.host._apt_get = lambda words: real(words) + (
+        'Inst libnss3 [1.0] (2.0 Debian:12/stable [amd64])\n' if '--simulate' in words and 'chrony' in words else '')
+    case.install()
     assert case.undo() == ['the package libnss3 was upgraded along with it and stays so']
     assert 'libnss3' in case.host.packages
     assert 'chrony' not in case.host.packages

@@ -544,7 +544,7 @@ def test_a_run_that_was_killed_anywhere_is_settled_by_the_next(tmp_path):
             break
         host.execute, host.write = execute, write
         log = UndoLog(host, FOLDER)
-        acted = log.read() and any(entry.act != 'file' or entry.done for entry in log.entries)
+        acted = log.read() and (own_tree(host) != before or host.packages != {'systemd-timesyncd'})
         if moment % 2:
             host.synchronised_after = None
             with pytest.raises(TimeServiceFailed, match='put back as they were'):
@@ -746,6 +746,22 @@ def test_the_unit_of_a_package_that_comes_back_is_as_it_was(tmp_path, state):
         run(host, provider='chrony')
     assert host.units == {'ntpsec.service': state}
     assert failed.value.details['changed'] is False
+
+
+def test_the_unit_of_a_package_that_comes_back_is_as_others_have_brought_it_during_the_run(tmp_path):
+    """Not as it was when the run began."""
+    host = debian(tmp_path, 'ntpsec')
+    host.available['ntpsec'] = {}
+    host.synchronised_after = None
+    real = host._apt_get
+
+    def stopped(words):
+        host.units.setdefault('ntpsec.service', ['', ''])[0] = 'inactive'
+        return real(words)
+    host._apt_get = stopped
+    with pytest.raises(TimeServiceFailed, match='put back as they were'):
+        run(host, provider='chrony')
+    assert host.units == {'ntpsec.service': ['inactive', 'enabled']}
 
 
 def test_a_masked_competitor_that_runs_is_stopped_and_stays_masked(tmp_path):
