@@ -108,7 +108,7 @@ class ActionModule(ActionBase):
         if mode == 'diagnose' and ('awx_job_id' in self.vars or 'tower_job_id' in self.vars):
             found['next_step'] = found['next_step'].replace(
                 'run with fix_bp_jwt_mode=fix', 'approve the repair in the workflow, or launch the job template that repairs')
-        kept = {} if decided['healthy'] and mode != 'rehearse' else {'health': {
+        kept = {} if decided['healthy'] and mode != 'rehearse' else {'options': options.for_repair(chosen), 'health': {
             name: health[name] for name in ('skew', 'tests', 'aem', 'interrupted', 'clock_keeper')}}
         warned = {'warnings': health['warnings']} if health.get('warnings') else {}
         return {**found, **kept, **warned, 'agents_chosen': agents, 'began': began}
@@ -172,8 +172,6 @@ class ActionModule(ActionBase):
         if last['state_after'] == host_result.UNREACHABLE:
             return {'unreachable': True, 'msg': said}
         raise NotPassed(said)
-
-    # Once, for all hosts
 
     def plan(self) -> Result:
         """Which hosts need a repair, in which batches, and whether there may be any at all."""

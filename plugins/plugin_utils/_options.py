@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 import re
 import typing as t
 from pathlib import Path
 
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _aem_guard as aem_guard
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _fleet as fleet
@@ -68,31 +70,28 @@ OF_THE_RUN = tuple(f'{PREFIX}{name}' for name in (
 
 
 def check(values: t.Mapping[str, t.Any], names: t.Iterable[str] = SPECIFICATION) -> tuple[dict[str, t.Any], list[str]]:
-    """The options of these names with the types they should have, and what is wrong with them."""
+    """The options of these names with the types they should have, and what is wrong with them.
+
+    null, which an inventory has where nothing follows the colon, is the default.
+    """
     specification = {name: SPECIFICATION[name] for name in names}
-    values, complaints = {name: value for name, value in values.items() if name in specification}, []
+    values = {name: value for name, value in values.items()
+              if name in specification and (value is not None or 'default' not in specification[name])}
+    complaints = []
     try:
-        values['fix_bp_jwt_serial'] = fleet.read_serial(values.get('fix_bp_jwt_serial', '100%'))
+        serial = values.get('fix_bp_jwt_serial', SPECIFICATION['fix_bp_jwt_serial']['default'])
+        values['fix_bp_jwt_serial'] = fleet.read_serial(serial)
     except fleet.Serial as error:
         complaints.append(f'{error}.')
         del values['fix_bp_jwt_serial']
-    # What a survey of AWX calls "no" arrives as false, and "0123" as 83. Ansible would make 0 of one and a text of the other.
-    for name in list(values):
-        values[name] = _several(values[name]) if specification[name].get('elements') == 'str' else values[name]
-        if _is_nested(values[name], specification[name]):
-            kind = 'a list of texts, and one of these' if specification[name]['type'] == 'list' else 'a text, and it'
-            complaints.append(f'{name} is {kind} came as a list or a dictionary.')
-            del values[name]    # it may be a password: it is not shown
-        elif isinstance(values[name], bool) and specification[name]['type'] in ('int', 'float'):
-            complaints.append(f'{name} is a number, not {str(values.pop(name)).lower()}.')
-        elif specification[name]['type'] in ('int', 'float') and not _from_zero_on(values[name]):
-            complaints.append(f'{name} is a number from 0 on, not {values.pop(name)}.')
-        elif _lost_its_text(values[name], specification[name]):
-            values[name] = [] if specification[name]['type'] == 'list' else specification[name].get('default', '-')
-            complaints.append(
-                f'{name} is a text and came as a number or a truth value, so its original text is lost ("0123" becomes '
-                '83, "no" becomes false). In YAML put it in quotes; from AWX give it by a credential or the inventory, not by a '
-                'survey or extra variables.')
+    for name, value in list(values.items()):
+        try:
+            values[name] = _read(name, value, specification[name])
+        except Unfit as unfit:
+            complaints.append(str(unfit))
+            del values[name]
+            if 'default' not in specification[name]:
+                values[name] = '-'
     validated = ArgumentSpecValidator(specification).validate(values, validate_role_argument_spec=True)
     complaints += [f'{message.rstrip(".")}.' for message in validated.error_messages]
     options = validated.validated_parameters
@@ -101,41 +100,100 @@ def check(values: t.Mapping[str, t.Any], names: t.Iterable[str] = SPECIFICATION)
     return options, complaints
 
 
-def _several(value: t.Any) -> t.Any:
-    """A list as the command line and surveys give it: a text with commas or lines, or the text of a list. '' is none."""
-    if not isinstance(value, str):
-        return value if not isinstance(value, list) else [
-            each.strip() if isinstance(each, str) else each for each in value if each not in ('', None)]
+def for_repair(options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The checked options that the tasks of a repair use, without the prefix and without what is secret."""
+    return {name.removeprefix(PREFIX): value for name, value in options.items() if name not in OF_THE_RUN
+            and name not in ACCOUNT and not SPECIFICATION[name].get('no_log')}
+
+
+class Unfit(ValueError):
+    """The value of an option does not have its type; the text says what it has to be."""
+
+
+ACCOUNT = ('fix_bp_jwt_aem_user', 'fix_bp_jwt_aem_password')  # kept as they are, with every blank
+MORE_THAN_0 = ('fix_bp_jwt_max_skew', 'fix_bp_jwt_timeout', 'fix_bp_jwt_test_timeout')
+PATHS = ('fix_bp_jwt_report_dir', 'fix_bp_jwt_prometheus_file')  # of the controller
+_UNIT = re.compile(r'[A-Za-z0-9:_.\\@-]+')
+
+
+def _read(name: str, value: t.Any, about: t.Mapping[str, t.Any]) -> t.Any:
+    """The value as its type. What was typed may have lost it: -e and surveys of AWX give texts, YAML takes words for values.
+
+    Raises Unfit. A text or a list may hold a secret: it is not shown.
+    """
+    kind = about['type']
+    if kind in ('int', 'float'):
+        return _number(name, value, kind == 'int')
+    if kind == 'bool':
+        try:
+            return boolean(value.strip() if isinstance(value, str) else value)
+        except TypeError:
+            raise Unfit(f'{name} is true or false, not {value!r:.80}.') from None
+    if about.get('elements') == 'str':
+        value = _several(value)
+        if isinstance(value, dict) or any(isinstance(each, (list, dict)) for each in value if isinstance(value, list)):
+            came = 'it came as a dictionary' if isinstance(value, dict) else 'one of these came as a list or a dictionary'
+            raise Unfit(f'{name} is a list of texts, and {came}.')
+    elif kind == 'str' and isinstance(value, (list, dict)):
+        raise Unfit(f'{name} is a text, and it came as a list or a dictionary.')
+    if 'str' in (kind, about.get('elements')) and any(
+            isinstance(each, (bool, int, float)) for each in (value if isinstance(value, list) else [value])):
+        # What a survey of AWX calls "no" arrives as false, and "0123" as 83.
+        raise Unfit(f'{name} is a text and came as a number or a truth value, so its original text is lost ("0123" becomes 83, '
+                    '"no" becomes false). In YAML put it in quotes; from AWX give it by a credential or the inventory, not by '
+                    'a survey or extra variables.')
+    return _text(name, value) if kind == 'str' and isinstance(value, str) and name not in ACCOUNT else value
+
+
+def _number(name: str, value: t.Any, whole: bool) -> float:
+    """Not negative, infinite or nan, with which nothing compares."""
+    text = value.strip() if isinstance(value, str) else value
+    if isinstance(text, str) and name.endswith('_percentage'):
+        text = text.removesuffix('%')
+    kind = 'whole number' if whole else 'number'
+    if isinstance(value, bool):
+        raise Unfit(f'{name} is a {kind}, not {str(value).lower()}.')
     try:
-        read = yaml.safe_load(value) if value.strip().startswith('[') else None
+        number = float(text)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if math.isnan(number) or (whole and number < math.inf and number != int(number)):
+        raise Unfit(f'{name} is a {kind}, not {value!r:.80}.')
+    if not 0 <= number < math.inf:
+        raise Unfit(f'{name} is a {kind} from 0 on, not {value}.')
+    if not number and name in MORE_THAN_0:
+        raise Unfit(f'{name} has to be more than 0.')
+    return int(number) if whole else number
+
+
+def _text(name: str, value: str) -> str:
+    """Without the blanks that are copied along with a value."""
+    value = value.strip()
+    if name in PATHS:
+        return os.path.expanduser(value)
+    if name == 'fix_bp_jwt_stop_window':
+        return ''.join(value.split())
+    if name == 'fix_bp_jwt_aem_service':
+        if value and not _UNIT.fullmatch(value):
+            raise Unfit(f'{name}: {value!r:.80} is no name of a systemd unit. Give one, as aem.service, or auto, or an empty text.')
+        return value.lower() if value.lower() == aem_guard.AUTO else value
+    return value
+
+
+def _several(value: t.Any) -> t.Any:
+    """A list as the command line and surveys give it: a text with commas or lines, or a list as YAML writes it. '' is none."""
+    if isinstance(value, (list, tuple)):
+        value = [each.strip() if isinstance(each, str) else each for each in value]
+        return [each for each in value if each not in ('', None)]
+    if not isinstance(value, str):
+        return value if isinstance(value, dict) else [value]
+    try:
+        read = yaml.safe_load(value) if value.lstrip().startswith(('[', '- ')) else None
     except yaml.YAMLError:
         read = None
-    if isinstance(read, list) and all(isinstance(each, str) for each in read):
+    if isinstance(read, list) and not any(isinstance(each, (list, dict)) for each in read):
         return _several(read)
-    return [each.strip() for each in re.split('[,\n]', value) if each.strip()]
-
-
-def _is_nested(value: t.Any, specification: t.Mapping[str, t.Any]) -> bool:
-    """Whether a list or a dictionary came for a text, which Ansible would make its Python notation of."""
-    if specification['type'] == 'list':
-        return specification.get('elements') == 'str' and isinstance(value, list) and any(
-            isinstance(each, (list, tuple, dict)) for each in value)
-    return specification['type'] == 'str' and isinstance(value, (list, tuple, dict))
-
-
-def _from_zero_on(value: t.Any) -> bool:
-    """Not negative, infinite or nan, with which nothing compares; whether it is a number at all, Ansible says."""
-    try:
-        return 0 <= float(value) < math.inf
-    except (TypeError, ValueError, OverflowError):
-        return True
-
-
-def _lost_its_text(value: t.Any, specification: t.Mapping[str, t.Any]) -> bool:
-    """Whether this, or one of these, ought to be a text and is what YAML makes of some texts."""
-    given = value if isinstance(value, list) else [value]
-    return 'str' in (specification['type'], specification.get('elements')) and any(
-        isinstance(each, (bool, int, float)) for each in given)
+    return [each for each in (each.strip().strip('"\'') for each in re.split('[,\n]', value)) if each]
 
 
 def _check_together(options: dict[str, t.Any]) -> t.Iterator[str]:
@@ -145,11 +203,12 @@ def _check_together(options: dict[str, t.Any]) -> t.Iterator[str]:
     if options.get('fix_bp_jwt_agents') and options.get('fix_bp_jwt_agent_query'):
         yield 'The agents are named by fix_bp_jwt_agents and chosen by fix_bp_jwt_agent_query: give only one of them.'
     yield from aem_guard.complaints(options)
-    if options['fix_bp_jwt_report_query']:
-        try:
-            query.understand(options['fix_bp_jwt_report_query'])
-        except query.Problem as error:
-            yield f'{error}.'
+    for name in (query.REPORT, query.AGENTS):
+        if options.get(name):
+            try:
+                query.understand(options[name], name)
+            except query.Problem as error:
+                yield f'{error}.'
     if options['fix_bp_jwt_prometheus_file'] and not options['fix_bp_jwt_prometheus_file'].endswith('.prom'):
         yield ('fix_bp_jwt_prometheus_file: node_exporter reads only files whose name ends with .prom, not '
                f'{options["fix_bp_jwt_prometheus_file"]}.')

@@ -33,14 +33,16 @@ def test_what_was_a_text_once_is_refused_and_not_shown(name, came):
         assert '8.5' not in complaints[0]
 
 
-@pytest.mark.parametrize('name', ['fix_bp_jwt_max_skew', 'fix_bp_jwt_table_hosts'])
-def test_a_truth_value_is_no_number(name):
-    assert options.check(given(**{name: False}))[1] == [f'{name} is a number, not false.']
+@pytest.mark.parametrize(('name', 'kind'), [('fix_bp_jwt_max_skew', 'number'), ('fix_bp_jwt_table_hosts', 'whole number')])
+def test_a_truth_value_is_no_number(name, kind):
+    assert options.check(given(**{name: False}))[1] == [f'{name} is a {kind}, not false.']
 
 
 @pytest.mark.parametrize(('came', 'agents'), [
     ('', []), ([''], []), ([None], []), ('a,b', ['a', 'b']), ('a, b', ['a', 'b']), ('a\nb\n', ['a', 'b']), ([' a '], ['a']),
-    ('["a", "b"]', ['a', 'b']), ("['a', 'b']", ['a', 'b']), ('a', ['a']),
+    ('["a", "b"]', ['a', 'b']), ("['a', 'b']", ['a', 'b']), ('a', ['a']), ('[a, b]', ['a', 'b']), ('- a\n- b\n', ['a', 'b']),
+    ([' ', 'a'], ['a']), (['', None], []), (None, []), (' ', []), ('a,,b', ['a', 'b']), ('"a", "b"', ['a', 'b']), ('[]', []),
+    (('a', 'b'), ['a', 'b']),
 ])
 def test_a_list_as_surveys_and_the_command_line_give_it(came, agents):
     chosen, complaints = options.check({**ACCOUNT, 'fix_bp_jwt_agents': came})
@@ -71,3 +73,81 @@ def test_a_name_that_is_almost_an_option_of_time_sync_is_told():
     [said] = options.complaints_about_names(['time_sync_provder', 'time_sync_provider', 'time_sync_of_another_role', 'x'])
     assert 'Unknown option time_sync_provder: time_sync_provider may be meant' in said
     assert options.complaints_about_names(['time_sync_servers', 'time_sync_window']) == []
+
+
+def options_of(**values):
+    return options.check({**ACCOUNT, **{'fix_bp_jwt_' + name: value for name, value in values.items()}})
+
+
+@pytest.mark.parametrize(('name', 'default'), [
+    ('aem_service', 'auto'), ('aem_url', 'http://localhost:4502'), ('mode', 'fix'), ('serial', ['1', '25%', '100%']),
+    ('max_skew', 5.0), ('ntp_servers', []), ('validate_certs', True), ('report_dir', ''), ('may_stop_aem', True),
+    ('prove_retries', 3)])
+def test_null_is_the_default(name, default):
+    """As in "fix_bp_jwt_aem_service:" of an inventory: AEM would have been left running under the step."""
+    chosen, complaints = options_of(**{name: None})
+    assert (chosen['fix_bp_jwt_' + name], complaints) == (default, [])
+
+
+@pytest.mark.parametrize('name', ['aem_user', 'aem_password'])
+def test_an_account_of_null_is_none(name):
+    [said] = options_of(**{name: None})[1]
+    assert said.startswith('AEM cannot be asked without an account')
+
+
+@pytest.mark.parametrize(('name', 'came', 'said'), [
+    ('max_skew', 'five', "fix_bp_jwt_max_skew is a number, not 'five'."),
+    ('max_skew', '', "fix_bp_jwt_max_skew is a number, not ''."),
+    ('max_step', '1 h', "fix_bp_jwt_max_step is a number, not '1 h'."),
+    ('timeout', [5], 'fix_bp_jwt_timeout is a number, not [5].'),
+    ('aem_stop_above', {'seconds': 60}, "fix_bp_jwt_aem_stop_above is a number, not {'seconds': 60}."),
+    ('prove_delay', '1.5', "fix_bp_jwt_prove_delay is a whole number, not '1.5'."),
+    ('aem_ready_timeout', 'long', "fix_bp_jwt_aem_ready_timeout is a whole number, not 'long'."),
+    ('table_hosts', 'all', "fix_bp_jwt_table_hosts is a whole number, not 'all'."),
+    ('max_skew', 0, 'fix_bp_jwt_max_skew has to be more than 0.'),
+    ('timeout', '0', 'fix_bp_jwt_timeout has to be more than 0.'),
+    ('test_timeout', 0.0, 'fix_bp_jwt_test_timeout has to be more than 0.'),
+    ('ntp_servers', {'a': 1}, 'fix_bp_jwt_ntp_servers is a list of texts, and it came as a dictionary.'),
+    ('agents', '[1, 2]', 'fix_bp_jwt_agents is a text and came as a number'),
+    ('validate_certs', 'nope', "fix_bp_jwt_validate_certs is true or false, not 'nope'."),
+    ('may_stop_aem', '', "fix_bp_jwt_may_stop_aem is true or false, not ''."),
+    ('fix_at_risk', [True], 'fix_bp_jwt_fix_at_risk is true or false, not [True].'),
+    ('mode', 'Repair', 'value of fix_bp_jwt_mode must be one of: fix, diagnose, rehearse, got: Repair'),
+    ('aem_service', 'aem service', "fix_bp_jwt_aem_service: 'aem service' is no name of a systemd unit"),
+    ('aem_service', '../aem', "fix_bp_jwt_aem_service: '../aem' is no name of a systemd unit"),
+    ('aem_service', 'aem; reboot', "fix_bp_jwt_aem_service: 'aem; reboot' is no name of a systemd unit"),
+    ('agent_query', '[?', 'The option fix_bp_jwt_agent_query is no valid JMESPath'),
+])
+def test_what_does_not_fit_is_refused_in_our_words(name, came, said):
+    [complaint] = options_of(**{name: came})[1]
+    assert complaint.startswith(said)
+
+
+@pytest.mark.parametrize(('name', 'came', 'chosen'), [
+    ('aem_url', ' http://localhost:4502/ ', 'http://localhost:4502/'), ('mode', 'fix ', 'fix'), ('aem_service', 'AUTO', 'auto'),
+    ('aem_service', ' aem.service\n', 'aem.service'), ('aem_service', 'aem@blue.service', 'aem@blue.service'),
+    ('agent_query', ' ', ''), ('report_query', '\n', ''), ('report_dir', '~/reports', '/home/ops/reports'),
+    ('prometheus_file', '~/a.prom ', '/home/ops/a.prom'), ('validate_certs', ' False ', False), ('may_stop_aem', 'no', False),
+    ('accept_unverified', 'false', False), ('max_fail_percentage', '10%', 10.0), ('common_skew_percentage', ' 5 % ', 5.0),
+    ('max_skew', ' 3 ', 3.0), ('prove_retries', '5', 5), ('stop_window', ' 22:00 - 05:00 ', '22:00-05:00'),
+    ('https_urls', ' https://a/ , https://b/', ['https://a/', 'https://b/']),
+])
+def test_what_is_meant_is_understood(monkeypatch, name, came, chosen):
+    monkeypatch.setenv('HOME', '/home/ops')
+    found, complaints = options_of(**{name: came})
+    assert (found['fix_bp_jwt_' + name], complaints) == (chosen, [])
+
+
+def test_the_account_keeps_its_blanks():
+    chosen, complaints = options_of(aem_user=' watcher', aem_password=' a b ')
+    assert (chosen['fix_bp_jwt_aem_user'], chosen['fix_bp_jwt_aem_password'], complaints) == (' watcher', ' a b ', [])
+
+
+def test_a_repair_gets_what_was_checked_and_nothing_secret():
+    chosen, complaints = options_of(ntp_servers='- ntp1\n- ntp2', prove_retries='5', https_proxy='http://u:5ecret@proxy:3128',
+                                    aem_service=None, may_stop_aem='no')
+    assert complaints == []
+    repair = options.for_repair(chosen)
+    assert (repair['ntp_servers'], repair['prove_retries'], repair['aem_service'], repair['may_stop_aem']) == (
+        ['ntp1', 'ntp2'], 5, 'auto', False)
+    assert '5ecret' not in str(repair) and '0123' not in str(repair)
