@@ -100,10 +100,10 @@ class Daemon:
 
     def asks_after_boot(self, server: Server) -> List[Source]:
         """The sources of others by which it asks a server also after a reboot: what a lease brought may be gone then."""
-        wanted = (config.folded(server.host), server.port or 123)
+        names = next((cloud.also for cloud in layouts.CLOUDS.values() if cloud.server == server.host), ()) + (server.host,)
         return [source for source in self.sources(without_own=True)
                 if source.kind in ASKED and source.asked and source.line.lasting
-                and (config.folded(source.host), source.port or 123) == wanted]
+                and config.folded(source.host) in map(config.folded, names) and (source.port or 123) == (server.port or 123)]
 
     def _missing(self, servers: Sequence[Server], nts: bool = False, keyed: Sequence[str] = ()) -> List[Server]:
         """Those that are not configured by others: one that is named twice is refused or counted twice.
@@ -209,10 +209,11 @@ class Daemon:
             self._check_smearing(want)
 
     def _check_smearing(self, want: Wanted) -> None:
-        server = config.folded(layouts.CLOUDS[want.cloud].server)
+        cloud = layouts.CLOUDS[want.cloud]
+        good = {config.folded(name) for name in (cloud.server,) + cloud.also + cloud.alike}
         lines = self.lines(without_own=True)
         mixed = [source.line for source in self.sources_of(lines)
-                 if source.kind in ASKED + ('fallback',) and config.folded(source.host) != server]
+                 if source.kind in ASKED + ('fallback',) and config.folded(source.host) not in good]
         foreign = [line for line in lines if line in mixed or line.directive == 'leapsectz']
         if foreign:
             raise Refused(

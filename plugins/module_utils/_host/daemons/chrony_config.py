@@ -18,6 +18,8 @@ _FLAGS = {'auto_offline', 'burst', 'copy', 'iburst', 'ipv4', 'ipv6', 'noselect',
           'xleave'}
 # Options of chronyd(8) that have a value.
 _WITH_VALUE = 'fFlLPtu'
+# What a DHCP client has named, and the vendor's helper tells chronyd: dhclient of RHEL 7 and 8 and of Debian 10, netconfig of SLES.
+_LEASES = ('/var/lib/dhclient/chrony.servers.*', '/var/lib/dhcp/chrony.servers.*', '/run/netconfig/chrony.servers')
 
 
 def directives_of(arguments: List[str]) -> List[str]:
@@ -28,7 +30,9 @@ def directives_of(arguments: List[str]) -> List[str]:
         if value:
             value = False
         elif word.startswith('-') and len(word) > 1:
-            value = not word.startswith('--') and word[-1] in _WITH_VALUE and len(word) == 2
+            # getopt(3): the first letter with a value takes the rest of the word, or the next one.
+            at = next((at for at, letter in enumerate(word[1:], 1) if letter in _WITH_VALUE), 0)
+            value = not word.startswith('--') and at == len(word) - 1
         else:
             found.append(word)
     return found
@@ -36,8 +40,18 @@ def directives_of(arguments: List[str]) -> List[str]:
 
 def flag_of(arguments: List[str], letter: str) -> bool:
     """Whether a flag is given, also among others (-4x)."""
-    words = [word for word in arguments if re.fullmatch('-[A-Za-z0-9]+', word) and word[1] not in _WITH_VALUE]
-    return any(letter in word[1:] for word in words)
+    value = False
+    for word in arguments:
+        if value or not re.fullmatch('-[A-Za-z0-9].*', word):
+            value = False
+            continue
+        for at, each in enumerate(word[1:], 1):
+            if each in _WITH_VALUE:
+                value = at == len(word) - 1
+                break
+            if each == letter:
+                return True
+    return False
 
 
 def read(host: Any, path: str, without_own: bool = False, directives: Sequence[str] = ()) -> List[ConfigLine]:
@@ -48,6 +62,10 @@ def read(host: Any, path: str, without_own: bool = False, directives: Sequence[s
             _take(host, ConfigLine('the command line of chronyd', 0, ' '.join(text.split())), reading)
     else:
         _file(host, path, reading)
+    for pattern in _LEASES:
+        for name in config.matching(host, pattern):
+            for line in _plain(host, name):
+                reading.take(line._replace(text='server ' + line.text, leased=True))
     for named in reading.folders:
         for name in config.merged(host, named, '.sources'):
             for line in _plain(host, name):

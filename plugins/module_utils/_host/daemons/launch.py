@@ -70,11 +70,26 @@ def unit_settings(host: Any, unit: str) -> List[Setting]:
     names = list(dict.fromkeys([unit, template]))
     paths = ['{0}/{1}'.format(folder, name) for name in names for folder in UNIT_FOLDERS]
     own = next((path for path in paths if host.exists(path)), '')
+    # Drop-ins also count that are for its other names, for the beginning of its name up to a dash, and for all of its type.
+    stem, _dot, kind = unit.rpartition('.')
+    parts = stem.split('-')
+    names += _aliases(host, unit) + ['{0}-.{1}'.format('-'.join(parts[:at]), kind) for at in range(len(parts) - 1, 0, -1)] + [kind]
     drop_ins = config.merged(host, ['{0}/{1}.d'.format(folder, name) for name in names for folder in UNIT_FOLDERS], '.conf')
     found: List[Setting] = []
     for path in ([own] if own else []) + drop_ins:
         found += assignments(host, path)
     return found
+
+
+def _aliases(host: Any, unit: str) -> List[str]:
+    """Other names of a unit: links beside it that lead to it."""
+    found: List[str] = []
+    for folder in UNIT_FOLDERS:
+        real = host.path(folder)
+        names = os.listdir(real) if os.path.isdir(real) else []
+        found += [name for name in sorted(names) if name != unit and os.path.islink(os.path.join(real, name))
+                  and os.path.basename(os.readlink(os.path.join(real, name))) == unit]
+    return list(dict.fromkeys(found))
 
 
 def values(settings: List[Setting], section: str, key: str) -> List[Setting]:
@@ -86,8 +101,28 @@ def values(settings: List[Setting], section: str, key: str) -> List[Setting]:
     return found
 
 
+def environment_file(host: Any, path: str) -> Dict[str, Tuple[str, str]]:
+    """{name: (value, place)} as systemd.exec(5) reads it: a line may go on after a backslash, and "export" makes it void."""
+    found: Dict[str, Tuple[str, str]] = {}
+    begun, started = '', 0
+    for number, text, _own in config.numbered(host, path):
+        if not begun and text.strip()[:1] in ('#', ';'):
+            continue
+        started = started if begun else number
+        begun += text
+        if begun.endswith('\\'):
+            begun = begun[:-1]
+            continue
+        assigned = re.match(r'\s*([A-Za-z_]\w*)=(.*)$', begun, re.DOTALL)
+        begun = ''
+        if assigned:
+            words = _words(assigned.group(2), comments=True)
+            found[assigned.group(1)] = (' '.join(words[:1]), '{0} line {1}'.format(path, started))
+    return found
+
+
 def shell_variables(host: Any, path: str) -> Dict[str, Tuple[str, str]]:
-    """{name: (value, place)} of a file of assignments, as a shell and systemd read it; substitutions are left out."""
+    """{name: (value, place)} of a file of assignments, as a shell reads it; substitutions are left out."""
     found: Dict[str, Tuple[str, str]] = {}
     for number, text, _own in config.numbered(host, path):
         assigned = re.match(r'\s*(?:export\s+)?([A-Za-z_]\w*)=(.*)$', text)
@@ -140,7 +175,7 @@ def _environment(host: Any, settings: List[Setting]) -> Dict[str, Tuple[str, str
                 found[name] = (value, setting.place)
     for setting in values(settings, 'Service', 'EnvironmentFile'):
         for path in config.matching(host, setting.value.lstrip('-')):
-            found.update(shell_variables(host, path))
+            found.update(environment_file(host, path))
     return found
 
 
@@ -187,17 +222,23 @@ def of_process(host: Any, pid: str, programs: Tuple[str, ...]) -> Optional[Launc
 
 
 def option_of(arguments: List[str], letter: str, long_name: str = '') -> str:
-    """The value of an option: `-c FILE`, `-cFILE`, `--configfile FILE` or `--configfile=FILE`; the last one counts."""
+    """The value of an option: `-c FILE`, `-cFILE`, `-gc FILE`, `--configfile FILE` or `--configfile=FILE`; the last one counts."""
     found = ''
     for number, word in enumerate(arguments):
         after = arguments[number + 1] if number + 1 < len(arguments) else ''
-        if word == letter or (long_name and word == long_name):
+        # Flags, which have no value, may come before it in one word. A word that is itself a value does not begin with a dash.
+        together = re.match('-[{0}]*{1}(.*)$'.format(_FLAGS, letter[1]), word)
+        if long_name and word == long_name:
             found = after
         elif long_name and word.startswith(long_name + '='):
             found = word.partition('=')[2]
-        elif word.startswith(letter) and len(word) > 2 and not word.startswith('--'):
-            found = word[2:]
+        elif together:
+            found = together.group(1) or after
     return found
+
+
+# Flags of chronyd(8) and ntpd(8), which may stand before the option that names the file.
+_FLAGS = '46aAbdghmMnNqQRsvxz'
 
 
 # The option by which each daemon is given another configuration.

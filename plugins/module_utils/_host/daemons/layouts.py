@@ -211,10 +211,14 @@ class Cloud(NamedTuple):
     options: str        # of chrony's server line
     device: str
     smears: bool        # a leap second is spread over a day: never mixed with servers that do not
+    also: Tuple[str, ...] = ()      # other addresses and names of the same source
+    alike: Tuple[str, ...] = ()     # servers of others that spread a leap second in the same way
 
 
+# Both spread it evenly from noon to noon (UTC), as their documentation says.
+_SMEARED = ('time.aws.com', 'time.google.com', 'time1.google.com', 'time2.google.com', 'time3.google.com', 'time4.google.com')
 CLOUDS: Dict[str, Cloud] = {
-    'aws': Cloud('169.254.169.123', 'prefer iburst minpoll 4 maxpoll 4', '', True),
-    'gcp': Cloud('metadata.google.internal', 'prefer iburst', '', True),
+    'aws': Cloud('169.254.169.123', 'prefer iburst minpoll 4 maxpoll 4', '', True, ('fd00:ec2::123',), _SMEARED),
+    'gcp': Cloud('metadata.google.internal', 'prefer iburst', '', True, ('169.254.169.254', 'metadata'), _SMEARED),
     'azure': Cloud('', '', '/dev/ptp_hyperv', False),
 }

@@ -34,6 +34,7 @@ class Restriction(NamedTuple):
     target: str
     flags: Set[str]
     line: ConfigLine
+    family: int = 0     # 4 or 6; 0 is both
 
 
 def restrictions(lines: Sequence[ConfigLine]) -> List[Restriction]:
@@ -47,20 +48,37 @@ def restrictions(lines: Sequence[ConfigLine]) -> List[Restriction]:
         if not rest:
             continue
         target, flags = rest[0], rest[1:]
+        family = 4 if '-4' in words else 6 if '-6' in words else 0
         if flags[:1] == ['mask'] and len(flags) > 1:
-            target, flags = '{0}/{1}'.format(target, flags[1]), flags[2:]
+            # A name is one host, whatever its mask.
+            target = '{0}/{1}'.format(target, flags[1]) if config.address_of(target) is not None else target
+            flags = flags[2:]
+        if target in ('0.0.0.0/0.0.0.0', '0.0.0.0/0', '::/::', '::/0'):
+            family = 6 if ':' in target else 4
         if target in ('0.0.0.0/0.0.0.0', '0.0.0.0/0', '::/::', '::/0'):
             target = 'default'
-        found.append(Restriction(target, set(flags), line))
+        found.append(Restriction(target, set(flags), line, family))
     return found
 
 
 def restriction_of(rules: Sequence[Restriction], host: str) -> Optional[Restriction]:
-    """The rule that counts for a server or for this host: the closest one, of equal ones the last; None: no line."""
+    """The rule that counts for a server or for this host: the closest one, of equal ones the last; None: no line.
+
+    A name is asked over either family: it is dropped where both are.
+    """
     address = config.address_of(host)
+    if address is None:
+        found = [_closest(rules, host, address, family) for family in (4, 6)]
+        return next((rule for rule in found if not rule or not rule.flags & _NO_TIME), found[0])
+    return _closest(rules, host, address, address.version)
+
+
+def _closest(rules: Sequence[Restriction], host: str, address: Any, family: int) -> Optional[Restriction]:
     best: Optional[Tuple[int, Restriction]] = None
     for rule in rules:
         width = -1
+        if rule.family not in (0, family):
+            continue
         if rule.target == 'default':
             width = 0
         elif rule.target == 'source':

@@ -95,7 +95,9 @@ def servers_of(arguments: Sequence[str]) -> List[str]:
         elif word.startswith('--'):
             value = '=' not in word and word in ('--configfile', '--driftfile', '--keyfile', '--logfile', '--pidfile', '--user')
         elif word.startswith('-'):
-            value = len(word) == 2 and word[1] in _ARGUMENTS_WITH_VALUE
+            # The first letter with a value takes the rest of the word, or the next one.
+            at = next((at for at, letter in enumerate(word[1:], 1) if letter in _ARGUMENTS_WITH_VALUE), 0)
+            value = at == len(word) - 1
         else:
             found.append(word)
     return found

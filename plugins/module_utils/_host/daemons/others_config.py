@@ -5,7 +5,7 @@
 """How openntpd (ntpd.conf(5)) and ntpd-rs (ntp.toml(5)) name their servers."""
 
 import re
-from typing import Any, List, Tuple
+from typing import Any, Dict, List, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ConfigLine, Source
@@ -29,21 +29,24 @@ def _of_openntpd(lines: List[ConfigLine]) -> List[Source]:
 
 
 def _of_ntpd_rs(lines: List[ConfigLine]) -> List[Source]:
-    found: List[Source] = []
+    tables: List[Dict[str, Tuple[str, ConfigLine]]] = []
     inside = False
-    mode = 'server'
     for line in lines:
         if line.text.startswith('['):
-            inside, mode = line.text.replace(' ', '') == '[[source]]', 'server'
+            inside = line.text.replace(' ', '') == '[[source]]'
+            tables += [{}] if inside else []
             continue
         assigned = re.match(r'(mode|address)\s*=\s*["\']([^"\']+)["\']', line.text)
-        if not inside or not assigned:
-            continue
-        if assigned.group(1) == 'mode':
-            mode = assigned.group(2)
-            continue
-        host, port = _split(assigned.group(2))
-        found.append(Source('pool' if 'pool' in mode else 'server', host, port, line, ('nts',) if 'nts' in mode else ()))
+        if inside and assigned:
+            tables[-1][assigned.group(1)] = (assigned.group(2), line)
+    found: List[Source] = []
+    for table in tables:
+        if 'address' in table:
+            mode = table['mode'][0] if 'mode' in table else 'server'
+            host, port = _split(table['address'][0])
+            nts = 'nts' in mode     # the port is that of the key exchange
+            found.append(Source('pool' if 'pool' in mode else 'server', host, 0 if nts else port, table['address'][1],
+                                ('nts',) if nts else ()))
     return found
 
 

@@ -38,7 +38,8 @@ def named_servers(lines: List[ConfigLine], key: str, kind: str) -> List[Source]:
     for line in lines:
         name, _equals, value = line.text.partition('=')
         if name == key:
-            found = found + [Source(kind, word, 0, line) for word in value.split()] if value.strip() else []
+            # Brackets make no address of a word here: it is looked up as a name.
+            found = found + [Source(kind, word, 0, line, (), word[0] != '[') for word in value.split()] if value.strip() else []
     return found
 
 

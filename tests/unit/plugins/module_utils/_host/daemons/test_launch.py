@@ -40,8 +40,11 @@ def arguments(host):
     ('Environment="A=-f /x" B=2\nExecStart=/usr/sbin/chronyd $A ${A} ${B}y', {}, ['-f', '/x', '-f /x', '2y'], UNIT + ' line 2'),
     ('Environment=A=1\nEnvironmentFile=/etc/env\nExecStart=/usr/sbin/chronyd $A', {'/etc/env': '# c\nA="-4 -x"  # c\n'},
      ['-4', '-x'], '/etc/env line 2'),
-    ('EnvironmentFile=/etc/env.d/*\nExecStart=/usr/sbin/chronyd $A', {'/etc/env.d/1': 'A=-4\n', '/etc/env.d/2': 'export A=-6\n'},
+    ('EnvironmentFile=/etc/env.d/*\nExecStart=/usr/sbin/chronyd $A', {'/etc/env.d/1': 'A=-4\n', '/etc/env.d/2': 'A=-6\n'},
      ['-6'], '/etc/env.d/2 line 1'),
+    ('EnvironmentFile=/etc/env\nExecStart=/usr/sbin/chronyd $A', {'/etc/env': 'A=-4\nexport A=-6\n'}, ['-4'], '/etc/env line 1'),
+    ('EnvironmentFile=/etc/env\nExecStart=/usr/sbin/chronyd $A', {'/etc/env': '; c\nA="-4 \\\n -x"\n'}, ['-4', '-x'],
+     '/etc/env line 2'),
     ('ExecStart=/usr/sbin/chronyd -4 \\\n# between\n  -x', {}, ['-4', '-x'], UNIT + ' line 2'),
     ('ExecStart=/usr/sbin/chronyd -4\nExecStart=\nExecStart=/usr/sbin/chronyd -6', {}, ['-6'], UNIT + ' line 4'),
     ('ExecStart=/usr/sbin/chronyd "unclosed', {}, ['unclosed'], UNIT + ' line 2'),
@@ -141,3 +144,31 @@ def test_what_systemd_says_of_a_condition(tmp_path, lines, result, looked_at, co
     host._systemctl = systemctl
     found = discovery.find_daemons(host)[0]['condition']
     assert found == ('{0} ({1} line 2)'.format(condition, UNIT) if condition else '')
+
+
+@pytest.mark.parametrize('name', ['chronyd.service', 'service'])
+def test_drop_ins_of_another_name_and_of_all_services_count(host, name):
+    host.put(UNIT, '[Service]\nExecStart=/usr/sbin/chronyd -4\n')
+    os.makedirs(host.path('/etc/systemd/system'))
+    os.symlink('/usr/lib/systemd/system/chrony.service', host.path('/etc/systemd/system/chronyd.service'))
+    host.put('/etc/systemd/system/{0}.d/override.conf'.format(name), '[Service]\nExecStart=\nExecStart=/usr/sbin/chronyd -6\n')
+    assert arguments(host).arguments == ['-6']
+    # Of one file name that of the unit itself counts.
+    host.put('/usr/lib/systemd/system/chrony.service.d/override.conf', '')
+    assert arguments(host).arguments == ['-4']
+
+
+def test_drop_ins_for_the_beginning_of_a_name_count_and_a_link_to_nothing_switches_one_off(host):
+    host.put('/lib/systemd/system/systemd-timesyncd.service', '[Unit]\nConditionPathExists=/there\n')
+    host.put('/there', '')
+    host.put('/usr/lib/systemd/system/systemd-.service.d/50.conf', '[Unit]\nConditionPathExists=/missing\n')
+    assert conditions.unmet_condition(host, 'systemd-timesyncd.service').startswith('ConditionPathExists=/missing')
+    os.makedirs(host.path('/etc/systemd/system/systemd-.service.d'))
+    os.symlink('/dev/null', host.path('/etc/systemd/system/systemd-.service.d/50.conf'))
+    assert not conditions.unmet_condition(host, 'systemd-timesyncd.service')
+
+
+@pytest.mark.parametrize(('words', 'value'), [
+    ('-4f /a', '/a'), ('-4f/a', '/a'), ('-F 2 -f /a -f /b', '/b'), ('-u f -x', ''), ('-dnf', ''), ('-Ff', '')])
+def test_an_option_among_others_in_one_word(words, value):
+    assert launch.option_of(words.split(), '-f') == value
