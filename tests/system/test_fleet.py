@@ -248,6 +248,18 @@ def test_the_role_alone_proves_nothing_where_it_did_not_measure(fleet):
     assert {counts['failed'] for counts in run.recap.values()} == {1}
 
 
+@pytest.mark.parametrize('value', ['', '[]'])
+def test_an_empty_pattern_is_refused_by_its_name(fleet, value):
+    run = fleet.play(ONE_IS_WRONG, '-e', '{{"fix_bp_jwt_hosts": ' + (value or '""') + '}}')
+    assert run.returncode != 0 and 'fix_bp_jwt_hosts is empty' in ' '.join(run.output.split()), run.output
+    assert 'TASK' not in run.output
+
+
+def test_a_pattern_of_null_is_the_group(fleet):
+    run = fleet.play(ONE_IS_WRONG[:1], '-e', '{{"fix_bp_jwt_hosts": null, "fix_bp_jwt_mode": "diagnose"}}')
+    assert run.returncode == 0 and fleet.states() == {'a1': 'healthy'}, run.output
+
+
 def test_no_host_at_all_where_that_is_meant(fleet):
     run = fleet.play(FIVE_WAYS, '-e', 'fix_bp_jwt_hosts=authors', '-e', 'fix_bp_jwt_allow_no_hosts=true')
     assert run.returncode == 0, run.output
