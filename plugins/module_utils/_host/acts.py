@@ -5,7 +5,7 @@
 """The acts on files and units: done through the log, looked at and undone by it."""
 
 import os
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, Iterable, List, Optional
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common import files
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System
@@ -104,19 +104,25 @@ class FileHandler(Handler):
 
 def change_unit(log: UndoLog, units: Units, unit: str, after: State, sentence: str, act: Callable[[], Any], **how: Any) -> None:
     """Bring the unit into the state `after` (a part of active, enabled, masked)."""
-    before = units.state(unit, list(after))
-    if before.get('active') == 'failed':
-        before['active'] = False
-    entry = Entry('unit', unit, before, after, sentence, links=units.links(unit), **how)
+    entry = Entry('unit', unit, _unit_state(units, unit, after), after, sentence, links=units.links(unit), **how)
 
     def perform() -> None:
-        if not how.get('again') and units.state(unit, list(after)) == after != before:
-            # Another administrator has just done the same: it is not ours to undo.
-            entry.before, entry.undone = dict(after), True
+        now = entry.before if how.get('again') else _unit_state(units, unit, after)
+        if now != entry.before:
+            # Another administrator has just changed a part of it, which is not ours to undo; or all of it.
+            entry.before, entry.how['links'], entry.undone = now, units.links(unit), now == after
+            log.save()
+        if entry.undone:
             return
         act()
         entry.how['links_after'] = units.links(unit)
     log.perform(entry, perform)
+
+
+def _unit_state(units: Units, unit: str, keys: Iterable[str]) -> State:
+    """What the unit can be brought back into: one that has failed is one that does not run."""
+    state = units.state(unit, list(keys))
+    return {key: False if value == 'failed' else value for key, value in state.items()}
 
 
 class UnitHandler(Handler):

@@ -49,7 +49,8 @@ class Units:
         self._host = host
 
     def verb(self, verb: str, units: Sequence[str], *options: str) -> str:
-        """'' when it is done, else what systemctl said."""
+        """'' when it is done, else what systemctl said. restart: what another administrator stops at that moment stays stopped."""
+        verb = 'try-restart' if verb == 'restart' else verb
         if not units and verb != 'daemon-reload':
             return ''
         done = self._host.execute(['systemctl', verb, '--quiet', *options, *units], _TIMEOUT)

@@ -259,7 +259,8 @@ class UndoLog:
             now = handler.now(entry)
             if now != entry.before:
                 if not handler.ours(entry, now):
-                    return f'{entry.target} was changed by another administrator during this run and was left as it is now'
+                    what = f'the package {entry.target}' if entry.act == 'packages' else entry.target
+                    return f'{what} was changed by another administrator afterwards and was left as it is now'
                 self.host.log(f'undo: {entry.sentence or entry.target}')
                 entry.reverted = True
                 handler.undo(entry, now)

@@ -59,11 +59,12 @@ class Rollback:
     def _tell(self, restarts: Sequence[str], told: Sequence[Entry]) -> List[str]:
         problems = []
         for unit in dict.fromkeys([*restarts, *(entry.target for entry in told)]):
-            if self._units.state(unit, ['active'])['active'] is False:
+            active = self._units.state(unit, ['active'])['active']
+            if active is False:
                 continue    # it is gone, or stopped
             entries = [entry for entry in told if entry.target == unit]
             if unit in restarts or not all(self._forgets(entry) for entry in entries):
-                said = self._units.verb('restart', [unit])
+                said = self._units.verb('start' if active == 'failed' else 'restart', [unit])
                 problems += [f'{unit} could not be restarted with its former configuration: {said}'] if said else []
         return problems
 

@@ -314,7 +314,7 @@ def test_a_version_that_is_not_ours_is_left(tmp_path):
     case.host.available['systemd-timesyncd'] = {}
     case.install()
     case.host.versions['chrony'] = '2.0'
-    assert case.undo() == ['chrony was changed by another administrator during this run and was left as it is now']
+    assert case.undo() == ['the package chrony was changed by another administrator afterwards and was left as it is now']
     assert 'chrony' in case.host.packages
 
 

@@ -218,7 +218,7 @@ def test_without_a_folder_a_block_is_added_and_nothing_else_touched(tmp_path, co
     assert os.stat(host.path('/etc/chrony.conf')).st_mode & 0o777 == 0o640
     assert host.text(result['backups']['/etc/chrony.conf']) == config
     assert texts.without_block(text) == config
-    assert 'systemctl restart chronyd.service' in host.commands
+    assert 'systemctl try-restart chronyd.service' in host.commands
     assert not run(host, max_distance=1.5)['changed']
     changed = run(host, servers=['192.0.2.2'])
     assert changed['actions'][0] == 'change the block of this role in /etc/chrony.conf'
@@ -292,7 +292,7 @@ def test_a_running_chrony_is_told_of_a_source_instead_of_restarted(tmp_path):
     assert host.commands[1:] == ['chronyc add server 192.0.2.2 iburst', 'chronyc delete 192.0.2.2']
     assert host.text('/etc/chrony.conf') == before
     run(host, servers=['192.0.2.3'], on_unsynchronized='ignore')
-    assert host.commands[-1] == 'systemctl restart chronyd.service', 'a source that is taken away'
+    assert host.commands[-1] == 'systemctl try-restart chronyd.service', 'a source that is taken away'
 
 
 def test_a_folder_that_suse_includes_is_used(tmp_path):
@@ -308,7 +308,7 @@ def test_ntpsec_gets_a_file_beside_and_is_content_with_few_servers(tmp_path):
     assert result['provider'] == 'ntpsec'
     assert host.text('/etc/ntpsec/ntp.d/aemops-brand-portal.conf') == \
         HEADER + 'server 192.0.2.1 iburst\ntos minclock 1 minsane 1\n'
-    assert host.commands == ['systemctl restart ntpsec.service']
+    assert host.commands == ['systemctl try-restart ntpsec.service']
 
 
 def test_the_classic_ntpd_gets_a_block(tmp_path):
@@ -669,6 +669,37 @@ def test_a_daemon_that_dies_is_told_from_one_that_waits(tmp_path):
     assert host.time < 10
 
 
+def test_a_daemon_that_others_stop_at_the_moment_of_the_restart_is_not_started(tmp_path):
+    host = debian(tmp_path, 'ntpsec')
+    systemctl = host._systemctl
+
+    def stopped(words):
+        if words[0].endswith('restart'):
+            host.units['ntpsec.service'][0] = 'inactive'
+        return systemctl(words)
+    host._systemctl = stopped
+    host.synchronised_after = None
+    with pytest.raises(TimeServiceFailed):
+        run(host)
+    assert host.units['ntpsec.service'] == ['inactive', 'enabled']
+
+
+def test_a_daemon_that_fails_with_our_configuration_runs_again_without_it(tmp_path):
+    host = debian(tmp_path, 'ntpsec')
+    systemctl = host._systemctl
+
+    def fails(words):
+        answer = systemctl(words)
+        if words[0].endswith('restart') and host.exists('/etc/ntpsec/ntp.d/aemops-brand-portal.conf'):
+            host.units['ntpsec.service'][0] = 'failed'
+        return answer
+    host._systemctl = fails
+    host.synchronised_after = None
+    with pytest.raises(TimeServiceFailed, match='put back as they were'):
+        run(host)
+    assert host.units['ntpsec.service'] == ['active', 'enabled']
+
+
 @pytest.mark.parametrize('release', sorted(RELEASES))
 def test_check_mode_knows_every_layout_beforehand(tmp_path, release):
     result = run(FakeHost(tmp_path, release), check_mode=True)
@@ -857,7 +888,7 @@ def test_an_edit_after_a_run_that_was_cut_off_is_kept_and_named(tmp_path):
         run(host, sync_timeout=3)
     assert host.text('/etc/chrony.conf') == edited
     assert failed.value.details['problems'] == [
-        '/etc/chrony.conf was changed by another administrator during this run and was left as it is now']
+        '/etc/chrony.conf was changed by another administrator afterwards and was left as it is now']
     assert (failed.value.details['restored'], failed.value.details['changed']) == (True, True)
 
 
@@ -884,7 +915,7 @@ def test_a_clock_that_was_set_is_told_whatever_comes_after_it(tmp_path, interrup
         if interrupted_by == 'a signal':
             made.stop.name = 'SIGTERM'
         else:
-            host.failing['chronyc -n reload'] = host.failing['systemctl restart'] = 'no way'
+            host.failing['chronyc -n reload'] = host.failing['systemctl try-restart'] = 'no way'
         return result
     made.setter.run = then
     with pytest.raises(TimeServiceFailed, match='The clock stays set') as failed:

@@ -136,7 +136,7 @@ def test_a_file_that_somebody_else_has_changed_since_is_left_and_named(tmp_path,
     problems = log.undo(handlers(host))
     assert host.text(CONF) == edit
     assert host.text('/etc/other') == 'old\n', 'the others are undone all the same'
-    assert problems == ['/etc/chrony.conf was changed by another administrator during this run and was left as it is now']
+    assert problems == ['/etc/chrony.conf was changed by another administrator afterwards and was left as it is now']
     assert undo_log.changed(log.entries)
 
 
@@ -251,6 +251,24 @@ def test_a_unit_is_put_back(tmp_path, before):
     assert host.units['chrony.service'] == ['inactive', 'disabled']
     assert log.undo(handlers(host)) == []
     assert host.units['chrony.service'] == before
+
+
+@pytest.mark.parametrize('theirs', [['active', 'disabled'], ['inactive', 'enabled'], ['inactive', 'disabled']])
+def test_what_others_do_to_a_unit_a_moment_before_the_act_is_not_undone(tmp_path, theirs):
+    host = FakeHost(tmp_path).has('chrony')
+    log, units, write = log_of(host), systemd.Units(host), host.write
+
+    def at_once(*arguments, **more):
+        write(*arguments, **more)
+        host.units['chrony.service'] = list(theirs)
+    host.write = at_once
+    acts.change_unit(log, units, 'chrony.service', {'enabled': False, 'active': False}, 'stop and disable chrony.service',
+                     lambda: units.verb('disable', ['chrony.service'], '--now'))
+    host.write = write
+    assert undo_log.changed(log.entries) == (theirs != ['inactive', 'disabled'])
+    assert log_of(host).read()
+    assert log.undo(handlers(host)) == []
+    assert host.units['chrony.service'] == theirs
 
 
 def test_a_masked_unit_is_masked_again_and_a_failed_one_is_no_reason_to_leave_it(tmp_path):
