@@ -47,7 +47,9 @@ PROGRAMS = (
     Program('VirtualBox guest additions', 'VBoxService', ('vboxadd-service', 'virtualbox-guest-utils')),
     Program(_TOOLS, 'vmtoolsd', ('vmtoolsd', 'open-vm-tools')),
 )
-_OTHERS = re.compile(r'ntp|chrony|ptp4l|timesync|clockspeed|roughtime|htpdate|tlsdate')
+# Not what only watches a daemon (chrony_exporter, ntp_exporter, ntpstat).
+_OTHERS = re.compile(r'^(?!.*(?:export|monit|check))(?:.*ntpd|ntimed|ntpclient|chronyd|.*ptpd|ptp4l|statime|.*timesync|clockspeed'
+                     r'|roughtime|htpdate|tlsdate)')
 
 
 class DaemonAnswer(NamedTuple):
@@ -156,6 +158,8 @@ def _running(root: str) -> Tuple[Optional[Program], List[int], bool]:
             other = 'openntpd' if program.name == 'ntpd' and first.startswith(('ntpd: ', 'openntpd')) else program.name
             return next(each for each in PROGRAMS if each.name == other), pids, True
     for pid, name in names.items():
+        if name == 'busybox' and 'ntpd' in [os.path.basename(word) for word in _command(root, pid)[:2]]:
+            name = 'ntpd of busybox'
         if _OTHERS.search(name):
             return Program(name, name, ()), [pid], True
     return None, [], bool(_name(root, 1))

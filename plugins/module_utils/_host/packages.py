@@ -30,6 +30,8 @@ _LONGEST = 900.0
 LOCK_WAIT, _LOCK_PAUSE = 300.0, 5.0
 _LOCKED = re.compile(r'(?i)could not get lock|unable to (acquire|lock)|frontend lock was locked|existing lock|'
                      r'another copy is running|transaction lock|system management is locked|another app is currently holding')
+# A lock that cannot be had at all: waiting does not help.
+_NO_LOCK = re.compile(r'(?i)read-only|permission denied|are you root')
 
 # States of a package beside its version.
 GONE, CONFIGURED = '', 'removed, configuration kept'
@@ -61,7 +63,7 @@ class Packages:
         limit = self._host.now() + LOCK_WAIT
         while True:
             done = self._host.execute(command + list(names), _LONGEST, _QUIET)
-            if not done.code or not _LOCKED.search(done.said):
+            if not done.code or not _LOCKED.search(done.said) or _NO_LOCK.search(done.said):
                 return done
             if self._host.now() >= limit:
                 return done._replace(err=f'another package manager has held its lock for {LOCK_WAIT:g} s: {done.complaint}')

@@ -13,6 +13,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
     NO_CONTROL_OF_CLOCK,
     NOT_SELECTED,
     OWN_CLOCK,
+    UNREACHABLE,
     Daemon,
     Status,
     number,
@@ -150,7 +151,8 @@ class Chrony(Daemon):
         rows = self._rows()
         if rows and not self._heard(rows):
             # chronyd goes on calling itself synchronized when it has lost all of its sources.
-            return self._no_answer(residual, [row[2] for row in rows])
+            listed = [row[2] for row in rows]
+            return self._all_offline(residual, listed) or self._no_answer(residual, listed)
         return Status(True, residual, True, '', 'synchronized to {0}, {1:+.6f} s left'.format(name, residual))
 
     @staticmethod
@@ -186,12 +188,20 @@ class Chrony(Daemon):
         others = [row for row in rows if not self._is_own(row[2])]
         heard = self._heard(others)
         if not heard:
-            return self._no_answer(residual, [row[2] for row in others])
+            return self._all_offline(residual, [row[2] for row in others]) or self._no_answer(residual, [row[2] for row in others])
         states = self._states()
         listed = ', '.join('{0} ({1})'.format(row[2], self._in_words(states.get(row[2], row[1]))) for row in heard)
         why, advice = self._in_the_way([row[2] for row in heard], len(rows))
         msg = 'it does not select any of its sources: {0}{1}'.format(listed, why)
         return Status(False, residual, True, NOT_SELECTED, msg, advice)
+
+    def _all_offline(self, residual: float, listed: List[str]) -> Optional[Status]:
+        """Where all sources are switched offline (by a script for networks, mostly) none is asked; None where one is not."""
+        counts = [number(field) for field in self._chronyc('-c', 'activity').strip().split(',')]
+        if len(counts) < 5 or any(count is None for count in counts) or counts[0] or not counts[1]:
+            return None
+        return Status(False, residual, False, UNREACHABLE, 'its sources are switched offline: {0}'.format(', '.join(listed)),
+                      'Run chronyc online on this host, and see what has switched them (a script of NetworkManager or dhclient).')
 
     def _states(self) -> Dict[str, str]:
         """{address: state} of chronyc selectdata, which 4.0 and older do not know."""

@@ -192,7 +192,7 @@ class Ntpd(Daemon):
         peers = self._peers()
         if values['leap'] not in ('11', '3') and values.get('stratum') != '16':
             return self._follows(residual, values.get('refid', ''), peers)
-        others = [peer for peer in peers if not peer.own and not config.is_this_host(self.host, peer.remote)]
+        others = [peer for peer in peers if not self._is_itself(peer)]
         stepped = values.get('refid') == 'STEP' or any(peer.refid == '.STEP.' for peer in others)
         if stepped or any(peer.reach != '0' for peer in others):
             listed = ', '.join('{0} (reach {1})'.format(peer.remote, peer.reach) for peer in others)
@@ -209,10 +209,14 @@ class Ntpd(Daemon):
                 peers.append(NtpqRow(text[0], words[0], words[1], words[-4]))
         return peers
 
+    def _is_itself(self, peer: 'NtpqRow') -> bool:
+        """Whether it is this host's own clock or address. 127.127.t.u is a reference clock of type t: radio, PPS, shared memory."""
+        return peer.own or (not peer.remote.startswith('127.127.') and config.is_this_host(self.host, peer.remote))
+
     def _follows(self, residual: float, refid: str, peers: List['NtpqRow']) -> Status:
         """The source that a synchronized ntpd follows."""
         selected = next((peer for peer in peers if peer.tally in '*o'), None)
-        itself = _OWN_CLOCK.match(refid) or (selected and (selected.own or config.is_this_host(self.host, selected.remote)))
+        itself = _OWN_CLOCK.match(refid) or (selected and self._is_itself(selected))
         if itself:
             silent = self._unheard(residual, [])
             return Status(False, residual, False, OWN_CLOCK, "it follows this host's own clock ({0}); {1}".format(
@@ -247,6 +251,11 @@ class Ntpd(Daemon):
                     return Status(False, residual, False, NOT_SELECTED, '{0} drops what {1} answers'.format(
                         rule.line.quoted, source.host), 'Add a line "restrict {0} nomodify notrap noquery" to {1}, restart {2}, '
                         'then run again.'.format(source.host, rule.line.path, self.unit))
+        kissed = [peer for peer in peers if peer.refid.strip('.') in _KISSES]
+        if kissed:
+            listed = ', '.join('{0} ({1})'.format(peer.remote, peer.refid.strip('.')) for peer in kissed)
+            return Status(False, residual, False, NOT_SELECTED, 'it is turned away by {0}'.format(listed), ' '.join(dict.fromkeys(
+                _KISSES[peer.refid.strip('.')] for peer in kissed)))
         return self._no_answer(residual, [peer.remote for peer in peers])
 
     def _in_the_way(self) -> Tuple[str, str]:
@@ -274,6 +283,14 @@ class NtpqRow(NamedTuple):
         """This host's undisciplined clock (driver 1). The refid tells nothing: .LOCL. is also what a domain controller follows."""
         return bool(_OWN_CLOCK.match(self.remote))
 
+
+# Codes by which a server turns a client away (RFC 5905, 7.4), or that ntpd shows for an answer that it does not believe.
+_KISSES = {'DENY': 'The server refuses this host: name other servers, or let its operator allow this host.',
+           'RSTR': 'The server refuses this host: name other servers, or let its operator allow this host.',
+           'RATE': 'The server is asked too often from this address: raise minpoll, or name other servers.',
+           'AUTH': 'The answer is not authenticated: see the key of this server on both sides.',
+           'CRYP': 'The answer is not authenticated: see the key of this server on both sides.',
+           'NKEY': 'The answer is not authenticated: see the key of this server on both sides.'}
 
 # LOCAL(0) and LOCL of ntp, 127.127.1.0 of NTPsec; 127.0.0.1 of orphan mode.
 _OWN_CLOCK = re.compile(r'\.?LOCA?L|127\.127\.1\.|127\.0\.0\.1$')

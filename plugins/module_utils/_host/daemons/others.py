@@ -64,6 +64,8 @@ _VBOX = _GUEST.format(how='start VBoxService with --disable-timesync')
 _KNOWN = (
     _Known('phc2sys.service', 'phc2sys (PTP)', False, _PTP), _Known('timemaster.service', 'timemaster (PTP)', False, _PTP),
     _Known('ptp4l.service', 'ptp4l (PTP) with software time stamps', False, _PTP),
+    _Known('ptpd.service', 'ptpd (PTP)', False, _PTP), _Known('ptpd2.service', 'ptpd (PTP)', False, _PTP),
+    _Known('sfptpd.service', 'sfptpd (PTP)', False, _PTP),
     _Known('vboxadd-service.service', "VirtualBox's guest service", False, _VBOX),
     _Known('virtualbox-guest-utils.service', "VirtualBox's guest service", False, _VBOX),
     _Known('vboxservice.service', "VirtualBox's guest service", False, _VBOX),
@@ -115,7 +117,9 @@ def _steers(host: Any, known: _Known, state: Dict[str, str]) -> bool:
 # Programs that set the clock while they run, as the kernel names their processes: 15 characters.
 _PROGRAMS = {'phc2sys': 'phc2sys (PTP)', 'timemaster': 'timemaster (PTP)', 'htpdate': 'htpdate', 'tlsdated': 'tlsdated',
              'VBoxService': "VirtualBox's guest service", 'chronyd': 'another chronyd', 'ntpd': 'another ntpd',
-             'ntp-daemon': 'another ntpd-rs', 'systemd-timesyn': 'another systemd-timesyncd'}
+             'ntp-daemon': 'another ntpd-rs', 'systemd-timesyn': 'another systemd-timesyncd', 'ptpd': 'ptpd (PTP)',
+             'ptpd2': 'ptpd (PTP)', 'sfptpd': 'sfptpd (PTP)', 'statime': 'statime (PTP)', 'ntimed-client': 'ntimed',
+             'busybox': 'ntpd of busybox'}
 _CAP_SYS_TIME = 25
 
 
@@ -128,7 +132,10 @@ def _of_processes(host: Any) -> List[Steerer]:
         if not name or not _may_set_clock(host, pid):
             continue
         words = host.read('/proc/{0}/cmdline'.format(pid)).split('\0')
-        units = re.findall(r'/([^/\n]+\.service)(?:/|$)', host.read('/proc/{0}/cgroup'.format(pid)), re.MULTILINE)
+        if name == 'ntpd of busybox' and 'ntpd' not in [os.path.basename(word) for word in words[:2]]:
+            continue
+        # A service within a scope or another service is one of a container, whatever it is called.
+        units = re.findall(r':/(?:[^/\n]+\.slice/)*([^/\n]+\.service)$', host.read('/proc/{0}/cgroup'.format(pid)), re.MULTILINE)
         unit = units[-1] if units and 'docker' not in units[-1] and 'containerd' not in units[-1] else ''
         if unit in layouts.all_units() or unit in UNITS or '--disable-timesync' in words or ('chronyd' in name and '-x' in words):
             continue
@@ -139,6 +146,10 @@ def _of_processes(host: Any) -> List[Steerer]:
 
 
 def _may_set_clock(host: Any, pid: str) -> bool:
+    # In a user namespace of its own (a container without privileges) all that it may set is nothing of this host.
+    mapped = host.read('/proc/{0}/uid_map'.format(pid)).split()
+    if mapped and mapped != ['0', '0', '4294967295']:
+        return False
     held = re.search(r'(?m)^CapEff:\s*([0-9a-fA-F]+)$', host.read('/proc/{0}/status'.format(pid)))
     return bool(held and int(held.group(1), 16) >> _CAP_SYS_TIME & 1)
 

@@ -53,6 +53,7 @@ _SETTERS: Dict[str, _Setter] = {
     'ntpdig': _Setter('acgkKlMopt', sets='sS', sets_long=('--step', '--slew')),
     'sntp': _Setter('acgKklMot', sets='sS', sets_long=('--step', '--slew'), name='ntpdig'),
     'rdate': _Setter('ot', asks='p'),
+    'ntpclient': _Setter('cfghilpqt', sets='s'),
     'htpdate': _Setter('iMPmptu', asks='q', asks_long=('--help', '--version')),
     'tlsdate': _Setter('HpPxCr', asks='n', asks_long=('--dont-set-clock',), name='htpdate'),
     'chronyd': _Setter('fFlLPtu', sets='q', name='chronyd -q'),
@@ -87,6 +88,8 @@ def _sets(words: List[str]) -> str:
     program, rest = _program(words)
     setter = _SETTERS.get(program)
     if not setter:
+        if program == 'net':        # of Samba, often where Active Directory is
+            return 'net time set' if 'time set' in ' '.join(rest) else ''
         return 'timedatectl set-time' if program == 'timedatectl' and 'set-time' in rest else ''
     letters, long_ones, operands = _parsed(rest, setter.with_value)
     if set(setter.asks) & set(letters) or any(word.partition('=')[0] in setter.asks_long for word in long_ones):

@@ -183,7 +183,7 @@ class FakeHost(System):
         if words[-1] == 'sources' and 'reload' not in words and 'reset' not in words:
             reach = 377 if self._synchronised() else 0
             return ''.join('^,?,{0},0,6,{1},4294967295,0,0,0\n'.format(name, reach) for name in self._asked('chrony'))
-        if words[-1] == 'selectdata':
+        if words[-1] in ('selectdata', 'activity'):
             return ''
         self.commands.append('chronyc ' + ' '.join(words[1:]))
         if 'makestep' in words:

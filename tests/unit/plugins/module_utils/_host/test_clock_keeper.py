@@ -116,6 +116,25 @@ def test_a_daemon_nobody_here_knows_is_believed_as_far_as_the_kernel(tree):
     assert verdict(tree.look(DENIES)) == ('not_kept', 'clockspeed', 'not_synchronized')
 
 
+@pytest.mark.parametrize('name', ['chrony_exporter', 'ntpd_exporter', 'check_ntpd', 'ptp0', 'ntpstat', 'chronyc'])
+def test_what_only_watches_a_daemon_keeps_no_clock(tree, name):
+    tree.process(77, name)
+    assert tree.look(SAYS_SO)['reason'] == 'no_time_daemon'
+
+
+@pytest.mark.parametrize(('name', 'command'), [
+    ('ptpd2', []), ('sfptpd', []), ('statime-linux', []), ('ntimed-client', []), ('ntpclient', []), ('dntpd', []),
+    ('busybox', ['/bin/busybox', 'ntpd', '-n']), ('busybox', ['ntpd', '-p', 'pool.example'])])
+def test_what_keeps_a_clock_by_another_name(tree, name, command):
+    tree.process(77, name, *command)
+    assert tree.look(SAYS_SO)['state'] == 'kept'
+
+
+def test_busybox_is_many_programs(tree):
+    tree.process(77, 'busybox', '/bin/busybox', 'crond')
+    assert tree.look(SAYS_SO)['reason'] == 'no_time_daemon'
+
+
 def test_openntpd_has_the_process_name_of_ntpd(tree):
     tree.process(77, 'ntpd', 'ntpd: ntp engine')
     tree.write('/var/lib/openntpd/db/ntpd.drift', '1.0', age=600)

@@ -96,3 +96,43 @@ def test_a_tunnel_that_does_not_answer_is_no_clock_of_this_host(tmp_path):
     found = status(tmp_path, 'rhel-8', 'chronyd', 'chrony', ('/etc/chrony.conf', 'server 127.0.0.1 port 11123\n'),
                    tracking='00000000,,0,0,0,0,0,0,0,0,1,1,0,Not synchronised\n', sources='^,?,127.0.0.1,0,6,0,3,0.1,0.1,0.1\n')
     assert (found.reason, found.msg) == ('unreachable', 'it has no answer from 127.0.0.1:11123')
+
+
+@pytest.mark.parametrize(('system', 'rows'), [
+    ('leap=00, stratum=1, refid=GPS, offset=0.01\n', '*127.127.28.0 .GPS. 0 l 8 16 377 0.0 0.01 0.0\n'),
+    ('leap=00, stratum=1, refid=PPS, offset=0.01\n', 'o127.127.22.0 .PPS. 0 l 8 16 377 0.0 0.01 0.0\n'
+     '*192.0.2.1 .GPS. 1 u 5 64 377 0.1 0.5 0.1\n'),
+    ('leap=01, stratum=2, refid=192.0.2.1, offset=0.01\n', '*192.0.2.1 .GPS. 1 u 5 64 377 0.1 0.5 0.1\n'),
+    ('leap=00, stratum=1,\nrefid=NMEA, offset=0.01\n', '*NMEA(0) .GPS. 0 l 8 16 377 0.0 0.01 0.0\n'),
+    ('leap=00, stratum=3, refid=192.0.2.1, offset=0.01\n', '*2001:db8:0:1:2: 192.0.2.9 2 u 5 64 377 0.1 0.5 0.1\n')])
+def test_ntpd_with_a_reference_clock_does_not_follow_this_host(tmp_path, system, rows):
+    assert ntpd(tmp_path, system, rows).synchronized
+
+
+@pytest.mark.parametrize(('refid', 'reason', 'said'), [
+    ('.DENY.', 'not_selected', 'turned away by 192.0.2.1 (DENY)'), ('.RSTR.', 'not_selected', 'RSTR'),
+    ('.RATE.', 'not_selected', 'RATE'), ('.CRYP.', 'not_selected', 'CRYP'), ('.INIT.', 'unreachable', 'no answer from 192.0.2.1'),
+    ('.XFAC.', 'unreachable', 'no answer')])
+def test_a_server_that_turns_ntpd_away_has_answered(tmp_path, refid, reason, said):
+    found = ntpd(tmp_path, 'leap=11, stratum=16, refid=INIT, offset=0.0\n', ' 192.0.2.1 {0} 16 u - 64 0 0 0 0\n'.format(refid))
+    assert (found.reason, said in found.msg) == (reason, True)
+    assert 'UDP 123' not in found.advice
+
+
+@pytest.mark.parametrize(('activity', 'offline'), [
+    ('0,2,0,0,0\n', True), ('1,1,0,0,0\n', False), ('2,0,0,0,0\n', False), ('', False), ('0,0,0,0,2\n', False)])
+@pytest.mark.parametrize('tracking', [TRACKING, '00000000,,0,0,0,0,0,0,0,0,1,1,0,Not synchronised\n'])
+def test_chronyd_whose_sources_are_switched_offline(tmp_path, tracking, activity, offline):
+    rows = ROW.format('?', 1, 0, 4294967295) + ROW.format('?', 2, 0, 4294967295)
+    found = status(tmp_path, 'rhel-8', 'chronyd', 'chrony', ('/etc/chrony.conf', 'server 192.0.2.1\nserver 192.0.2.2\n'),
+                   tracking=tracking, sources=rows, activity=activity)
+    assert (found.synchronized, found.reason) == (False, 'unreachable')
+    assert ('chronyc online' in found.advice, 'switched offline' in found.msg) == (offline, offline)
+
+
+@pytest.mark.parametrize('leap', ['Normal', 'Insert second', 'Delete second'])
+def test_chronyd_with_a_reference_clock_or_a_leap_second_to_come(tmp_path, leap):
+    found = status(tmp_path, 'rhel-8', 'chronyd', 'chrony', ('/etc/chrony.conf', 'refclock PHC /dev/ptp0\n'),
+                   tracking='50484330,PHC0,1,1700000000.0,0.001,0,0,0,0,0,0,0,64,{0}\n'.format(leap),
+                   sources='#,*,PHC0,0,3,377,7,0.1,0.1,0.1\n')
+    assert found.synchronized

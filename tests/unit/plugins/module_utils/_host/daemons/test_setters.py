@@ -13,6 +13,7 @@ from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._ho
 
 
 @pytest.mark.parametrize('command', [
+    'ntpclient -s -h ntp1', 'net time set -S dc1.example', '/usr/bin/net -S dc1 time set',
     '/usr/sbin/ntpdate -u ntp1', 'ntpdate -t 2 ntp1', 'sudo -u root ntpdate x', 'timeout 10 ntpdate x >/dev/null 2>&1',
     '(sleep 5; ntpdate x)', 'systemctl stop ntpd && ntpdate x && systemctl start ntpd', 'if ! ntpdate x; then',
     'flock -n /run/lock/t -c "ntpdate ntp1"', "su - root -c 'ntpdate ntp1'", 'test -x /usr/sbin/ntpdate && /usr/sbin/ntpdate ntp1',
@@ -29,6 +30,7 @@ def test_a_command_that_sets_the_clock_is_seen(command):
 @pytest.mark.parametrize('command', [
     'date | mail -s report root', 'LOG=x-$(date +%F).log; curl -s http://x', 'cp a b-`date +%F`; logger -s done',
     'tar czf /backup/$(date +%Y%m%d).tgz /opt/aem && rsync -s x y', 'date; ls -s', 'date +%s -u', 'date -d 20200101',
+    'ntpclient -h ntp1 -c 1', 'net time -S dc1.example', 'net ads join', 'net time system',
     'ntpdate -q ntp1', 'ntpdate -t 2 -q ntp1', 'ntpdate -d ntp1', 'rdate -p t', "chronyd -Q 'server a'", 'sntp ntp1',
     'ntpdig -j pool',
     'apt-get install -y ntpdate', 'yum -y remove ntpdate', 'rpm -q ntpdate', 'which ntpdate', 'command -v ntpdate >/dev/null',

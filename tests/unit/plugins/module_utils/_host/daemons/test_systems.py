@@ -79,6 +79,12 @@ def process(host, pid, name, command, unit='', status=SETS_CLOCK):
     ('VBoxService', '/usr/sbin/VBoxService --disable-timesync', 'vbox-own.service', SETS_CLOCK, None),
     ('htpdate', '/usr/sbin/htpdate -D example.com', 'my-time.service', SETS_CLOCK, ('my-time.service', True)),
     ('sshd', '/usr/sbin/sshd', 'ssh.service', SETS_CLOCK, None),
+    # A systemd of a container has a unit of the same name.
+    ('chronyd', '/usr/sbin/chronyd', 'docker-0123456789ab.scope/system.slice/chrony.service', SETS_CLOCK, ('', False)),
+    ('ntpd', '/usr/sbin/ntpd', 'lxc.service/system.slice/ntpsec.service', SETS_CLOCK, ('', False)),
+    ('ptpd2', '/usr/sbin/ptpd2 -c /etc/ptpd2.conf', 'site-ptp.service', SETS_CLOCK, ('site-ptp.service', False)),
+    ('busybox', '/bin/busybox ntpd -n -p pool.example', 'bb-time.service', SETS_CLOCK, ('bb-time.service', True)),
+    ('busybox', '/bin/busybox crond', 'bb-cron.service', SETS_CLOCK, None),
 ])
 def test_a_process_that_may_set_the_clock_is_found(tmp_path, name, command, unit, status, found):
     host = FakeHost(tmp_path).has('chrony')
@@ -87,6 +93,15 @@ def test_a_process_that_may_set_the_clock_is_found(tmp_path, name, command, unit
     assert [(each.unit, each.can_stop) for each in steerers] == ([found] if found else [])
     for each in steerers:
         assert each.can_stop or each.advice
+
+
+@pytest.mark.parametrize(('uid_map', 'count'), [('         0     100000      65536\n', 0),
+                                                ('         0          0 4294967295\n', 1)])
+def test_a_container_without_privileges_sets_no_clock_of_this_host(tmp_path, uid_map, count):
+    host = FakeHost(tmp_path).has('chrony')
+    process(host, 4711, 'chronyd', '/usr/sbin/chronyd', 'lxc.payload.web.scope')
+    host.put('/proc/4711/uid_map', uid_map)
+    assert len(discovery.steerers(host)) == count
 
 
 @pytest.mark.parametrize(('unit', 'text', 'can_stop'), [
