@@ -28,7 +28,9 @@ from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._ho
 STORIES = int(os.environ.get('AEMOPS_STORIES') or 25)
 
 OPTIONS = {'provider': 'auto', 'servers': [], 'pools': [], 'nts_servers': [], 'keys': [], 'cloud': 'none', 'max_distance': 0.0,
-           'max_skew': 5.0, 'max_step': 0.0, 'sync_tolerance': 0.02, 'sync_timeout': 20, 'on_unsynchronized': 'fail'}
+           'max_skew': 5.0, 'max_step': 0.0, 'sync_tolerance': 0.02, 'sync_timeout': 3, 'on_unsynchronized': 'fail'}
+# Seconds. Waiting is short, so that as many calls are made on the way back as before it.
+SYNCHRONIZED = 1.0
 SOURCES = '/etc/chrony/sources.d/aemops-brand-portal.sources'
 OURS = (SOURCES, '/etc/ntpsec/ntp.d/aemops-brand-portal.conf', '/etc/systemd/timesyncd.conf.d/aemops-brand-portal.conf',
         '/etc/chrony/conf.d/aemops-brand-portal.conf')
@@ -235,7 +237,7 @@ class Stories(RuleBasedStateMachine):
             return None
 
         host = self.host
-        host.synchronised_after = 4.0 if synchronizes else None
+        host.synchronised_after = SYNCHRONIZED if synchronizes else None
         host.began = host.time
         run = Absent(host, False, stop) if absent else present(host, stop, **wishes)
         host.before_call = before_call
@@ -296,7 +298,7 @@ class Stories(RuleBasedStateMachine):
     def ends_well(self):
         """The next run that nothing disturbs succeeds, or says what others have to do first; the one after it changes nothing."""
         host = self.host
-        host.synchronised_after, host.began = 4.0, host.time
+        host.synchronised_after, host.began = SYNCHRONIZED, host.time
         result = present(host, StopRequest(), servers=['192.0.2.1']).run()
         assert result['synchronized'] is True
         assert interrupted(host.path(STATE)) == []

@@ -389,7 +389,9 @@ def test_secrets_are_in_no_record(tmp_path):
 def test_a_second_run_is_refused_with_pid_and_start_of_the_first(tmp_path):
     host = FakeHost(tmp_path)
     first, second = Lock(host), Lock(host)
+    assert not first.held
     first.take()
+    assert os.stat(host.path(undo_log.LOCK)).st_mode & 0o777 == 0o644
     said = r'Another run \(PID {0}, since 2\d\d\d-\d\d-\d\dT.*Z\).*Nothing was changed'
     with pytest.raises(Busy, match=said.format(os.getpid())):
         second.take()
@@ -441,3 +443,116 @@ def test_a_lock_of_a_process_that_has_gone_is_waited_for_a_moment(tmp_path):
                 fcntl.flock(guard.fileno(), fcntl.LOCK_UN)
         host.sleep = ends
         Lock(host).take()
+
+
+@pytest.mark.parametrize('euid, raised', [(0, True), (1, False), (1000, False)])
+def test_only_root_needs_the_lock(tmp_path, monkeypatch, euid, raised):
+    """Another account can change nothing anyway, and is told so in other words."""
+    host = FakeHost(tmp_path)
+    lock = Lock(host)
+
+    def forbidden(*_arguments):
+        raise PermissionError(13, 'Permission denied')
+    monkeypatch.setattr(undo_log.os, 'open', forbidden)
+    monkeypatch.setattr(undo_log.os, 'geteuid', lambda: euid)
+    if raised:
+        with pytest.raises(PermissionError):
+            lock.take()
+    else:
+        lock.take()
+    assert not lock.held
+
+
+@pytest.mark.parametrize('holder, said, waited', [
+    ('{{"pid": {0}, "since": "2026-11-26T00:00:00Z"}}', r'Another run \(PID {0}, since', 0.0),
+    ('{{"pid": 999999999, "since": "2026-11-26T00:00:00Z"}}', r'Another run \(PID 999999999', 1.0),
+    ('no JSON', 'Another run is repairing', 0.0), ('[]', 'Another run is repairing', 0.0), ('', 'Another run is repairing', 0.0),
+    ('{{"pid": {0}}}', 'Another run is repairing', 0.0)])
+def test_a_holder_of_the_lock_is_waited_for_only_where_it_has_gone(tmp_path, holder, said, waited):
+    host = FakeHost(tmp_path)
+    host.put(undo_log.LOCK, holder.format(os.getpid()))
+    with open(host.path(undo_log.LOCK), 'rb') as other:
+        fcntl.flock(other.fileno(), fcntl.LOCK_EX)
+        with pytest.raises(Busy, match=said.format(os.getpid())):
+            Lock(host).take()
+    assert waited <= host.time <= waited + 0.2
+
+
+def test_a_holder_that_cannot_be_read_is_not_named(monkeypatch):
+    def broken(*_arguments):
+        raise OSError(5, 'Input/output error')
+    monkeypatch.setattr(undo_log.os, 'pread', broken)
+    assert undo_log._holder(0) == {}
+
+
+class Switches(Handler):
+    """Targets that are on or off; each has a name."""
+
+    def __init__(self, **states):
+        self.states, self.undone = states, []
+
+    def now(self, entry):
+        return {'on': self.states[entry.target]}
+
+    def undo(self, entry, now):
+        self.states[entry.target] = entry.before['on']
+        self.undone.append(entry.target)
+
+
+def switched(target, sentence=''):
+    entry = Entry('switch', target, {'on': False}, {'on': True}, sentence)
+    entry.done = True
+    return entry
+
+
+def test_the_way_back_goes_through_all_acts_and_tells_what_it_has_changed(tmp_path):
+    host = FakeHost(tmp_path)
+    log, switches = log_of(host), Switches(a=True, b=False, c=True, d=True)
+    settled = switched('d')
+    settled.undone = True
+    unknown = Entry('unknown', 'x', {}, {}, 'an act that has no way back')
+    log.entries = [switched('a', 'switch a on'), switched('b'), unknown, settled, switched('c')]
+    assert log.undo({'switch': switches}) == []
+    assert switches.undone == ['c', 'a']
+    assert [entry.reverted for entry in log.entries] == [True, False, False, False, True]
+    assert [entry.undone for entry in log.entries] == [True, True, False, True, True]
+    assert host.logged == ['undo: c', 'undo: switch a on']
+
+
+def test_what_lies_below_another_administrators_change_stays_and_what_is_beside_it_does_not(tmp_path):
+    host = FakeHost(tmp_path)
+    log, switches = log_of(host), Switches(a=True, b=None)
+    log.entries = [switched('a'), switched('b', 'first'), switched('b', 'second')]
+    assert log.undo({'switch': switches}) == ['b was changed by another administrator afterwards and was left as it is now']
+    assert switches.undone == ['a']
+    assert [bool(entry.left) for entry in log.entries] == [False, True, True]
+
+
+def test_a_state_that_only_looks_like_ours_is_not():
+    """Not a part of it either."""
+    entry = switched('a')
+    assert Handler().ours(entry, {'on': True})
+    assert not Handler().ours(entry, {'on': False})
+    assert not Handler().ours(entry, {})
+
+
+@pytest.mark.parametrize('done, left, undone, stays', [
+    (True, '', False, True), (False, 'why', False, True), (True, 'why', False, True), (True, '', True, False),
+    (False, 'why', True, False), (False, '', False, False)])
+def test_what_stays_of_an_act_and_what_is_told_of_it(done, left, undone, stays):
+    entry = switched('a', 'switch a on')
+    entry.done, entry.left, entry.undone = done, left, undone
+    assert entry.stays is stays
+    assert undo_log.actions([entry]) == ['switch a on'] * (done or bool(left))
+    entry.sentence = ''
+    assert undo_log.actions([entry]) == []
+
+
+def test_the_record_of_the_last_run_may_be_read_by_everybody_and_has_an_end(tmp_path):
+    host = FakeHost(tmp_path)
+    log = log_of(host)
+    log.perform(switched('a', 'switch a on'), lambda: None)
+    log.close(msg='done')
+    assert os.stat(host.path(undo_log.LAST_RUN)).st_mode & 0o777 == 0o644
+    assert host.text(undo_log.LAST_RUN).endswith('}\n')
+    assert (last_run(host)['msg'], last_run(host)['actions'], last_run(host)['pid']) == ('done', ['switch a on'], os.getpid())
