@@ -45,7 +45,8 @@ OUTSIDE = 'it is {now} in {zone}, and fix_bp_jwt_stop_window={window} is the tim
 ALLOW = 'allow it for this run with fix_bp_jwt_may_stop_aem=true'
 WAIT = 'run again within {window} ({zone}), or at once with an empty fix_bp_jwt_stop_window'
 
-_WINDOW = re.compile(r'([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)')
+# ISO 8601 has 24:00 for the end of a day.
+_WINDOW = re.compile(r'([01]\d|2[0-3]):([0-5]\d)-(?=\d\d:\d\d\Z)([01]\d|2[0-3]|24(?=:00)):([0-5]\d)')
 
 
 class Guard(t.NamedTuple):

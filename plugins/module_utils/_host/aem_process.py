@@ -23,6 +23,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.aem_repo
     repository,
 )
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import own_addresses
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.launch import program_of
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.host import Host
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.processes import Processes, text_of
 
@@ -41,7 +42,13 @@ _SHARED = re.compile(
     r'(?:sshd?(?:@.*)?|dropbear|crond?|anacron|fcron|atd|rc-local|rc|boot|after-local|supervisord?|monit|god|circus\w*|xinetd|inetd|'
     r'cloud-(?:init|config|final)|amazon-ssm-agent|snap\.amazon-ssm-agent\..*|google-startup-scripts|walinuxagent|waagent|'
     r'jenkins(?:-agent)?|puppet|salt-minion|chef-client|cf-execd|rundeckd?|gitlab-runner|actions\.runner\..*|rexec.*|'
+    r'runit|runsvdir(?:-start)?|svscan(?:boot)?|daemontools|s6-.*|pm2-.*|zabbix-agent2?|nrpe|nagios-nrpe-server|snmpd|'
     r'systemd-.*|dbus.*|getty@.*|serial-getty@.*|console-getty|emergency|rescue|display-manager|gdm|lightdm|sddm)\.service\Z')
+# Programs that start one other and then wait for it, or become it: what a unit of AEM has between itself and AEM.
+_LAUNCHERS = re.compile(
+    r'(?:ba|da|k|z|a|c|tc|mk|pdk)?sh|busybox|env|nohup|setsid|su|sudo|doas|runuser|setpriv|chroot|nice|ionice|chrt|taskset|numactl|'
+    r'prlimit|authbind|start-stop-daemon|daemon|daemonize|systemd-cat|tini(?:-static)?|dumb-init|catatonit|java\d*|jsvc(?:\.exec)?|'
+    r'wrapper(?:[-.].*)?')
 # Programs that pass connections on, by the name that the kernel shows (15 characters at most).
 _PROXIES = ('docker-proxy', 'rootlessport', 'slirp4netns', 'pasta', 'pasta.avx2', 'conmon', 'haproxy', 'nginx', 'httpd', 'apache2',
             'envoy', 'traefik', 'varnishd', 'squid', 'socat', 'stunnel', 'stunnel4', 'systemd-socket-', 'sshd', 'ssh', 'autossh',
@@ -193,7 +200,9 @@ def _unit_and_reason(proc: Processes, pids: List[int], pid: int, home: str) -> T
     called = 'AEM (PID {0})'.format(pid)
     path = proc.cgroup(pid)
     parts = [part[1:] if part.startswith('_') else part for part in path.split('/') if part]
-    container = next((part for part in parts if _CONTAINER.search(part)), '')
+    # A service that is only called after a container engine runs in none: the engine's own name comes first.
+    container = next((part for part in parts if _CONTAINER.search(part) and (
+        not part.endswith('.service') or _CONTAINER.match(re.sub(r'^snap\.', '', part)))), '')
     name = proc.name(pid)
     if container or _in_other_namespace(proc, pid):
         return '', 'the process on its port (PID {0}, {1}) belongs to a container engine or a container ({2})'.format(
@@ -213,7 +222,11 @@ def _unit_and_reason(proc: Processes, pids: List[int], pid: int, home: str) -> T
         return '', '{0} runs in {1}: a transient unit is gone once it is stopped'.format(called, unit)
     if _SHARED.match(unit):
         return '', '{0} was started by {1}, which does more than run AEM'.format(called, unit)
-    others = _others_in(proc, path[:path.index(unit) + len(unit)], pids, pid, home)
+    cgroup = path[:path.index(unit) + len(unit)]
+    starter = _starter_of(proc, cgroup, unit, pid)
+    if starter:
+        return '', '{0} was started by {1} in {2}, which may do more than run AEM'.format(called, starter, unit)
+    others = _others_in(proc, cgroup, pids, pid, home)
     if others:
         return '', '{0} also runs {1}, which would be stopped along with AEM'.format(unit, others)
     return unit, ''
@@ -222,6 +235,32 @@ def _unit_and_reason(proc: Processes, pids: List[int], pid: int, home: str) -> T
 def _in_other_namespace(proc: Processes, pid: int) -> bool:
     ours, its = proc.link(1, 'ns/pid'), proc.link(pid, 'ns/pid')
     return bool(ours and its and ours != its)
+
+
+def _starter_of(proc: Processes, path: str, unit: str, pid: int) -> str:
+    """An agent or a supervisor to which the unit belongs and that has started AEM, in words; '' where the unit is AEM's own.
+
+    It is between the unit and AEM, or AEM has left it and the program that the unit starts runs beside AEM.
+    """
+    ancestors = [each for each in proc.ancestors(pid) if each > 1 and (proc.cgroup(each) + '/').startswith(path + '/')]
+    for each in ancestors:
+        if not any(_LAUNCHERS.fullmatch(name) for name in _programs(proc, each)):
+            return '{0} (PID {1})'.format(proc.name(each), each)
+    program = os.path.basename(program_of(Host(root=proc.root), unit))
+    if not program or _LAUNCHERS.fullmatch(program):
+        return ''
+    family = set(ancestors) | {pid}
+    for each in proc.pids():
+        if each not in family and (proc.cgroup(each) + '/').startswith(path + '/') and pid not in proc.ancestors(each):
+            if program in _programs(proc, each):
+                return '{0} (PID {1})'.format(proc.name(each), each)
+    return ''
+
+
+def _programs(proc: Processes, pid: int) -> Set[str]:
+    """The names by which a process may be called: of its file, and of its command (a login shell is "-bash")."""
+    first = (proc.command(pid) or [''])[0].split(' ')[0]
+    return {os.path.basename(proc.link(pid, 'exe')), os.path.basename(first.lstrip('-'))}
 
 
 def _others_in(proc: Processes, path: str, pids: List[int], pid: int, home: str) -> str:

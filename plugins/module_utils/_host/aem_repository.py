@@ -18,7 +18,8 @@ _DOCUMENT_PID = 'org.apache.jackrabbit.oak.plugins.document.DocumentNodeStoreSer
 _SEGMENT_PIDS = ('org.apache.jackrabbit.oak.segment.SegmentNodeStoreService',
                  'org.apache.jackrabbit.oak.plugins.segment.SegmentNodeStoreService')
 _OSGI_FILE = re.compile(r'(?P<pid>[\w.]+?)(?:[-~].*)?\.(?:config|cfg|cfg\.json|xml)\Z')
-_LEASE_MODE = re.compile(r'leaseCheckMode"?\s*[:=]\s*"?(STRICT|LENIENT|DISABLED)', re.IGNORECASE)
+# Felix writes the type before a value: leaseCheckMode=T"STRICT".
+_LEASE_MODE = re.compile(r'leaseCheckMode"?\s*[:=]\s*T?"?(STRICT|LENIENT|DISABLED)', re.IGNORECASE)
 # The first Oak whose lease check is strict (LeaseCheckMode), and the first AEM that has it.
 _STRICT_OAK, _STRICT_AEM = (1, 9, 6), (6, 5)
 _MOST_FILES = 20000
@@ -71,6 +72,9 @@ def repository(proc: Processes, pid: int, home: str) -> Store:
     opened = next((path for path in proc.open_files(pid) if '/segmentstore/' in path), '')
     if opened:
         return _store('segment', lease, 'it has {0} open'.format(opened))
+    uri = _mongo_uri(proc.root, words, home)
+    if not configured and uri:
+        return _store('document', lease, uri)
     if len(configured) == 1:
         kind = list(configured)[0]
         return _store(kind, lease, configured[kind])
@@ -78,6 +82,14 @@ def repository(proc: Processes, pid: int, home: str) -> Store:
     if not configured and home and os.path.exists(os.path.join(proc.root, journal.lstrip('/'))):
         return _store('segment', lease, journal)
     return UNKNOWN
+
+
+def _mongo_uri(root: str, words: Sequence[str], home: str) -> str:
+    """Where oak.mongo.uri is set, the property of a document store on MongoDB; '' where it is not."""
+    if any(word.startswith('-Doak.mongo.uri=') for word in words):
+        return 'oak.mongo.uri on its command line'
+    path = os.path.join(home, 'conf/sling.properties')
+    return path if home and re.search(r'(?m)^\s*oak\.mongo\.uri\s*[=:]', text_of(root, path.lstrip('/'))) else ''
 
 
 def _store(kind: str, lease: str, evidence: str) -> Store:
@@ -127,7 +139,7 @@ def _applies(folder: str, modes: Sequence[str]) -> bool:
 
 def _lease_check(root: str, words: Sequence[str], home: str, configuration: str) -> str:
     """strict, lenient, disabled or unknown: as configured, else by the version of AEM or of Oak."""
-    if any(word.startswith('-Doak.documentMK.disableLeaseCheck=true') for word in words):
+    if any(word.lower() == '-doak.documentmk.disableleasecheck=true' for word in words):      # Boolean.getBoolean() has no case
         return 'disabled'
     said = _LEASE_MODE.search(' '.join(words)) or _LEASE_MODE.search(text_of(root, configuration.lstrip('/')))
     if said:

@@ -187,6 +187,8 @@ def test_our_own_kernel_is_read_right():
     ('/system.slice/aem.service', True, 'aem.service'),
     ('/system.slice/aem6.service/supervisor', False, 'aem6.service'),       # a subgroup of its own
     ('/aem.slice/aem-author.slice/cq5.service', True, 'cq5.service'),
+    ('/system.slice/aem-docker.service', False, 'aem-docker.service'),      # only called after an engine
+    ('/system.slice/system-aem.slice/aem@author.service', False, 'aem@author.service'),
     ('/system.slice/_cpu.service', False, 'cpu.service'),                   # systemd escapes the name of a controller
 ])
 def test_the_cgroup_names_the_unit(tree, cgroup, v1, unit):
@@ -219,6 +221,9 @@ def test_the_cgroup_names_the_unit(tree, cgroup, v1, unit):
     ('/system.slice/rc-local.service', 'does more than run AEM'),
     ('/system.slice/supervisord.service', 'does more than run AEM'),
     ('/system.slice/cloud-final.service', 'does more than run AEM'),
+    ('/system.slice/runsvdir-start.service', 'does more than run AEM'),
+    ('/system.slice/pm2-aem.service', 'does more than run AEM'),
+    ('/system.slice/zabbix-agent.service', 'does more than run AEM'),
 ])
 @pytest.mark.parametrize('v1', [False, True])
 def test_what_would_take_others_along_is_refused_with_the_reason(tree, cgroup, said, v1):
@@ -278,6 +283,37 @@ def test_the_launcher_and_the_helpers_of_the_same_aem_are_its_own(tree):
     assert tree.find()['unit'] == 'aem.service'
 
 
+@pytest.mark.parametrize('name, command', [
+    ('ctmagent', ['/opt/ctm/exe/p_ctmag']), ('node', ['/usr/bin/node', '/opt/pm2/god.js']),
+    ('python3', ['python3', '/opt/agent.py']), ('screen', ['SCREEN', '-dmS', 'aem']), ('tmux: server', ['tmux', 'new', '-d'])])
+def test_what_a_supervisor_has_started_is_not_stopped_with_it(tree, name, command):
+    tree.process(700, '/system.slice/site.service', command, name, cwd='/')
+    tree.process(750, '/system.slice/site.service', ['/bin/bash', '/opt/aem/start.sh'], 'start.sh', parent=700)
+    tree.aem(cgroup='/system.slice/site.service', parent=750)
+    found = tree.find()
+    assert (found['unit'], found['stoppable']) == ('', False)
+    assert 'was started by {0} (PID 700) in site.service, which may do more than run AEM'.format(name) in found['reason']
+
+
+def test_an_agent_that_aem_has_left_still_owns_the_unit(tree):
+    tree.write('/usr/lib/systemd/system/site-agent.service', '[Service]\nExecStart=/opt/agent/agentd -d\n')
+    tree.process(700, '/system.slice/site-agent.service', ['/opt/agent/agentd', '-d'], 'agentd', cwd='/')
+    tree.aem(cgroup='/system.slice/site-agent.service')
+    assert 'was started by agentd (PID 700) in site-agent.service' in tree.find()['reason']
+
+
+@pytest.mark.parametrize('command', [
+    ['/bin/ksh', '/opt/aem/bin/start'], ['-bash'], ['/usr/bin/su', '-', 'aem'], ['runuser', '-u', 'aem'],
+    ['/usr/bin/authbind', 'java'],
+    ['/opt/aem/bin/wrapper-linux-x86-64', 'conf'], ['/usr/bin/jsvc', '-user', 'aem'], ['/bin/sh', '-c', 'java']])
+def test_what_a_unit_of_aem_has_before_aem_is_its_own(tree, command):
+    tree.write('/etc/systemd/system/aem.service', '[Service]\nExecStart=/opt/aem/bin/start\n')
+    tree.process(700, '/system.slice/aem.service', command, os.path.basename(command[0])[:15], cwd='/')
+    tree.process(701, '/system.slice/aem.service', ['tail', '-F', 'error.log'], 'tail', parent=700)
+    tree.aem(parent=700)
+    assert tree.find()['unit'] == 'aem.service'
+
+
 # Which repository
 
 
@@ -325,6 +361,27 @@ def test_the_files_of_aem(tree, path, text, store, lease):
     assert (found['store'], found['lease_check'], found['home']) == (store, lease, '/opt/aem/crx-quickstart')
 
 
+@pytest.mark.parametrize('lease, said', [('T"STRICT"', 'strict'), ('"LENIENT"', 'lenient'), ('T"DISABLED"', 'disabled')])
+def test_the_lease_check_as_felix_writes_it(tree, lease, said):
+    tree.aem(modes='author', version='6.4.8')
+    tree.write('/opt/aem/crx-quickstart/launchpad/config/org/apache/jackrabbit/oak/plugins/document/DocumentNodeStoreService.config',
+               ':org.apache.felix.configadmin.revision:=L"1"\nleaseCheckMode={0}\n'.format(lease))
+    assert tree.find()['lease_check'] == said
+
+
+@pytest.mark.parametrize('how', ['command', 'properties'])
+def test_the_address_of_mongodb_tells_of_a_document_store(tree, how):
+    tree.aem(modes='author')
+    tree.write('/opt/aem/crx-quickstart/repository/segmentstore/journal.log')
+    if how == 'command':
+        words = [word.format('author', '6.5.0') for word in QUICKSTART]
+        tree.write('/proc/800/cmdline', '\0'.join(words[:1] + ['-Doak.mongo.uri=mongodb://db.example'] + words[1:]) + '\0')
+    else:
+        tree.write('/opt/aem/crx-quickstart/conf/sling.properties', 'oak.mongo.uri=mongodb://db.example\n')
+    found = tree.find()
+    assert (found['store'], 'mongodb://' in found['evidence']) == ('document', False)      # it may have a password
+
+
 def test_a_segment_store_that_was_left_behind_by_a_migration_does_not_count(tree):
     tree.aem(modes='author')
     tree.write('/opt/aem/crx-quickstart/repository/segmentstore/journal.log')
@@ -346,7 +403,8 @@ def test_two_configurations_that_contradict_each_other_tell_nothing(tree):
 
 
 @pytest.mark.parametrize('words, lease', [
-    (['-Doak.documentMK.leaseCheckMode=LENIENT'], 'lenient'), (['-Doak.documentMK.disableLeaseCheck=true'], 'disabled')])
+    (['-Doak.documentMK.leaseCheckMode=LENIENT'], 'lenient'), (['-Doak.documentMK.disableLeaseCheck=true'], 'disabled'),
+    (['-Doak.documentMK.disableLeaseCheck=TRUE'], 'disabled')])
 def test_the_lease_check_as_the_command_line_sets_it(tree, words, lease):
     tree.aem(modes='author,crx3mongo')
     tree.write('/proc/800/cmdline', '\0'.join(['java', '-Dsling.run.modes=crx3mongo', *words, '-jar', 'crx-quickstart/app/q.jar']))
