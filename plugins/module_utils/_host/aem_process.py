@@ -251,9 +251,10 @@ def _starter_of(proc: Processes, path: str, unit: str, pid: int) -> str:
         return ''
     family = set(ancestors) | {pid}
     for each in proc.pids():
-        if each not in family and (proc.cgroup(each) + '/').startswith(path + '/') and pid not in proc.ancestors(each):
-            if program in _programs(proc, each):
-                return '{0} (PID {1})'.format(proc.name(each), each)
+        if each in family or program not in _programs(proc, each) or pid in proc.ancestors(each):
+            continue
+        if (proc.cgroup(each) + '/').startswith(path + '/'):
+            return '{0} (PID {1})'.format(proc.name(each), each)
     return ''
 
 
