@@ -9,32 +9,84 @@ module: fix_bp_jwt_stage
 short_description: Run one stage of the role fix_bp_jwt on the controller (internal)
 version_added: 0.2.0
 description:
-  - What P(aemops.brand_portal.fix_bp_jwt#role) does in its tasks. It is of no use without the role, whose variables are its
-    options.
+  - Runs the stages of P(aemops.brand_portal.fix_bp_jwt#role). It is of no use without the role, whose options it reads.
   - The stages are one action so that a healthy host costs one task.
 options:
   stage:
     description:
-      - V(measure) checks the options, measures the clock and tests the agents with
-        M(aemops.brand_portal.brand_portal_health_info), decides, and gives what the variable C(fix_bp_jwt_result) holds.
-      - V(plan) looks at all hosts, decides whether any clock may be corrected, and cuts the hosts that need it into batches.
-      - V(begin) names the hosts of the batch O(turn), or none when too many repairs failed.
-      - V(prove) measures and tests once more, what and as V(measure) did, and gives the result of
+      - V(measure) checks the options of the role, measures the clock and tests the agents with
+        M(aemops.brand_portal.brand_portal_health_info), decides, and returns what the variable C(fix_bp_jwt_result) holds.
+      - V(plan) decides from the results of all O(hosts) whether any clock may be corrected, and cuts the hosts that need it into
+        batches.
+      - V(start_batch) returns the hosts of O(batch), or none when too many repairs failed.
+      - V(verify) measures the clock and tests O(agents) again after a repair, and returns the result of
         M(aemops.brand_portal.brand_portal_health_info).
-      - V(not_begun) gives the host's result with the reason why no repair was begun.
-      - V(rehearse) gives the host's result with what a repair would need, tried as root.
-      - V(report) writes the files, sets the statistics, and gives the lines of the table.
-      - V(conclude) ends a host as failed or unreachable, unless it passed.
+      - V(skip_host) returns the result of a host whose repair is not begun, with the reason in O(stopped).
+      - V(rehearse) tries as root what a repair needs, changes nothing, and returns the result of the host with what it found.
+      - V(report) writes the report of all O(hosts), sets the statistics, and returns the lines of the table.
+      - V(finish_host) fails for a host that did not pass.
     type: str
     required: true
-    choices: [measure, plan, begin, prove, not_begun, rehearse, report, conclude]
-  turn:
-    description: For V(begin), which of the batches is next, from 0 on.
+    choices: [measure, plan, start_batch, verify, skip_host, rehearse, report, finish_host]
+  hosts:
+    description: Names of all hosts of the run, for O(stage=plan), O(stage=start_batch), and O(stage=report).
+    type: list
+    elements: str
+    default: []
+  begun:
+    description:
+      - Names of the hosts whose repair has begun, for O(stage=plan), O(stage=start_batch), and O(stage=report).
+      - A host that is listed here and has no result of its repair counts as lost.
+    type: list
+    elements: str
+    default: []
+  batch:
+    description: Names of the hosts to repair next, for O(stage=start_batch).
+    type: list
+    elements: str
+    default: []
+  batch_index:
+    description: Number of O(batch) within the plan, from V(0) on, for O(stage=start_batch).
     type: int
     default: 0
+  stopped:
+    description:
+      - Why no other repair may begin, for O(stage=plan), O(stage=skip_host), O(stage=report), and O(stage=finish_host).
+      - An empty string means that repairs may begin.
+    type: str
+    default: ''
+  agents:
+    description: Names of the agents to test, for O(stage=verify).
+    type: list
+    elements: str
+    default: []
   ready_timeout:
-    description: For V(prove), how many seconds AEM is waited for. V(0) does not wait at all.
+    description:
+      - Maximum number of seconds to wait for AEM, for O(stage=verify).
+      - V(0) does not wait.
     type: float
+    default: 0
+  planned:
+    description: Whether the run has measured its hosts and has a plan, for O(stage=finish_host).
+    type: bool
+    default: false
+  in_run:
+    description: Whether this host is one of the run, for O(stage=finish_host).
+    type: bool
+    default: false
+  repair_begun:
+    description: Whether the repair of this host has begun, for O(stage=finish_host).
+    type: bool
+    default: false
+  not_passed:
+    description: Number of hosts of the run that did not pass, for O(stage=finish_host). The more they are, the shorter the message.
+    type: int
+    default: 0
+  group:
+    description:
+      - Number of the group in the table that this host belongs to, for O(stage=finish_host).
+      - V(0) means that the table has a line for each host.
+    type: int
     default: 0
 extends_documentation_fragment:
   - aemops.brand_portal.attributes
@@ -55,8 +107,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 hosts:
-  description: The hosts of the run (V(plan)), or of the batch (V(begin)).
-  returned: O(stage) is V(plan) or V(begin)
+  description: The hosts of the run (O(stage=plan)), or of the batch (O(stage=start_batch)).
+  returned: O(stage) is V(plan) or V(start_batch)
   type: list
   elements: str
 lines:

@@ -102,7 +102,7 @@ def tasks_of_a_run(hosts: Hosts) -> list[tuple[int, str]]:
     finally:
         scene.machine.kill()
     return [(number, event['name'] or event['action']) for number, event in sorted(started.items())
-            if number in done and (event['stage'] in ('measure', 'prove') or not LOCAL.search(event['action']))]
+            if number in done and (event['stage'] in ('measure', 'verify') or not LOCAL.search(event['action']))]
 
 
 def disturb(scene: Scene, fault: Fault) -> dict[str, t.Any]:

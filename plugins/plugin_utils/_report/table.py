@@ -17,13 +17,15 @@ HEADINGS = ('host', 'clock before -> after', 'kept by', 'agents 200', 'state', '
 FEW = 10  # hosts, of which each is worth a paragraph
 
 
-def last_words(result: t.Mapping[str, t.Any], said: t.Mapping[str, t.Any]) -> str:
-    """How a host ends that did not pass: the less is said of each, the more of them there are (`said`: not_passed, groups)."""
-    if said.get('not_passed', 0) <= FEW:
+def last_words(result: t.Mapping[str, t.Any], not_passed: int, group: int = 0) -> str:
+    """How a host ends that did not pass: the more such hosts there are (`not_passed`), the less is said of each.
+
+    group: the number of the host's group in the table, 0 where the hosts have a line each.
+    """
+    if not_passed <= FEW:
         return result['message']
-    number = said.get('groups', {}).get(result['host'])
-    if number:
-        return f'no. {number}'  # of the table; with ansible-core's own words around it, more would be too much
+    if group:
+        return f'no. {group}'  # of the table; with ansible-core's own words around it, more would be too much
     return rehearsal.short(f'{result["state_after"]}: {result["next_step"] or result["error"] or result["summary"]}')
 
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.action.fix_bp_jwt_stage import ActionModule
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.context import StageContext
 
 SECRET = 'S3cret!'
 
 
 def called(**result):
-    action = ActionModule.__new__(ActionModule)
-    action.vars = {}
-    action._execute_module = lambda **_arguments: {'failed': True, 'msg': 'MODULE FAILURE', **result}
-    return action.call('brand_portal_health_info', {'password': SECRET})['msg']
+    def execute(_module, _arguments):
+        return {'failed': True, 'msg': 'MODULE FAILURE', **result}
+    context = StageContext({}, {}, lambda value: value, execute, False, 'linear')
+    return context.call('brand_portal_health_info', {'password': SECRET})['msg']
 
 
 @pytest.mark.parametrize(('rc', 'said'), [

@@ -10,24 +10,19 @@ import types
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.action.fix_bp_jwt_stage import ActionModule
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _options as options
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.verify import verify
 
 
-def prove(*answers):
-    """(what the stage prove returns, how often the host was asked), when the host's answers are these."""
-    action = ActionModule.__new__(ActionModule)
-    action.vars = {options.RESULT: {'agents_chosen': ['a']}}
-    action._task = types.SimpleNamespace(args={'ready_timeout': 0})
-    action.options = dict
+def verified(*answers):
+    """(what the stage verify returns, how often the host was asked), when the host's answers are these."""
     asked = []
 
     def health(_chosen, agents, **_more):
         assert agents == ['a']
         asked.append(agents)
         return answers[len(asked) - 1]
-    action.health = health
-    return action.prove(), len(asked)
+    context = types.SimpleNamespace(arguments={'agents': ['a'], 'ready_timeout': 0}, host_options=dict, health=health)
+    return verify(context), len(asked)
 
 
 def answered(*causes):
@@ -40,10 +35,10 @@ GOOD, LOST = answered('none', 'none'), {'failed': True, 'msg': 'no space left on
 @pytest.mark.parametrize('unauthorized', ['key_not_accepted', 'token_outlived'])
 def test_a_401_is_asked_again(unauthorized):
     refused = answered('none', unauthorized)
-    assert prove(refused, GOOD) == (GOOD, 2)
-    assert prove(refused, refused, GOOD) == (refused, 2)
+    assert verified(refused, GOOD) == (GOOD, 2)
+    assert verified(refused, refused, GOOD) == (refused, 2)
 
 
 @pytest.mark.parametrize('answer', [GOOD, answered('jwt_expired'), answered('jwt_end_of_life'), answered(), LOST, {'tests': None}])
 def test_everything_else_is_believed_at_once(answer):
-    assert prove(answer) == (answer, 1)
+    assert verified(answer) == (answer, 1)

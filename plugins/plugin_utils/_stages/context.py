@@ -1,0 +1,159 @@
+# Copyright (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What each stage of the role fix_bp_jwt works with: its task's arguments, the role's options, and modules to run on the host."""
+
+from __future__ import annotations
+
+import datetime
+import typing as t
+
+from ansible.errors import AnsibleActionFail, AnsibleError
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.printable import all_printable
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _ntplib as controller_ntplib
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _options as options
+
+# The strategies that let all hosts finish a task before the next one begins.
+IN_STEP = ('linear', 'debug', 'mitogen_linear', 'mitogen')
+OUT_OF_STEP = (
+    'The strategy {strategy} of this play lets a host run ahead of the others, so this role could not look at them together or '
+    'stop after the first that fails, and no clock is changed. Run the playbook aemops.brand_portal.fix_bp_jwt, which keeps '
+    'them in step, or give the play "strategy: linear"'
+)
+
+Options = dict[str, t.Any]
+Result = dict[str, t.Any]
+
+
+class NotPassed(AnsibleActionFail):
+    """Ends a host as failed in one line, without the excerpt of the task file that ansible-core prints from 2.19 on."""
+
+    omit_exception_key = True
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.result.pop('exception', None)  # a traceback, before 2.19
+
+
+class StageContext:
+    """One stage of one task.
+
+    arguments: the task's arguments, validated. variables: of the host; read are the role's options, the results that hosts
+    have registered, and what Ansible and AWX say of the play. template: resolves the templates in a value. execute: runs a
+    module on the host. strategy: of the play.
+    """
+
+    def __init__(
+        self,
+        arguments: t.Mapping[str, t.Any],
+        variables: t.Mapping[str, t.Any],
+        template: t.Callable[[t.Any], t.Any],
+        execute: t.Callable[[str, dict[str, t.Any]], Result],
+        check_mode: bool,
+        strategy: str,
+    ) -> None:
+        self.arguments = arguments
+        self.variables = variables
+        self.template = template
+        self.check_mode = check_mode
+        self._execute = execute
+        self._strategy = strategy
+
+    @property
+    def host(self) -> str:
+        return self.variables['inventory_hostname']
+
+    def host_options(self) -> Options:
+        """All options of the role, for the measurements of this host. Raises NotPassed, also for a mistyped variable name."""
+        return self._options(tuple(options.SPECIFICATION), options.complaints_about_names(self.variables))
+
+    def run_options(self) -> Options:
+        """The options that apply to the whole run; this host's other options are not looked at. Raises NotPassed."""
+        return self._options(options.OF_THE_RUN)
+
+    def _options(self, names: t.Sequence[str], complaints: t.Sequence[str] = ()) -> Options:
+        raw = {name: self.variables[name] for name in names if name in self.variables}
+        chosen, more = options.check(plain(self.template(raw)), names)
+        if complaints or more:
+            raise NotPassed(' '.join([*complaints, *more, 'Nothing was changed.']))
+        return chosen
+
+    def mode(self, chosen: Options) -> str:
+        """fix, check, diagnose or rehearse."""
+        if chosen['fix_bp_jwt_mode'] == 'rehearse':
+            return 'rehearse'
+        return 'check' if self.check_mode else chosen['fix_bp_jwt_mode']
+
+    def runs_in_awx(self) -> bool:
+        return 'awx_job_id' in self.variables or 'tower_job_id' in self.variables
+
+    def out_of_step(self) -> str:
+        """Why the hosts of this play cannot be looked at together; '' where they can."""
+        if self._strategy.rpartition('.')[2] in IN_STEP or len(self.variables['ansible_play_hosts_all']) == 1:
+            return ''
+        return OUT_OF_STEP.format(strategy=self._strategy)
+
+    def health(self, chosen: Options, agents: list[str], **more: t.Any) -> Result:
+        """The result of brand_portal_health_info for these agents ([] for all of them)."""
+        return self.call('brand_portal_health_info', {
+            **aem_access(chosen), 'agents': agents, 'test_timeout': chosen['fix_bp_jwt_test_timeout'],
+            'ntp_servers': chosen['fix_bp_jwt_ntp_servers'], 'https_urls': chosen['fix_bp_jwt_https_urls'],
+            'https_proxy': chosen['fix_bp_jwt_https_proxy'] or None,
+            'max_skew': chosen['fix_bp_jwt_max_skew'], 'timeout': chosen['fix_bp_jwt_timeout'],
+            '_ntplib': controller_ntplib.packed_ntplib(), **more,
+        })
+
+    def call(self, module: str, arguments: dict[str, t.Any]) -> Result:
+        """The result of a module of this collection on the host; arguments of None are left out."""
+        given = {name: value for name, value in arguments.items() if value is not None}
+        result = self._execute(f'aemops.brand_portal.{module}', given)
+        result.pop('invocation', None)
+        if result.get('failed') and 'module_stderr' in result:
+            result['msg'] = _of_a_module_that_did_not_run(result, str(arguments.get('password') or ''))
+        # What a host says of AEM, Brand Portal or itself must not reach a terminal as it is.
+        return all_printable(result)
+
+    def try_to_call(self, module: str, arguments: dict[str, t.Any]) -> Result:
+        """The same, with what keeps Ansible from becoming root or from reaching the host as a failed result."""
+        try:
+            return self.call(module, arguments)
+        except AnsibleError as error:
+            return {'failed': True, 'msg': str(error)}
+
+
+def _of_a_module_that_did_not_run(result: Result, secret: str) -> str:
+    """Ansible's message with what the host said on its error output: is Python missing, too old, or broken?
+
+    The other output is not shown: a wrapper in place of Python may give back the module with its arguments.
+    """
+    said = ' '.join(str(result['module_stderr']).split())[-400:].rstrip('.') or 'without error output'
+    said = said.replace(secret, '********') if secret else said
+    message = f'{str(result.get("msg") or "the module did not run").rstrip(".")}: {said}'
+    if result.get('rc') in (126, 127):
+        message += '. See whether ansible_python_interpreter names a Python 3.6 or newer of this host'
+    return message
+
+
+def aem_access(chosen: Options) -> dict[str, t.Any]:
+    """The options with which each module reaches AEM."""
+    return {
+        'aem_url': chosen['fix_bp_jwt_aem_url'], 'username': chosen['fix_bp_jwt_aem_user'],
+        'password': chosen['fix_bp_jwt_aem_password'], 'ca_path': chosen['fix_bp_jwt_ca_path'] or None,
+        'validate_certs': chosen['fix_bp_jwt_validate_certs'],
+    }
+
+
+def now() -> str:
+    """The controller's time, ISO 8601 in UTC."""
+    return datetime.datetime.now(datetime.timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
+
+
+def plain(value: t.Any) -> t.Any:
+    """Without Ansible's own kinds of text: JMESPath knows types by their very names."""
+    if isinstance(value, t.Mapping):
+        return {str(name): plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(each) for each in value]
+    return str(value) if isinstance(value, str) else value

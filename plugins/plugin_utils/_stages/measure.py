@@ -1,0 +1,52 @@
+# Copyright (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The stage `measure`: checks the options, measures the clock and tests the agents, decides, and gives the host's result."""
+
+from __future__ import annotations
+
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _jmespath as query
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _options as options
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _verdict as verdict
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import result as host_result
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.context import (
+    NotPassed,
+    Result,
+    StageContext,
+    aem_access,
+    now,
+    plain,
+)
+
+
+def measure(context: StageContext) -> Result:
+    chosen = context.host_options()
+    agents = chosen['fix_bp_jwt_agents']
+    if chosen['fix_bp_jwt_agent_query']:
+        listed = context.call('replication_agent_info', {**aem_access(chosen), 'queue': False})
+        # What keeps AEM from answering here, the measurement meets as well, and makes it a result.
+        if 'agents' in listed:
+            try:
+                agents = query.names(plain(listed['agents']), chosen['fix_bp_jwt_agent_query'])
+            except query.Problem as problem:
+                raise NotPassed(f'{problem}. Nothing was changed.') from problem
+        elif 'kind' not in listed:
+            return listed
+    began = now()
+    health = context.health(chosen, agents)
+    if 'skew' not in health:
+        return health
+    decided = verdict.decide(health, fix_at_risk=chosen['fix_bp_jwt_fix_at_risk'],
+                             accept_unverified=chosen['fix_bp_jwt_accept_unverified'],
+                             fix_not_kept=chosen['fix_bp_jwt_fix_not_kept'])
+    mode = context.mode(chosen)
+    found = host_result.sum_up(context.host, health, {}, decided, decided,
+                               check_mode=mode == 'check', diagnose_only=mode in ('diagnose', 'rehearse'))
+    if mode == 'diagnose' and context.runs_in_awx():
+        found['next_step'] = found['next_step'].replace(
+            'run with fix_bp_jwt_mode=fix', 'approve the repair in the workflow, or launch the job template that repairs')
+    kept = {} if decided['healthy'] and mode != 'rehearse' else {'options': options.for_repair(chosen), 'health': {
+        name: health[name] for name in ('skew', 'tests', 'aem', 'interrupted', 'clock_keeper')}}
+    warned = {'warnings': health['warnings']} if health.get('warnings') else {}
+    return {**found, **kept, **warned, 'agents_chosen': agents, 'began': began}

@@ -1,0 +1,67 @@
+# Copyright (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The stage `plan`: which hosts need a repair, in which batches, and whether there may be any repair at all. Once for all hosts."""
+
+from __future__ import annotations
+
+from ansible.errors import AnsibleActionFail
+
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _fleet as fleet
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _jmespath as query
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import document as report_document
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import files as report_files
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.context import Options, Result, StageContext
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.report import write_unfinished
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.results import registered
+
+
+def plan(context: StageContext) -> Result:
+    """The plan, from the arguments `hosts`, `begun` and `stopped`.
+
+    hosts: of the run. pending: those to repair; batches: the same, in the order of their repair. remaining: the hosts that go
+    on to the next plays. repair_hosts, report_hosts: patterns of the hosts of these plays. rehearse, wanted: whether hosts are
+    rehearsed, or repaired. stopped: why no repair may begin, '' where it may.
+    """
+    chosen, hosts = context.run_options(), context.arguments['hosts']
+    begun, stopped = context.arguments['begun'], context.arguments['stopped']
+    results = registered(context, hosts)
+    reachable = set(context.variables['ansible_play_batch'])
+    known = {name: result for name, result in results.items() if 'state_before' in result}
+    pending = [name for name, result in known.items()
+               if name in reachable and result['repair_due'] and not result['concluded'] and name not in begun]
+    mode = context.mode(chosen)
+    rehearse = mode == 'rehearse'
+    if not begun:
+        _check_outputs(chosen, known)
+        if rehearse:
+            pending = []
+        elif not chosen['fix_bp_jwt_accept_common_skew']:
+            stopped = fleet.suspicion(list(known.values()), chosen['fix_bp_jwt_common_skew_percentage'],
+                                      chosen['fix_bp_jwt_common_skew_hosts'])
+        stopped = stopped or (context.out_of_step() if pending and mode != 'diagnose' else '')
+    may_repair = not stopped and mode not in ('diagnose', 'rehearse')
+    batches = fleet.batches(pending if may_repair else [], chosen['fix_bp_jwt_serial'])
+    if batches:
+        write_unfinished(context, chosen)
+    well = [name for name, result in results.items() if result.get('passed') and not result['repair_due']]
+    unwell = [name for name in results if name in reachable and name not in set(well)]
+    # A host that passed goes on as well: it reports also when the others have all been lost. A rehearsal is for all of them.
+    remaining = [*unwell, *[name for name in well if name in reachable][:None if rehearse else 1]]
+    wanted = bool(batches or (pending and stopped))
+    return {'hosts': hosts, 'remaining': remaining, 'pending': pending, 'batches': batches, 'stopped': stopped,
+            'repair_hosts': fleet.pattern(remaining if rehearse or wanted else []),
+            'report_hosts': fleet.pattern(remaining), 'rehearse': rehearse, 'wanted': wanted}
+
+
+def _check_outputs(chosen: Options, known: dict[str, Result]) -> None:
+    """Nothing is repaired whose report could not be written."""
+    try:
+        query.shape([report_document.listed(result) for result in known.values()], chosen['fix_bp_jwt_report_query'])
+        report_files.check(chosen)
+    except query.Problem as error:
+        raise AnsibleActionFail(f'{error}. Nothing was changed.') from error
+    except OSError as error:
+        raise AnsibleActionFail(f'The report cannot be written on the controller: {error}. Correct fix_bp_jwt_report_dir or '
+                                'fix_bp_jwt_prometheus_file. Nothing was changed.') from error

@@ -1,0 +1,85 @@
+# Copyright (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The stage `report`: the files, the statistics, and the lines of the table, which a task of its own prints. Once for all hosts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import yaml
+from ansible.utils.display import Display
+
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _drift as drift
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _jmespath as query
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import document as report_document
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import files as report_files
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import table as report_table
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.context import Options, Result, StageContext, now
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.results import last_word, registered
+
+NOT_OVER = 'This was written before the run was over; it may have died'
+
+display = Display()
+
+
+def report(context: StageContext) -> Result:
+    """Write and count what the hosts in the argument `hosts` registered."""
+    if _is_early(context):
+        return {'lines': []}
+    chosen = context.run_options()
+    document = _document(context, chosen, complete=True)
+    lines = report_table.table(document, chosen['fix_bp_jwt_table_hosts'])
+    statistics = report_document.statistics(document, chosen['fix_bp_jwt_stats_hosts'])
+    counts = document['counts']
+    done: Result = {'lines': lines, 'not_passed': counts['hosts'] - counts['passed'],
+                    'groups': report_table.numbers(document, chosen['fix_bp_jwt_table_hosts']),
+                    'ansible_stats': {'data': {'brand_portal_report': statistics}, 'per_host': False, 'aggregate': False}}
+    try:
+        report_files.write(chosen, document)
+    except OSError as error:
+        done.update(failed=True, msg='\n'.join([f'The report could not be written: {error}', *lines]))
+    return done
+
+
+def write_unfinished(context: StageContext, chosen: Options) -> None:
+    """Write the files before repairs begin: what is known then stays if the run is killed."""
+    report_files.write(chosen, _document(context, chosen, complete=False))
+
+
+def _is_early(context: StageContext) -> bool:
+    """Out of step, where "once" is once for each host: whether one of the others is not measured yet."""
+    others = reversed(context.variables['ansible_play_hosts'])
+    return bool(context.out_of_step()) and not all(registered(context, [name])[name] for name in others)
+
+
+def _document(context: StageContext, chosen: Options, complete: bool) -> Result:
+    begun, stopped = context.arguments['begun'], context.arguments['stopped']
+    found = registered(context, context.arguments['hosts'])
+    last = [last_word(name, result, name in begun, stopped) for name, result in found.items()]
+    began = [result['began'] for result in found.values() if 'began' in result]
+    thresholds = [result['max_skew'] for result in last if result['max_skew'] is not None]
+    written_at, mode, days = now(), context.mode(chosen), chosen['fix_bp_jwt_report_keep_days']
+    rows = [report_document.listed(result, mode, written_at) for result in last]
+    limit = max(set(thresholds), key=thresholds.count, default=None)
+    former = report_files.former(chosen)
+    rows = drift.with_history(rows + report_document.kept(former, set(found), written_at, days), former, limit)
+    try:
+        listed = query.shape(rows, chosen['fix_bp_jwt_report_query'])
+    except query.Problem as error:  # it could be used before the repairs, so this is rare, and no reason to be silent
+        display.warning(f'{error}. The report lists all hosts instead.')
+        listed = rows
+    return report_document.document(
+        last, listed, rows, collection_version=_version(), started_at=min(began, default=None), finished_at=written_at,
+        complete=complete, mode=mode, max_skew=limit, stopped=stopped or ('' if complete else NOT_OVER))
+
+
+def _version() -> str:
+    """Of this collection: installed it has a manifest, a checkout has galaxy.yml."""
+    root = Path(__file__).parents[3]
+    manifest = root / 'MANIFEST.json'
+    if manifest.exists():
+        return json.loads(manifest.read_text(encoding='utf-8'))['collection_info']['version']
+    return yaml.safe_load((root / 'galaxy.yml').read_text(encoding='utf-8'))['version']

@@ -1,0 +1,40 @@
+# Copyright (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the hosts have registered: the results of their measurements and repairs, read from their variables.
+
+A task cannot pass these as arguments: as templates Ansible resolves every variable of every host for them, and up to
+ansible-core 2.18 turns the values into text and back.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.printable import all_printable
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _options as options
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import result as host_result
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.context import Result, StageContext, plain
+
+REHEARSAL = '__fix_bp_jwt_rehearsal'
+
+
+def registered(context: StageContext, hosts: t.Iterable[str]) -> dict[str, Result]:
+    """What each host's measurement, repair or rehearsal registered; {} for a host without."""
+    found = {name: context.variables['hostvars'].raw_get(name) for name in hosts}
+    return {name: all_printable(plain(
+        said[REHEARSAL] if 'rehearsal' in said.get(REHEARSAL, {}) else said.get(options.RESULT) or {}))
+        for name, said in found.items()}
+
+
+def measured(context: StageContext) -> Result:
+    """What this host registered last of its measurement or repair."""
+    return plain(context.variables[options.RESULT])
+
+
+def last_word(name: str, result: Result, begun: bool, stopped: str) -> Result:
+    """The result of a host at its end. begun: whether its repair was begun. stopped: why no other repair was begun, or ''."""
+    if 'state_before' not in result:
+        return host_result.without_result(name, result)
+    return host_result.conclude(result, stopped, lost=begun and not result['concluded'])

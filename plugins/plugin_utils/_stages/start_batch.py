@@ -1,0 +1,24 @@
+# Copyright (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The stage `start_batch`: the hosts of the next batch, or none when too many repairs failed. Once for all hosts."""
+
+from __future__ import annotations
+
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _fleet as fleet
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.context import Result, StageContext
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.report import write_unfinished
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.results import registered
+
+
+def start_batch(context: StageContext) -> Result:
+    """The argument `batch`, unless too many of the hosts in `begun` failed, or none of the first batch could even be tried."""
+    chosen, begun = context.run_options(), context.arguments['begun']
+    outcomes = {name: result if result['concluded'] else None for name, result in registered(context, begun).items()}
+    stopped = fleet.may_go_on(outcomes, chosen['fix_bp_jwt_max_fail_percentage'])
+    untried = context.arguments['batch_index'] > 0 and all(fleet.went_wrong(result) is None for result in outcomes.values())
+    hosts = [] if stopped or untried else context.arguments['batch']
+    if hosts and begun:
+        write_unfinished(context, chosen)
+    return {'hosts': hosts, 'begun': [*begun, *hosts], 'stopped': stopped}
