@@ -327,18 +327,8 @@ class Daemon:
             return Status(False, residual, False, OWN_CLOCK, 'its only source is this host itself ({0})'.format(', '.join(own)),
                           'Name servers that are other machines (option servers, in the roles time_sync_servers).')
         names = [name for name in names if name not in own] or list(listed)
-        heard, unheard, unknown = self._of_measurement(names)
         said = 'it has no answer from {0}'.format(', '.join(names))
-        advice = []
-        if unheard:
-            advice.append("Open UDP 123 to {0} from this host: this run's own measurement did not hear {1} either.".format(
-                ', '.join(unheard), 'it' if len(unheard) == 1 else 'them'))
-        if heard:
-            advice.append('This run has heard {0} from this host, so the network lets answers through: see the sources of {1} and '
-                          'journalctl -b -u {1}.'.format(', '.join(heard), self.unit))
-        if unknown and not (heard or unheard):
-            advice.append('Measure with the module clock_skew_info whether this host hears {0}.'.format(', '.join(unknown)))
-        return Status(False, residual, False, UNREACHABLE, said, ' '.join(advice))
+        return Status(False, residual, False, UNREACHABLE, said, ' '.join(self._about_the_network(names)))
 
     @staticmethod
     def _host_of(name: str) -> str:
@@ -346,21 +336,43 @@ class Daemon:
             return name[1:].partition(']')[0]
         return name.partition(':')[0] if name.count(':') == 1 else name
 
-    def _of_measurement(self, names: Sequence[str]) -> Tuple[List[str], List[str], List[str]]:
-        """(heard, not heard, not asked) by this run's own measurement."""
-        states: Dict[str, bool] = {}
-        for source in self.measured:
-            if source.get('kind') != 'ntp':
-                continue
-            for text in (source.get('source'), source.get('address')):
-                if text:
-                    host = config.folded(self._host_of(str(text)))
-                    states[host] = states.get(host, False) or source.get('low') is not None
-        result: Tuple[List[str], List[str], List[str]] = ([], [], [])
-        for name in names:
-            known = states.get(config.folded(self._host_of(name)))
-            result[2 if known is None else 0 if known else 1].append(name)
-        return result
+    def _about_the_network(self, names: Sequence[str]) -> List[str]:
+        """What this run's own measurement tells of servers that the daemon does not hear, in sentences."""
+        reasons = {name: self._measured_reason(name) for name in names}
+        heard = [name for name, reason in reasons.items() if reason == '']
+        unheard = [name for name, reason in reasons.items() if reason and reason.startswith('no answer')]
+        unknown = [name for name, reason in reasons.items() if reason is None]
+        advice = []
+        if unheard:
+            advice.append("Open UDP 123 to {0} from this host: this run's own measurement did not hear {1} either.".format(
+                ', '.join(unheard), 'it' if len(unheard) == 1 else 'them'))
+        for name, reason in reasons.items():
+            if reason and name not in unheard:
+                # It does not resolve, or turns this host away, or has no right time itself: no port is to be opened for that.
+                advice.append("This run's own measurement cannot use {0} either: {1}.".format(name, reason))
+                if 'root distance' in reason:
+                    advice.append('Raise max_distance (in the roles time_sync_max_distance) if it is the right server.')
+        if heard:
+            advice.append('This run has heard {0} from this host, so the network lets answers through: see the sources of {1} and '
+                          'journalctl -b -u {1}.'.format(', '.join(heard), self.unit))
+        if unknown and not (heard or unheard):
+            advice.append('Measure with the module clock_skew_info whether this host hears {0}.'.format(', '.join(unknown)))
+        return advice
+
+    def _measured_reason(self, name: str) -> Optional[str]:
+        """Why this run's own measurement could not use a server; '' where it could, None where it did not ask it.
+
+        Of several addresses that counts which tells most.
+        """
+        wanted = config.folded(self._host_of(name))
+        found = [source for source in self.measured if source.get('kind') == 'ntp' and wanted in [
+            config.folded(self._host_of(str(text))) for text in (source.get('source'), source.get('address')) if text]]
+        if not found:
+            return None
+        if any(source.get('low') is not None for source in found):
+            return ''
+        reasons = [str(source.get('reason') or 'no answer') for source in found]
+        return min(reasons, key=lambda reason: reason.startswith('no answer'))
 
 
 def _running_config(host: Any, facts: Mapping[str, Any]) -> str:

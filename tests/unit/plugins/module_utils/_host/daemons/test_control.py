@@ -193,14 +193,26 @@ def test_disable_ntp_takes_the_control_away(tmp_path):
     assert daemon(tmp_path, 'ntpd', 'ntp-4.2.8p15', 'synchronized', config=config + 'enable ntp\n').status().synchronized
 
 
-def heard(name, low=0.0):
-    return {'kind': 'ntp', 'source': name, 'address': name + ':123', 'low': low}
+def heard(name, low=0.0, reason=''):
+    return {'kind': 'ntp', 'source': name, 'address': name + ':123', 'low': low, 'reason': reason}
+
+
+FAR = 'it does not know the time itself well enough (root distance 10.1 s, precision 0.015 s; the limit is 1.5 s)'
 
 
 @pytest.mark.parametrize(('measured', 'said', 'unsaid'), [
     ([heard('192.0.2.77', None), heard('192.0.2.78', None)], 'Open UDP 123 to 192.0.2.77, 192.0.2.78 from this host', 'has heard'),
     ([heard('192.0.2.77', None), heard('192.0.2.78')], 'Open UDP 123 to 192.0.2.77 from this host', 'to 192.0.2.77, 192.0.2.78'),
     ([heard('192.0.2.77'), heard('192.0.2.78')], 'This run has heard 192.0.2.77, 192.0.2.78 from this host', 'UDP 123'),
+    # It answers and cannot be used: no port is to be opened.
+    ([heard('192.0.2.77', None, FAR), heard('192.0.2.78', None, FAR)], 'Raise max_distance', 'UDP 123'),
+    ([heard('192.0.2.77', None, 'its clock is not synchronized (leap indicator 3)'),
+      heard('192.0.2.78', None, 'no answer within 5 s')],
+     "cannot use 192.0.2.77 either: its clock is not synchronized", 'to 192.0.2.77'),
+    ([heard('192.0.2.77', None, 'the name does not resolve (Name or service not known)')], 'the name does not resolve', 'UDP 123'),
+    ([heard('192.0.2.77', None, 'nothing listens on that port (connection refused)')], 'nothing listens on that port', 'UDP 123'),
+    ([heard('192.0.2.77', None, 'no answer within 5 s'), heard('192.0.2.77', None, 'it sent the kiss code DENY')],
+     'DENY', 'UDP 123'),
     ([heard('192.0.2.1')], 'Measure with the module clock_skew_info', 'UDP 123'),
     ([], 'Measure with the module clock_skew_info', 'UDP 123'),
 ])
