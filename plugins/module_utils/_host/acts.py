@@ -107,13 +107,17 @@ def change_unit(log: UndoLog, units: Units, unit: str, after: State, sentence: s
     entry = Entry('unit', unit, _unit_state(units, unit, after), after, sentence, links=units.links(unit), **how)
 
     def perform() -> None:
+        entry.undone = True     # nothing is done yet, also where the look fails
         now = entry.before if how.get('again') else _unit_state(units, unit, after)
-        if now != entry.before:
+        changed = now != entry.before
+        if changed:
             # Another administrator has just changed a part of it, which is not ours to undo; or all of it.
-            entry.before, entry.how['links'], entry.undone = now, units.links(unit), now == after
+            entry.before, entry.how['links'] = now, units.links(unit)
+            if now == after:
+                return
+        entry.undone = False
+        if changed:
             log.save()
-        if entry.undone:
-            return
         act()
         entry.how['links_after'] = units.links(unit)
     log.perform(entry, perform)
@@ -163,7 +167,7 @@ class UnitHandler(Handler):
             self._links_back(entry, found)
         if before.get('active') is True and now.get('active') is not True:
             # One that was masked while it ran does not start before it is unmasked for that moment.
-            was_masked = entry.how.get('masked') is True
+            was_masked = entry.how.get('masked') is True and self._units.state(unit, ['masked'])['masked']
             for verb in ('unmask', 'start', 'mask') if was_masked else ('start',):
                 said = self._units.verb(verb, [unit])
                 if said:

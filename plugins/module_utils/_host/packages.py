@@ -191,10 +191,11 @@ def install(log: UndoLog, packages: Packages, name: str, transaction: Transactio
 
     def act() -> Done:
         # Another administrator may have installed, removed, started or masked something since.
+        entry.undone = True     # nothing is done yet, also where a look fails
         if (packages.states(names), packages.would_change(name), _unit_states(log.host, replaced)) != (before, names, units):
-            entry.undone = True     # nothing was done
             raise CannotInstall(f'another administrator has changed packages or units of this host a moment ago, so that {name} '
                                 'was not installed', 'let the other administrator finish')
+        entry.undone = False
         done = packages.install(name, log.stop.check, removing=bool(transaction.removes))
         if not done.code:
             entry.after = packages.states(names)

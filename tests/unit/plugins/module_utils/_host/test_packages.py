@@ -258,6 +258,24 @@ def test_a_host_that_has_changed_since_it_was_asked_is_left_alone(tmp_path, what
     assert ('openntpd' in case.host.packages) == (what == 'a package that would be removed too')
 
 
+def test_what_others_remove_while_the_last_look_fails_does_not_come_back(tmp_path):
+    case = Case(tmp_path, 'base-files')
+    case.host.available['systemd-timesyncd'] = {}
+    transaction, write = case.packages.ask('chrony'), case.host.write
+
+    def then(*arguments):
+        write(*arguments)
+        case.host._lose('systemd-timesyncd')
+        case.host.failing['dpkg-query'] = 'locked'
+    case.host.write = then
+    with pytest.raises(LookFailed):
+        packages.install(case.log, case.packages, 'chrony', transaction, '', 'chrony.service', [], ['systemd-timesyncd.service'])
+    case.host.failing.clear()
+    assert case.undo() == []
+    assert case.host.packages == {'base-files'}
+    assert not changed(case.log.entries)
+
+
 def test_where_nothing_is_to_be_removed_nothing_is(tmp_path):
     """Not even what another administrator installs between the last look and the package manager's own."""
     case = Case(tmp_path)

@@ -191,16 +191,15 @@ class Stories(RuleBasedStateMachine):
         return self.host.shadow(os.path.join(self.folder, 'shadow{0}'.format(self.count)))
 
     def they_act(self, what):
-        before = self.host.state()
+        before, units = self.host.state(), set(self.host.units)
         THEIRS[what](self.host)
         # What has no effect, such as removing what is not there, would have one on the shadow.
         if self.shadow is not None and self.host.state() != before:
-            unit = what.replace('install ', '') + '.service'
-            there = unit in self.shadow.units
+            known = set(self.shadow.units)
             THEIRS[what](self.shadow)
-            # The package that they install again brings its unit in the state of a new one, which they want from then on. On the
+            # A package that they install again, after the run has replaced it, brings its unit in the state of a new one. On the
             # shadow it is installed all the time.
-            if there and what.startswith('install '):
+            for unit in (set(self.host.units) - units) & known & set(self.shadow.units):
                 self.shadow.units[unit] = list(self.host.units[unit])
 
     @rule(what=st.sampled_from(sorted(THEIRS)))

@@ -271,6 +271,24 @@ def test_what_others_do_to_a_unit_a_moment_before_the_act_is_not_undone(tmp_path
     assert host.units['chrony.service'] == theirs
 
 
+def test_what_others_do_to_a_unit_while_the_last_look_fails_is_not_undone(tmp_path):
+    host = FakeHost(tmp_path).has('chrony')
+    log, units, write = log_of(host), systemd.Units(host), host.write
+
+    def then(*arguments, **more):
+        write(*arguments, **more)
+        host.units['chrony.service'] = ['inactive', 'disabled']
+        host.failing['systemctl show'] = 'Failed to connect to bus'
+    host.write = then
+    with pytest.raises(systemd.NoAnswer):
+        acts.change_unit(log, units, 'chrony.service', {'enabled': False, 'active': False}, 'stop and disable chrony.service',
+                         lambda: units.verb('disable', ['chrony.service'], '--now'))
+    host.failing.clear()
+    assert log.undo(handlers(host)) == []
+    assert host.units['chrony.service'] == ['inactive', 'disabled']
+    assert not undo_log.changed(log.entries)
+
+
 def test_a_masked_unit_is_masked_again_and_a_failed_one_is_no_reason_to_leave_it(tmp_path):
     host = FakeHost(tmp_path).has('chrony', 'inactive', 'masked')
     log, units = log_of(host), systemd.Units(host)
