@@ -15,7 +15,7 @@ import shlex
 import typing as t
 import zoneinfo
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _skew_causes as skew_causes
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._times import in_two_figures
 
 AUTO = 'auto'
 STEP, STOP = 'step', 'stop'
@@ -103,7 +103,7 @@ def _found(offset: float, aem_state: str, found: t.Mapping[str, t.Any], options:
     if not by_command and not found['stoppable']:
         cannot = CANNOT if known else CANNOT_UNKNOWN
         return Guard(state=CANNOT_STOP, next_step=f'{found["advice"]}; {STEP_IT_LIVE}', why=cannot.format(
-            by=skew_causes.in_time(offset), evidence=found['evidence'], reason=found['reason']))
+            by=in_two_figures(offset), evidence=found['evidence'], reason=found['reason']))
     what = 'AEM' if by_command else found['unit']
     note = (STOPPED_FOR if known else STOPPED_UNKNOWN).format(what=what, evidence=found['evidence'], lease=found['lease_check'])
     if by_command:
@@ -113,7 +113,7 @@ def _found(offset: float, aem_state: str, found: t.Mapping[str, t.Any], options:
 
 def _warning(offset: float, why: str, advice: str) -> str:
     harm = HARM['behind' if offset > 0 else 'ahead']
-    return STEP_UNDER_AEM.format(by=skew_causes.in_time(offset), why=why, harm=harm, advice=advice) + '.'
+    return STEP_UNDER_AEM.format(by=in_two_figures(offset), why=why, harm=harm, advice=advice) + '.'
 
 
 # the time in which AEM may be stopped

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils._skew_causes import moment
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._times import unix_seconds
 
 DAY = 86400.0
 KEPT_POINTS = 15
@@ -38,19 +38,19 @@ def with_history(rows: t.Iterable[dict[str, t.Any]], former: t.Any, max_skew: fl
 def history(points: list[t.Any], row: Row) -> list[list[t.Any]]:
     """[when, low, high] of the last runs, the newest last. A repair begins a new history."""
     clock = row.get('clock_after') or row.get('clock_before') or {}
-    known = [point for point in points if isinstance(point, list) and len(point) == 3 and moment(point[0]) is not None]
+    known = [point for point in points if isinstance(point, list) and len(point) == 3 and unix_seconds(point[0]) is not None]
     if row.get('clock_after'):
         known = []
     when = row.get('reported_at')
-    if clock.get('low') is None or clock.get('high') is None or moment(when) is None:
+    if clock.get('low') is None or clock.get('high') is None or unix_seconds(when) is None:
         return known[-KEPT_POINTS:]
-    known = [point for point in known if (moment(when) or 0.0) - (moment(point[0]) or 0.0) > _SAME_RUN]
+    known = [point for point in known if (unix_seconds(when) or 0.0) - (unix_seconds(point[0]) or 0.0) > _SAME_RUN]
     return [*known, [when, clock['low'], clock['high']]][-KEPT_POINTS:]
 
 
 def wrong_in_days(points: t.Sequence[t.Sequence[t.Any]], max_skew: float | None) -> float | None:
     """In how many days the bound that is nearer to zero leaves max_skew by its drift; None where it does not within 30."""
-    times = [moment(when) or 0.0 for when, _low, _high in points]
+    times = [unix_seconds(when) or 0.0 for when, _low, _high in points]
     if not max_skew or len(points) < _LEAST_POINTS or times[-1] - times[0] < _LEAST_TIME:
         return None
     if not -max_skew <= points[-1][1] <= points[-1][2] <= max_skew:

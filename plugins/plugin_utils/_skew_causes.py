@@ -9,8 +9,9 @@ A hint explains; it never decides. Offsets are reference − host, in seconds: a
 
 from __future__ import annotations
 
-import datetime
 import typing as t
+
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._times import in_two_figures, unix_seconds
 
 HOUR, QUARTER = 3600.0, 900.0
 
@@ -98,12 +99,12 @@ def zone_hint(offset: float, zones: t.Sequence[int], rtc_local: bool) -> Hint | 
 
 def drift_hint(offset: float, reference_time: str | None, last_repair: t.Mapping[str, t.Any]) -> Hint | None:
     """Did the clock run away since it was repaired last."""
-    then, now = moment(last_repair.get('at')), moment(reference_time)
+    then, now = unix_seconds(last_repair.get('at')), unix_seconds(reference_time)
     if then is None or now is None or now - then < TOO_SOON:
         return None
     rate = abs(offset) / (now - then) * 1e6
-    return _filled(RAN_AWAY if rate <= NO_OSCILLATOR else RAN_AWAY_FAST, at=str(last_repair['at'])[:10], by=in_time(offset),
-                   within=in_time(now - then), ppm=f'{rate:.3g}' if rate < 1000 else f'{rate:.0f}')
+    return _filled(RAN_AWAY if rate <= NO_OSCILLATOR else RAN_AWAY_FAST, at=str(last_repair['at'])[:10], by=in_two_figures(offset),
+                   within=in_two_figures(now - then), ppm=f'{rate:.3g}' if rate < 1000 else f'{rate:.0f}')
 
 
 def in_hours(zone: float) -> str:
@@ -112,22 +113,5 @@ def in_hours(zone: float) -> str:
     return f'{"-" if zone < 0 else "+"}{hours}{f":{minutes:02}" if minutes else ""} h'
 
 
-def in_time(seconds: float) -> str:
-    """12.3 s, 4 min, 3.5 h, 12 d: two figures are enough for a hint."""
-    size = abs(seconds)
-    for name, unit in (('d', 86400), ('h', 3600), ('min', 60)):
-        if size >= 2 * unit:
-            return f'{size / unit:.1f}'.removesuffix('.0') + f' {name}'
-    return f'{size:.1f} s'
-
-
 def _filled(hint: Hint, **figures: str) -> Hint:
     return Hint(hint.fact.format(**figures), hint.advice)
-
-
-def moment(text: t.Any) -> float | None:
-    """Unix seconds of an ISO 8601 text; None where it is none."""
-    try:
-        return datetime.datetime.fromisoformat(str(text).replace('Z', '+00:00')).timestamp()
-    except ValueError:
-        return None

@@ -15,6 +15,7 @@ import typing as t
 
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _aem_guard as aem_guard
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _skew_causes as skew_causes
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._times import in_two_figures, unix_seconds
 
 
 class State(t.NamedTuple):
@@ -184,7 +185,7 @@ def decide(
 
 def _trusted_now(skew: t.Mapping[str, t.Any], time_service: t.Mapping[str, t.Any]) -> datetime.datetime | None:
     """The right time when time_service_info looked: the host's clock corrected by the measured offset; None before that."""
-    moment = skew_causes.moment(time_service.get('host_time'))
+    moment = unix_seconds(time_service.get('host_time'))
     return None if moment is None else (
         datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc) + datetime.timedelta(seconds=moment + skew['offset']))
 
@@ -213,7 +214,7 @@ def _why_aem_is_down(stepped: dict[str, t.Any], aem_stop_above: float) -> tuple[
     units = ' and '.join((stepped.get('stopped') or {}).get('units') or [])
     if units:
         return STARTED_NOT_READY.format(units=units), WAIT_LONGER.format(units=units)
-    return LOST_BY_THE_JUMP.format(by=skew_causes.in_time(stepped['before']['offset'])), START_IT
+    return LOST_BY_THE_JUMP.format(by=in_two_figures(stepped['before']['offset'])), START_IT
 
 
 def _more_to_say(

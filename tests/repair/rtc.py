@@ -51,11 +51,12 @@ def must(good: bool, what: str) -> None:
     print(f'   {what}', flush=True)
 
 
-def heal(machine: Emulated, environment: playbook.Environment) -> dict[str, t.Any]:
-    """Run the role, and return what its module said."""
+def heal(machine: Emulated, environment: playbook.Environment, **more: t.Any) -> dict[str, t.Any]:
+    """Run the role with these variables more, and return what its module said."""
     play, said = machine.folder / 'play.json', machine.folder / 'said.json'
     play.write_text(json.dumps(PLAY), encoding='utf-8')
-    variables = {'time_sync_servers': [machine.lab.network.host], 'time_sync_accept_unverified': True, 'said': str(said)}
+    variables = {'time_sync_servers': [machine.lab.network.host], 'time_sync_accept_unverified': True, 'said': str(said),
+                 **more}
     inventory = machine.lab.inventory(common=variables, path=machine.folder / 'inventory.json')
     began = time.monotonic()
     run = playbook.run(environment, ['ansible-playbook', str(play), '-i', str(inventory), '--limit', machine.name],

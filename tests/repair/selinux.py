@@ -12,7 +12,6 @@ the configuration is edited in place.
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 import time
@@ -30,6 +29,7 @@ from lab import Lab, redhat
 from lab.emulated import Labeled, boot
 from lab.host import LabError
 
+from . import rtc
 from .rtc import Failed, must
 from .trial import NEAR
 
@@ -39,10 +39,6 @@ SERVICE = '[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-u
 # What a run may have written, beside the targets of its acts.
 PLACES = ['/etc/chrony', '/etc/chrony.conf', '/etc/chrony.keys', '/etc/adjtime', '/etc/systemd/system', '/var/lib/chrony',
           '/var/lib/aemops-brand-portal', '/run/aemops-brand-portal.lock']
-PLAY = [{'hosts': 'all', 'gather_facts': False, 'roles': ['aemops.brand_portal.time_sync'],
-         'post_tasks': [{'name': 'Keep what the module said', 'delegate_to': 'localhost',
-                         'ansible.builtin.copy': {'content': '{{ __time_sync_kept | to_json }}', 'dest': '{{ said }}',
-                                                  'mode': '0600'}}]}]
 
 
 def enforce(machine: Labeled) -> None:
@@ -64,18 +60,10 @@ def denied(machine: Labeled) -> list[str]:
 
 def heal(machine: Labeled, environment: playbook.Environment) -> dict[str, t.Any]:
     """Run the role, and return what its module said."""
-    play, said = machine.folder / 'play.json', machine.folder / 'said.json'
-    play.write_text(json.dumps(PLAY), encoding='utf-8')
-    variables = {'time_sync_servers': [machine.lab.network.host], 'time_sync_accept_unverified': True, 'said': str(said),
-                 'time_sync_stop_services': [SITE]}
-    inventory = machine.lab.inventory(common=variables, path=machine.folder / 'inventory.json')
-    began = time.monotonic()
-    run = playbook.run(environment, ['ansible-playbook', str(play), '-i', str(inventory), '--limit', machine.name],
-                       ANSIBLE_SSH_CONTROL_PATH_DIR=str(machine.folder / 'cp'))
-    if run.returncode:
-        raise Failed(f'the role failed:\n{run.output}\n{denied(machine)}')
-    print(f'   the role took {time.monotonic() - began:.0f} s', flush=True)
-    return json.loads(said.read_text(encoding='utf-8'))
+    try:
+        return rtc.heal(machine, environment, time_sync_stop_services=[SITE])
+    except Failed as error:
+        raise Failed(f'{error}\n{denied(machine)}') from error
 
 
 def prove(machine: Labeled, environment: playbook.Environment, unit: str, before: list[str]) -> None:

@@ -43,7 +43,7 @@ def is_login_page(text: str) -> bool:
     return 'QUICKSTART_HOMEPAGE' in text or 'j_security_check' in text
 
 
-def is_loopback(host: str) -> bool:
+def is_loopback_name(host: str) -> bool:
     name = host.lower().rstrip('.')
     if name in ('localhost', 'localhost.localdomain', 'ip6-localhost') or name.endswith('.localhost'):
         return True

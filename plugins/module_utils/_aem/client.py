@@ -32,7 +32,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.answer im
     TimedOut,
     date_of,
     is_login_page,
-    is_loopback,
+    is_loopback_name,
 )
 
 AGENTS = '/etc/replication/agents.author'
@@ -76,7 +76,7 @@ class Aem:
         self._credentials = 'Basic ' + base64.b64encode('{0}:{1}'.format(username, password).encode('utf-8')).decode('ascii')
         self._ca_path = ca_path
         self._validate_certs = validate_certs
-        self._on_this_host = is_loopback(host)
+        self._on_this_host = is_loopback_name(host)
         self._opener: Optional[urllib.request.OpenerDirector] = None
         self._clock = clock
         self._offset: Optional[Tuple[float, float]] = None

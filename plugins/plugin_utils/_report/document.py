@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-import datetime
 import typing as t
 
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.result import NONE, WITHOUT_RESULT
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._times import unix_seconds
 
 SCHEMA_VERSION = 1
 LONGEST_WORD = 500  # characters of a text in the statistics, of which AWX keeps thousands
@@ -60,15 +60,15 @@ def kept(former: t.Any, hosts: t.Container[str], now: str, days: float) -> list[
     """
     if not isinstance(former, dict) or former.get('schema_version') != SCHEMA_VERSION:
         return []
-    rows, end = [], seconds(now) or 0.0
+    rows, end = [], unix_seconds(now) or 0.0
     for row in former.get('results') or former.get('hosts') or []:
         if not isinstance(row, dict) or not isinstance(row.get('host'), str) or row['host'] in hosts or 'state_after' not in row:
             continue
         at = row.get('reported_at') or former.get('finished_at')
-        try:
-            age = max(1, round(end - (seconds(at) or 0.0)))
-        except (ValueError, TypeError, AttributeError):
+        then = unix_seconds(at)
+        if then is None:
             continue
+        age = max(1, round(end - then))
         if age <= days * 86400:
             missing = {'healthy': bool(row.get('passed')) and row['state_after'] == 'healthy', 'repair': NONE, 'changes': None,
                        'mode': former.get('mode', 'fix')}
@@ -102,10 +102,6 @@ def count(results: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
         **silent,
         'states': dict(sorted(states.items())),
     }
-
-
-def seconds(iso: str | None) -> float | None:
-    return datetime.datetime.fromisoformat(iso.replace('Z', '+00:00')).timestamp() if iso else None
 
 
 # For AWX

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.document import rows_of, seconds
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.document import rows_of
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.result import (
     FAILED,
     NO_RESULT,
@@ -18,6 +18,7 @@ from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.result
     UNREACHABLE,
     WITHOUT_RESULT,
 )
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._times import unix_seconds
 
 
 class MetricSample(t.NamedTuple):
@@ -47,7 +48,7 @@ def metrics(report: t.Mapping[str, t.Any], former: str = '', days: float = 7.0) 
 
     `former` is the text of an earlier run: its hosts that are in none of the report's rows are kept, for so many days.
     """
-    started, finished = (seconds(report[name]) for name in ('started_at', 'finished_at'))
+    started, finished = (unix_seconds(report[name]) for name in ('started_at', 'finished_at'))
     samples = {row['host']: _sample(row) for row in rows_of(report)}
     for host, sample in read_metrics(former).items():
         if host in samples and samples[host].repaired_at is None:
@@ -123,11 +124,11 @@ def _sample(row: t.Mapping[str, t.Any]) -> MetricSample:
     changed = row.get('repair') in (FAILED, NOT_PROVEN, PROVEN)
     result = ('passed' if row['healthy'] else 'would_be_repaired' if row['passed']
               else row['state_after'] if row['state_after'] in WITHOUT_RESULT else 'failed')
-    return MetricSample(row['state_after'], row['healthy'], result, row.get('mode') or 'fix', seconds(row.get('reported_at')),
+    return MetricSample(row['state_after'], row['healthy'], result, row.get('mode') or 'fix', unix_seconds(row.get('reported_at')),
                         clock.get('offset'), agents.get('tested'), agents.get('answered'), clock.get('low'), clock.get('high'),
                         KEPT.get(str(found.get('state'))), found.get('by') or '', found.get('source') or '',
-                        found.get('maximum_error'), seconds(row.get('certificate_not_after')),
-                        seconds(row.get('reported_at')) if changed else None,
+                        found.get('maximum_error'), unix_seconds(row.get('certificate_not_after')),
+                        unix_seconds(row.get('reported_at')) if changed else None,
                         changes.get('downtime') if changed else None)
 
 

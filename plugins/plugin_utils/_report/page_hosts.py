@@ -14,6 +14,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._common.format
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.picture import Axis, number
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.result import ERROR_BEGINS, WITHOUT_RESULT
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.table import kept_by
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._times import in_two_figures
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._verdict import STATES
 
 Data = t.Mapping[str, t.Any]
@@ -160,20 +161,13 @@ def _state(host: HostRow) -> str:
     if host.group not in ('healthy', 'repaired', 'untold'):
         badge += f'<span class="words">{_text(_in_few_words(host.state))}</span>'
     if _age(host.data):
-        codes += f' <span class="age">{_text(_in_time(_age(host.data)))} ago</span>'
+        codes += f' <span class="age">{_text(in_two_figures(_age(host.data)))} ago</span>'
     return f'{badge}<span class="codes">{codes}</span>'
 
 
 def _age(data: Data) -> float:
     """Seconds since the run that this row is of; 0 for this run."""
     return number(data.get('age')) or 0.0
-
-
-def _in_time(seconds: float) -> str:
-    for size, unit in ((86400, 'd'), (3600, 'h'), (60, 'min')):
-        if seconds >= size:
-            return f'{seconds / size:.0f} {unit}'
-    return f'{seconds:.0f} s'
 
 
 def _in_few_words(state: str) -> str:

@@ -12,9 +12,9 @@ from ansible_collections.aemops.brand_portal.plugins.plugin_utils._skew_causes i
     drift_hint,
     hints,
     in_hours,
-    in_time,
     zone_hint,
 )
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._times import in_two_figures
 
 BERLIN, NEW_YORK, INDIA, NEPAL, UTC = [7200, 3600], [-18000, -14400], [19800], [20700], [0]
 
@@ -79,7 +79,7 @@ def test_the_strongest_comes_first_and_who_pushes_time_is_named():
 
 def test_words():
     assert [in_hours(zone) for zone in (19800, -12600, 3600)] == ['+5:30 h', '-3:30 h', '+1 h']
-    assert [in_time(size) for size in (-3.25, 125, 7200, 86400 * 12.5)] == ['3.2 s', '2.1 min', '2 h', '12.5 d']
+    assert [in_two_figures(size) for size in (-3.25, 125, 7200, 86400 * 12.5)] == ['3.2 s', '2.1 min', '2 h', '12.5 d']
 
 
 @pytest.mark.parametrize(('rtc', 'store', 'waits', 'told'), [
