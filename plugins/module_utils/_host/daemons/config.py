@@ -225,9 +225,20 @@ def own_addresses(host: Any) -> FrozenSet[str]:
     return frozenset(found)
 
 
+def _in_hosts(host: Any, name: str) -> List[Any]:
+    """The addresses that hosts(5) has for a name."""
+    found = []
+    for text in host.read('/etc/hosts').splitlines():
+        words = text.partition('#')[0].split()
+        if folded(name) in map(folded, words[1:]):
+            found.append(address_of(words[0]))
+    return [address for address in found if address is not None]
+
+
 def is_this_host(host: Any, name: str) -> bool:
     """Whether a server's name or address is the host itself: its clock is no witness for itself."""
     address = address_of(name)
     if address is None:
-        return folded(name) in _THIS_HOST or folded(name) == folded(host.read('/etc/hostname').strip())
+        return folded(name) in _THIS_HOST or folded(name) == folded(host.read('/etc/hostname').strip()) or any(
+            is_this_host(host, str(each)) for each in _in_hosts(host, name))
     return address.is_loopback or address.is_unspecified or str(address) in own_addresses(host)

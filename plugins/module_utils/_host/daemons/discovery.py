@@ -193,6 +193,11 @@ def _started(host: Any, daemon: layouts.KnownDaemon, layout: Layout, unit: str, 
             cure = 'Write IGNORE_DHCP=yes into {0}'.format(layout.defaults[0]) if daemon.name == 'ntpsec' else \
                 'Take ntp-servers out of the request in /etc/dhcp/dhclient.conf, remove {0}'.format(facts['config'])
             facts['not_read_advice'] = '{0} and restart {1}, or use another provider, then run again.'.format(cure, unit)
+    elsewhere = launch.other_root(host, unit, facts['config'])
+    if not why and elsewhere:
+        why = '{0} sees another {1} than this host, or none: {2}={3} ({4})'.format(
+            unit, facts['config'], elsewhere.key, elsewhere.value, elsewhere.place)
+        facts['not_read_advice'] = 'Remove that setting, or use another provider, then run again.'
     facts['not_read'] = why + '.' if why else ''
     return facts
 

@@ -160,6 +160,24 @@ def of_unit(host: Any, unit: str, programs: Tuple[str, ...], defaults: Tuple[str
     return Launch([], commands[-1].place, known=False)
 
 
+def other_root(host: Any, unit: str, path: str) -> Optional[Setting]:
+    """The setting by which the unit's processes see another file at a path, or none: systemd.exec(5)."""
+    settings = unit_settings(host, unit)
+    for key in ('RootDirectory', 'RootImage', 'BindPaths', 'BindReadOnlyPaths', 'TemporaryFileSystem', 'InaccessiblePaths'):
+        for setting in values(settings, 'Service', key):
+            if key.startswith('Root'):
+                if setting.value.lstrip('-') != '/':
+                    return setting
+                continue
+            for word in _words(setting.value):
+                parts = word.lstrip('-+').split(':')
+                at = parts[1] if key.startswith('Bind') and len(parts) > 1 and parts[1] else parts[0]
+                same = key.startswith('Bind') and at == parts[0]
+                if not same and (path + '/').startswith(at.rstrip('/') + '/'):
+                    return setting
+    return None
+
+
 def program_of(host: Any, unit: str) -> str:
     """The program that the unit starts; '' where its files do not tell."""
     commands = values(unit_settings(host, unit), 'Service', 'ExecStart')

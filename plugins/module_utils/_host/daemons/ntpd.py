@@ -19,7 +19,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
     number,
 )
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ConfigLine, Source
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.ntpd_config import read_all, sources_of
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.ntpd_config import is_ntpsec, read_all, sources_of
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import File
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import NO_CONTROL, Refused, Server, Wanted
 
@@ -171,7 +171,7 @@ class Ntpd(Daemon):
     def _mute(self, rules: Sequence[Restriction]) -> Optional[Restriction]:
         """The rule by which this host itself gets no answer to ntpq."""
         rule = restriction_of(rules, '127.0.0.1')
-        if self.facts['name'] == 'ntpsec' and (rule is None or rule.target == 'default'):
+        if (self.facts['name'] == 'ntpsec' or is_ntpsec(self.host)) and (rule is None or rule.target == 'default'):
             # NTPsec has "noquery" built into its default; a line with other flags only adds to it (ntp.conf(5), unrestrict).
             line = rule.line if rule else ConfigLine(self.config, 0, 'restrict default noquery limited')
             return Restriction('default', set(_NO_QUERY), line)

@@ -103,9 +103,14 @@ def servers_of(arguments: Sequence[str]) -> List[str]:
     return found
 
 
+def is_ntpsec(host: Any) -> bool:
+    """Whether an ntpd of the usual name and place is NTPsec's, as in Fedora and EPEL: only NTPsec has this program."""
+    return bool(host.exists('/usr/bin/ntpmon'))
+
+
 def read_all(host: Any, path: str, ntpsec: bool, arguments: Sequence[str], without_own: bool = False) -> List[ConfigLine]:
     """The lines that an ntpd reads that is started with these arguments; NTPsec reads the folder ntp.d beside its file, too."""
-    folder = os.path.dirname(path) + '/ntp.d' if ntpsec else ''
+    folder = os.path.dirname(path) + '/ntp.d' if ntpsec or is_ntpsec(host) else ''
     return read(host, path, without_own, folder, servers_of(arguments))
 
 
