@@ -22,20 +22,9 @@ _WITH_VALUE = 'fFlLPtu'
 _LEASES = ('/var/lib/dhclient/chrony.servers.*', '/var/lib/dhcp/chrony.servers.*', '/run/netconfig/chrony.servers')
 
 
-def directives_of(arguments: List[str]) -> List[str]:
+def directives_of(arguments: Sequence[str]) -> List[str]:
     """chronyd(8): directives on the command line replace the configuration file."""
-    found = []
-    value = False
-    for word in arguments:
-        if value:
-            value = False
-        elif word.startswith('-') and len(word) > 1:
-            # getopt(3): the first letter with a value takes the rest of the word, or the next one.
-            at = next((at for at, letter in enumerate(word[1:], 1) if letter in _WITH_VALUE), 0)
-            value = not word.startswith('--') and at == len(word) - 1
-        else:
-            found.append(word)
-    return found
+    return config.operands_of(arguments, _WITH_VALUE)
 
 
 def flag_of(arguments: List[str], letter: str) -> bool:

@@ -12,7 +12,7 @@ import glob
 import ipaddress
 import os
 import re
-from typing import Any, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 # What this collection writes is marked, so that it is found again and told from what others wrote.
 OWN_NAME = 'aemops-brand-portal'
@@ -242,3 +242,24 @@ def is_this_host(host: Any, name: str) -> bool:
         return folded(name) in _THIS_HOST or folded(name) == folded(host.read('/etc/hostname').strip()) or any(
             is_this_host(host, str(each)) for each in _in_hosts(host, name))
     return address.is_loopback or address.is_unspecified or str(address) in own_addresses(host)
+
+
+def operands_of(arguments: Sequence[str], with_value: str, long_with_value: Sequence[str] = ()) -> List[str]:
+    """The words of a command line that are no options and no values of them, by the rules of getopt(3).
+
+    with_value, long_with_value: the options that have a value, as letters and as words such as ``--configfile``.
+    """
+    found = []
+    value = False
+    for word in arguments:
+        if value:
+            value = False
+        elif word.startswith('--'):
+            value = word in long_with_value
+        elif word.startswith('-') and len(word) > 1:
+            # The first letter with a value takes the rest of the word, or the next one.
+            at = next((at for at, letter in enumerate(word[1:], 1) if letter in with_value), 0)
+            value = at == len(word) - 1
+        else:
+            found.append(word)
+    return found

@@ -18,6 +18,7 @@ _FLAGS = {'autokey', 'burst', 'iburst', 'noselect', 'noval', 'nts', 'preempt', '
 _WITH_VALUE = {'aead', 'ask', 'bias', 'ca', 'cert', 'expire', 'key', 'maxpoll', 'minpoll', 'mode', 'require', 'ttl', 'version'}
 # The options of ntpd(8) that have a value.
 _ARGUMENTS_WITH_VALUE = 'cDfiIjklpPrstuUvV'
+_LONG_WITH_VALUE = ('--configfile', '--driftfile', '--keyfile', '--logfile', '--pidfile', '--user')
 
 
 def read(host: Any, path: str, without_own: bool = False, folder: str = '', arguments: Sequence[str] = ()) -> List[ConfigLine]:
@@ -87,20 +88,7 @@ def source_of(line: ConfigLine) -> Optional[Source]:
 
 def servers_of(arguments: Sequence[str]) -> List[str]:
     """ntpd(8): what is no option is a server."""
-    found = []
-    value = False
-    for word in arguments:
-        if value:
-            value = False
-        elif word.startswith('--'):
-            value = '=' not in word and word in ('--configfile', '--driftfile', '--keyfile', '--logfile', '--pidfile', '--user')
-        elif word.startswith('-'):
-            # The first letter with a value takes the rest of the word, or the next one.
-            at = next((at for at, letter in enumerate(word[1:], 1) if letter in _ARGUMENTS_WITH_VALUE), 0)
-            value = at == len(word) - 1
-        else:
-            found.append(word)
-    return found
+    return config.operands_of(arguments, _ARGUMENTS_WITH_VALUE, _LONG_WITH_VALUE)
 
 
 def is_ntpsec(host: Any) -> bool:
