@@ -69,6 +69,8 @@ _KNOWN = (
     _Known('vboxadd-service.service', "VirtualBox's guest service", False, _VBOX),
     _Known('virtualbox-guest-utils.service', "VirtualBox's guest service", False, _VBOX),
     _Known('vboxservice.service', "VirtualBox's guest service", False, _VBOX),
+    _Known('connman.service', 'ConnMan, which has an NTP client of its own', False,
+           'Run "connmanctl clock timeupdates manual", then run again.'),
     _Known('ntpdate.service', 'ntpdate', True, ''), _Known('sntp.service', 'sntp', True, ''),
     _Known('htpdate.service', 'htpdate', True, ''), _Known('rdate.service', 'rdate', True, ''),
     _Known('tlsdate.service', 'tlsdate', True, ''), _Known('tlsdated.service', 'tlsdated', True, ''),
@@ -106,6 +108,8 @@ def _steers(host: Any, known: _Known, state: Dict[str, str]) -> bool:
     text = ' '.join(words) + ' ' + ' '.join(command.value for command in commands)
     if 'VirtualBox' in known.name:
         return '--disable-timesync' not in text
+    if known.unit == 'connman.service':
+        return 'TimeUpdates=manual' not in host.read('/var/lib/connman/settings')
     if known.unit == 'ptp4l.service':
         path = next((words[at + 1] for words in [text.split()] for at, word in enumerate(words[:-1]) if word == '-f'),
                     '/etc/linuxptp/ptp4l.conf')

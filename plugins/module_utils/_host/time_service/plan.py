@@ -4,6 +4,7 @@
 
 """What has to be done so that one time daemon keeps the clock. Pure: the host was looked at before."""
 
+import hashlib
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.files import fingerprint
@@ -47,7 +48,11 @@ class Change(NamedTuple):
         """Where a vendor's file that gets its first block, or one of ours that was edited, is kept as it was; '' for any other."""
         if self.edited:
             # A name of its own for each content: no edit is ever overwritten. state=absent leaves it.
-            return f"{self.file.path}.edited-{_hash(self.before or '')[:8]}"
+            # Of keys even a hash tells something, so that theirs is a slow one.
+            text = self.before or ''
+            slow = hashlib.pbkdf2_hmac('sha256', text.encode('utf-8', 'surrogateescape'), self.file.path.encode(), 200000).hex() \
+                if self.file.secret else ''
+            return f'{self.file.path}.edited-{(slow or _hash(text))[:8]}'
         first = self.file.block and self.before is not None and texts.BLOCK_BEGIN not in self.before and bool(self.file.text)
         return f'{self.file.path}.before-{texts.OWN_NAME}' if first else ''
 

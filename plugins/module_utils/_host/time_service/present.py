@@ -226,7 +226,7 @@ class Present(Run):
         for change in plan.changes + plan.boot:
             if change.backup:
                 acts.write_file(self.log, change.backup, change.before, '', expected=self.host.text(change.backup),
-                                like=change.file.path, of=change.file.path)
+                                secret=change.file.secret, like=change.file.path, of=change.file.path)
 
     def _remember(self, entries: Sequence[Entry]) -> None:
         """For state=absent, see lasting."""

@@ -4,6 +4,7 @@
 
 """The repair on hosts that are folders: all of it, or nothing, and what is said."""
 
+import hashlib
 import json
 import os
 
@@ -268,6 +269,22 @@ def test_a_block_of_ours_that_was_edited_is_kept_and_named(tmp_path):
     host.put('/etc/chrony.conf', '# theirs\n' + host.text('/etc/chrony.conf'))
     result = run(host)
     assert (result['actions'][0], result['backups']) == ('change the block of this role in /etc/chrony.conf', {})
+
+
+def test_an_edited_block_of_keys_is_kept_with_its_mode_and_no_hash_of_it_is_shown(tmp_path):
+    keys = [{'server': '192.0.2.1', 'id': 7, 'type': 'SHA256', 'key': SECRET}]
+    host = debian(tmp_path, 'chrony')
+    run(host, keys=keys)
+    path = '/etc/chrony/chrony.keys'
+    edited = host.text(path).replace('7 SHA256', '8 SHA256 0011223344\n7 SHA256')
+    host.put(path, edited)
+    os.chmod(host.path(path), 0o640)
+    result = run(host, keys=[dict(keys[0], key='AABBCCDDEEFF')])
+    kept = result['backups'][path]
+    assert host.text(kept) == edited and os.stat(host.path(kept)).st_mode & 0o777 == 0o640
+    shown = json.dumps(result)
+    assert texts.BLOCK_BEGIN in edited and hashlib.sha256(edited.encode()).hexdigest()[:8] not in shown
+    assert [act['before'] for act in result['acts'] if act['target'] in (path, kept)] == [{}, {}]
 
 
 def test_an_edit_is_where_it_was_when_the_run_fails(tmp_path):

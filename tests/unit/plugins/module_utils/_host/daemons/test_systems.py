@@ -118,6 +118,15 @@ def test_an_enabled_unit_that_sets_the_clock_is_found(tmp_path, unit, text, can_
     assert [(each.unit, each.can_stop) for each in discovery.steerers(host)] == [(unit, can_stop)]
 
 
+def test_connman_steers_unless_it_was_told_not_to(tmp_path):
+    host = FakeHost(tmp_path).has('chrony')
+    host.units['connman.service'] = ['active', 'enabled']
+    host.put('/var/lib/connman/settings', '[global]\nTimeUpdates=auto\n')
+    assert ['timeupdates manual' in each.advice for each in discovery.steerers(host)] == [True]
+    host.put('/var/lib/connman/settings', '[global]\nTimeUpdates=manual\n')
+    assert discovery.steerers(host) == []
+
+
 def test_ptp4l_steers_only_with_software_time_stamps(tmp_path):
     host = FakeHost(tmp_path).has('chrony')
     host.units['ptp4l.service'] = ['active', 'enabled']
