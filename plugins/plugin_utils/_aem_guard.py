@@ -15,6 +15,7 @@ import shlex
 import typing as t
 import zoneinfo
 
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._option_names import in_role_words
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._times import in_two_figures
 
 AUTO = 'auto'
@@ -75,6 +76,7 @@ def guard(
     trusted_now: the right time, None where it is not known yet; then AEM may be stopped.
     """
     service = options.get('aem_service', '')
+    found = {name: in_role_words(value) if name == 'reason' else value for name, value in found.items()}
     if service == AUTO:
         decided = _found(offset, aem_state, found, options)
     elif service:

@@ -37,7 +37,7 @@ BOOT_NEAR = 2.0  # seconds: as near as a boot can take it from there
 WATCHED = 30     # seconds: a kernel that a daemon has synchronized writes the hardware clock itself, a moment later
 PLAY = [{'hosts': 'all', 'gather_facts': False, 'roles': ['aemops.brand_portal.time_sync'],
          'post_tasks': [{'name': 'Keep what the module said', 'delegate_to': 'localhost',
-                         'ansible.builtin.copy': {'content': '{{ __time_sync_kept | to_json }}', 'dest': '{{ said }}',
+                         'ansible.builtin.copy': {'content': '{{ time_sync_result | to_json }}', 'dest': '{{ said }}',
                                                   'mode': '0600'}}]}]
 
 

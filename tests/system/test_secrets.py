@@ -47,7 +47,7 @@ PLAYBOOK = [{
         'name': 'Heal', 'block': [{'ansible.builtin.include_role': {'name': 'aemops.brand_portal.fix_bp_jwt'}}],
         'rescue': [{'ansible.builtin.debug': {'var': 'ansible_failed_result'}}],
         'always': [{'ansible.builtin.debug': {'var': name}} for name in (
-            'fix_bp_jwt_result', '__fix_bp_jwt_before', '__fix_bp_jwt_after', '__fix_bp_jwt_time_service', '__time_sync_kept',
+            'fix_bp_jwt_result', '__fix_bp_jwt_before', '__fix_bp_jwt_after', '__fix_bp_jwt_time_service', 'time_sync_result',
             'hostvars[inventory_hostname]')],
     }],
 }]

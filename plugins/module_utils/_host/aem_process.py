@@ -79,10 +79,10 @@ def find(aem_url: str, root: str = '/', resolve: Optional[Resolve] = None,
     host, port = _host_and_port(aem_url)
     addresses = _addresses(resolve or _resolved, host)
     if host and not addresses:
-        return dict(found, reason='fix_bp_jwt_aem_url names {0}, which this host cannot resolve'.format(host),
+        return dict(found, reason='aem_url names {0}, which this host cannot resolve'.format(host),
                     advice='correct the name or the resolver of this host, or ' + _BY_HAND)
     if not addresses & (local_addresses(root) | _loopback(addresses)):
-        return dict(found, reason='fix_bp_jwt_aem_url names {0}, which is no address of this host'.format(host or 'no host'),
+        return dict(found, reason='aem_url names {0}, which is no address of this host'.format(host or 'no host'),
                     advice='see whether AEM runs on this host, and ' + _BY_HAND)
     sockets = [each for each in listeners(root) if each.port == port]
     serving = _serving(sockets, addresses)

@@ -105,3 +105,8 @@ def test_windows(window, zone, moment, inside):
 def test_what_is_wrong_with_the_options_is_said(options, said):
     found = ' '.join(complaints({f'fix_bp_jwt_{name}': value for name, value in options.items()}))
     assert (said in found) if said else found == ''
+
+
+def test_the_reason_names_the_option_of_the_role():
+    reason = 'aem_url names author.example.com, which is no address of this host'
+    assert f'because fix_bp_jwt_{reason}' in decided(found={**IN_A_SESSION, 'store': 'unknown', 'reason': reason}).warning
