@@ -165,7 +165,11 @@ class Daemon:
             return      # the package will bring it, and is looked at again
         left = self._others(want, self.sources(host=Overlay(self.host, written)))
         if left:
-            raise Refused('only: {0} would still be asked.'.format(left[0].line.quoted), 'Remove that line, or do not use only.')
+            advice = 'Remove that line, or do not use only.'
+            if left[0].line.leased:
+                advice = ('Let DHCP name no servers (PEERNTP=no in /etc/sysconfig/network, NETCONFIG_NTP_POLICY="" on SLES, or the '
+                          'request in dhclient.conf), or do not use only.')
+            raise Refused('only: {0} would still be asked.'.format(left[0].line.quoted), advice)
 
     def _files(self, want: Wanted) -> List[File]:
         raise NotImplementedError

@@ -19,7 +19,9 @@ _FLAGS = {'auto_offline', 'burst', 'copy', 'iburst', 'ipv4', 'ipv6', 'noselect',
 # Options of chronyd(8) that have a value.
 _WITH_VALUE = 'fFlLPtu'
 # What a DHCP client has named, and the vendor's helper tells chronyd: dhclient of RHEL 7 and 8 and of Debian 10, netconfig of SLES.
-_LEASES = ('/var/lib/dhclient/chrony.servers.*', '/var/lib/dhcp/chrony.servers.*', '/run/netconfig/chrony.servers')
+_LEASES = (('/usr/libexec/chrony-helper', '/var/lib/dhclient/chrony.servers.*'),
+           ('/usr/lib/chrony/chrony-helper', '/var/lib/dhcp/chrony.servers.*'),
+           ('/usr/lib/chrony/helper', '/run/netconfig/chrony.servers'))
 
 
 def directives_of(arguments: Sequence[str]) -> List[str]:
@@ -51,8 +53,9 @@ def read(host: Any, path: str, without_own: bool = False, directives: Sequence[s
             _take(host, ConfigLine('the command line of chronyd', 0, ' '.join(text.split())), reading)
     else:
         _file(host, path, reading)
-    for pattern in _LEASES:
-        for name in config.matching(host, pattern):
+    for helper, pattern in _LEASES:
+        # Without the helper, as after an upgrade, such a file is left over.
+        for name in config.matching(host, pattern) if host.exists(helper) else []:
             for line in _plain(host, name):
                 reading.take(line._replace(text='server ' + line.text, leased=True))
     for named in reading.folders:

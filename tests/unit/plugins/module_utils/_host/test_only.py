@@ -99,3 +99,11 @@ def test_what_cannot_be_is_refused(tmp_path, options, files, said):
     with pytest.raises(Exception, match=said):
         run(host, **options)
     assert SILENCED not in host.text('/etc/chrony/chrony.conf')
+
+
+def test_servers_of_a_lease_that_the_vendors_helper_tells_chronyd_are_refused_with_what_to_do(tmp_path):
+    host = FakeHost(tmp_path, 'rhel-8', {'/etc/chrony.conf': CHRONY_REDHAT, '/usr/libexec/chrony-helper': '',
+                                         '/var/lib/dhclient/chrony.servers.eth0': '192.0.2.53 iburst\n'}).has('chronyd')
+    with pytest.raises(TimeServiceFailed, match=r'chrony.servers.eth0 line 1\) would still be asked') as refused:
+        run(host)
+    assert 'PEERNTP=no' in refused.value.details['advice']
