@@ -63,14 +63,15 @@ def sum_up(
     `diagnose_only`: whether nothing is repaired whatever is found.
     `repair_due`: None before a repair; after it, whether one was due (`verdict` then knows whether the host may set its clock).
     `passed`: proven healthy, or in check mode a host that a run would repair.
-    `changes`: the result of time_service, {} where it was not run.
+    `changes`: the result of time_service, {} where it was not run. The advice of one that failed is the first next step.
     """
     tried = repair_due is not None and (verdict['repair'] or bool(error))
     would_repair = check_mode and verdict['repair'] and not error and verdict['state'] not in NOT_HEALED_BY_A_CLOCK
     proven = verdict_after['healthy'] and not error
     # Also a host that is well may have something left open: say, that nothing keeps its clock right.
     left = '' if error and verdict_after['repair'] else verdict_after['next_step']  # '': what is left to do is what was tried
-    next_step = left or ('' if proven else AFTER_AN_ERROR if error else verdict['next_step'])
+    advice = str(changes.get('advice') or '').rstrip('.') if error and changes and changes.get('failed') else ''
+    next_step = '; '.join(filter(None, [advice if advice not in left else '', left])) or ('' if proven else AFTER_AN_ERROR if error else verdict['next_step'])
     if verdict['repair'] and not error and (check_mode or diagnose_only):
         next_step = 'run without --check' if check_mode else 'run with fix_bp_jwt_mode=fix'
         if verdict['state'] == 'not_only_the_clock':  # the clock alone cures nothing

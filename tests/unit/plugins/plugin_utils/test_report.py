@@ -73,6 +73,22 @@ def test_a_repair_that_stopped_fails_even_if_the_proof_is_healthy():
     assert not sum_up('aem1', health(90.0, 0), health(0.0, 4), EXPIRED, HEALTHY, error='RTC')['passed']
 
 
+def test_the_next_step_after_an_error_is_the_advice_of_what_failed():
+    failed = {'failed': True, 'msg': 'Another run works on this host.', 'advice': 'Wait until the other run has ended, then run again.'}
+
+    def next_step(after, left, changes):
+        result = sum_up('aem1', health(90.0, 0), after, EXPIRED, left, error='it failed', repair_due=True, changes=changes)
+        return result['next_step']
+    assert next_step(health(90.0, 0), EXPIRED, failed) == 'Wait until the other run has ended, then run again'
+    # What the verdict after it asks for comes second.
+    left = verdict('not_kept', next_step='name NTP servers')
+    assert next_step(health(0.0, 4), left, failed) == 'Wait until the other run has ended, then run again; name NTP servers'
+    assert next_step(health(0.0, 4), {**left, 'next_step': 'Wait until the other run has ended, then run again'}, failed) \
+        == 'Wait until the other run has ended, then run again'
+    # Not the advice of a run that ended well.
+    assert next_step(health(90.0, 0), EXPIRED, {**failed, 'failed': False}) == 'correct what stopped the repair, then run again'
+
+
 def test_check_mode_passes_what_a_run_would_repair_and_fails_the_rest():
     assert sum_up('aem1', health(90.0, 0), {}, EXPIRED, EXPIRED, check_mode=True)['passed']
     other = verdict('not_the_clock')
