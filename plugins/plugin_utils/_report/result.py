@@ -71,7 +71,8 @@ def sum_up(
     # Also a host that is well may have something left open: say, that nothing keeps its clock right.
     left = '' if error and verdict_after['repair'] else verdict_after['next_step']  # '': what is left to do is what was tried
     advice = str(changes.get('advice') or '').rstrip('.') if error and changes and changes.get('failed') else ''
-    next_step = '; '.join(filter(None, [advice if advice not in left else '', left])) or ('' if proven else AFTER_AN_ERROR if error else verdict['next_step'])
+    next_step = '; '.join(filter(None, [advice if advice not in left else '', left])) \
+        or ('' if proven else AFTER_AN_ERROR if error else verdict['next_step'])
     if verdict['repair'] and not error and (check_mode or diagnose_only):
         next_step = 'run without --check' if check_mode else 'run with fix_bp_jwt_mode=fix'
         if verdict['state'] == 'not_only_the_clock':  # the clock alone cures nothing

@@ -74,7 +74,7 @@ def test_a_repair_that_stopped_fails_even_if_the_proof_is_healthy():
 
 
 def test_the_next_step_after_an_error_is_the_advice_of_what_failed():
-    failed = {'failed': True, 'msg': 'Another run works on this host.', 'advice': 'Wait until the other run has ended, then run again.'}
+    failed = {'failed': True, 'advice': 'Wait until the other run has ended, then run again.'}
 
     def next_step(after, left, changes):
         result = sum_up('aem1', health(90.0, 0), after, EXPIRED, left, error='it failed', repair_due=True, changes=changes)
