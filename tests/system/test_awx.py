@@ -240,6 +240,34 @@ def test_what_is_missing_is_told_before_anything_is_made(awx):
         assert server.requests == []
 
 
+LEAST = {'brand_portal_awx_image': 'registry.example.com/brand-portal:1', 'brand_portal_awx_machine_credential': 'deploy'}
+
+
+@pytest.mark.parametrize(('setting', 'said'), [
+    ({'brand_portal_awx_hosts': ['author1', 'author2']}, 'brand_portal_awx_hosts has to be hosts by name'),
+    ({'brand_portal_awx_hosts': {'author1': 'deploy'}}, 'brand_portal_awx_hosts has to be hosts by name'),
+    ({'brand_portal_awx_variables': 'fix_bp_jwt_max_skew: 3'}, 'brand_portal_awx_variables has to be variables by name'),
+    ({'brand_portal_awx_slices': 'four'}, 'brand_portal_awx_slices has to be a whole number from 1 on'),
+    ({'brand_portal_awx_notification_type': 'email'}, 'brand_portal_awx_notification_configuration has to be'),
+    ({'brand_portal_awx_host': {'author1': {}}}, 'Unknown settings: brand_portal_awx_host.'),
+    ({'brand_portal_awx_image': None}, 'Give brand_portal_awx_image'),
+], ids=str)
+def test_a_setting_of_the_wrong_kind_is_refused_before_anything_is_made(awx, setting, said):
+    with controller_of(awx) as made:
+        run = made.play(settings={**LEAST, **setting})
+        assert run.returncode != 0 and made.asked == [], run.output
+        assert said in ' '.join(run.output.split()), run.output
+
+
+def test_nothing_after_a_colon_is_an_empty_setting(awx):
+    with controller_of(awx) as made:
+        run = made.play(settings={**LEAST, 'brand_portal_awx_hosts': {'author1': None}, 'brand_portal_awx_variables': None,
+                                  'brand_portal_awx_instance_groups': None, 'brand_portal_awx_slices': '4'})
+        assert run.returncode == 0, run.output[-6000:]
+        assert json.loads(made.awx.named('hosts', 'author1')['variables']) == {}
+        assert made.awx.named('job_templates', 'Brand Portal diagnosis')['job_slice_count'] == 4
+
+
 def test_awx_offers_the_playbooks_that_people_run():
     """AWX lists every YAML file that has such a line, outside folders of these names."""
     tracked = subprocess.run(['git', 'ls-files', '*.yml', '*.yaml'], cwd=playbook.ROOT, stdout=subprocess.PIPE, text=True,
