@@ -145,14 +145,14 @@ class FakeHost(System):
             known = self.units[unit]
             if verb == 'try-restart' and known[0] != 'active' or verb == 'unmask' and known[1] != 'masked':
                 continue
-            if verb in ('start', 'try-restart') and known[1] == 'masked':
+            if verb in ('start', 'restart', 'try-restart') and known[1] == 'masked':
                 return Done(1, '', 'Unit {} is masked.'.format(unit))
             if verb == 'enable' and known[1] == 'masked':
                 return Done(1, '', 'Failed to enable unit: Unit file /etc/systemd/system/{} is masked.'.format(unit))
             if verb == 'disable' and known[1] == 'masked':
                 known[0] = 'inactive' if '--now' in words else known[0]
                 continue
-            if verb in ('start', 'try-restart') or verb == 'enable' and '--now' in words:
+            if verb in ('start', 'restart', 'try-restart') or verb == 'enable' and '--now' in words:
                 known[0] = 'active'
                 self.began = self.time
             if verb == 'stop' or '--now' in words and verb == 'disable':

@@ -252,6 +252,7 @@ def test_a_host_that_has_changed_since_it_was_asked_is_left_alone(tmp_path, what
     case.host.write = also
     with pytest.raises(CannotInstall, match='another administrator has changed packages or units of this host a moment ago'):
         packages.install(case.log, case.packages, 'chrony', transaction, '', 'chrony.service', [], ['systemd-timesyncd.service'])
+    case.host.write = write
     assert case.undo() == []
     assert 'chrony' not in case.host.packages
     assert not changed(case.log.entries)
@@ -270,6 +271,7 @@ def test_what_others_remove_while_the_last_look_fails_does_not_come_back(tmp_pat
     case.host.write = then
     with pytest.raises(LookFailed):
         packages.install(case.log, case.packages, 'chrony', transaction, '', 'chrony.service', [], ['systemd-timesyncd.service'])
+    case.host.write = write
     case.host.failing.clear()
     assert case.undo() == []
     assert case.host.packages == {'base-files'}

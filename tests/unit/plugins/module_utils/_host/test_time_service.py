@@ -827,12 +827,14 @@ def test_a_masked_competitor_that_runs_is_stopped_and_stays_masked(tmp_path):
 def test_a_masked_competitor_that_others_unmask_during_the_run_is_not_masked_again(tmp_path):
     host = debian(tmp_path, 'chrony', 'openntpd')
     host.units['openntpd.service'] = ['active', 'masked']
-    host.synchronised_after, asked = None, host._chronyc
+    host.synchronised_after, systemctl = None, host._systemctl
 
     def unmasked(words):
-        host.units['openntpd.service'][1] = 'enabled'
-        return asked(words)
-    host._chronyc = unmasked
+        answer = systemctl(words)
+        if 'stop' in words:
+            host.units['openntpd.service'][1] = 'enabled'
+        return answer
+    host._systemctl = unmasked
     with pytest.raises(TimeServiceFailed, match='put back as they were'):
         run(host, provider='chrony', servers=['192.0.2.2'])
     assert host.units['openntpd.service'] == ['active', 'enabled']

@@ -283,6 +283,7 @@ def test_what_others_do_to_a_unit_while_the_last_look_fails_is_not_undone(tmp_pa
     with pytest.raises(systemd.NoAnswer):
         acts.change_unit(log, units, 'chrony.service', {'enabled': False, 'active': False}, 'stop and disable chrony.service',
                          lambda: units.verb('disable', ['chrony.service'], '--now'))
+    host.write = write
     host.failing.clear()
     assert log.undo(handlers(host)) == []
     assert host.units['chrony.service'] == ['inactive', 'disabled']
