@@ -10,7 +10,7 @@ import itertools
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils._verdict import STATES, TABLE, decide
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._verdict import STATES, TABLE, _aem_against_host, _joined, decide
 
 
 def skew(verdict='in_sync', verified=True, agent_accepted=None, offset=None):
@@ -396,3 +396,25 @@ def test_a_wrong_clock_and_failing_agents_come_before_who_keeps_it():
     assert decide({**health(EXPIRED, verdict='skewed'), 'clock_keeper': NOT_KEPT})['state'] == 'jwt_expired'
     assert decide({**health(KEYSTORE), 'clock_keeper': NOT_KEPT}, fix_not_kept=True)['repair'] is False
     assert decide({**health(GOOD), 'clock_keeper': NOT_KEPT, 'interrupted': ['time_service']})['state'] == 'unfinished'
+
+
+def test_which_states_are_repaired_and_which_are_well():
+    assert {name for name, state in STATES.items() if state.repair} == {
+        'at_risk', 'jwt_expired', 'not_only_the_clock', 'aem_unreachable', 'unfinished'}
+    assert {name for name, state in STATES.items() if state.healthy} == {'healthy', 'not_kept'}
+
+
+@pytest.mark.parametrize(('low', 'high', 'allowed', 'found'), [
+    (-5.0, 5.0, 0.0, 'same'), (-5.0, 5.1, 0.0, 'unknown'), (-5.1, 5.0, 0.0, 'unknown'), (-5.1, 5.1, 0.0, 'unknown'),
+    (5.1, 7.0, 0.0, 'differs'), (5.0, 7.0, 0.0, 'unknown'), (-7.0, -5.1, 0.0, 'differs'), (-7.0, -5.0, 0.0, 'unknown'),
+    (-9.0, 9.0, 9.0, 'same'), (-2.0, 2.0, None, 'same')])
+def test_aems_own_date_is_believed_by_whole_seconds(low, high, allowed, found):
+    skew = {'sources': [], 'max_skew': allowed}
+    assert _aem_against_host(skew, {'clock_offset': {'low': low, 'high': high}}) == found
+
+
+@pytest.mark.parametrize(('parts', 'said'), [
+    (['one.'], 'one.'), (['one.', ''], 'one.'), (['one.', 'two.'], 'one; two'), (['', 'one', 'two.', 'three'], 'one; two; three'),
+    ([], '')])
+def test_parts_are_joined_to_one_sentence(parts, said):
+    assert _joined(parts) == said

@@ -117,6 +117,10 @@ ZYPPER = """<?xml version='1.0'?>
     (package_managers.parse_zypper, ZYPPER, Transaction({'chrony': '4.1-150400.21.5.7'}, {'ntp': '4.2.8p15-150000.4'},
                                                 {'libnettle8': '3.8.1'})),
     (package_managers.parse_apt, 'E: Unable to locate package chrony\n', Transaction({}, {}, {})),
+    # yum says no architecture where a package has none; a heading in capitals is one too.
+    (package_managers.parse_dnf, 'INSTALLING:\n chrony x86_64 4.5-1 base 300 k\n     replacing  ntp 4.2\n'
+     '     replacing  sntp.x86_64 4.2\n',
+     Transaction({'chrony': '4.5-1'}, {'ntp': '4.2', 'sntp': '4.2'}, {})),
     (package_managers.parse_dnf, 'No match for argument: chrony\n', Transaction({}, {}, {})),
     (package_managers.parse_zypper, '', Transaction({}, {}, {})),
 ])

@@ -201,6 +201,10 @@ class Stories(RuleBasedStateMachine):
             # shadow it is installed all the time.
             for unit in (set(self.host.units) - units) & known & set(self.shadow.units):
                 self.shadow.units[unit] = list(self.host.units[unit])
+            # They could start a unit that the run had just unmasked; it goes on running when it is masked again.
+            unit = what.replace('start ', '')
+            if unit in self.shadow.units and unit in self.host.units:
+                self.shadow.units[unit][0] = self.host.units[unit][0]
 
     @rule(what=st.sampled_from(sorted(THEIRS)))
     def others(self, what):
