@@ -31,7 +31,9 @@ Label = Callable[[str], str]
 
 
 class Obstacle(OSError):
-    """A file that cannot be written; the text says why and what to do."""
+    """A file that cannot be written; the text says why and what to do. advice: the next step, a sentence."""
+
+    advice = ''
 
 
 class Access(NamedTuple):
@@ -214,6 +216,12 @@ def selinux(root: str = '/') -> bool:
 
 def obstacle(path: str) -> str:
     """Why this file cannot be written, with what to do; '' where nothing is seen. Tries nothing, and looks through links."""
+    # A folder that is missing is made, but not where a link that leads nowhere has its name.
+    above = os.path.dirname(path)
+    while above != os.path.dirname(above):
+        if os.path.islink(above) and not os.path.exists(above):
+            return f'{above} is a link to {os.readlink(above)}, which is not there'
+        above = os.path.dirname(above)
     target = os.path.realpath(path)
     folder = os.path.dirname(target)
     while not os.path.isdir(folder):

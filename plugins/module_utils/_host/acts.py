@@ -96,7 +96,7 @@ class FileHandler(Handler):
 
     def clear_up(self, entry: Entry) -> None:
         for folder in reversed(entry.how['folders']):
-            self._host.remove(folder)
+            self._host.remove_folder(folder)
 
 
 # Units

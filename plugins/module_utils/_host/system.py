@@ -58,7 +58,14 @@ class System(Host):
     # files
 
     def text(self, path: str) -> Optional[str]:
-        """The file's text, whatever bytes it has and to the byte; None where it is not there. Other errors are raised."""
+        """The file's text, whatever bytes it has and to the byte; None where it is not there. Other errors are raised.
+
+        So is one for what is no file: a pipe would be waited for.
+        """
+        if os.path.exists(self.path(path)) and not os.path.isfile(self.path(path)):
+            obstacle = files.Obstacle(f'{path} is not a regular file')
+            obstacle.advice = f'Move {path} away, then run again.'
+            raise obstacle
         try:
             with open(self.path(path), 'rb') as stream:
                 return stream.read().decode('utf-8', 'surrogateescape')
@@ -106,6 +113,11 @@ class System(Host):
                     raise
         else:
             files.remove(real)
+
+    def remove_folder(self, path: str) -> None:
+        """Remove a folder if it is empty; a link, and what is no folder, stays."""
+        if os.path.isdir(self.path(path)) and not os.path.islink(self.path(path)):
+            self.remove(path)
 
     def links(self, folder: str) -> dict:
         """The symbolic links in a folder and one level below: {path: target}."""

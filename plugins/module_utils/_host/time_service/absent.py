@@ -209,7 +209,7 @@ class Absent(Run):
     def _clear(self, known: lasting.Lasting, undoing: Undoing) -> None:
         """Folders that were made for our files, where nothing else is in them, and the record of what there was."""
         for folder in sorted(known.folders, reverse=True):
-            self.host.remove(folder)
+            self.host.remove_folder(folder)
         if not undoing.left:
             self.host.remove(lasting.FILE)
 

@@ -995,6 +995,47 @@ def test_each_act_is_told_to_the_hosts_journal_and_kept_as_the_last_run(tmp_path
     assert json.loads(host.text(LAST_RUN))['msg'] == str(failed.value)
 
 
+# Files that are odd
+
+
+def odd(host, path, make):
+    os.makedirs(os.path.dirname(host.path(path)), exist_ok=True)
+    make(host.path(path))
+    return sorted((folder, name) for folder, folders, names in os.walk(host.path('/etc')) for name in names + folders)
+
+
+@pytest.mark.parametrize(('path', 'make', 'said'), [
+    (SOURCES, os.mkdir, 'aemops-brand-portal.sources is not a regular file'),
+    (SOURCES, os.mkfifo, 'aemops-brand-portal.sources is not a regular file'),
+    (SOURCES, lambda path: os.symlink('/dev/null', path), 'is not a regular file'),
+    ('/etc/chrony/sources.d', lambda path: os.symlink('/nowhere/sources.d', path),
+     'a link to /nowhere/sources.d, which is not there'),
+    ('/etc/chrony/sources.d', lambda path: open(path, 'w', encoding='utf-8').close(), 'is not a folder'),
+])
+def test_what_is_in_the_place_of_a_file_of_ours_is_named_and_stays(tmp_path, path, make, said):
+    host = debian(tmp_path, 'chrony')
+    before = odd(host, path, make)
+    with pytest.raises(TimeServiceFailed, match=said + '.*Nothing was changed'):
+        run(host)
+    assert odd(host, '/etc/hosts', lambda path: None) == before
+
+
+def test_a_link_that_another_has_put_where_our_folder_was_stays_when_the_run_is_undone(tmp_path):
+    host = debian(tmp_path, 'chrony')
+    host.synchronised_after = None
+    ours, real = host.path('/etc/chrony/sources.d'), host.sleep
+
+    def swap(seconds):
+        if os.path.isdir(ours) and not os.path.islink(ours):
+            os.rename(ours, ours + '.moved')
+            os.symlink('/nowhere', ours)
+        real(seconds)
+    host.sleep = swap
+    with pytest.raises(TimeServiceFailed):
+        run(host)
+    assert os.readlink(ours) == '/nowhere'
+
+
 # VMware tools
 
 
