@@ -137,7 +137,8 @@ class Daemon:
 
     def _others(self, want: Wanted, sources: Sequence[Source]) -> List[Source]:
         """Sources with an address that are none of what is wanted."""
-        names = {config.folded(server.host) for server in want.all_servers}
+        also = layouts.CLOUDS[want.cloud].also if want.cloud else ()
+        names = {config.folded(name) for name in [server.host for server in want.all_servers] + list(also)}
         return [source for source in sources if source.kind in ASKED + ('fallback',) and config.folded(source.host) not in names]
 
     def _silence(self, want: Wanted, planned: List[File]) -> List[File]:

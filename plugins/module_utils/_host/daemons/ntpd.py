@@ -51,7 +51,8 @@ def restrictions(lines: Sequence[ConfigLine]) -> List[Restriction]:
         family = 4 if '-4' in words else 6 if '-6' in words else 0
         if flags[:1] == ['mask'] and len(flags) > 1:
             # A name is one host, whatever its mask.
-            target = '{0}/{1}'.format(target, flags[1]) if config.address_of(target) is not None else target
+            one = config.address_of(target) is None or flags[1] == '255.255.255.255'
+            target = target if one else '{0}/{1}'.format(target, flags[1])
             flags = flags[2:]
         if target in ('0.0.0.0/0.0.0.0', '0.0.0.0/0', '::/::', '::/0'):
             family = 6 if ':' in target else 4

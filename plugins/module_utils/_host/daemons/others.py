@@ -81,6 +81,7 @@ UNITS = tuple(each.unit for each in _KNOWN)
 # Folders that the crontab says nothing about run their files as they are.
 _CRONTABS = ('/etc/crontab', '/etc/anacrontab', '/etc/cron.d/*', '/var/spool/cron/*', '/var/spool/cron/crontabs/*',
              '/var/spool/cron/tabs/*')
+_LOOP = re.compile(r'(?m)(?:^|[;&|({\'"])\s*(?:while|until)\s')
 _UNREAD = re.compile(r'^\.|~$|\.(?:dpkg|rpm)|\.(?:bak|disabled|off|orig|save|swp)$')
 _LONGEST = 200000
 
@@ -193,7 +194,7 @@ def _of_command(host: Any, unit: str, command: str, place: str) -> Optional[Stee
     if not name:
         place, name = _in_script(host, command)
         text = host.read(place.partition(' line ')[0]) if name else ''
-    again = unit.endswith('.timer') or re.search(r'(?m)(?:^|[;&|\'"])\s*(?:while|until)\s', text)
+    again = unit.endswith('.timer') or _LOOP.search(text)
     return _beside(unit, place, name) if name and again else None
 
 
@@ -215,6 +216,11 @@ def _of_cron(host: Any) -> List[Steerer]:
                 place, name = (line, name) if name else _in_script(host, job)
                 if name:
                     found.append(_beside('cron ({0})'.format(line) if place != line else 'cron', place, name))
+    for path in ('/etc/rc.local', '/etc/rc.d/rc.local', '/etc/init.d/boot.local', '/etc/init.d/after.local'):
+        # It runs once: what it leaves running in a loop goes on.
+        place, name = _place_in(host, path) if os.access(host.path(path), os.X_OK) else ('', '')
+        if name and _LOOP.search(host.read(path)):
+            found.append(_beside('rc.local', place, name))
     for folder in ('hourly', 'daily', 'weekly', 'monthly'):
         for path in config.matching(host, '/etc/cron.{0}/*'.format(folder)):
             if not _UNREAD.search(os.path.basename(path)) and os.access(host.path(path), os.X_OK):

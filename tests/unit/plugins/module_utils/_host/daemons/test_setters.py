@@ -96,3 +96,18 @@ def test_a_job_is_named_with_its_script(tmp_path):
     host = FakeHost(tmp_path, files={'/etc/cron.d/site': '0 1 * * * root date | mail -s up root\n5 * * * * root /opt/clock\n',
                                      '/opt/clock': '#!/bin/sh\nntpdate ntp1\n'})
     assert found(host) == [('ntpdate by cron (/etc/cron.d/site line 2)', '', '/opt/clock line 2', False)]
+
+
+@pytest.mark.parametrize(('text', 'mode', 'count'), [
+    ('#!/bin/sh\nntpdate -u ntp1\nexit 0\n', 0o755, 0),
+    ('#!/bin/sh\n(while true; do ntpdate -u ntp1; sleep 3600; done) &\nexit 0\n', 0o755, 1),
+    ('#!/bin/sh\nwhile :; do\n  rdate -s time1\n  sleep 600\ndone &\n', 0o755, 1),
+    ('#!/bin/sh\nwhile :; do ntpdate -u ntp1; done &\n', 0o644, 0),
+    ('#!/bin/sh\nwhile :; do /opt/site/watch; sleep 9; done &\n', 0o755, 0)])
+def test_what_rc_local_leaves_running_goes_on_to_set_the_clock(tmp_path, text, mode, count):
+    host = FakeHost(tmp_path).has('chrony')
+    host.put('/etc/rc.local', text)
+    os.chmod(host.path('/etc/rc.local'), mode)
+    found = discovery.steerers(host)
+    assert len(found) == count
+    assert all(each.place.startswith('/etc/rc.local line') and not each.can_stop for each in found)
