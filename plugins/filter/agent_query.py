@@ -20,7 +20,7 @@ def agent_query(agents: t.Iterable[t.Mapping[str, t.Any]], expression: str) -> l
     try:
         return query.names(plain, str(expression))
     except query.Problem as problem:
-        raise AnsibleFilterError(f'{problem}. Nothing was changed.') from problem
+        raise AnsibleFilterError(f'{problem}. Nothing was changed.') from None
 
 
 class FilterModule:

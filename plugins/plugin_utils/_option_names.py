@@ -15,13 +15,20 @@ NAMES = {
     'max_skew': 'fix_bp_jwt_max_skew', 'max_step': 'fix_bp_jwt_max_step', 'ca_path': 'fix_bp_jwt_ca_path',
     'validate_certs': 'fix_bp_jwt_validate_certs', 'accept_unverified': 'fix_bp_jwt_accept_unverified',
     'stop_services': 'fix_bp_jwt_aem_service', 'stop_services_timeout': 'fix_bp_jwt_aem_stop_timeout',
+    'stop_services_threshold': 'fix_bp_jwt_aem_stop_above', 'nts_servers': 'time_sync_nts_servers',
+    'max_distance': 'time_sync_max_distance', 'sync_timeout': 'time_sync_sync_timeout',
+    'sync_tolerance': 'time_sync_sync_tolerance',
     'provider': 'time_sync_provider', 'on_unsynchronized': 'time_sync_on_unsynchronized',
 }
+# These are English words: they mean an option only where a message begins with one and a colon.
+WORDS = {'servers': 'fix_bp_jwt_ntp_servers', 'pools': 'time_sync_pools', 'keys': 'time_sync_keys', 'cloud': 'time_sync_cloud',
+         'only': 'time_sync_only'}
 # Names that are no English words mean an option wherever they are.
 _CLEAR = '|'.join(name for name in NAMES if '_' in name and name != 'max_skew')
 _ANY = '|'.join(sorted(NAMES, key=len, reverse=True))
 _NAMED = re.compile(rf'\b(?:the )?options? ((?:{_ANY})(?:(?:, | and | or )(?:{_ANY}))*)\b(?!=)')
 _ALONE = re.compile(rf'(?<![\w.])({_CLEAR})\b')
+_BEGINS = re.compile(rf'(?:^|(?<=[.:;] ))({"|".join([*NAMES, *WORDS])})(?=: )')  # as in "max_skew: 0 is not a number"
 _EACH = re.compile(rf'\b(?:{_ANY})\b')
 
 
@@ -30,4 +37,5 @@ def in_role_words(text: str) -> str:
     if '(in this role:' in text:
         return text
     text = _NAMED.sub(lambda found: _EACH.sub(lambda name: NAMES[name.group()], found.group(1)), text)
+    text = _BEGINS.sub(lambda found: {**NAMES, **WORDS}[found.group()], text)
     return _ALONE.sub(lambda found: NAMES[found.group()], text)

@@ -15,6 +15,7 @@ import typing as t
 
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _aem_guard as aem_guard
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _skew_causes as skew_causes
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._option_names import in_role_words
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._times import in_two_figures, unix_seconds
 
 
@@ -332,8 +333,8 @@ def _next_step(state: str, rule: State, failing: list[dict[str, t.Any]], aem: di
         return advice or CLOCK_IS_RIGHT_BY_NOW
     if state == 'not_testable':
         said = aem['message'].rstrip('.') or 'find out why AEM gives no agent to test'
-        option = OPTIONS_TO_CORRECT.get(aem['state'], 'fix_bp_jwt_aem_url')
-        return f'{said} (in this role: {option})' if option else said
+        said, option = in_role_words(said), OPTIONS_TO_CORRECT.get(aem['state'], 'fix_bp_jwt_aem_url')
+        return said if not option or 'fix_bp_jwt_' in said else f'{said} (in this role: {option})'
     if state == 'no_reference':
         return f'{rule.next_step}; a repair on unverified references needs fix_bp_jwt_accept_unverified=true'
     return rule.next_step

@@ -398,6 +398,39 @@ def test_the_role_alone_does_the_whole_for_its_play(fleet):
     assert run.recap['a3']['unreachable'] == 1 and run.recap['a7']['failed'] == 0
 
 
+def test_the_role_alone_in_batches_of_its_play_counts_every_host_once(fleet):
+    """With the play keyword serial, the hosts of later batches are not measured when the first ones report."""
+    run = fleet.play([{'name': f'a{number}'} for number in range(1, 4)], '-e', 'fix_bp_jwt_mode=diagnose',
+                     book=role_alone(fleet.folder, serial=2))
+    assert run.returncode == 0, run.output
+    assert fleet.states() == {'a1': 'healthy', 'a2': 'healthy', 'a3': 'healthy'}
+    assert 'no result' not in run.output and '"2 hosts: 2 passed; healthy 2"' in run.output
+
+
+OPTIONS_THAT_DO_NOT_FIT = {
+    'url': ({'fix_bp_jwt_aem_url': 'http://u:{secret}@localhost:4502'}, 'fix_bp_jwt_aem_url must not hold a user and password'),
+    'template': ({'fix_bp_jwt_aem_url': 'http://{{ nowhere }}:4502'}, "fix_bp_jwt_aem_url has no value: 'nowhere' is undefined"),
+    'servers': ({'fix_bp_jwt_ntp_servers': '- ntp1 iburst'}, "fix_bp_jwt_ntp_servers: 'ntp1 iburst' names no host"),
+    'proxy': ({'fix_bp_jwt_https_proxy': 'socks5://u:{secret}@proxy:1'}, 'fix_bp_jwt_https_proxy: a proxy of the kind socks5://'),
+    'timeout': ({'fix_bp_jwt_timeout': 99999}, 'fix_bp_jwt_timeout: 99999 is not a number of seconds'),
+    'query': ({'fix_bp_jwt_agent_query': 'length(@)'}, 'fix_bp_jwt_agent_query gives no list of names, but 10.'),
+}
+
+
+def test_what_does_not_fit_is_said_once_in_the_words_of_the_role(fleet):
+    secret = 'S3cret-fleet-in-an-option'
+    spec = [{'name': name, 'variables': {key: value.replace('{secret}', secret) if isinstance(value, str) else value
+                                         for key, value in variables.items()}}
+            for name, (variables, _said) in OPTIONS_THAT_DO_NOT_FIT.items()]
+    run = fleet.play(spec)
+    nothing_was_changed(run)
+    assert run.returncode == 2 and secret not in run.output
+    errors = {host['host']: host['error'] for host in fleet.report['hosts']}
+    for name, (_variables, said) in OPTIONS_THAT_DO_NOT_FIT.items():
+        assert errors[name].count(said) == 1, errors
+        assert said[:40] in run.row(name)
+
+
 def test_the_role_alone_repairs_nothing_where_hosts_run_ahead_of_each_other(fleet):
     run = fleet.play(ALIKE[5:], book=role_alone(fleet.folder, strategy='free'))
     nothing_was_changed(run)

@@ -6,12 +6,18 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.formatting import offset_text
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _rehearsal as rehearsal
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.document import rows_of, shaped
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.result import NO_RESULT, UNREACHABLE
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.result import (
+    AFTER_AN_ERROR,
+    NO_RESULT,
+    UNREACHABLE,
+    WITHOUT_RESULT,
+)
 
 HEADINGS = ('host', 'clock before -> after', 'kept by', 'agents 200', 'state', 'what to do next')
 FEW = 10  # hosts, of which each is worth a paragraph
@@ -26,7 +32,21 @@ def last_words(result: t.Mapping[str, t.Any], not_passed: int, group: int = 0) -
         return result['message']
     if group:
         return f'no. {group}'  # of the table; with ansible-core's own words around it, more would be too much
-    return rehearsal.short(f'{result["state_after"]}: {result["next_step"] or result["error"] or result["summary"]}')
+    said = what_next(result) if result['next_step'] else result['error'] or result['summary']
+    return rehearsal.short(f'{result["state_after"]}: {said}')
+
+
+# Next steps that send the reader to the error, which is the better cell then.
+SEE_THE_ERROR = (AFTER_AN_ERROR, *(step for _summary, step in WITHOUT_RESULT.values()))
+_OF_SSH = re.compile(r'^.*can be reached over ssh: ', re.IGNORECASE)
+
+
+def what_next(host: t.Mapping[str, t.Any], width: int = 200) -> str:
+    """What to do next in one line; where that is to correct what went wrong, what went wrong. '-' where nothing is left."""
+    error, step = str(host.get('error') or ''), host.get('next_step')
+    if error and step in SEE_THE_ERROR:
+        step = _OF_SSH.sub('', error)
+    return rehearsal.short(' '.join(str(step or '-').split()), width)
 
 
 def table(report: t.Mapping[str, t.Any], at_most: int = 50) -> list[str]:
@@ -101,7 +121,7 @@ def _in_groups(groups: list[list[t.Mapping[str, t.Any]]]) -> list[str]:
         cause = f' ({first["cause"]})' if first.get('cause') else ''
         lines.append(f'no. {number}: {_row(first)[-2]}{cause}: {names}')
         if first.get('next_step'):
-            lines.append(f'    as {first["host"]}: {rehearsal.short(str(first["next_step"]), 300)}')
+            lines.append(f'    as {first["host"]}: {what_next(first, 300)}')
     return lines
 
 
@@ -129,7 +149,7 @@ def _row(host: t.Mapping[str, t.Any]) -> tuple[str, ...]:
         state += f' -> {host.get("state_after")}'
     elif host.get('state_after') and host['state_after'] != state:
         state += f' -> {host["state_after"]}'
-    return (host['host'], clock, kept_by(host), agents, state.replace(NO_RESULT, 'no result'), host.get('next_step') or '-')
+    return (host['host'], clock, kept_by(host), agents, state.replace(NO_RESULT, 'no result'), what_next(host))
 
 
 def kept_by(host: t.Mapping[str, t.Any]) -> str:

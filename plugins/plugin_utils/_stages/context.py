@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import typing as t
 
 from ansible.errors import AnsibleActionFail, AnsibleError
@@ -14,6 +15,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.printable import all_printable
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _ntplib as controller_ntplib
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _options as options
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._option_names import in_role_words
 
 # The strategies that let all hosts finish a task before the next one begins.
 IN_STEP = ('linear', 'debug', 'mitogen_linear', 'mitogen')
@@ -75,10 +77,22 @@ class StageContext:
 
     def _options(self, names: t.Sequence[str], complaints: t.Sequence[str] = ()) -> Options:
         raw = {name: self.variables[name] for name in names if name in self.variables}
-        chosen, more = options.check(plain(self.template(raw)), names)
+        try:
+            resolved = self.template(raw)
+        except AnsibleError:
+            resolved, complaints = {}, [*complaints, *self._unresolved(raw)]
+        chosen, more = ({}, []) if complaints and not resolved else options.check(plain(resolved), names)
         if complaints or more:
             raise NotPassed(' '.join([*complaints, *more, 'Nothing was changed.']))
         return chosen
+
+    def _unresolved(self, raw: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+        """Which of the options has a template, or a vaulted value, that cannot be resolved."""
+        for name, value in raw.items():
+            try:
+                self.template(value)
+            except AnsibleError as error:
+                yield f'{name} has no value: {str(error).rstrip(".")}.'
 
     def mode(self, chosen: Options) -> str:
         """fix, check, diagnose or rehearse."""
@@ -112,6 +126,8 @@ class StageContext:
         result.pop('invocation', None)
         if result.get('failed') and 'module_stderr' in result:
             result['msg'] = _of_a_module_that_did_not_run(result, str(arguments.get('password') or ''))
+        elif result.get('failed') and 'msg' in result:
+            result['msg'] = in_role_words(str(result['msg']))
         # What a host says of AEM, Brand Portal or itself must not reach a terminal as it is.
         return all_printable(result)
 
@@ -123,6 +139,10 @@ class StageContext:
             return {'failed': True, 'msg': str(error)}
 
 
+# What a shell says of a become method that is not there.
+_NO_BECOME = re.compile(r'\b(sudo|su|doas|dzdo|pbrun|pfexec|ksu|machinectl): (command )?not found')
+
+
 def _of_a_module_that_did_not_run(result: Result, secret: str) -> str:
     """Ansible's message with what the host said on its error output: is Python missing, too old, or broken?
 
@@ -131,7 +151,9 @@ def _of_a_module_that_did_not_run(result: Result, secret: str) -> str:
     said = ' '.join(str(result['module_stderr']).split())[-400:].rstrip('.') or 'without error output'
     said = said.replace(secret, '********') if secret else said
     message = f'{str(result.get("msg") or "the module did not run").rstrip(".")}: {said}'
-    if result.get('rc') in (126, 127):
+    if _NO_BECOME.search(said):
+        message += '. The become method is not on this host: measuring needs none, and ansible_become_method names another one'
+    elif result.get('rc') in (126, 127):
         message += '. See whether ansible_python_interpreter names a Python 3.6 or newer of this host'
     return message
 

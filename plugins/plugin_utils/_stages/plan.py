@@ -24,10 +24,12 @@ def plan(context: StageContext) -> Result:
     on to the next plays. repair_hosts, report_hosts: patterns of the hosts of these plays. rehearse, wanted: whether hosts are
     rehearsed, or repaired. stopped: why no repair may begin, '' where it may.
     """
-    chosen, hosts = context.run_options(), context.arguments['hosts']
-    begun, stopped = context.arguments['begun'], context.arguments['stopped']
-    results = registered(context, hosts)
+    chosen, begun, stopped = context.run_options(), context.arguments['begun'], context.arguments['stopped']
     reachable = set(context.variables['ansible_play_batch'])
+    # With the play keyword serial, the hosts of later batches are not measured yet.
+    later = set(context.variables['ansible_play_hosts']) - reachable
+    hosts = dict.fromkeys([*context.arguments['hosts'], *context.variables['ansible_play_hosts_all']])
+    results = {name: result for name, result in registered(context, hosts).items() if result or name not in later}
     known = {name: result for name, result in results.items() if 'state_before' in result}
     pending = [name for name, result in known.items()
                if name in reachable and result['repair_due'] and not result['concluded'] and name not in begun]
@@ -50,7 +52,7 @@ def plan(context: StageContext) -> Result:
     # A host that passed goes on as well: it reports also when the others have all been lost. A rehearsal is for all of them.
     remaining = [*unwell, *[name for name in well if name in reachable][:None if rehearse else 1]]
     wanted = bool(batches or (pending and stopped))
-    return {'hosts': hosts, 'remaining': remaining, 'pending': pending, 'batches': batches, 'stopped': stopped,
+    return {'hosts': list(results), 'remaining': remaining, 'pending': pending, 'batches': batches, 'stopped': stopped,
             'repair_hosts': fleet.pattern(remaining if rehearse or wanted else []),
             'report_hosts': fleet.pattern(remaining), 'rehearse': rehearse, 'wanted': wanted}
 
@@ -61,7 +63,7 @@ def _check_outputs(chosen: Options, known: dict[str, Result]) -> None:
         query.shape([report_document.listed(result) for result in known.values()], chosen['fix_bp_jwt_report_query'])
         report_files.check(chosen)
     except query.Problem as error:
-        raise AnsibleActionFail(f'{error}. Nothing was changed.') from error
+        raise AnsibleActionFail(f'{error}. Nothing was changed.') from None
     except OSError as error:
         raise AnsibleActionFail(f'The report cannot be written on the controller: {error}. Correct fix_bp_jwt_report_dir or '
-                                'fix_bp_jwt_prometheus_file. Nothing was changed.') from error
+                                'fix_bp_jwt_prometheus_file. Nothing was changed.') from None

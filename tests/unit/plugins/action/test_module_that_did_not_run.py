@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import pytest
+from ansible.errors import AnsibleError
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.context import StageContext
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.context import NotPassed, StageContext
 
 SECRET = 'S3cret!'
 
@@ -29,9 +30,30 @@ def test_what_the_host_said_is_shown(rc, said):
     assert ('ansible_python_interpreter' in message) == (rc != 1)
 
 
+@pytest.mark.parametrize('said', ['/bin/sh: 1: sudo: not found', 'bash: line 1: doas: command not found'])
+def test_a_become_method_that_is_missing_is_not_taken_for_a_missing_python(said):
+    message = called(rc=127, module_stderr=said, module_stdout='')
+    assert said in message and 'ansible_become_method' in message and 'ansible_python_interpreter' not in message
+
+
 def test_no_secret_is_shown_whatever_stands_in_for_python():
     assert SECRET not in called(rc=0, module_stderr=f'ran with {SECRET}', module_stdout=f'{{"password": "{SECRET}"}}')
 
 
-def test_a_module_that_ran_and_failed_says_what_it_says():
+def test_a_module_that_ran_and_failed_says_what_it_says_with_the_options_of_the_role():
     assert called() == 'MODULE FAILURE'
+    assert called(msg="ntp_servers: 'a b' names no host.") == "fix_bp_jwt_ntp_servers: 'a b' names no host."
+
+
+def test_an_option_whose_template_cannot_be_resolved_is_named():
+    def template(value):
+        if 'nowhere' in str(value):
+            raise AnsibleError("'nowhere' is undefined")
+        return value
+    variables = {'fix_bp_jwt_aem_url': 'http://{{ nowhere }}:4502', 'fix_bp_jwt_aem_user': 'watcher',
+                 'fix_bp_jwt_aem_password': SECRET}
+    context = StageContext({}, variables, template, lambda *_arguments: {}, False, 'linear')
+    with pytest.raises(NotPassed) as refused:
+        context.host_options()
+    assert str(refused.value).startswith("fix_bp_jwt_aem_url has no value: 'nowhere' is undefined. Nothing was changed.")
+    assert context.run_options()['fix_bp_jwt_mode'] == 'fix'  # what the run needs is known all the same

@@ -24,7 +24,7 @@ def test_a_line_a_host_in_the_order_asked_for_whatever_became_of_it():
     hostvars = {'well': {RESULT: measured}, 'gone': {RESULT: {'unreachable': True, 'msg': 'no route'}}, 'never': {}, 'other': {}}
     lines = [' '.join(line.split()) for line in brand_portal_table(hostvars, ['gone', 'well', 'never'])]
     assert lines[0].startswith('host clock before -> after')
-    assert lines[1] == 'gone - - - unreachable see that Ansible can log in to this host, then run again'
+    assert lines[1] == 'gone - - - unreachable no route'
     assert lines[2] == 'well 2 min behind -> 1.0 ms behind - 4 of 4 -> 4 of 4 at_risk -> healthy -'
     assert lines[3].startswith('never - - - no result correct what the message says')
     assert lines[4].startswith('3 hosts: 1 passed (1 repaired), 1 unreachable, 1 no result')

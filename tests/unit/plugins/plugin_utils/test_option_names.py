@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _options as options
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils._option_names import NAMES, in_role_words
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._option_names import NAMES, WORDS, in_role_words
 
 
 @pytest.mark.parametrize(('text', 'words'), [
@@ -21,6 +21,11 @@ from ansible_collections.aemops.brand_portal.plugins.plugin_utils._option_names 
     ('Take it out of the option agents.', 'Take it out of fix_bp_jwt_agents.'),
     ('Grant the user of the option username jcr:read', 'Grant the user of fix_bp_jwt_aem_user jcr:read'),
     ('aem_url must not hold a user', 'fix_bp_jwt_aem_url must not hold a user'),
+    ('max_skew: 0 is not a number', 'fix_bp_jwt_max_skew: 0 is not a number'),
+    ('timeout: 99999 is not a number', 'fix_bp_jwt_timeout: 99999 is not a number'),
+    ("Correct the clock: servers: \"a b\" is no name", "Correct the clock: fix_bp_jwt_ntp_servers: \"a b\" is no name"),
+    ('keys: the id 0 is not a number', 'time_sync_keys: the id 0 is not a number'),
+    ('max_distance: 5000 is not', 'time_sync_max_distance: 5000 is not'),
 ])
 def test_options_have_the_names_of_the_role(text, words):
     assert in_role_words(text) == words
@@ -28,7 +33,8 @@ def test_options_have_the_names_of_the_role(text, words):
 
 
 @pytest.mark.parametrize('text', [
-    'within the max_skew of 5 s', 'the agents are answered 200', 'chronyd runs with the option -x', 'its password and username',
+    'within the max_skew of 5 s', 'three servers: a, b, c', 'chronyd with the option only',
+    'the agents are answered 200', 'chronyd runs with the option -x', 'its password and username',
     'run again with fix_bp_jwt_max_step=0', 'Check the options username and password (in this role: fix_bp_jwt_aem_user)',
 ])
 def test_other_words_stay(text):
@@ -36,4 +42,5 @@ def test_other_words_stay(text):
 
 
 def test_the_names_exist():
-    assert {name for name in NAMES.values() if name.startswith('fix_bp_jwt_')} <= set(options.SPECIFICATION)
+    names = {*NAMES.values(), *WORDS.values()}
+    assert names <= {*options.SPECIFICATION, *options._read_specification('time_sync')}

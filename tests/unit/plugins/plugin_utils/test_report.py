@@ -20,8 +20,13 @@ from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.docume
     statistics,
 )
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.metrics import metrics, read_metrics
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.result import conclude, sum_up, without_result
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.table import last_words, numbers, table
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.result import (
+    AFTER_AN_ERROR,
+    conclude,
+    sum_up,
+    without_result,
+)
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.table import last_words, numbers, table, what_next
 
 
 def health(offset, answered, tested=4):
@@ -387,3 +392,23 @@ def test_the_table_names_the_services_that_were_down():
     assert 'a: aem.service was stopped for 41.8 s while the clock was set.' in table(report_of([healed]))
     would = sum_up('a', health(90.0, 0), {}, EXPIRED, EXPIRED, repair_due=True, check_mode=True, changes={**done, 'downtime': 0})
     assert 'a: aem.service would be stopped while the clock is set, and started again.' in table(report_of([would], mode='check'))
+
+
+@pytest.mark.parametrize(('said', 'cell'), [
+    ({'msg': "fix_bp_jwt_max_skew is a number, not 'five'. Nothing was changed."},
+     "fix_bp_jwt_max_skew is a number, not 'five'. Nothing was changed."),
+    ({'unreachable': True, 'msg': 'Data could not be sent to remote host "192.0.2.3". Make sure this host can be reached over ssh: '
+                                  'ssh: connect to host 192.0.2.3 port 22: Connection refused'},
+     'ssh: connect to host 192.0.2.3 port 22: Connection refused'),
+    ({'unreachable': True, 'msg': ''}, 'see that Ansible can log in to this host, then run again'),
+    ({'msg': 'x' * 500}, 'x' * 199 + '…'),
+])
+def test_the_table_says_what_went_wrong_where_that_is_to_be_corrected(said, cell):
+    assert what_next(without_result('a1', said)) == cell
+
+
+def test_the_table_has_the_advice_of_a_host_that_was_measured_and_nothing_where_nothing_is_left():
+    assert what_next({'next_step': 'open UDP 123', 'error': 'not begun: 1 of 1'}) == 'open UDP 123'
+    assert what_next({'next_step': '', 'error': ''}) == what_next({}) == '-'
+    failed = {'next_step': AFTER_AN_ERROR, 'error': 'Install the package: no network'}
+    assert what_next(failed) == 'Install the package: no network'
