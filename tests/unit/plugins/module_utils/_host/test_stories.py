@@ -35,10 +35,9 @@ SOURCES = '/etc/chrony/sources.d/aemops-brand-portal.sources'
 OURS = (SOURCES, '/etc/ntpsec/ntp.d/aemops-brand-portal.conf', '/etc/systemd/timesyncd.conf.d/aemops-brand-portal.conf',
         '/etc/chrony/conf.d/aemops-brand-portal.conf')
 EDITED = ('/etc/chrony/chrony.conf', '/etc/ntpsec/ntp.conf', SOURCES)
-# state=absent clears them away when they are empty, and that is no act.
-FOLDERS = tuple(os.path.dirname(path) for path in OURS)
-# dpkg leaves them where others remove the package while our file is below them; they are empty once it is gone.
-ABOVE = ('/etc/chrony', '/etc/ntpsec')
+# Empty ones come and go, and that is no act: state=absent clears them away, and so does purging a package; dpkg leaves them where
+# others remove the package while our file is below them.
+FOLDERS = tuple(os.path.dirname(path) for path in OURS) + ('/etc/chrony', '/etc/ntpsec')
 UNITS = ('chrony.service', 'ntpsec.service', 'systemd-timesyncd.service', 'openntpd.service')
 # Packages of time daemons: what a run may install, and what that may replace.
 DAEMONS = ('chrony', 'ntpsec', 'systemd-timesyncd', 'openntpd')
@@ -293,8 +292,7 @@ class Stories(RuleBasedStateMachine):
             # A package of a time daemon brings or takes its configuration, its unit, and what it replaces.
             differing = {name for name in differing if not any(daemon in name for daemon in DAEMONS)}
         unnamed = [name for name in sorted(differing) if name.replace('package ', '') not in named and not (
-            name in FOLDERS and '' in (real.get(name), other.get(name))
-            or name in ABOVE and name not in other and os.listdir(host.path(name)) == [])]
+            name in FOLDERS and not any(path.startswith(name + '/') for path in {**real, **other}))]
         assert not unnamed, 'chapter {0}: not named in "{1}":{2}'.format(self.chapter, named, ''.join(
             '\n{0}: {1!r}, without the run {2!r}'.format(name, real.get(name), other.get(name)) for name in unnamed))
 
