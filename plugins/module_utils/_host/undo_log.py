@@ -254,24 +254,24 @@ class UndoLog:
         return problems
 
     def _undo(self, entry: Entry, handler: Handler) -> str:
+        what = f'the package {entry.target}' if entry.act == 'packages' else entry.target
         try:
             handler.settle(entry)
             now = handler.now(entry)
             if now != entry.before:
                 if not handler.ours(entry, now):
-                    what = f'the package {entry.target}' if entry.act == 'packages' else entry.target
                     return f'{what} was changed by another administrator afterwards and was left as it is now'
                 self.host.log(f'undo: {entry.sentence or entry.target}')
                 entry.reverted = True
                 handler.undo(entry, now)
                 now = handler.now(entry)
                 if now != entry.before:
-                    return f'{entry.target} could not be put back: it is {_words(now)}, it was {_words(entry.before)}'
+                    return f'{what} could not be put back: it is {_words(now)}, it was {_words(entry.before)}'
             handler.clear_up(entry)
         except CannotUndo as problem:
             return str(problem)
         except Exception as error:  # one trouble more must not keep the others from being undone
-            return f'{entry.target} could not be put back: {error}'
+            return f'{what} could not be put back: {error}'
         entry.undone = True
         return ''
 

@@ -392,7 +392,7 @@ def test_a_look_that_fails_while_undoing_removes_nothing(tmp_path):
     case = Case(tmp_path)
     case.install()
     case.host.failing['dpkg-query'] = 'locked'
-    assert 'cannot be listed' in case.undo()[0]
+    assert case.undo()[0].startswith('the package chrony could not be put back: the installed packages cannot be listed')
     assert 'chrony' in case.host.packages
     del case.host.failing['dpkg-query']
     case.log.entries[0].left = ''
