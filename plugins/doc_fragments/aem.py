@@ -29,7 +29,7 @@ options:
     required: true
   ca_path:
     description:
-      - File on the host with the CA certificates, in PEM, that a private CA signed with.
+      - File on the host with the CA certificates, in PEM, that verify O(aem_url).
     type: path
   validate_certs:
     description:
@@ -38,7 +38,7 @@ options:
     default: true
   ready_timeout:
     description:
-      - Seconds to wait for AEM to show its login page, as after a restart. V(0) does not wait at all.
+      - Maximum number of seconds to wait for AEM's login page, for example after a restart. V(0) does not wait.
     type: float
     default: 0
 """
@@ -48,22 +48,22 @@ options:
 options:
   agents:
     description:
-      - Names of the agents to test, whatever they lead to. An agent that AEM does not have is an error before any test
-        is run.
-      - Without names, all enabled agents whose transport URI leads to C(*.brand-portal.adobe.com).
+      - Names of the agents to test, regardless of their target. The module fails before any test if AEM does not have one
+        of them.
+      - An empty list tests all enabled agents whose transport URI leads to C(*.brand-portal.adobe.com).
       - Agents for reverse replication, dispatcher flush agents and disabled agents are never tested.
     type: list
     elements: str
     default: []
   test_timeout:
     description:
-      - Seconds that the test of one agent may take. A Brand Portal agent itself may wait 180 seconds for a connection
-        and 600 seconds for an answer.
+      - Maximum number of seconds for the test of one agent. A Brand Portal agent itself may wait 180 seconds for a
+        connection and 600 seconds for an answer.
     type: float
     default: 900
   parallel:
     description:
-      - How many agents to test at the same time.
+      - Number of agents to test at the same time.
     type: int
     default: 4
 """

@@ -9,13 +9,13 @@ module: brand_portal_health_info
 short_description: Measure the clock and test the Brand Portal agents of an AEM host in one call
 version_added: 0.2.0
 description:
-  - Does what M(aemops.brand_portal.clock_skew_info) and M(aemops.brand_portal.replication_agent_test) do, side by side
-    in one call, so that a healthy host costs one.
-  - The HTTPS C(Date) of the tenants that the agents lead to is always asked, for theirs is the clock that judges the JWTs.
-  - The two dates of the agents' own tests join the references as sources of kind V(agent). They do not vote; they confirm
-    the others, stand in where no other can be reached, and show when AEM does not run on this host's clock.
-  - Never fails because something is unhealthy. AEM that is down, agents that are refused and a clock that cannot be
-    measured are results, for P(aemops.brand_portal.jwt_verdict#filter) to judge.
+  - Runs the measurements of M(aemops.brand_portal.clock_skew_info) and M(aemops.brand_portal.replication_agent_test)
+    concurrently in a single module call.
+  - The HTTPS C(Date) of the agents' tenants is always a reference, because their clock validates the JWTs.
+  - The two dates in each test of an agent are sources of kind V(agent). They do not vote. They confirm the other sources,
+    replace them if none can be reached, and show whether AEM runs on this host's clock.
+  - An unhealthy host is not a failure of the module. AEM that is down, agents that are refused and a clock that cannot be
+    measured are results, which P(aemops.brand_portal.jwt_verdict#filter) evaluates.
 extends_documentation_fragment:
   - aemops.brand_portal.clock
   - aemops.brand_portal.aem
@@ -25,7 +25,7 @@ extends_documentation_fragment:
 author:
   - aemops.brand_portal contributors (@aemops)
 notes:
-  - No root is needed, and nothing is installed on the host. The controller's ntplib travels with the module.
+  - The module needs no root, and installs nothing on the host. The controller sends its ntplib with the module.
 seealso:
   - module: aemops.brand_portal.clock_skew_info
   - module: aemops.brand_portal.replication_agent_test
@@ -43,7 +43,7 @@ EXAMPLES = r"""
     password: "{{ vault_aem_password }}"
   register: health
 
-- name: Say what is the matter
+- name: Show the verdict
   ansible.builtin.debug:
     msg: "{{ (health | aemops.brand_portal.jwt_verdict).summary }}"
 """
@@ -60,8 +60,8 @@ skew:
     verified: true
 tests:
   description:
-    - What became of each agent, as M(aemops.brand_portal.replication_agent_test) returns it.
-    - Empty where RV(aem.state) is not V(ok).
+    - The result of each agent's test, as M(aemops.brand_portal.replication_agent_test) returns it.
+    - Empty if RV(aem.state) is not V(ok).
   returned: always
   type: list
   elements: dict
@@ -72,40 +72,40 @@ tests:
       cause: jwt_expired
 interrupted:
   description:
-    - What repairs have begun on this host and not ended. V(service_stop) where services were stopped for a step of the clock,
-      V(time_service) where the time service was changed, V(no_time_daemon) where M(aemops.brand_portal.clock_step) has corrected
-      the clock and no time daemon starts at boot to keep it. Empty on a host in order.
+    - What interrupted repairs have left on this host. V(service_stop) means that services are stopped for a step of the clock,
+      V(time_service) that the time service is partly changed, V(no_time_daemon) that M(aemops.brand_portal.clock_step) has
+      corrected the clock and no time daemon starts at boot. Empty if no repair was interrupted.
   returned: always
   type: list
   elements: str
   sample: []
 clock_keeper:
   description:
-    - Whether anything keeps the clock of this host, as the kernel (adjtimex(2), read only), the time daemon that runs and its
-      answer on the loopback interface tell. No root is needed for it.
+    - Whether anything keeps the clock of this host synchronized, according to the kernel (adjtimex(2), read only), the running
+      time daemon and its answer on the loopback interface. Needs no root.
   returned: always
   type: dict
   version_added: 0.2.0
   contains:
     state:
-      description: V(kept), V(not_kept), or V(unknown) where it cannot be told.
+      description: V(kept), V(not_kept), or V(unknown).
       type: str
       sample: kept
     by:
-      description: What keeps the clock, or runs without keeping it; empty where nothing does.
+      description: The program that keeps the clock, or that runs without keeping it. Empty if there is none.
       type: str
       sample: chronyd
     source:
-      description: The source that it is synchronized to, as an address or a reference identifier; empty where it does not tell.
+      description: The source of RV(clock_keeper.by), as an address or a reference identifier. Empty if it is not known.
       type: str
       sample: 192.0.2.20
     reason:
       description:
-        - Why it is V(not_kept). V(no_time_daemon), V(no_control_of_clock) for a chronyd with C(-x), V(own_clock) for a
-          daemon that follows the clock of the host itself, or V(not_synchronized). Empty otherwise.
+        - Why RV(clock_keeper.state) is V(not_kept). V(no_time_daemon), V(no_control_of_clock) for a chronyd with C(-x),
+          V(own_clock) for a daemon that follows the clock of the host itself, or V(not_synchronized). Empty otherwise.
       type: str
     msg:
-      description: The same in words.
+      description: RV(clock_keeper.state) and RV(clock_keeper.reason) in words.
       type: str
     kernel_synchronized:
       description: Whether the kernel counts its clock as synchronized (C(STA_UNSYNC) is not set); null where it may not be asked.

@@ -14,16 +14,15 @@ description:
   - Measures the clock as M(aemops.brand_portal.clock_skew_info) does and, when it is V(skewed), sets it at once to the right
     time, writes the hardware clock where there is one, and measures again. It fails unless the second measurement says
     V(in_sync).
-  - It is for hosts on which no time daemon can do it, because none is installed yet, NTP is blocked, or the clock is so
-    wrong that nothing can be installed. A daemon has to keep the time afterwards, as the role
-    C(aemops.brand_portal.time_sync) sees to.
-  - A clock that is V(in_sync) is left alone, with success.
-  - It refuses, as a failure with the next step in its message, when the verdict is V(undecided), V(unreachable) or
-    V(sources_disagree), when the result is not verified, when the step would exceed O(max_step), and when this host
-    cannot set its clock. The last is found out without trying; a container's clock belongs to the machine that
-    runs it.
-  - The hardware clock is written in the mode of C(/etc/adjtime), but in UTC where that says C(LOCAL) and the clock was off by
-    just the offset of the host's zone.
+  - Use it on hosts where no time daemon can set the clock, because none is installed yet, NTP is blocked, or the clock is so
+    wrong that no package can be installed. Configure a daemon afterwards, for example with the role
+    C(aemops.brand_portal.time_sync).
+  - Does not change a clock that is V(in_sync).
+  - Fails without setting the clock if the verdict is V(undecided), V(unreachable) or V(sources_disagree), if the result is
+    not verified, if the step would exceed O(max_step), or if this host cannot set its clock, such as a container, whose
+    clock is that of its machine. RV(advice) has the next step.
+  - Writes the hardware clock in the mode of C(/etc/adjtime), but in UTC if that mode is C(LOCAL) and the clock was off by
+    exactly the UTC offset of the host's time zone.
   - C(SIGTERM), C(SIGHUP) and C(SIGINT) end the run before the clock is set, or after the services run again.
   - Needs root (or C(CAP_SYS_TIME)) to set the clock.
 extends_documentation_fragment:
@@ -34,7 +33,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - Measures and decides for real, then says what would be set.
+      - Measures and decides, then reports the step without setting the clock.
   diff_mode:
     support: full
   platform:
@@ -42,29 +41,29 @@ attributes:
 options:
   max_step:
     description:
-      - The farthest the clock may be set, in seconds either way. V(0) is no limit.
+      - Largest step of the clock in seconds, in either direction. V(0) is no limit.
     type: float
     default: 0.0
   accept_unverified:
     description:
-      - Also act on a result that is not verified, from one or two NTP servers for instance.
+      - Whether to set the clock also by a result that is not verified, for example from one or two NTP servers.
     type: bool
     default: false
 notes:
-  - A clock set backwards makes the same seconds come twice. Databases and AEM do not like that; see O(stop_services).
+  - After a step backwards, the clock shows the same time twice. This can harm databases and AEM; see O(stop_services).
   - Public NTP servers are queried at most once every two seconds.
 seealso:
   - module: aemops.brand_portal.clock_skew_info
 """
 
 EXAMPLES = r"""
-- name: Set the clock by the service that judges our tokens
+- name: Set the clock by the service that validates the tokens
   aemops.brand_portal.clock_step:
     https_urls:
       - https://example.brand-portal.adobe.com/
   become: true
 
-- name: Set it by one server of our own, but no farther than an hour
+- name: Set the clock by one local server, but by no more than an hour
   aemops.brand_portal.clock_step:
     ntp_servers:
       - ntp.example.com
@@ -72,7 +71,7 @@ EXAMPLES = r"""
     max_step: 3600
   become: true
 
-- name: Set it with AEM stopped when it jumps by a minute or more
+- name: Set the clock, and stop AEM for a step of a minute or more
   aemops.brand_portal.clock_step:
     https_urls:
       - https://example.brand-portal.adobe.com/
@@ -83,28 +82,28 @@ EXAMPLES = r"""
 
 RETURN = r"""
 before:
-  description: The skew as it was measured first, as RV(aemops.brand_portal.clock_skew_info#module:skew).
+  description: The skew before the step, as RV(aemops.brand_portal.clock_skew_info#module:skew).
   returned: when it could be measured
   type: dict
 after:
   description:
-    - The skew as it was measured after the step.
-    - In check mode what is predicted, without sources. When nothing was changed, the same as RV(before).
+    - The skew after the step.
+    - In check mode, the predicted skew without sources. If nothing was changed, the same as RV(before).
   returned: unless the step was refused
   type: dict
 msg:
-  description: What was done, or would be, in sentences; also what happened to O(stop_services). On failure why, and what was done.
+  description: What the module did, or would do in check mode, including O(stop_services). On failure, the reason and what was done.
   returned: always
   type: str
   sample: The clock was set by +3563.212 s. aem.service was stopped for 4.1 s and runs again.
 advice:
-  description: The next step, empty where there is none.
+  description: The next step for the user. Empty if there is none.
   returned: always
   type: str
   version_added: 0.2.0
 actions:
   description:
-    - What was done, a sentence for each act, in order.
+    - One sentence for each act that was done, in order.
     - Each is also in the host's journal (C(journalctl -t aemops-brand-portal)).
   returned: when nothing is wrong with the options
   type: list
@@ -113,7 +112,7 @@ actions:
   sample: ['stop aem.service', 'set the clock by +3563.212 s']
 acts:
   description:
-    - The same for programs. The last run that did something is kept on the host as C(/var/lib/aemops-brand-portal/last-run.json).
+    - RV(actions) as structured data. The host keeps the acts of the last run in C(/var/lib/aemops-brand-portal/last-run.json).
   returned: when nothing is wrong with the options
   type: list
   elements: dict
@@ -121,7 +120,7 @@ acts:
   sample:
     - {act: service_stop, target: aem.service, before: {active: true}, after: {active: false}, done: true, undone: true}
 stopped:
-  description: What was stopped while the clock was set, and runs again.
+  description: Services that were stopped while the clock was set, and started again.
   returned: when nothing is wrong with the options
   type: dict
   sample:
@@ -130,15 +129,15 @@ stopped:
   contains:
     units:
       description:
-        - The services that were started again, with those that systemd stops along with them, and those that an earlier run
-          was cut off from starting.
+        - The services that were started again, including those that systemd stops together with them, and those that an
+          interrupted earlier run left stopped.
       type: list
       elements: str
     seconds:
-      description: How long.
+      description: Number of seconds for which they were stopped.
       type: float
 rtc:
-  description: What became of the hardware clock.
+  description: Result of writing the hardware clock (RTC).
   returned: when the skew could be measured
   type: dict
   sample:
@@ -147,13 +146,13 @@ rtc:
     reason: ''
   contains:
     device:
-      description: Its path, or V(none).
+      description: Path of the hardware clock's device, or V(none).
       type: str
     written:
-      description: Whether the right time was written to it.
+      description: Whether the right time was written to the hardware clock.
       type: bool
     reason:
-      description: Why it was not, or what may spoil it before the next boot; else empty.
+      description: Why it was not written, or what may overwrite it before the next boot. Otherwise empty.
       type: str
 """
 

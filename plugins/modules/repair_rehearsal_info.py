@@ -6,11 +6,11 @@
 
 DOCUMENTATION = r"""
 module: repair_rehearsal_info
-short_description: Try what a repair of the clock would need on a host
+short_description: Check what a repair of the clock needs on a host, without any change
 version_added: 0.2.0
 description:
-  - Finds out whether a repair could become root, set the clock, stop and start the given services, download the package of a
-    time daemon, and write its files. It changes nothing.
+  - Checks whether a repair can become root, set the clock, stop and start the given services, download the package of a time
+    daemon, and write its files. Changes nothing.
   - The role P(aemops.brand_portal.fix_bp_jwt#role) runs it with
     O(aemops.brand_portal.fix_bp_jwt#role:main:fix_bp_jwt_mode=rehearse).
 options:
@@ -35,20 +35,20 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Try what a repair would need
+- name: Check what a repair needs
   aemops.brand_portal.repair_rehearsal_info:
     stop_services: [aem.service]
   become: true
   register: rehearsal
 
-- name: Name the obstacles
+- name: Show the checks that failed
   ansible.builtin.debug:
     msg: "{{ rehearsal.checks | rejectattr('passed') | map(attribute='found') }}"
 """
 
 RETURN = r"""
 checks:
-  description: What was tried.
+  description: The checks of the rehearsal.
   returned: always
   type: list
   elements: dict
@@ -57,13 +57,13 @@ checks:
       description: C(become), C(clock), C(systemd), C(service), C(packages), C(disk) or C(files).
       type: str
     passed:
-      description: Whether a repair would get past it.
+      description: Whether the check passed.
       type: bool
     found:
-      description: What was found.
+      description: What the check found.
       type: str
     advice:
-      description: What to do about it; empty where the check passed.
+      description: What to do if the check failed. Empty if it passed.
       type: str
 """
 

@@ -2,7 +2,7 @@
 # Copyright (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Let one time daemon keep a host's clock; see DOCUMENTATION."""
+"""Configures a single time daemon on a host; see DOCUMENTATION."""
 
 DOCUMENTATION = r"""
 module: time_service
@@ -11,24 +11,24 @@ version_added: 0.2.0
 author:
   - aemops.brand_portal contributors (@aemops)
 description:
-  - Brings a host to one time daemon that is installed, configured beside the vendor's configuration, enabled, running and
-    synchronized, and stops and disables the others.
-  - The module looks at everything first. It says what is in the way before it changes anything, for instance a configuration
-    that the daemon does not accept, with its line, or a file that cannot be written.
-  - Each change is an act that is written to disk before it is done. When an act fails, the module undoes the acts in reverse
-    order. It undoes an act only while the host still is as the act left it. What another administrator has changed since stays
-    and is named in RV(problems).
-  - A package is installed only after the package manager was asked what else that would change. Exactly these packages are
-    removed or restored again. Where that would touch any other package, the package stays, stopped and disabled.
-  - A run that was killed, or ended by a reboot, is undone by the next one by the same rule, which then goes on.
-  - C(SIGTERM), C(SIGHUP) and C(SIGINT) are honored between two acts. The run then undoes its acts and says so.
-  - One run at a time works on a host. A second one is refused with the PID and the start of the first.
-  - The acts of the last run are kept in C(/var/lib/aemops-brand-portal/last-run.json), and each is in the host's journal
+  - Installs, configures, enables and starts one time daemon, waits until it is synchronized, and stops and disables the others.
+    The configuration of the vendor stays, with drop-in files or a marked block added.
+  - The module inspects the host first and fails before any change if something prevents the run, for example a line of the
+    configuration that the daemon does not accept, or a file that cannot be written.
+  - Each change is an act that the module records on disk before it does it. If an act fails, the module undoes the acts in
+    reverse order. It undoes an act only while the host is still in the state that the act left. A change that another
+    administrator made since then stays, and RV(problems) names it.
+  - Before it installs a package, the module asks the package manager for all changes of the transaction. A rollback removes or
+    restores exactly these packages. If that would affect any other package, the package stays installed, stopped and disabled.
+  - If a run was killed or ended by a reboot, the next run undoes its acts by the same rule, and then continues.
+  - On C(SIGTERM), C(SIGHUP) or C(SIGINT), the run ends after the current act, undoes its acts, and reports this.
+  - Only one run at a time can work on a host. The module refuses a second run and names the PID and the start of the first.
+  - The host keeps the acts of the last run in C(/var/lib/aemops-brand-portal/last-run.json), and logs each act to its journal
     (C(journalctl -t aemops-brand-portal)).
-  - Nothing is changed on a host that already matches the options. A running daemon reads new sources without a restart where
-    it can.
-  - With O(set_clock) the clock is measured and set first, in the same call, exactly as M(aemops.brand_portal.clock_step) does
-    it; with a wrong clock package managers and TLS refuse to work. The daemon corrects what is left.
+  - Nothing is changed on a host that already matches the options. A running daemon reads new sources without a restart if it
+    supports that.
+  - With O(set_clock), the module first measures and sets the clock in the same call, as M(aemops.brand_portal.clock_step)
+    does, because package managers and TLS fail with a wrong clock. The daemon corrects the remaining offset.
   - Needs root.
 extends_documentation_fragment:
   - aemops.brand_portal.attributes
@@ -38,113 +38,113 @@ attributes:
   check_mode:
     support: full
     details:
-      - Also on a host without the daemon, where the layout of its package is known in advance.
+      - Check mode also works on a host without the daemon if the layout of the daemon's package is known.
   diff_mode:
     support: full
     details:
-      - Keys are never shown.
+      - The diff never shows keys.
   platform:
     platforms: linux
 options:
   state:
     description:
-      - V(present) has a daemon keep the clock.
-      - V(absent) takes back what runs of this module have changed. It removes this collection's files, blocks and backups, and
-        brings the units of time daemons into the state before the first run, as far as they still are in the state after the
-        last one. It keeps what others have changed, and packages. All other options are ignored.
+      - V(present) configures a time daemon.
+      - V(absent) reverts the changes of earlier runs. It removes the files, blocks and backups of this collection, and restores
+        the units of time daemons to their state before the first run, unless another administrator has changed them since.
+        Packages stay. All other options are ignored.
     type: str
     choices: [present, absent]
     default: present
     version_added: 0.2.0
   provider:
     description:
-      - NTP client to use. V(ntpd) is NTPsec where the system has that instead.
-      - V(auto) keeps the one that works (runs or starts at boot) and can do what is asked. Where none does, it takes chrony if
-        that is installed, else another one that is, else it installs chrony.
+      - NTP client to use. V(ntpd) is NTPsec on systems that have it instead.
+      - V(auto) keeps the client that runs or starts at boot, if it supports the options that are set. Otherwise it uses chrony if
+        it is installed, then any other installed client, and installs chrony if there is none.
     type: str
     choices: [auto, chrony, ntpd, timesyncd]
     default: auto
   servers:
     description:
-      - NTP servers, each as V(host), V(host:port) or V([IPv6]:port). Those that are configured already are not written twice.
-      - When this, O(pools), O(nts_servers) and O(cloud) name nothing, the sources stay as they are.
+      - NTP servers, each as V(host), V(host:port) or V([IPv6]:port). Servers that are already configured are not written again.
+      - If O(servers), O(pools), O(nts_servers) and O(cloud) name no source, the sources stay as they are.
     type: list
     elements: str
     default: []
   pools:
     description:
-      - DNS names of NTP pools, each giving several servers.
+      - DNS names of NTP pools, each of which resolves to several servers.
     type: list
     elements: str
     default: []
   nts_servers:
     description:
-      - NTP servers that are asked with Network Time Security (RFC 8915), by chrony 4 or NTPsec.
+      - NTP servers to query with Network Time Security (RFC 8915), which chrony 4 and NTPsec support.
     type: list
     elements: str
     default: []
   keys:
     description:
-      - Symmetric keys of O(servers). They go into the daemon's key file (mode 0640) and are shown nowhere.
+      - Symmetric keys of O(servers). The module writes them to the daemon's key file (mode 0640) and never shows them.
     type: list
     elements: dict
     default: []
     suboptions:
       server:
-        description: The one of O(servers) that is authenticated with this key.
+        description: Server in O(servers) that this key authenticates.
         type: str
         required: true
       id:
-        description: The number that both sides know the key by.
+        description: Number by which client and server identify the key.
         type: int
         required: true
       type:
-        description: The algorithm.
+        description: Algorithm of the key.
         type: str
         choices: [MD5, SHA1, SHA256, SHA384, SHA512, AES128, AES256]
         default: SHA256
       key:
-        description: The key as the daemon's key file has it, for chrony say C(HEX:) and hexadecimal digits.
+        description: Key in the format of the daemon's key file, for chrony for example C(HEX:) and hexadecimal digits.
         type: str
         required: true
   cloud:
     description:
-      - The time source of the cloud that the host runs in. V(aws) is 169.254.169.123, V(gcp) metadata.google.internal,
-        V(azure) the device C(/dev/ptp_hyperv), which chrony alone can use.
-      - AWS and GCP spread leap seconds over a day. They are refused beside other servers, in the options or in what is configured
-        already, and beside C(leapsectz).
+      - Time source of the cloud that the host runs in. V(aws) is 169.254.169.123, V(gcp) is metadata.google.internal,
+        V(azure) is the device C(/dev/ptp_hyperv), which only chrony can use.
+      - AWS and GCP spread leap seconds over a day. The module refuses them together with other servers, in the options or in the
+        existing configuration, and together with C(leapsectz).
     type: str
     choices: [none, aws, gcp, azure]
     default: none
   only:
     description:
-      - Have the daemon ask the given O(servers), O(nts_servers), O(pools) and O(cloud) only. Lines of others that name servers
-        are commented out, in place, and so are those by which a DHCP lease brings some. systemd-timesyncd gets an empty
-        C(FallbackNTP=). O(state=absent) puts them back.
-      - Refused where another source would still be asked. What a DHCP lease gives to systemd-networkd, systemd-timesyncd asks
-        all the same (C(UseNTP=) of the network).
+      - Whether the daemon uses only O(servers), O(nts_servers), O(pools) and O(cloud). The module comments out other lines that
+        name servers, or that take servers from a DHCP lease. systemd-timesyncd gets an empty C(FallbackNTP=).
+        O(state=absent) restores these lines.
+      - The module fails if the daemon would still use another source. systemd-timesyncd always uses the servers that
+        systemd-networkd has from a DHCP lease (C(UseNTP=) of the network).
     type: bool
     default: false
     version_added: 0.2.0
   max_distance:
     description:
-      - Seconds that a source's root distance may have. C(maxdistance) of chrony, C(tos maxdist) of ntpd,
-        C(RootDistanceMaxSec) of timesyncd. V(0) leaves the daemon's own limit.
+      - Maximum root distance of a source in seconds. C(maxdistance) of chrony, C(tos maxdist) of ntpd,
+        C(RootDistanceMaxSec) of timesyncd. V(0) keeps the daemon's own limit.
     type: float
     default: 0
   set_clock:
     description:
-      - Measure the clock first, and set it when it is off by more than O(max_skew).
-      - Then O(ntp_servers), when empty, are O(servers), O(nts_servers), O(pools) and O(cloud).
+      - Whether to measure the clock first, and set it if it is off by more than O(max_skew).
+      - If O(ntp_servers) is empty, the module measures against O(servers), O(nts_servers), O(pools) and O(cloud).
     type: bool
     default: false
   wait_at_boot:
     description:
-      - Have the next boot wait until the clock is synchronized before it reaches C(time-sync.target), at most for
+      - Whether each boot waits until the clock is synchronized before it reaches C(time-sync.target), for at most
         O(wait_at_boot_timeout) seconds. Only services that are ordered after that target wait, see O(start_after_sync).
       - Enables the unit that comes with the daemon (C(chrony-wait), C(systemd-time-wait-sync), C(ntpsec-wait)), or writes and
-        enables C(aemops-brand-portal-time-wait.service) where there is none.
-      - V(false) changes nothing. O(state=absent) takes it back.
+        enables C(aemops-brand-portal-time-wait.service) if there is none.
+      - V(false) changes nothing. O(state=absent) reverts it.
     type: bool
     default: false
     version_added: 0.2.0
@@ -155,29 +155,30 @@ options:
     version_added: 0.2.0
   start_after_sync:
     description:
-      - Systemd services that a boot starts after C(time-sync.target), by a drop-in with C(Wants=) and C(After=). It takes
-        O(wait_at_boot) to make that target wait for anything. O(state=absent) removes the drop-ins.
+      - systemd services that each boot starts after C(time-sync.target), by a drop-in with C(Wants=) and C(After=). Without
+        O(wait_at_boot), that target does not wait for a synchronized clock. O(state=absent) removes the drop-ins.
     type: list
     elements: str
     default: []
     version_added: 0.2.0
   accept_unverified:
     description:
-      - With O(set_clock), also act on a result that is not verified, from one or two NTP servers for instance.
+      - Whether O(set_clock) sets the clock also by a result that is not verified, for example from one or two NTP servers.
     type: bool
     default: false
   max_step:
     description:
-      - The farthest the clock may be set, by O(set_clock) or by a daemon that is told to, in seconds either way. V(0) is no limit.
+      - Largest step of the clock in seconds, in either direction, by O(set_clock) or by the daemon on command. V(0) is no limit.
     type: float
     default: 0.0
   max_skew:
     description:
-      - Seconds of skew from which the clock is set with O(set_clock), and from which a synchronized daemon is told to step it
-        instead of slewing.
+      - Offset in seconds above which O(set_clock) sets the clock, and above which the module tells a synchronized daemon to step
+        the clock instead of slewing it.
   sync_tolerance:
     description:
-      - Seconds that the daemon may still have to correct when the clock is called right. timesyncd slews up to 0.4 s by itself.
+      - Maximum offset in seconds that the daemon may still have to correct when its clock counts as synchronized. timesyncd slews
+        up to 0.4 s by itself.
     type: float
     default: 0.02
   sync_timeout:
@@ -188,10 +189,10 @@ options:
   on_unsynchronized:
     description:
       - How to handle a daemon that is not synchronized within O(sync_timeout), or that cannot be made to keep the clock.
-      - V(fail) undoes the run. V(ignore) leaves the daemon configured and enabled, and says in RV(synchronized), RV(reason) and
-        RV(advice) why nothing keeps the clock yet; it does not wait on when no source answers at all.
-      - V(auto) is V(ignore) when O(set_clock) found or set the clock right by one of O(https_urls) that TLS has verified,
-        else V(fail).
+      - V(fail) rolls the run back. V(ignore) leaves the daemon configured and enabled, reports in RV(synchronized), RV(reason)
+        and RV(advice) why nothing keeps the clock yet, and stops waiting as soon as no source answers at all.
+      - V(auto) is V(ignore) if O(set_clock) shows by a TLS-verified service in O(https_urls) that the clock is right, and V(fail)
+        otherwise.
     type: str
     choices: [auto, fail, ignore]
     default: auto
@@ -201,23 +202,23 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Let the daemon that is there, or else chrony, keep the time by our servers
+- name: Configure the installed time daemon, or chrony if there is none, with three servers
   aemops.brand_portal.time_service:
     servers: [ntp1.example.com, ntp2.example.com, ntp3.example.com]
   become: true
 
-- name: Set the clock by the service that judges our tokens, and let the daemon keep it
+- name: Set the clock by the service that validates the tokens, and have the daemon keep it
   aemops.brand_portal.time_service:
     set_clock: true
     https_urls: ['https://example.brand-portal.adobe.com/']
   become: true
 
-- name: Take back what the module has changed
+- name: Revert the changes of the module
   aemops.brand_portal.time_service:
     state: absent
   become: true
 
-- name: Keep the time by the cloud's own source
+- name: Use the time source of the cloud
   aemops.brand_portal.time_service:
     provider: chrony
     cloud: aws
@@ -226,40 +227,40 @@ EXAMPLES = r"""
 
 RETURN = r"""
 synchronized:
-  description: Whether a synchronized daemon keeps the clock. In check mode, whether one does without a change.
+  description: Whether a synchronized daemon keeps the clock. In check mode, whether one does so without any change.
   returned: always
   type: bool
   sample: true
 msg:
-  description: The state in a sentence. On failure what failed, what was tried and what was undone.
+  description: State of the time service in a sentence. On failure, what failed, what was done and what was undone.
   returned: always
   type: str
   sample: "The clock is kept right by chrony.service: synchronized to 192.0.2.1, +0.000012 s left."
 advice:
-  description: The next step, empty where there is none.
+  description: The next step for the user. Empty if there is none.
   returned: always
   type: str
   version_added: 0.2.0
 reason:
   description: >-
-    Code of why the daemon does not keep the clock, empty where it does or where that is not known. One of C(no_source),
+    Why the daemon does not keep the clock, as a code. Empty if it does, or if the reason is not known. One of C(no_source),
     C(unreachable), C(not_selected), C(may_not_be_asked), C(too_old_to_tell), C(own_clock), C(no_control_of_clock),
     C(not_running), C(not_read), C(another_steers) and C(unknown).
   returned: always
   type: str
   version_added: 0.2.0
 provider:
-  description: The daemon that was chosen, as M(aemops.brand_portal.time_service_info) names it. Empty before one is.
+  description: The daemon that was chosen, as M(aemops.brand_portal.time_service_info) names it. Empty if none was chosen.
   returned: always
   type: str
   sample: chrony
 unit:
-  description: Its systemd unit.
+  description: The systemd unit of RV(provider).
   returned: always
   type: str
   sample: chrony.service
 residual_offset:
-  description: Seconds that the daemon still has to correct, positive when the clock is behind. Null when it is not synchronized.
+  description: Offset in seconds that the daemon still has to correct, positive if the clock is behind. Null if not synchronized.
   returned: always
   type: float
   sample: 0.000012
@@ -269,7 +270,7 @@ sources:
   type: list
   elements: str
 actions:
-  description: A sentence for each act that was done, in order. In check mode, what would be done.
+  description: One sentence for each act that was done, in order. In check mode, for each act that would be done.
   returned: always
   type: list
   elements: str
@@ -287,30 +288,30 @@ acts:
     - {act: unit, target: ntpsec.service, before: {active: true, enabled: true}, after: {active: false, enabled: false},
        done: true, undone: false}
 restored:
-  description: Whether everything could be undone. V(true) where nothing had to be.
+  description: Whether all acts were undone. V(true) if there was nothing to undo.
   returned: always
   type: bool
 problems:
-  description: What was not undone, and why.
+  description: Each change that was not undone, and why.
   returned: always
   type: list
   elements: str
 backups:
   description:
-    - The files that were changed in this run and whose former content is kept, and where it is. These are the vendor's files that
-      get this collection's block, and files or blocks of this collection that another administrator has edited.
+    - The files that this run changed and whose former content it keeps, with the path of the copy. These are the vendor's files
+      that get a block of this collection, and files or blocks of this collection that another administrator has edited.
   returned: always
   type: dict
   sample: {"/etc/chrony.conf": "/etc/chrony.conf.before-aemops-brand-portal"}
 stopped:
-  description: Units of services that were stopped while the clock was set, and started again.
+  description: Services that were stopped while the clock was set, and started again.
   returned: always
   type: list
   elements: str
   version_added: 0.2.0
   sample: ['aem.service']
 downtime:
-  description: Seconds that they were stopped.
+  description: Number of seconds for which the services in RV(stopped) were stopped.
   returned: always
   type: float
   version_added: 0.2.0
@@ -321,18 +322,18 @@ disabled:
   elements: str
   version_added: 0.2.0
 unmasked:
-  description: Whether the unit was masked, and was unmasked.
+  description: Whether RV(unit) was masked, and the module unmasked it.
   returned: always
   type: bool
 recovered:
-  description: What was done about a former run that was cut off; empty where there was none.
+  description: How the module settled an interrupted earlier run. Empty if there was none.
   returned: always
   type: str
 clock:
   description:
     - With O(set_clock), what was measured and done, with the keys of M(aemops.brand_portal.clock_step), C(changed), C(before),
       C(after), C(rtc), C(stopped), C(msg) and C(advice).
-    - Of a clock that was not set, or not shown to be right afterwards, the keys that are known.
+    - If the clock was not set, or the measurement afterwards failed, only the keys that are known.
   returned: with set_clock, when the clock was measured
   type: dict
 rtc:

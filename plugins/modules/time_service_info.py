@@ -9,10 +9,9 @@ module: time_service_info
 short_description: Find out what keeps time on a host and whether it may set its clock
 version_added: 0.1.0
 description:
-  - Tells which time daemons a host has, in which state they are and where they are configured,
-    and whether the host may set its clock at all.
-  - Reads files and asks systemd once. Changes nothing and never tries to set the clock to find out.
-  - It is the fact-finding call of the role P(aemops.brand_portal.fix_bp_jwt#role) before a repair.
+  - Returns which time daemons a host has, their state and their configuration files, and whether the host may set its clock.
+  - Reads files and queries systemd once. Changes nothing, and does not try to set the clock.
+  - The role P(aemops.brand_portal.fix_bp_jwt#role) runs it before a repair.
 extends_documentation_fragment:
   - aemops.brand_portal.attributes
   - aemops.brand_portal.attributes.info_module
@@ -21,142 +20,141 @@ author:
 options:
   aem_url:
     description:
-      - The address of an AEM on this host, to find its process, its systemd unit and its repository too. See RV(aem).
-      - Only root sees which process listens on a port.
+      - Address of an AEM on this host, to return its process, its systemd unit and its repository as well. See RV(aem).
+      - Only root can see which process listens on a port.
     type: str
     version_added: 0.2.0
   username:
     description:
-      - The AEM account that reads the system overview of AEM, where the files do not tell which repository it runs on.
-        Without an account the overview is not asked.
+      - AEM account that reads the system overview of AEM, if the files do not show which repository AEM uses.
+        Without an account, the module does not read the overview.
     type: str
     version_added: 0.2.0
   password:
-    description: The password of the AEM account.
+    description: Password of O(username).
     type: str
     version_added: 0.2.0
   ca_path:
-    description: The file of CA certificates on the host to verify the certificate of AEM with, instead of the host's own.
+    description: File on the host with the CA certificates that verify O(aem_url). They replace the CA certificates of the host.
     type: path
     version_added: 0.2.0
   validate_certs:
-    description: Whether to verify the certificate of AEM.
+    description: Whether to verify the certificate of O(aem_url).
     type: bool
     default: true
     version_added: 0.2.0
 notes:
-  - No root is needed. Whether the clock may be set is read from the capability bounding set
-    (C(CapBnd) in C(/proc/self/status), see capabilities(7)) and the user namespace, so the answer is the host's,
-    not that of the account which asks.
+  - Needs no root. The module reads from the capability bounding set (C(CapBnd) in C(/proc/self/status), see capabilities(7))
+    and the user namespace whether the clock may be set, so the answer applies to the host, not to the account.
 seealso:
   - module: aemops.brand_portal.clock_skew_info
   - module: aemops.brand_portal.time_service
 """
 
 EXAMPLES = r"""
-- name: Find out what keeps time here
+- name: Get the time daemons of the host
   aemops.brand_portal.time_service_info:
   register: time_service
 
-- name: Find out which unit runs AEM, and on what repository
+- name: Get the unit and the repository of AEM
   aemops.brand_portal.time_service_info:
     aem_url: http://localhost:4502
   become: true
   register: time_service
 
-- name: Name the daemons that run
+- name: Show the daemons that run
   ansible.builtin.debug:
     msg: "{{ time_service.daemons | selectattr('active') | map(attribute='name') }}"
 """
 
 RETURN = r"""
 aem:
-  description: The AEM behind O(aem_url), as its process and its files show it.
+  description: The AEM at O(aem_url), according to its process and its files.
   returned: when O(aem_url) is given
   type: dict
   version_added: 0.2.0
   contains:
     unit:
-      description: The systemd unit that runs AEM and nothing else; empty where there is none, see RV(aem.reason).
+      description: The systemd unit that runs only this AEM. Empty if there is none, see RV(aem.reason).
       type: str
       sample: aem.service
     pid:
-      description: The process that listens on the port of O(aem_url); V(0) where none was found.
+      description: PID of the process that listens on the port of O(aem_url). V(0) if none was found.
       type: int
     home:
-      description: The folder C(crx-quickstart) of this AEM; empty where it was not found.
+      description: The folder C(crx-quickstart) of this AEM. Empty if it was not found.
       type: str
       sample: /opt/aem/crx-quickstart
     store:
       description:
-        - The kind of its repository. A step of the clock does no harm to a V(segment) store (TarMK). It ends a V(document)
-          store (MongoDB or a database) whose cluster lease lapses by it.
-        - V(unknown) where neither the command line nor the files nor the system overview tell.
+        - Kind of the repository of AEM. A step of the clock does not harm a V(segment) store (TarMK). AEM on a V(document)
+          store (MongoDB or a database) ends itself if its cluster lease expires by the step.
+        - V(unknown) if neither the command line nor the files nor the system overview show it.
       type: str
       sample: segment
     lease_check:
       description:
-        - Of a document store. V(strict), as since Apache Oak 1.9.6 (AEM 6.5), V(lenient) as before, or V(disabled).
-        - V(unknown) otherwise.
+        - Lease check of a document store. V(strict) since Apache Oak 1.9.6 (AEM 6.5), V(lenient) before, or V(disabled).
+        - V(unknown) for other stores, or if it is not known.
       type: str
       sample: unknown
     evidence:
-      description: What tells RV(aem.store).
+      description: What shows RV(aem.store).
       type: str
       sample: run mode crx3tar
     stoppable:
       description: Whether stopping RV(aem.unit) stops this AEM and nothing else.
       type: bool
     reason:
-      description: Why there is no such unit; empty where there is one.
+      description: Why there is no such unit. Empty if there is one.
       type: str
     advice:
       description: What to do about RV(aem.reason).
       type: str
     needs_root:
-      description: Whether only root can see more.
+      description: Whether the module has to run as root to find more.
       type: bool
 may_set_clock:
-  description: Whether this host can set its clock, given the rights. False in containers that share their host's clock.
+  description: Whether root can set the clock of this host. False in containers, which share the clock of their host.
   returned: always
   type: bool
   sample: true
 clock_owner:
-  description: Whose clock it is, in words, where RV(may_set_clock=false); empty otherwise.
+  description: Who owns the clock, in words, if RV(may_set_clock=false). Otherwise empty.
   returned: always
   type: str
   sample: ''
 host_time:
-  description: What the clock of the host reads, in UTC.
+  description: Time of the host's clock, in UTC.
   returned: always
   type: str
   sample: '2017-02-28T18:39:51.204Z'
   version_added: 0.2.0
 rtc:
-  description: The device of the real-time clock that keeps time over a reboot; empty where there is none.
+  description: Device of the hardware clock (RTC). Empty if there is none.
   returned: always
   type: str
   sample: /dev/rtc0
 hypervisor_time_sources:
-  description: Time sources by which a hypervisor or cloud may set this clock, in words.
+  description: Time sources through which a hypervisor or a cloud may set the clock, in words.
   returned: always
   type: list
   elements: str
   sample: ['Hyper-V / Azure PTP clock']
 zone_offsets:
   description:
-    - Seconds by which this host's local time is ahead of UTC, now and, where that differs, in the other half of the year.
-    - A clock that is off by just that took local time for UTC, or the other way round.
+    - UTC offset of the host's time zone in seconds, now and, if it differs, in the other half of the year.
+    - A clock that is off by exactly one of these was set to local time instead of UTC, or the reverse.
   returned: always
   type: list
   elements: int
   sample: [3600, 7200]
 rtc_local:
-  description: Whether the real-time clock is taken to hold local time (C(LOCAL) in C(/etc/adjtime)).
+  description: Whether the hardware clock holds local time (C(LOCAL) in C(/etc/adjtime)).
   returned: always
   type: bool
 last_repair:
-  description: What M(aemops.brand_portal.clock_step) did last on this host; empty where it never did.
+  description: The last step of the clock by M(aemops.brand_portal.clock_step) on this host. Empty if there was none.
   returned: always
   type: dict
   sample:
@@ -164,32 +162,32 @@ last_repair:
     offset: 3563.212
   contains:
     at:
-      description: When, in UTC by the right time.
+      description: Time of the step, in UTC by the corrected clock.
       type: str
     offset:
-      description: By how many seconds the clock was set.
+      description: Size of the step in seconds, positive if the clock was behind.
       type: float
 package_manager:
-  description: The Ansible module that installs packages here; empty where none can be installed.
+  description: The Ansible module that installs packages on this host. Empty if none can be installed.
   returned: always
   type: str
   sample: apt
 ntp_servers:
-  description: The servers of the daemon that works here, else of one that is installed, or the vendor's pool where none names any.
+  description: Servers of the daemon that runs, otherwise of one that is installed, or the vendor's pool if neither names any.
   returned: always
   type: list
   elements: str
   sample: ['2.debian.pool.ntp.org']
 interrupted:
   description: >-
-    What repairs have begun on this host and not ended, as RV(aemops.brand_portal.brand_portal_health_info#module:interrupted).
-    The next one finishes them.
+    What interrupted repairs have left on this host, as RV(aemops.brand_portal.brand_portal_health_info#module:interrupted).
+    The next repair finishes them.
   returned: always
   type: list
   elements: str
   sample: []
 daemons:
-  description: Every time daemon that is known, whether the host has it or not.
+  description: All time daemons that the collection knows, installed or not.
   returned: always
   type: list
   elements: dict
@@ -198,70 +196,70 @@ daemons:
       description: chrony, ntpsec, ntpd, timesyncd, openntpd or ntpd-rs.
       type: str
     installed:
-      description: Its unit and its binary are there.
+      description: Whether both its unit and its executable exist.
       type: bool
     package:
-      description: The package that brings it on this kind of system; empty where there is none.
+      description: Package of the daemon on this kind of system. Empty if there is none.
       type: str
     unit:
-      description: Its systemd unit on this host, or the usual one where it is not installed.
+      description: Systemd unit of the daemon on this host, or the usual unit if it is not installed.
       type: str
     active:
-      description: It runs now.
+      description: Whether the daemon runs.
       type: bool
     enabled:
-      description: It starts at boot.
+      description: Whether the daemon starts at boot.
       type: bool
     masked:
-      description: Whether its unit is masked.
+      description: Whether the unit of the daemon is masked.
       type: bool
     condition:
-      description: The condition of its unit that is not met, so that systemd skips its start, with file and line; empty otherwise.
+      description: The unmet condition of the unit for which systemd skips its start, with file and line. Otherwise empty.
       type: str
       version_added: 0.2.0
     config:
-      description: The configuration file that it is started with.
+      description: The configuration file that the daemon is started with.
       type: str
     sources_dir:
-      description: Where source files may be dropped beside the configuration; empty where the layout has no such place.
+      description: Folder for drop-in files with sources. Empty if the layout has none.
       type: str
     config_dir:
-      description: Where settings may be dropped beside the configuration; empty where the layout has no such place.
+      description: Folder for drop-in files with settings. Empty if the layout has none.
       type: str
     not_read:
       description: >-
-        Why it would not read what M(aemops.brand_portal.time_service) writes, a configuration from DHCP for
-        instance; empty where it would.
+        Why the daemon would not read the files of M(aemops.brand_portal.time_service), for example because of a configuration
+        from DHCP. Empty if it would.
       type: str
       version_added: 0.2.0
     no_control:
-      description: The option it is started with by which it never sets the clock, with its place; empty where it does.
+      description: The command-line option that keeps the daemon from setting the clock, with its place. Otherwise empty.
       type: str
       version_added: 0.2.0
 steerers:
   description: >-
-    What sets this clock beside a time daemon, found without executing it. PTP, guest services, units, timers and cron jobs that run
-    C(ntpdate) and the like.
+    What else sets the clock of this host, found without executing it. PTP, guest services, and units, timers and cron jobs that
+    run programs such as C(ntpdate).
   returned: always
   type: list
   elements: dict
   version_added: 0.2.0
   contains:
     name:
-      description: What it is, in words.
+      description: What sets the clock, in words.
       type: str
     unit:
-      description: Its systemd unit; empty where it has none.
+      description: Systemd unit of it. Empty if it has none.
       type: str
     place:
       description: The unit, or the file and line, where it was found.
       type: str
     can_stop:
       description: >-
-        Whether M(aemops.brand_portal.time_service) stops and disables it. Otherwise it refuses to run a second one beside it.
+        Whether M(aemops.brand_portal.time_service) stops and disables it. If not, that module refuses to configure a daemon.
       type: bool
     advice:
-      description: What to do about one that is not stopped.
+      description: What to do about it if it cannot be stopped.
       type: str
 """
 
