@@ -316,7 +316,9 @@ downtime:
   type: float
   version_added: 0.2.0
 disabled:
-  description: Units of other time daemons that were stopped and disabled, or replaced.
+  description:
+    - Units of other time daemons that were stopped and disabled, or replaced.
+    - V(VMware tools) where their time synchronization was turned off.
   returned: always
   type: list
   elements: str

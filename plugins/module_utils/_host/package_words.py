@@ -44,6 +44,7 @@ _ADVICE: Tuple[Tuple[str, str], ...] = (
      'see what its scripts say'),
     (r'\b407\b|proxy authentication', 'see the proxy that its package manager uses'),
     (r'exec format|no such file or directory: .{0,3}(?:apt-get|dnf|yum|zypper)', 'see whether its package manager is there'),
+    (r'already the newest version|is already installed', 'reinstall it: the package is there, and its unit or its program is not'),
     (r'temporary failure|could not resolve|curl error|connection|timed? ?out|unreachable|cannot (?:download|retrieve)'
      r'|failed to (?:fetch|download)|all mirrors were tried|\b40[34]\b|\b50\d\b', ''),
     (r'unable to locate package|no match for argument|unable to find a match|no package .{1,80}available|no provider of'

@@ -62,6 +62,9 @@ from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._ho
     ("dpkg: unrecoverable fatal error, aborting:\n files list file for package 'x' is missing final newline", 'dpkg --audit'),
     ('Err:1 http://deb 407  Proxy Authentication Required', 'proxy'),
     ('/var/lib/dpkg/info/chrony.postinst: 3: adduser: not found', 'scripts'),
+    ('chrony is already the newest version (4.3-2+deb12u1).', 'reinstall'),
+    ('Package chrony-4.5-1.el9.x86_64 is already installed.\nNothing to do.', 'reinstall'),
+    ('No package chrony available.\nError: Nothing to do', 'have this package'),
     ('', REACHES_SOURCES), ('something new', REACHES_SOURCES),
 ])
 def test_the_next_step_is_of_what_the_package_manager_said(said, advice):
