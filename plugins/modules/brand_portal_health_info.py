@@ -131,13 +131,13 @@ aem:
       type: str
       sample: ok
     message:
-      description: What is the matter and what to do about it; empty when all is well.
+      description: The problem and the next step. Empty if RV(aem.state) is V(ok).
       type: str
       sample: ''
     clock_offset:
       description:
-        - Bounds of AEM's own clock minus this host's clock in seconds, by the C(Date) of AEM's answers. Positive when AEM is
-          ahead of the host. V(null) where no answer had one.
+        - Bounds of AEM's clock minus this host's clock in seconds, from the C(Date) of AEM's answers. Positive if AEM is
+          ahead of the host. V(null) if no answer had a C(Date).
       type: dict
       version_added: 0.2.0
       contains:
@@ -174,7 +174,7 @@ COMMAND_TIMEOUT = 5.0
 
 
 class AgentTests(threading.Thread):
-    """The agents' tests, begun at once and run beside the measurement; what hinders them becomes `aem`."""
+    """Tests the agents in a thread during the measurement. What prevents the tests becomes `aem`."""
 
     def __init__(self, params):
         super().__init__(daemon=True)

@@ -32,7 +32,7 @@ EXAMPLES = r"""
   aemops.brand_portal.clock_skew_info:
   register: clock
 
-- name: Query the service that judges the tokens, and three NTP servers
+- name: Query the service that validates the tokens, and three NTP servers
   aemops.brand_portal.clock_skew_info:
     https_urls:
       - https://example.brand-portal.adobe.com/

@@ -11,8 +11,8 @@ version_added: 0.1.0
 author:
   - aemops.brand_portal contributors (@aemops)
 description:
-  - Lists the replication agents of an AEM author with what they lead to, and the state of their queues.
-  - An agent's user and password never leave the host, neither encrypted nor in a transport URI.
+  - Lists the replication agents of an AEM author with their targets and the state of their queues.
+  - Never returns the user and password of an agent, neither encrypted nor in a transport URI.
 extends_documentation_fragment:
   - aemops.brand_portal.aem
   - aemops.brand_portal.attributes
@@ -23,7 +23,7 @@ attributes:
 options:
   queue:
     description:
-      - Whether to ask for the queue of each agent, which takes a request for each.
+      - Whether to return the queue of each agent, which needs one request for each agent.
     type: bool
     default: true
 seealso:
@@ -65,7 +65,7 @@ agents:
       type: bool
       sample: true
     transport_uri:
-      description: Where the agent sends to, without credentials.
+      description: Transport URI of the agent, without credentials.
       returned: success
       type: str
       sample: https://acme.brand-portal.adobe.com/bin/receive?sling:authRequestLogin=1
@@ -80,14 +80,14 @@ agents:
       type: bool
       sample: true
     testable:
-      description: Whether M(aemops.brand_portal.replication_agent_test) would test it when it is named.
+      description: Whether M(aemops.brand_portal.replication_agent_test) can test the agent if its name is given.
       returned: success
       type: bool
       sample: true
     authentication:
       description:
-        - How the agent gets its access token. V(jwt), V(oauth_server_to_server), V(legacy_gateway), or V(unknown) where the
-          account may not read the configuration of the agent's access token provider, and for an agent without OAuth.
+        - How the agent gets its access token. V(jwt), V(oauth_server_to_server), V(legacy_gateway), or V(unknown) if the
+          account may not read the configuration of the agent's access token provider, or if the agent does not use OAuth.
       returned: success
       type: str
       choices: [jwt, oauth_server_to_server, legacy_gateway, unknown]
@@ -95,7 +95,7 @@ agents:
       version_added: 0.2.0
     queue:
       description:
-        - The queue. V(null) when O(queue) is V(false) or AEM does not show it.
+        - State of the agent's queue. V(null) if O(queue) is V(false) or AEM does not show it.
       returned: success
       type: dict
       contains:
@@ -110,7 +110,7 @@ agents:
           type: bool
           sample: false
         pending:
-          description: How many items wait.
+          description: Number of items in the queue.
           returned: success
           type: int
           sample: 12

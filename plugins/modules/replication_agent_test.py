@@ -11,12 +11,12 @@ version_added: 0.1.0
 author:
   - aemops.brand_portal contributors (@aemops)
 description:
-  - Lets the replication agents of an AEM author test their connection, as the button "Test Connection" does, and reads
-    from the page whether Brand Portal answered 200, and if not, why.
-  - AEM's own HTTP status is 200 whatever the result of a test. What counts is the answer of Brand Portal that the page
-    tells, together with the verdict in the trailer of the page.
-  - A failed test is a result, not a failure of the module. The module fails when AEM cannot be asked, and before any
-    test when O(agents) names an agent that is not there, or when there is nothing to test.
+  - Runs the connection test of the replication agents of an AEM author, as the button "Test Connection" does, and reads
+    from the resulting page whether Brand Portal answered 200, and if not, the cause.
+  - AEM answers with the HTTP status 200 whatever the result of a test is. The module evaluates the answer of Brand Portal
+    and the verdict in the page instead.
+  - A failed test is a result, not a failure of the module. The module fails if AEM does not answer, if O(agents) names an
+    agent that AEM does not have, or if there is no agent to test.
 extends_documentation_fragment:
   - aemops.brand_portal.aem
   - aemops.brand_portal.aem.agents
@@ -26,7 +26,8 @@ attributes:
   platform:
     support: full
 notes:
-  - A test replicates nothing and changes nothing in AEM but the log of the agent. It runs in check mode, too.
+  - A test replicates nothing, and changes only the log of the agent in AEM. The module therefore also runs the tests in check
+    mode.
 seealso:
   - module: aemops.brand_portal.replication_agent_info
   - name: Adobe knowledge base KA-10565
@@ -58,7 +59,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 tests:
-  description: What came of each agent's test.
+  description: Result of the test of each agent.
   returned: success
   type: list
   elements: dict
@@ -74,73 +75,73 @@ tests:
       type: str
       sample: acme
     succeeded:
-      description: Whether the agent's own verdict is that the test succeeded, and Brand Portal answered 200.
+      description: Whether the page says that the test succeeded and Brand Portal answered 200.
       returned: success
       type: bool
       sample: false
     response_code:
-      description: Brand Portal's answer. V(null) when there was none.
+      description: HTTP status with which Brand Portal answered. V(null) if there was no answer.
       returned: success
       type: int
       sample: 401
     response_reason:
-      description: The words that came with RV(tests[].response_code).
+      description: Reason phrase that came with RV(tests[].response_code).
       returned: success
       type: str
       sample: Unauthorized
     cause:
       description:
-        - Why the test failed, V(none) when it did not, V(unknown) when nothing known explains it.
+        - Cause of the failure, as a code. V(none) if the test succeeded, V(unknown) if no known cause explains it.
       returned: success
       type: str
       sample: jwt_expired
     clock_related:
       description:
-        - Whether a wrong clock causes this. V(likely) needs the measured skew to confirm it.
-        - Here AEM's and Brand Portal's own dates stand in for a measured skew. In M(aemops.brand_portal.brand_portal_health_info)
-          the measured one decides.
+        - Whether a wrong clock is the cause. V(likely) needs a measured skew as confirmation.
+        - This module uses the dates of AEM and Brand Portal instead of a measured skew.
+          M(aemops.brand_portal.brand_portal_health_info) uses the measured skew.
       returned: success
       type: str
       choices: ['yes', likely, 'no']
       sample: 'yes'
     authentication:
       description:
-        - How the agent gets its access token. V(jwt), V(oauth_server_to_server), V(legacy_gateway), or V(unknown) where the
-          account may not read it and the page does not tell. Asked for only where the test failed.
+        - How the agent gets its access token. V(jwt), V(oauth_server_to_server), V(legacy_gateway), or V(unknown) if
+          the account may not read it and the page does not show it. The module asks for it only if the test failed.
       returned: success
       type: str
       choices: [jwt, oauth_server_to_server, legacy_gateway, unknown]
       sample: oauth_server_to_server
       version_added: 0.2.0
     direction:
-      description: Where AEM's clock would be, if it is the clock, V(behind) or V(ahead). V(null) otherwise.
+      description: Direction in which AEM's clock is off if the clock is the cause, V(behind) or V(ahead). Otherwise V(null).
       returned: success
       type: str
       sample: behind
     meaning:
-      description: What the cause means.
+      description: Explanation of RV(tests[].cause).
       returned: success
       type: str
       sample: "The JWT's expiry is already past for Adobe: the clock AEM signs with is behind."
     advice:
-      description: What to do next.
+      description: The next step for the user.
       returned: success
       type: str
       sample: "Set AEM's clock right and keep it so with NTP, then test again."
     evidence:
-      description: The agent's line that shows the cause, without secrets.
+      description: The line of the agent's log that shows the cause, without secrets.
       returned: success
       type: str
       sample: >-
         Failed to get an access token for user: mac-acme-replication msg: failed to get access token from authorization
         server status: 400 response: {"error":"invalid_grant","error_description":"JWT has expired"}
     not_before:
-      description: When the certificate of RV(tests[].evidence) begins to be valid, in UTC, if the line tells it.
+      description: Start of the validity of the certificate in RV(tests[].evidence), in UTC, if the line contains it.
       returned: success
       type: str
       sample: '2017-03-01T00:00:00Z'
     not_after:
-      description: When the certificate of RV(tests[].evidence) expires, in UTC, if the line tells it.
+      description: End of the validity of the certificate in RV(tests[].evidence), in UTC, if the line contains it.
       returned: success
       type: str
       sample: '2019-03-01T12:00:00Z'
@@ -156,8 +157,8 @@ tests:
       sample: '2017-03-03T04:29:05Z'
     skew:
       description:
-        - Bounds of the remote clock minus AEM's clock in seconds. Positive when AEM is behind. As wide as the test was
-          long. V(null) when one of the dates is missing.
+        - Bounds of the remote clock minus AEM's clock in seconds. Positive if AEM is behind. The interval is as wide as
+          the test took. V(null) if one of the dates is missing.
       returned: success
       type: dict
       contains:
@@ -173,8 +174,8 @@ tests:
           sample: 208156.3
     log:
       description:
-        - The agent's log of this test, without secrets. The middle of a very long one is left out.
-        - Empty when the test succeeded.
+        - The agent's log of this test, without secrets. The middle of a very long log is left out.
+        - Empty if the test succeeded.
       returned: success
       type: list
       elements: str
