@@ -81,8 +81,21 @@ def unit_settings(host: Any, unit: str) -> List[Setting]:
     drop_ins = config.merged(host, ['{0}/{1}.d'.format(folder, name) for name in names for folder in UNIT_FOLDERS], '.conf')
     found: List[Setting] = []
     for path in ([own] if own else []) + drop_ins:
-        found += assignments(host, path)
+        found += [setting._replace(value=_specified(setting.value, unit)) if '%' in setting.value else setting
+                  for setting in assignments(host, path)]
     return found
+
+
+# Specifiers that are the same on every host: systemd.unit(5).
+_SPECIFIERS = {'%': '%', 't': '/run', 'S': '/var/lib', 'C': '/var/cache', 'L': '/var/log', 'E': '/etc', 'T': '/tmp'}
+
+
+def _specified(text: str, unit: str) -> str:
+    """The text with the specifiers expanded that the unit's name tells; others stay."""
+    name = unit.rpartition('.')[0]
+    prefix, _at, instance = name.partition('@')
+    of_name = {'n': unit, 'N': name, 'p': prefix, 'i': instance, 'I': instance.replace('-', '/')}
+    return re.sub('%(.)', lambda found: dict(_SPECIFIERS, **of_name).get(found.group(1), found.group(0)), text)
 
 
 def _aliases(host: Any, unit: str) -> List[str]:

@@ -191,7 +191,8 @@ def _hash(text: str) -> str:
 def refuse_removals(package: str, removes: Mapping[str, str]) -> str:
     """Which packages that are no time daemons' an installation would remove, in words; '' where it removes none."""
     known = {row.layout.package for row in layouts.LAYOUTS} | set(_GO_WITH_DAEMONS)
-    strange = sorted(name for name in removes if name not in known and name != package)
+    # apt names the architecture of a package of another one: ntp:i386.
+    strange = sorted(name for name in removes if name.partition(':')[0] not in known and name != package)
     return listed(strange)
 
 

@@ -45,6 +45,8 @@ def arguments(host):
     ('EnvironmentFile=/etc/env\nExecStart=/usr/sbin/chronyd $A', {'/etc/env': 'A=-4\nexport A=-6\n'}, ['-4'], '/etc/env line 1'),
     ('EnvironmentFile=/etc/env\nExecStart=/usr/sbin/chronyd $A', {'/etc/env': '; c\nA="-4 \\\n -x"\n'}, ['-4', '-x'],
      '/etc/env line 2'),
+    ('EnvironmentFile=/etc/default/%p\nExecStart=/usr/sbin/chronyd $A -p %t/%N.pid %%1', {'/etc/default/chrony': 'A=-6\n'},
+     ['-6', '-p', '/run/chrony.pid', '%1'], '/etc/default/chrony line 1'),
     ('ExecStart=/usr/sbin/chronyd -4 \\\n# between\n  -x', {}, ['-4', '-x'], UNIT + ' line 2'),
     ('ExecStart=/usr/sbin/chronyd -4\nExecStart=\nExecStart=/usr/sbin/chronyd -6', {}, ['-6'], UNIT + ' line 4'),
     ('ExecStart=/usr/sbin/chronyd "unclosed', {}, ['unclosed'], UNIT + ' line 2'),
@@ -172,3 +174,17 @@ def test_drop_ins_for_the_beginning_of_a_name_count_and_a_link_to_nothing_switch
     ('-4f /a', '/a'), ('-4f/a', '/a'), ('-F 2 -f /a -f /b', '/b'), ('-u f -x', ''), ('-dnf', ''), ('-Ff', '')])
 def test_an_option_among_others_in_one_word(words, value):
     assert launch.option_of(words.split(), '-f') == value
+
+
+@pytest.mark.parametrize(('text', 'files', 'met'), [
+    ('ConditionPathExists=/etc/%p.conf', ['/etc/chrony.conf'], True), ('ConditionPathExists=/etc/%p.conf', [], False),
+    ('ConditionPathExists=!%t/no-%n', ['/run/no-chrony.service'], False), ('ConditionPathExists=!%t/no-%n', [], True),
+    ('ConditionPathExists=|/a\nConditionPathExists=|!/b', ['/b'], False),
+    ('ConditionPathExists=|/a\nConditionPathExists=|/b', ['/b'], True),
+    ('ConditionPathExists=/missing\nConditionVirtualization=', [], True),
+    ('ConditionDirectoryNotEmpty=!/etc/x.d', ['/etc/x.d/a'], False), ('ConditionPathExistsGlob=/dev/ptp*', ['/dev/ptp0'], True)])
+def test_conditions_as_systemd_reads_them(host, text, files, met):
+    host.put(UNIT, '[Unit]\n{0}\n[Service]\nExecStart=/usr/sbin/chronyd\n'.format(text))
+    for path in files:
+        host.put(path, '')
+    assert (not conditions.unmet_condition(host, 'chrony.service')) is met
