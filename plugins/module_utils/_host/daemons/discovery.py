@@ -45,7 +45,7 @@ def package_manager(host: Any) -> str:
     if any(any(host.exists(command) for command in commands) or set(words[:1]) & set(names)
            for commands, names, _why in layouts.IMAGES):
         return ''
-    there = [manager.name for manager in layouts.MANAGERS if any(host.exists(command) for command in manager.commands)]
+    there = [manager.name for manager in layouts.MANAGERS if host.exists(manager.command)]
     usual = next((layouts.USUAL_MANAGERS[word] for word in words if word in layouts.USUAL_MANAGERS), '')
     return usual if usual in there else (there + [usual])[0]
 

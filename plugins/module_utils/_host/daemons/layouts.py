@@ -141,19 +141,19 @@ OTHER_UNITS = {'chronyd.service': 'chronyd-restricted.service'}
 
 
 class PackageManager(NamedTuple):
-    """A package manager: the Ansible module of its name, its commands, and the system whose layouts its packages have."""
+    """A package manager: the Ansible module of its name, its command, and the system whose layouts its packages have."""
 
     name: str
-    commands: Tuple[str, ...]
+    command: str
     system: str
 
 
 # dnf before yum, which is a link to it where both are there.
 MANAGERS = (
-    PackageManager('apt', ('/usr/bin/apt-get', '/usr/bin/apt'), 'debian'),
-    PackageManager('dnf', ('/usr/bin/dnf', '/usr/bin/dnf5', '/usr/bin/dnf-3'), 'fedora'),
-    PackageManager('yum', ('/usr/bin/yum',), 'fedora'),
-    PackageManager('zypper', ('/usr/bin/zypper',), 'suse'),
+    PackageManager('apt', '/usr/bin/apt-get', 'debian'),
+    PackageManager('dnf', '/usr/bin/dnf', 'fedora'),
+    PackageManager('yum', '/usr/bin/yum', 'fedora'),
+    PackageManager('zypper', '/usr/bin/zypper', 'suse'),
 )
 # The usual one of a system that is known, where no command of one is seen.
 USUAL_MANAGERS = {'debian': 'apt', 'ubuntu': 'apt', 'rhel': 'dnf', 'fedora': 'dnf', 'amzn': 'dnf', 'suse': 'zypper',

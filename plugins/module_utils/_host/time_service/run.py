@@ -122,13 +122,14 @@ class Run:
         what = str(error) if isinstance(error, (Failure, Interrupted, Refused, LookFailed, NoAnswer, OSError)) \
             else f'{type(error).__name__}: {error}'
         tried = '; '.join(entry.sentence for entry in self.log.entries if entry.sentence)
+        clock_is_set = bool((self.details.get('clock') or {}).get('changed'))
         if not acted:
-            back = NOTHING_CHANGED
+            back = 'Nothing else was changed' if clock_is_set else NOTHING_CHANGED
         elif problems:
             back = f"Not everything could be put back: {'; '.join(problems)}"
         else:
             back = 'Files, units and packages were put back as they were'
-        if (self.details.get('clock') or {}).get('changed'):
+        if clock_is_set:
             back += '. The clock stays set'
         said = self._said_by(unit) if acted else []
         usual = 'Run again.' if isinstance(error, Interrupted) else f'See journalctl -b -u {unit}, then run again.'

@@ -962,6 +962,16 @@ def test_a_clock_that_was_set_is_told_whatever_comes_after_it(tmp_path, interrup
     assert host.text(SOURCES) is None
 
 
+def test_a_clock_that_was_set_is_not_nothing(tmp_path):
+    """Where the package could not even be asked for, the message said "Nothing was changed.. The clock stays set"."""
+    host = debian(tmp_path)
+    host.available.clear()
+    with pytest.raises(TimeServiceFailed) as failed:
+        with_clock(host, ClockStep(True)).run()
+    assert str(failed.value).endswith('. Nothing else was changed. The clock stays set.')
+    assert failed.value.details['changed'] is True
+
+
 def test_a_file_that_cannot_be_written_is_named_before_the_clock_is_set(tmp_path):
     host, calls = debian(tmp_path, 'chrony'), []
     host.obstacle = lambda path: 'it is immutable. Run "chattr -i" on it' if path == SOURCES else ''

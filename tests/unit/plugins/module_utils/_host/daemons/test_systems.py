@@ -16,6 +16,8 @@ DNF, YUM, APT, ZYPPER = '/usr/bin/dnf', '/usr/bin/yum', '/usr/bin/apt-get', '/us
     ('ID="openEuler"\nVERSION_ID="22.03"\n', [DNF, YUM], 'dnf', 'chronyd.service', '/etc/chrony.conf'),
     ('ID="ol"\nID_LIKE="fedora"\nVERSION_ID="8.9"\n', [DNF, YUM], 'dnf', 'chronyd.service', '/etc/chrony.conf'),
     ('ID="ol"\nID_LIKE="fedora"\nVERSION_ID="7.9"\n', [YUM], 'yum', 'chronyd.service', '/etc/chrony.conf'),
+    # The command that is run is the one that has to be there.
+    ('ID="rhel"\nID_LIKE="fedora"\nVERSION_ID="7.9"\n', ['/usr/bin/dnf-3', YUM], 'yum', 'chronyd.service', '/etc/chrony.conf'),
     ('ID="amzn"\nID_LIKE="centos rhel fedora"\nVERSION_ID="2"\n', [YUM], 'yum', 'chronyd.service', '/etc/chrony.conf'),
     ('ID="amzn"\nID_LIKE="fedora"\nVERSION_ID="2023"\n', [DNF, YUM], 'dnf', 'chronyd.service', '/etc/chrony.conf'),
     ('ID="eurolinux"\nID_LIKE="rhel fedora centos"\nVERSION_ID="9.3"\n', [DNF], 'dnf', 'chronyd.service', '/etc/chrony.conf'),
