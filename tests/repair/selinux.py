@@ -44,9 +44,9 @@ PLACES = ['/etc/chrony', '/etc/chrony.conf', '/etc/chrony.keys', '/etc/adjtime',
 def enforce(machine: Labeled) -> None:
     """Label the whole disk, then boot with the policy enforced from the start."""
     machine.ssh("sed -i 's/^SELINUX=.*/SELINUX=permissive/; s/^SELINUXTYPE=.*/SELINUXTYPE=default/' /etc/selinux/config")
-    machine.ssh('fixfiles -F -f relabel', timeout=600)
+    machine.ssh('fixfiles -F -f relabel', timeout=3600)
     machine.ssh("sed -i 's/^SELINUX=.*/SELINUX=enforcing/' /etc/selinux/config")
-    machine.reboot(timeout=300)
+    machine.reboot(timeout=1200)
     # The lab's own first process has written these before there was a policy.
     machine.ssh('restorecon -F /etc/hostname /etc/hosts /etc/machine-id /usr/lib/clock-epoch')
     must(machine.ssh('getenforce').stdout == 'Enforcing\n', 'SELinux is enforcing')
@@ -78,7 +78,7 @@ def prove(machine: Labeled, environment: playbook.Environment, unit: str, before
     must(not new, 'denied during the run: ' + ('\n'.join(new) or 'nothing'))
     again = heal(machine, environment)
     must(not again['changed'], 'a second run changes nothing')
-    machine.reboot(timeout=300)
+    machine.reboot(timeout=1200)
     state = machine.ssh(f'getenforce; systemctl is-active {unit}', check=False).stdout.split()
     time.sleep(10)
     off = machine.clock()
@@ -111,7 +111,7 @@ def main() -> int:
         environment = playbook.environment('core-newest')
         with Lab.create('selinux', python=sys.executable) as lab:
             machine = t.cast(Labeled, boot(lab, 'labeled', WRONG, memory=1024, kind=Labeled))
-            machine.wait_ready(timeout=300)
+            machine.wait_ready(timeout=1200)
             print(f'ready after {time.monotonic() - began:.0f} s', flush=True)
             enforce(machine)
             print(f'enforcing after {time.monotonic() - began:.0f} s', flush=True)
