@@ -8,7 +8,7 @@
 
 cosmic-ray makes the mutants in copies of the checkout. It knows up to eleven other operators for one place: of these, --each-place
 are tried (1 unless told), and of the places one in --every (1 unless told). Both are chosen by a hash, so that each run tries the
-same ones. Annotations are left out, because nothing runs them.
+same ones. The page keeps what it has of the files that are not tried. Annotations are left out, because nothing runs them.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import concurrent.futures
 import hashlib
 import json
 import os
+import re
 import shlex
 import shutil
 import sqlite3
@@ -173,24 +174,36 @@ def run(folder: Path, *command: str, bytecode: bool = False) -> str:
     return done.stdout
 
 
-def lines(outcomes: t.Sequence[Outcome], each_place: int, every: int) -> t.Iterator[str]:
-    """The page: what was tried, the figures, the survivors."""
-    what = 'Of each place that can be broken' if every == 1 else f'Of one place in {every}, chosen by a hash,'
-    yield f'{what} {each_place} operator{"s" * (each_place > 1)} was tried in these {len(outcomes)} files of {len(TARGETS)}.'
-    yield ''
-    yield '| file | mutants | killed | of these by time | share |'
-    yield '|---|---|---|---|---|'
-    total = killed = late = 0
+HEAD = ['| file | places tried | mutants | killed | of these by time | share |', '|---|---|---|---|---|---|']
+ROW = re.compile(r'\| `(?P<name>[^`]+)` \| [^|]+ \| (?P<number>\d+) \| (?P<killed>\d+) \| (?P<late>\d+) \|')
+SURVIVOR = re.compile(r'- `(?P<name>[^`:]+):\d+`')
+
+
+def page(former: str, outcomes: t.Iterable[Outcome], every: int) -> str:
+    """The former page with the rows and survivors of these files in the place of their former ones."""
+    rows = {found['name']: line for line in former.splitlines() for found in [ROW.match(line)] if found}
+    survivors: dict[str, list[str]] = {}
+    for line in former.splitlines():
+        found = SURVIVOR.match(line)
+        if found:
+            survivors.setdefault(found['name'], []).append(line)
     for outcome in outcomes:
-        number = outcome.killed + len(outcome.survivors)
-        total, killed, late = total + number, killed + outcome.killed, late + outcome.late
-        yield f'| `{outcome.target.name}` | {number} | {outcome.killed} | {outcome.late} | {outcome.share:.0f} % |'
-    yield f'| **all** | {total} | {killed} | {late} | {100.0 * killed / max(total, 1):.0f} % |'
-    yield ''
-    for outcome in outcomes:
-        for survivor in outcome.survivors:
-            text = survivor.diff.replace('|', '\\|').replace('`', "'")
-            yield f'- `{outcome.target.name}:{survivor.line}` {survivor.operator}: `{text}`'
+        name, number = outcome.target.name, outcome.killed + len(outcome.survivors)
+        places = 'all' if every == 1 else f'one in {every}'
+        rows[name] = f'| `{name}` | {places} | {number} | {outcome.killed} | {outcome.late} | {outcome.share:.0f} % |'
+        survivors[name] = [f'- `{name}:{each.line}` {each.operator}: `{_plain(each.diff)}`' for each in outcome.survivors]
+    names = [target.name for target in TARGETS if target.name in rows]
+    counts = [ROW.match(rows[name]) for name in names]
+    total, killed, late = (sum(int(each[key]) for each in counts if each) for key in ('number', 'killed', 'late'))
+    share = f'{100.0 * killed / max(total, 1):.0f} %'
+    untried = [f'Not tried yet: {", ".join(target.name for target in TARGETS if target.name not in rows)}.', '']
+    return '\n'.join([*HEAD, *(rows[name] for name in names), f'| **all** | | {total} | {killed} | {late} | {share} |', '',
+                      *(untried if len(names) < len(TARGETS) else []),
+                      *(line for name in names for line in survivors.get(name, []))])
+
+
+def _plain(text: str) -> str:
+    return text.replace('|', '\\|').replace('`', "'")
 
 
 def main() -> int:
@@ -208,13 +221,13 @@ def main() -> int:
         for outcome in pool.map(lambda target: attempt(target, options.each_place, options.every, Path(folder)), targets):
             outcomes.append(outcome)
             print(f'{outcome.target.name}: {outcome.share:.0f} % of {outcome.killed + len(outcome.survivors)}', flush=True)
-    text = '\n'.join(lines(outcomes, options.each_place, options.every))
-    print(text)
     if options.document:
-        page = options.document.read_text(encoding='utf-8')
-        before, _mark, rest = page.partition('<!-- mutants -->\n')
-        after = rest.partition('<!-- end -->')[2]
-        options.document.write_text(f'{before}<!-- mutants -->\n{text}\n<!-- end -->{after}', encoding='utf-8')
+        text = options.document.read_text(encoding='utf-8')
+        before, _mark, rest = text.partition('<!-- mutants -->\n')
+        former, _mark, after = rest.partition('<!-- end -->')
+        options.document.write_text(f'{before}<!-- mutants -->\n{page(former, outcomes, options.every)}\n<!-- end -->{after}',
+                                    encoding='utf-8')
+    print(page('', outcomes, options.every))
     killed, total = sum(each.killed for each in outcomes), sum(each.killed + len(each.survivors) for each in outcomes)
     return 0 if 100.0 * killed >= AIM * total else 1
 

@@ -418,3 +418,14 @@ def test_aems_own_date_is_believed_by_whole_seconds(low, high, allowed, found):
     ([], '')])
 def test_parts_are_joined_to_one_sentence(parts, said):
     assert _joined(parts) == said
+
+
+@pytest.mark.parametrize(('tests', 'clock', 'verified', 'accepted', 'said'), [
+    (GOOD, 'skewed', False, False, True), (GOOD, 'skewed', False, True, False), (GOOD, 'unreachable', False, False, False),
+    (GOOD, 'undecided', True, False, False), (KEYSTORE, 'skewed', True, False, False), (EXPIRED, 'in_sync', True, False, False)])
+def test_too_few_references_are_named_where_they_are_the_reason(tests, clock, verified, accepted, said):
+    measured = health(tests, verdict=clock, verified=verified)
+    measured['skew']['sources'][0].update(accepted=False, reason='no answer within 3 s')
+    verdict = decide(measured, accept_unverified=accepted)
+    assert ('too few references agree' in verdict['summary']) is said
+    assert ('no answer within 3 s' in verdict['summary']) is (verdict['state'] == 'no_reference')

@@ -119,8 +119,8 @@ ZYPPER = """<?xml version='1.0'?>
     (package_managers.parse_apt, 'E: Unable to locate package chrony\n', Transaction({}, {}, {})),
     # yum says no architecture where a package has none; a heading in capitals is one too.
     (package_managers.parse_dnf, 'INSTALLING:\n chrony x86_64 4.5-1 base 300 k\n     replacing  ntp 4.2\n'
-     '     replacing  sntp.x86_64 4.2\n',
-     Transaction({'chrony': '4.5-1'}, {'ntp': '4.2', 'sntp': '4.2'}, {})),
+     '     replacing  sntp.x86_64 4.2\n   replacing ntpsec x86_64 1.2\n',
+     Transaction({'chrony': '4.5-1'}, {'ntp': '4.2', 'sntp': '4.2', 'ntpsec': '1.2'}, {})),
     (package_managers.parse_dnf, 'No match for argument: chrony\n', Transaction({}, {}, {})),
     (package_managers.parse_zypper, '', Transaction({}, {}, {})),
 ])
