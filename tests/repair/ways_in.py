@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 import sys
 import threading
+import time
 import typing as t
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from lab.host import LabError, run
 from .hosts import INSTALL, Kind
 
 if t.TYPE_CHECKING:
+    from lab.machine import Machine
+
     from .trial import HostUnderTest
 
 STOCK = f'{INSTALL} chrony'
@@ -65,6 +68,14 @@ WantedBy=sysinit.target
 '''
 
 
+def wait_for_ssh(machine: Machine) -> None:
+    for _attempt in range(60):
+        if machine.ssh('true', check=False).returncode == 0:
+            return
+        time.sleep(1)
+    raise LabError(f'{machine.name} cannot be reached by SSH any more')
+
+
 def jump(under_test: HostUnderTest) -> None:
     """Only another machine of the lab may log in as the controller's account; the controller goes by that one."""
     lab = under_test.machine.lab
@@ -72,6 +83,7 @@ def jump(under_test: HostUnderTest) -> None:
     under_test.also.append(gate)
     under_test.machine.write('/etc/ssh/sshd_config.d/gate.conf', f'AllowUsers root deploy@{gate.address}\n')
     under_test.machine.ssh('systemctl reload ssh')
+    wait_for_ssh(under_test.machine)    # sshd starts itself anew
     assert under_test.machine.ssh('true', user='deploy', check=False).returncode, 'the direct way is still open'
     by = ['ssh', *lab.ssh_args, '-i', str(lab.image.key), '-W', '[%h]:%p', f'ops@{gate.address}']
     under_test.variables['ansible_ssh_common_args'] = ' '.join([*lab.ssh_args, '-o', shlex.quote(f'ProxyCommand={shlex.join(by)}')])
@@ -103,9 +115,7 @@ def only_ipv6(under_test: HostUnderTest) -> None:
     machine.ssh('systemd-run -q --on-active=1 systemctl start ipv6.service')
     machine.address = address
     under_test.variables['fix_bp_jwt_ntp_servers'] = [services]
-    for _attempt in range(60):
-        if machine.ssh('true', check=False).returncode == 0:
-            break
+    wait_for_ssh(machine)
     assert ' inet ' not in machine.ssh('ip -oneline address show dev vec0').stdout
 
 
