@@ -114,18 +114,29 @@ def _by_daemon(program: Program, said: Optional[KernelClock], answer: Optional[D
         if answer.own_clock:
             return NOT_KEPT, 'own_clock'
         return (KEPT, '') if answer.synchronized else (NOT_KEPT, 'not_synchronized')
+    folder = os.path.join(root, 'run/systemd/timesync')
+    if program.name == 'systemd-timesyncd' and (said is None or os.path.isdir(folder)):
+        # From systemd 239 on it touches this file with each answer. The kernel forgets after nine hours only, and is told that the
+        # clock is not synchronized where the hardware clock holds local time.
+        age = _age(folder + '/synchronized', now)
+        kept = age is not None and (age < _LOST or age < 8 * _longest_poll(root))
+        return (KEPT, '') if kept else (NOT_KEPT, 'not_synchronized')
     if said and said.synchronized:
         return KEPT, ''
-    if program.name == 'systemd-timesyncd' and said is None:
-        # It is touched with each answer; the kernel's own word has such a limit built in (16 s of maximum error: nine hours).
-        age = _age(os.path.join(root, 'run/systemd/timesync/synchronized'), now)
-        kept = age is not None and age < _LOST
-        return (KEPT, '') if kept else (NOT_KEPT, 'not_synchronized')
     if _drift_is_fresh(program, root, now):
         return KEPT, ''
     if said is None or (program.name == 'chronyd' and not _has_rtcsync(root)):
         return UNKNOWN, ''
     return NOT_KEPT, 'not_synchronized'
+
+
+def _longest_poll(root: str) -> float:
+    """PollIntervalMaxSec of timesyncd.conf(5), in seconds; 0 where it is not set."""
+    from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import timesyncd_config
+    from ansible_collections.aemops.brand_portal.plugins.module_utils._host.host import Host
+    lines = timesyncd_config.read(Host(root=root), '/etc/systemd/timesyncd.conf')
+    found = [line.text.partition('=')[2] for line in lines if line.text.startswith('PollIntervalMaxSec=')]
+    return timesyncd_config.timespan(found[-1]) if found else 0.0
 
 
 def _message(state: str, by: str, source: str, reason: str) -> str:

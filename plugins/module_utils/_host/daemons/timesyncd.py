@@ -24,6 +24,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
     named_servers,
     read,
     sources_of,
+    timespan,
 )
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Refused, Server, Wanted
 
@@ -157,14 +158,3 @@ class Timesyncd(Daemon):
         done = self.host.execute(['timedatectl', 'show-timesync', '--property', 'SystemNTPServers'], 20.0)
         listed = re.search(r'(?m)^SystemNTPServers=(.*)$', done.out)
         return {config.folded(word) for word in listed.group(1).split()} if listed else None
-
-
-_UNITS = {'us': 1e-6, 'ms': 1e-3, 's': 1.0, 'min': 60.0, 'h': 3600.0, 'd': 86400.0, 'w': 604800.0, 'month': 2629800.0,
-          'y': 31557600.0}
-
-
-def timespan(text: str) -> float:
-    """Seconds of what systemd prints: -1.243ms, +1min 30.2s."""
-    parts = re.findall(r'([0-9]+(?:\.[0-9]+)?)(us|ms|month|min|s|h|d|w|y)', text.replace('\u03bc', 'u').replace('\u00b5', 'u'))
-    total = sum(float(value) * _UNITS[unit] for value, unit in parts)
-    return -total if text.lstrip().startswith('-') else total

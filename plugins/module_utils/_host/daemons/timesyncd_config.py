@@ -5,6 +5,7 @@
 """How systemd-timesyncd reads its configuration: timesyncd.conf(5). Apart from timesyncd.py, because each measurement needs it."""
 
 import os
+import re
 from typing import Any, List
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config
@@ -57,3 +58,16 @@ def sources_of(host: Any, lines: List[ConfigLine]) -> List[Source]:
     """NTP= counts together with what the links bring; FallbackNTP= only where there is neither."""
     named = named_servers(lines, 'NTP', 'server') + linked(host)
     return named + [source._replace(asked=not named) for source in named_servers(lines, 'FallbackNTP', 'fallback')]
+
+
+_UNITS = {'us': 1e-6, 'ms': 1e-3, 's': 1.0, 'min': 60.0, 'h': 3600.0, 'd': 86400.0, 'w': 604800.0, 'month': 2629800.0,
+          'y': 31557600.0}
+
+
+def timespan(text: str) -> float:
+    """Seconds of what systemd prints, or takes: -1.243ms, +1min 30.2s, 300."""
+    if re.fullmatch(r'\s*[0-9]+(\.[0-9]+)?\s*', text):
+        return float(text)
+    parts = re.findall(r'([0-9]+(?:\.[0-9]+)?)(us|ms|month|min|s|h|d|w|y)', text.replace('\u03bc', 'u').replace('\u00b5', 'u'))
+    total = sum(float(value) * _UNITS[unit] for value, unit in parts)
+    return -total if text.lstrip().startswith('-') else total

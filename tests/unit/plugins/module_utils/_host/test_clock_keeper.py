@@ -196,6 +196,20 @@ def test_without_the_word_of_the_kernel(tree):
     assert tree.look(None)['state'] == 'not_kept'
 
 
+@pytest.mark.parametrize(('age', 'config', 'kernel', 'state'), [
+    (60, '', SAYS_SO, 'kept'), (60, '', DENIES, 'kept'),         # the hardware clock holds local time: the kernel is told "no"
+    (5 * 3600, '', SAYS_SO, 'not_kept'), (5 * 3600, '[Time]\nPollIntervalMaxSec=2h\n', SAYS_SO, 'kept'),
+    (20 * 3600, '[Time]\nPollIntervalMaxSec=7200\n', DENIES, 'not_kept'),
+    (None, '', SAYS_SO, 'not_kept')])       # it was started again, and has had no answer
+def test_timesyncd_tells_by_its_file(tree, age, config, kernel, state):
+    tree.process(77, 'systemd-timesyn', unit='systemd-timesyncd')
+    tree.write('/etc/systemd/timesyncd.conf', config)
+    os.makedirs(os.path.join(tree.root, 'run/systemd/timesync'))
+    if age:
+        tree.write('/run/systemd/timesync/synchronized', age=age)
+    assert tree.look(kernel)['state'] == state
+
+
 @pytest.mark.parametrize(('config', 'state'), [
     ('server 127.0.0.1 port 11123\n', 'kept'),                  # a tunnel
     ('server 127.0.0.1\n', 'not_kept'), ('server 127.0.0.1 port 123\n', 'not_kept'), ('', 'not_kept'),

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.timesyncd import timespan
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.timesyncd_config import timespan
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import Done, System
 
 RECORDED = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'recorded')
@@ -303,6 +303,7 @@ def test_timesyncd_that_has_lost_its_servers(tmp_path, hours, longest, synchroni
 @pytest.mark.parametrize(('text', 'seconds'), [
     ('+1min 30.030012s', 90.030012), ('-1.250ms', -0.00125), ('+372us', 0.000372), ('-2h 3min', -7380.0), ('0', 0.0),
     ('+1y 2month 3w 4d', 31557600.0 + 2 * 2629800 + 3 * 604800 + 4 * 86400), ('+12.5\u03bcs', 12.5e-6), ('...', 0.0),
+    ('300', 300.0), ('12h', 43200.0),
 ])
 def test_what_systemd_prints_as_a_span(text, seconds):
     assert timespan(text) == pytest.approx(seconds)
