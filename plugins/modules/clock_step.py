@@ -120,7 +120,7 @@ acts:
   sample:
     - {act: service_stop, target: aem.service, before: {active: true}, after: {active: false}, done: true, undone: true}
 stopped:
-  description: Services that were stopped while the clock was set, and started again.
+  description: Services that were stopped while the clock was set, and started again; in check mode, those that would be.
   returned: when nothing is wrong with the options
   type: dict
   sample:

@@ -304,7 +304,7 @@ backups:
   type: dict
   sample: {"/etc/chrony.conf": "/etc/chrony.conf.before-aemops-brand-portal"}
 stopped:
-  description: Services that were stopped while the clock was set, and started again.
+  description: Services that were stopped while the clock was set, and started again; in check mode, those that would be.
   returned: always
   type: list
   elements: str

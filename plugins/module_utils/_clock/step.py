@@ -53,6 +53,10 @@ class StepHooks:
         """What would be done around a step by this offset, in sentences."""
         return ''
 
+    def would_stop(self, _offset: float) -> List[str]:
+        """The units that would be stopped around a step by this offset, and started again."""
+        return []
+
     def stopped_during(self, _offset: float, act: Callable[[], Answer]) -> Answer:
         """Run act, which sets the clock by this offset, with what has to be done before and after it."""
         return act()
@@ -125,8 +129,11 @@ def step(options: Mapping[str, Any], codec: Any, check_mode: bool, hands: Option
     except ClockError as problem:
         raise StepRefused(f"{details.pop('msg')} {problem}", **_so_far(details, hooks)) from problem
     before, after = details['before'], details['after']
+    # Without a step the units are those that an earlier run has left stopped.
+    states = ('running', 'running -> stopped -> running') if details['changed'] else ('stopped', 'running')
     details.update(
-        diff={'before': _line(before), 'after': _line(after if details['changed'] else before)},
+        diff={'before': _line(before) + _units(hooks, states[0]),
+              'after': _line(after if details['changed'] else before) + _units(hooks, states[1])},
         changed=details['changed'] or hooks.changed, stopped=hooks.stopped, advice='',
         msg=f"{details['msg']} {news}".strip())
     return details
@@ -169,6 +176,7 @@ def _step(options: Mapping[str, Any], codec: Any, check_mode: bool, hands: Syste
     if check_mode:
         predicted = f"The clock would be set by {before['offset']:+.3f} s. {hooks.predict(before['offset'])}"
         details.update(changed=True, after=_predicted(before), msg=predicted.strip())
+        hooks.stopped['units'] = hooks.would_stop(before['offset'])
         return
 
     def act() -> None:
@@ -205,6 +213,10 @@ def _predicted(before: Mapping[str, Any]) -> Dict[str, Any]:
     return dict(before, verdict='in_sync', direction='none', offset=0.0, low=round(before['low'] - shift, 6),
                 high=round(before['high'] - shift, 6), host_time=before['reference_time'],
                 message=f'Check mode: the clock would be set by {shift:+.3f} s.', sources=[])
+
+
+def _units(hooks: StepHooks, state: str) -> str:
+    return ''.join(f'{unit}: {state}\n' for unit in hooks.stopped['units'])
 
 
 def _line(measured: Mapping[str, Any]) -> str:

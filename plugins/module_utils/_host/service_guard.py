@@ -147,6 +147,9 @@ class ServiceGuard(StepHooks):
         """Whether a step by this offset stops anything."""
         return bool(self.running) and abs(offset) >= self.above
 
+    def would_stop(self, offset: float) -> List[str]:
+        return list(self.running) if self.needed(offset) else []
+
     def predict(self, offset: float) -> str:
         """What a run would do with the units, in a sentence; '' where there is nothing to say."""
         said = []

@@ -236,6 +236,37 @@ def test_nothing_is_stopped_before_all_is_decided(codec, servers, behind, check_
     assert ('X would be stopped.' in said) is check_mode
 
 
+class Stopping(stepping.StepHooks):
+    """A companion that stops X for every step, or finds it left stopped."""
+
+    def would_stop(self, _offset):
+        return ['X.service']
+
+    def stopped_during(self, _offset, act):
+        act()
+        self.stopped = {'units': ['X.service'], 'seconds': 4.1}
+
+    def recover(self, _check_mode):
+        self.changed = bool(self.stopped['units'])
+        return ''
+
+
+@pytest.mark.parametrize('check_mode, seconds', [(True, 0.0), (False, 4.1)])
+def test_what_is_stopped_is_in_the_result_and_in_the_diff_before_it_happens_too(codec, servers, check_mode, seconds):
+    host = FakeHost(90.0, servers)
+    result = step(OPTIONS, codec, check_mode, host.hands, Stopping())
+    assert result['stopped'] == {'units': ['X.service'], 'seconds': seconds}
+    assert result['diff']['before'].endswith('X.service: running\n')
+    assert result['diff']['after'].endswith('X.service: running -> stopped -> running\n')
+
+
+def test_what_an_earlier_run_left_stopped_is_in_the_diff_as_that(codec, servers):
+    companion = Stopping()
+    companion.stopped = {'units': ['X.service'], 'seconds': 0.0}
+    result = step(OPTIONS, codec, False, FakeHost(0.0, servers).hands, companion)
+    assert result['diff']['before'].endswith('X.service: stopped\n') and result['diff']['after'].endswith('X.service: running\n')
+
+
 @pytest.mark.parametrize('fails, changed', [('before', False), ('after', True), ('recover', True)])
 def test_what_goes_wrong_around_the_step_is_told_with_what_was_done(codec, servers, fails, changed):
     host = FakeHost(90.0, servers)

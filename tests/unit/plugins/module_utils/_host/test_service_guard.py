@@ -120,6 +120,14 @@ def test_only_what_runs_and_only_for_a_large_step(tmp_path, offset, active, log)
     assert host.ran == log
 
 
+@pytest.mark.parametrize('offset, active, named', [
+    (60.0, 'active', ['aem.service']), (-60.0, 'active', ['aem.service']), (59.9, 'active', []), (9e9, 'inactive', [])])
+def test_what_would_be_stopped_is_named_for_check_mode(tmp_path, offset, active, named):
+    host = FakeHost(tmp_path, aem_service=active)
+    assert units(host).would_stop(offset) == named
+    assert host.ran == []
+
+
 def test_what_systemd_stops_along_is_started_along_but_no_target(tmp_path):
     host = FakeHost(
         tmp_path, aem_service={'ActiveState': 'active', 'RequiredBy': 'multi-user.target web.service', 'ConsistsOf': 'off.service'},
