@@ -124,3 +124,40 @@ def test_the_interval_not_the_point_clears_the_threshold(interval, settled):
 def test_overlap_intersection_and_gap_say_the_same(low, wide, other_low, other_wide):
     one, other = Interval(low, low + wide), Interval(other_low, other_low + other_wide)
     assert one.overlaps(other) == (one.intersection(other) is not None) == (one.distance(other) == 0)
+
+
+def test_intervals_are_closed():
+    interval = Interval(1.0, 3.0)
+    assert (interval.width, interval.middle) == (2.0, 2.0)
+    assert [interval.contains(point) for point in (0.9, 1.0, 2.0, 3.0, 3.1)] == [False, True, True, True, False]
+    assert [interval.clamp(point) for point in (0.0, 1.0, 2.5, 3.0, 9.0)] == [1.0, 1.0, 2.5, 3.0, 3.0]
+    assert interval.intersection(Interval(3.0, 4.0)) == Interval(3.0, 3.0)
+    assert interval.intersection(Interval(3.5, 4.0)) is None
+    others = (Interval(5.0, 6.0), Interval(-2.0, -1.0), Interval(2.0, 9.0), Interval(3.0, 4.0))
+    assert [interval.distance(other) for other in others] == [2.0, 2.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize('threshold, interval, settled', [
+    (5, Interval(-5.001, 5), False), (5, Interval(-6, -5), False), (0, Interval(0, 0), True), (0, Interval(-1, 0), False)])
+def test_the_threshold_itself_is_within(threshold, interval, settled):
+    assert interval.is_conclusive(threshold) is settled
+
+
+def test_intervals_that_touch_agree_where_they_do():
+    agreement = intersect([Interval(0, 1), Interval(1, 2)])
+    assert (agreement.bounds, agreement.estimate, agreement.members) == (Interval(1, 1), 1, (0, 1))
+    assert intersect([Interval(0, 1), Interval(0.5, 2), Interval(1, 3)]).bounds == Interval(0.5, 2)
+
+
+def test_a_point_has_the_weight_of_a_microsecond():
+    """Not of infinity, and neither of any width."""
+    agreement = intersect([Interval(0, 0), Interval(-1e-6, 2e-6), Interval(-3e-6, 3e-6)])
+    assert agreement.estimate == pytest.approx(8e-8, rel=1e-6)
+    points = intersect([Interval(0.0, 0.0), Interval(-1e-6, 3e-6)])
+    assert points.estimate == 0
+    assert intersect([Interval(-1, 1), Interval(-1, 3)]).estimate == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize('silent, bounds', [(0, Interval(0, 1)), (1, Interval(0, 1)), (2, Interval(0, 1)), (5, Interval(0, 1))])
+def test_one_source_alone_is_its_own_majority(silent, bounds):
+    assert intersect([Interval(0, 1)], silent).bounds == bounds
