@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether AEM is stopped around a step of the clock, by what, and whether it may be stopped now. Pure.
+"""Decides whether and how AEM is stopped around a step of the clock, and whether it may be stopped now. Pure.
 
 Offsets are reference − host, in seconds.
 """

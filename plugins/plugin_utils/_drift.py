@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where a clock is going: its offsets of the last runs, and when it will be wrong by them. Pure.
+"""The drift of a clock: its offsets in the last runs, and when it will exceed the threshold. Pure.
 
 Offsets are reference − host, in seconds. The alerting rule BrandPortalClockWillBeWrong does the same in Prometheus.
 """

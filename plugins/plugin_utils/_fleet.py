@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is decided over many hosts at once: whether the reference can be believed, in which order, and when to stop. Pure."""
+"""Decisions about all hosts: whether the reference is plausible, the order of the repairs, and when to stop. Pure."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the controller hands to a host, so that nothing has to be installed there to measure."""
+"""The controller's ntplib, which it sends to a host, so that nothing has to be installed there."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The modules name their own options; a user of the role knows them by the role's names. Pure."""
+"""Replaces the names of modules' options in a message by those of the role. Pure."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The rehearsal of a repair: what the modules found, as checks of one host, and the table of all hosts. Pure."""
+"""The rehearsal of a repair: the checks of one host, and the table of all hosts. Pure."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an engineer would guess from how far a clock is off: local time taken for UTC, drift, a hypervisor. Pure.
+"""Likely causes of an offset: local time instead of UTC, drift, a hypervisor. Pure.
 
 A hint explains; it never decides. Offsets are reference − host, in seconds: a clock that is ahead has a negative one.
 """

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The decision: one pure function over one table, from what was measured to what is done about it.
+"""The decision: one pure function and one table, from the measurement to the repair.
 
 Two questions are put to the measurement: what do the agents say (a row of `TABLE`), and what does the clock say
 (a column). The answer is a state; `STATES` says what follows from it. Nothing here is asked of a network or a host.
@@ -20,7 +20,7 @@ from ansible_collections.aemops.brand_portal.plugins.plugin_utils._times import 
 
 
 class State(t.NamedTuple):
-    """What follows from a state: is the clock repaired, is the host well as it is, and what people do next."""
+    """Consequences of a state: whether the clock is repaired, whether the host is healthy, and the next step."""
 
     repair: bool
     healthy: bool

@@ -83,7 +83,7 @@ def jump(under_test: HostUnderTest) -> None:
     under_test.also.append(gate)
     under_test.machine.write('/etc/ssh/sshd_config.d/gate.conf', f'AllowUsers root deploy@{gate.address}\n')
     under_test.machine.ssh('systemctl reload ssh')
-    wait_for_ssh(under_test.machine)    # sshd starts itself anew
+    wait_for_ssh(under_test.machine)    # sshd starts itself again
     assert under_test.machine.ssh('true', user='deploy', check=False).returncode, 'the direct way is still open'
     by = ['ssh', *lab.ssh_args, '-i', str(lab.image.key), '-W', '[%h]:%p', f'ops@{gate.address}']
     under_test.variables['ansible_ssh_common_args'] = ' '.join([*lab.ssh_args, '-o', shlex.quote(f'ProxyCommand={shlex.join(by)}')])

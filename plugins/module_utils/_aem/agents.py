@@ -142,7 +142,7 @@ def select(agents: Sequence[Agent], names: Sequence[str]) -> List[Agent]:
 
 
 def origins(agents: Sequence[Agent]) -> List[str]:
-    """Where the clocks that judge these agents' tokens are: each HTTPS origin once, in order."""
+    """HTTPS origins of the services that validate these agents' tokens, each once, in order."""
     return list(dict.fromkeys(agent.origin for agent in agents if agent.origin))
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What AEM answers, and the ways in which it does not."""
+"""Answers of AEM, and the errors if there is none."""
 
 import ipaddress
 from typing import Any, NamedTuple, Optional

@@ -27,7 +27,7 @@ AEM_OPTIONS = dict(ACCESS_OPTIONS, **AGENT_OPTIONS)
 
 
 def complaint(params: Dict[str, Any]) -> Optional[str]:
-    """What is wrong with the numbers among the options, which their types cannot say; None when nothing is."""
+    """Error about a numeric option that its type cannot express; None if there is none."""
     if params['ready_timeout'] < 0:
         return 'ready_timeout must not be negative, but is {0:g}'.format(params['ready_timeout'])
     if params.get('test_timeout', 1) <= 0:

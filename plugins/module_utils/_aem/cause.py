@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a cause of a failed test is, and the one of a test that succeeded: all that a healthy host needs of the causes."""
+"""The type of a cause, and the cause of a test that succeeded: all that a healthy host loads of the causes."""
 
 from typing import NamedTuple, Optional, Tuple
 

@@ -387,7 +387,7 @@ def from_params(params: Dict[str, Any], clock: Optional[Callable[[], float]] = N
 
 
 def warn_in_clear(module: Any, aem: Aem) -> None:
-    """Say that the password is to be read on the way to AEM."""
+    """Warn if the password goes to AEM without TLS."""
     if aem.in_clear:
         module.warn(
             'aem_url is {0}: the password of {1!r} goes to another host without TLS, and can be read on the way. Give aem_url '

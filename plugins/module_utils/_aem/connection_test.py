@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Running the agents' own tests and telling what came of them, as RV(tests) shows it."""
+"""Runs the agents' connection tests, and returns their results as RV(tests) documents them."""
 
 import math
 import threading
@@ -83,7 +83,7 @@ class Tester:
         return self._ways.of(agent.token_provider, read)
 
     def _with_queue(self, agent: agents_of_aem.Agent, finding: cause_of.Finding) -> cause_of.Finding:
-        """Of a time-out: whether a long queue is the reason."""
+        """The result of a time-out, with a long queue as the reason if there is one."""
         from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes
         try:
             queue = self._aem.queue_of(agent.name)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Taking secrets out of the lines that leave this host. Pure.
+"""Removes secrets from the lines that leave this host. Pure.
 
 A wire dump can hold whatever was sent: Authorization and Cookie headers, tokens in JSON bodies, encrypted passwords.
 Every pattern here is bounded or anchored by a literal, so that the cost stays linear in the length of the line.

@@ -43,7 +43,7 @@ class PageLine(NamedTuple):
 
 
 class Page(NamedTuple):
-    """What a page says."""
+    """The parsed content of a page."""
 
     kind: str                     # 'test', 'log' or 'other' (no replication agent wrote this)
     transport_uri: str            # from the test page's heading
@@ -302,7 +302,7 @@ def _last_run(lines: List[PageLine]) -> List[PageLine]:
 
 
 def _closing_word(lines: List[PageLine]) -> str:
-    """The verdict on a log page, which has no trailer: the agent's closing line of the last run, if that was a test."""
+    """The verdict of a log page, which has no trailer: the agent's last line of the last run, if that was a test."""
     closing = lines[-1] if lines else None
     match = _END_OF_TEST.match(closing.message) if closing and closing.kind == AGENT and closing.stamp else None
     return ('failed' if match.group(1) else 'succeeded') if match else ''

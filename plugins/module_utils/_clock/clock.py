@@ -1,7 +1,7 @@
 # Copyright (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one file that reads the wall clock, and the one that sets it."""
+"""The only file that reads or sets the wall clock."""
 
 import time
 from typing import Callable, Optional, Tuple
@@ -24,9 +24,9 @@ def _raw_monotonic() -> float:
 
 
 class Anchor:
-    """One moment on the wall clock, from which all others are derived by the monotonic clock.
+    """A reading of the wall clock, from which all later times are derived with the monotonic clock.
 
-    So one run sees one straight time line, and a clock that is set during the run is noticed instead of measured.
+    So a measurement has one continuous time scale, and detects that the clock was set during the run.
     """
 
     def __init__(self, wall: Clock = time.time, monotonic: Clock = time.monotonic, raw: Clock = _raw_monotonic,

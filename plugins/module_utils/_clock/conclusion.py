@@ -1,7 +1,7 @@
 # Copyright (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Conclude from the sources' answers how wrong this host's clock is, and which sources are believed. Pure."""
+"""Concludes the offset of this host's clock from the sources' answers, and accepts or rejects each source. Pure."""
 
 import math
 from typing import Any, Dict, List, Optional, Sequence
@@ -66,7 +66,7 @@ def conclude(sources: Sequence[Source], max_skew: float) -> Dict[str, Any]:
 
 
 def _from_agents(sources: List[Source], agents: List[Source], max_skew: float) -> Dict[str, Any]:
-    """No reference could be asked: the agents' dates stand in, if there are any."""
+    """Use the agents' dates, if there are any, because no other reference answered."""
     agreement = intersect([_bounds(source) for source in agents])
     if agreement is None:
         if agents:
@@ -143,7 +143,7 @@ def _bounds(source: Source) -> Interval:
 
 
 def _silent_names(sources: Sequence[Source]) -> int:
-    """How many of those who were asked have not been heard, on any of their addresses."""
+    """Number of queried names that did not answer on any of their addresses."""
     heard = {source['source'] for source in sources if interval_of(source)}
     return len({source['source'] for source in sources if source.get('_silent')} - heard)
 

@@ -13,12 +13,12 @@ class BadOption(ClockError):
 
 
 class NtplibMissing(ClockError):
-    """ntplib is neither on this host nor carried from the controller."""
+    """ntplib is missing on this host, and the controller did not send it."""
 
 
 class Unusable(ClockError):
-    """A source or a single reply that must not be believed; its text is the reason shown to the user."""
+    """A source or a single reply that must not be used. The text is the reason that the user sees."""
 
 
 class CannotSetClock(ClockError):
-    """This host's clock cannot be set from here; its text says whose clock it is."""
+    """This process cannot set the clock. The text says who owns the clock, or which right is missing."""

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a service's Date header proves about the host's clock.
+"""Bounds of the host's offset from the Date header of an HTTPS service.
 
 Date is the service's clock cut to the second (RFC 9110 §6.6.1). A reply therefore proves
     Date - t_received  <=  offset  <=  Date + 1 - t_sent      (seconds, service - host)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the kernel says of its clock: adjtimex(2), read only. No rights are needed, and nothing is changed."""
+"""State of the kernel's clock from adjtimex(2), read only. Needs no rights, and changes nothing."""
 
 import ctypes
 from typing import Any, NamedTuple, Optional
@@ -36,7 +36,7 @@ class _Timex(ctypes.Structure):
 
 
 def read(library: Any = None) -> Optional[KernelClock]:
-    """The kernel's word; None where it cannot be asked (another system, a sandbox). library: for tests."""
+    """Read the state; None if the call is not possible (another system, a sandbox). library: for tests."""
     timex = _Timex()
     try:
         state = (library or ctypes.CDLL(None)).adjtimex(ctypes.byref(timex))

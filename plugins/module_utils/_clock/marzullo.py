@@ -30,7 +30,7 @@ class Interval(NamedTuple):
         return self.low <= other.high and other.low <= self.high
 
     def intersection(self, other: 'Interval') -> Optional['Interval']:
-        """What both allow; None when they contradict each other."""
+        """The intersection of both; None if they do not overlap."""
         low, high = max(self.low, other.low), min(self.high, other.high)
         return Interval(low, high) if low <= high else None
 
@@ -39,7 +39,7 @@ class Interval(NamedTuple):
         return max(0.0, self.low - other.high, other.low - self.high)
 
     def is_conclusive(self, threshold: float) -> bool:
-        """Does it settle the question: is all of it within +-threshold, or all of it outside?"""
+        """Whether the whole interval is within ±threshold, or the whole interval is outside."""
         return (-threshold <= self.low and self.high <= threshold) or self.low > threshold or self.high < -threshold
 
     def clamp(self, point: float) -> float:
@@ -48,7 +48,7 @@ class Interval(NamedTuple):
 
 
 class Agreement(NamedTuple):
-    """What a majority says.
+    """The agreement of a majority.
 
     bounds: holds the truth as long as those who lie are a minority of all who were asked (see intersect()).
     estimate: the best single number, within bounds.

@@ -76,7 +76,7 @@ def _seconds(options: Mapping[str, Any], name: str, most: float) -> float:
 
 
 class Measurement(NamedTuple):
-    """What was measured, and the time line it was measured on."""
+    """The sources of a measurement, and the anchor that it used."""
 
     sources: List[Source]
     anchor: Anchor

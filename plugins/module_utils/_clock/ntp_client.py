@@ -234,7 +234,7 @@ class Query:
             peer.due = max(received, peer.last_request + peer.pace.spacing)
 
     def _enough(self, now: float) -> bool:
-        """Is there nothing left that would be worth the wait?"""
+        """Whether further replies cannot improve the result."""
         burst_over = now - self._started >= _BURST_SECONDS
         if not burst_over and any(peer.due is not None for peer in self._peers):
             return False

@@ -38,11 +38,11 @@ _RESOLUTION = 2e-6
 
 
 class KissOfDeath(Unusable):
-    """The server says to go away (RFC 5905 §7.4): it must not be asked again in this run."""
+    """The server sent a kiss-o'-death (RFC 5905 §7.4) and must not be queried again in this run."""
 
 
 class Sample(NamedTuple):
-    """What one exchange proves. Seconds."""
+    """Result of one exchange, in seconds."""
 
     offset: float
     delay: float  # round trip less the server's own time

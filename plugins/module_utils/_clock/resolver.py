@@ -1,7 +1,7 @@
 # Copyright (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names and addresses: what the user writes, and what the resolver makes of it, without ever waiting for it."""
+"""Parses names and addresses of sources, and resolves names without blocking the caller."""
 
 import ipaddress
 import queue

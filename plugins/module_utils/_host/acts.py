@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The acts on files and units: done through the log, looked at and undone by it."""
+"""Acts on files and units, done and undone through the undo log."""
 
 import os
 from typing import Any, Callable, Dict, Iterable, List, Optional
@@ -22,9 +22,9 @@ def _content(host: System, path: str) -> Optional[bytes]:
 
 def write_file(log: UndoLog, path: str, text: Optional[str], sentence: str, mode: int = 0o644, group: str = '',
                secret: bool = False, expected: Optional[str] = None, like: str = '', **how: Any) -> None:
-    """Write the file, or remove it (None), if its text still is the one that the new one was made from.
+    """Write the file, or remove it (None), if its text is still the one from which the new text was made.
 
-    Raises OSError; what stood there before is in the log's folder by then.
+    Raises OSError. The former content is in the folder of the log by then.
     """
     host = log.host
     before = _content(host, path)
@@ -62,7 +62,7 @@ def write_file(log: UndoLog, path: str, text: Optional[str], sentence: str, mode
 
 
 class FileHandler(Handler):
-    """A file is ours while it has the content that we wrote."""
+    """A file counts as ours while it has the content that this collection wrote."""
 
     def __init__(self, host: System) -> None:
         self._host = host
@@ -77,7 +77,7 @@ class FileHandler(Handler):
         return now == entry.after or self._half_written(entry)
 
     def _half_written(self, entry: Entry) -> bool:
-        """Where a rename cannot work a file is rewritten in place, and may have been cut off at it."""
+        """Where a rename is impossible, a file is rewritten in place, and the write may have been interrupted."""
         kept = entry.how['kept']
         return not entry.done and bool(kept) and files.mixture(
             *(_content(self._host, path) for path in (entry.target, kept, kept + '.after')))
@@ -124,13 +124,13 @@ def change_unit(log: UndoLog, units: Units, unit: str, after: State, sentence: s
 
 
 def _unit_state(units: Units, unit: str, keys: Iterable[str]) -> State:
-    """What the unit can be brought back into: one that has failed is one that does not run."""
+    """The state to which the unit can be restored. A failed unit counts as one that does not run."""
     state = units.state(unit, list(keys))
     return {key: False if value == 'failed' else value for key, value in state.items()}
 
 
 class UnitHandler(Handler):
-    """A unit is ours in each part that is in the state that we brought it into. One that has failed did so by our change."""
+    """Each part of a unit's state counts as ours while it is as the run set it. If the unit failed since, the run caused it."""
 
     def __init__(self, host: System) -> None:
         self._units = Units(host)
@@ -178,7 +178,7 @@ class UnitHandler(Handler):
         return [*entry.how['links'], *entry.how.get('links_after', {})]
 
     def _links_back(self, entry: Entry, found: Dict[str, str]) -> None:
-        """What enable and disable do not put back: links that were made otherwise than the unit itself says."""
+        """Restore links that enable and disable do not: those that differ from the unit's [Install] section."""
         before, made = entry.how['links'], entry.how.get('links_after')
         if made is None:
             return

@@ -117,7 +117,7 @@ def is_aem(proc: Processes, pid: int, home: str) -> bool:
 
 
 def _host_and_port(url: str) -> Tuple[str, int]:
-    """('', 0) for what is not a URL: the request to AEM tells what is wrong with it."""
+    """Host and port of a URL; ('', 0) for any other text, about which the request to AEM fails with a message."""
     try:
         parts = urlsplit(url)
         host = (parts.hostname or '').replace('%25', '%')   # a zone, RFC 6874
@@ -175,19 +175,19 @@ def listeners(root: str = '/', byteorder: str = sys.byteorder) -> List[Listener]
 
 
 def _from_hex(text: str, byteorder: str) -> Address:
-    """Words of 32 bits, each printed as the number that the machine's byte order makes of it."""
+    """An address of /proc/net: words of 32 bits, each printed in the byte order of the machine."""
     words = [int(text[at:at + 8], 16) for at in range(0, len(text), 8)]
     return ipaddress.ip_address(b''.join(word.to_bytes(4, 'little' if byteorder == 'little' else 'big') for word in words))
 
 
 def _serving(sockets: Sequence[Listener], addresses: Set[Address]) -> List[Listener]:
-    """Those that get a connection to one of the addresses: bound to it, or where none is, to all addresses."""
+    """The sockets that accept a connection to one of the addresses: bound to it or, if there are none, to all addresses."""
     exact = [each for each in sockets if each.address in addresses]
     return exact or [each for each in sockets if each.address.is_unspecified]
 
 
 def _main_of(proc: Processes, pids: List[int]) -> int:
-    """Of processes that share a socket, AEM's: the Java one, not the systemd that handed it over."""
+    """The process of AEM among those that share a socket: the Java process, not the systemd that passed the socket on."""
     java = [pid for pid in pids if proc.is_java(pid)]
     return (java or [pid for pid in pids if pid != 1] or pids)[0]
 
@@ -196,7 +196,7 @@ def _main_of(proc: Processes, pids: List[int]) -> int:
 
 
 def _unit_and_reason(proc: Processes, pids: List[int], pid: int, home: str) -> Tuple[str, str]:
-    """(the systemd unit, why it must not be stopped for AEM): one of both is ''."""
+    """(the systemd unit, why it must not be stopped for AEM). One of the two is ''."""
     called = 'AEM (PID {0})'.format(pid)
     path = proc.cgroup(pid)
     parts = [part[1:] if part.startswith('_') else part for part in path.split('/') if part]

@@ -37,7 +37,7 @@ UNKNOWN = Store('unknown', 'unknown', '')
 
 
 def aem_home(proc: Processes, pid: int) -> str:
-    """The path of AEM's crx-quickstart folder; '' where nothing tells it."""
+    """The path of AEM's crx-quickstart folder; '' if it is not known."""
     words, cwd = proc.command(pid), proc.link(pid, 'cwd')
     candidates = []
     for word, following in zip(words, words[1:] + ['']):
@@ -60,7 +60,7 @@ def aem_home(proc: Processes, pid: int) -> str:
 
 
 def repository(proc: Processes, pid: int, home: str) -> Store:
-    """What the process and its files tell of the repository, the running program's own word first."""
+    """The repository according to the command line of the process, then to its files."""
     words = proc.command(pid)
     modes = run_modes(proc.root, words, home)
     configured = dict(_configured(proc.root, home, modes))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Facts of a host by which an engineer guesses why its clock is wrong, and the record by which drift is noticed."""
+"""Facts of a host that explain why its clock is wrong, and the record of the last repair, from which drift is computed."""
 
 import glob
 import os
@@ -34,7 +34,7 @@ def zone_offsets() -> List[int]:
 
 
 def rtc_local(root: str = '/') -> bool:
-    """Whether the hardware clock is taken to hold local time: the third line of adjtime(5)."""
+    """Whether the hardware clock holds local time, by the third line of adjtime(5)."""
     try:
         with open(os.path.join(root, 'etc/adjtime'), encoding='utf-8', errors='replace') as stream:
             lines = stream.read().splitlines()
@@ -44,7 +44,7 @@ def rtc_local(root: str = '/') -> bool:
 
 
 def rtc_misread(offset: float, root: str = '/') -> bool:
-    """Whether a clock that is off by offset (seconds) is so because the hardware clock is taken to hold local time."""
+    """Whether the offset (seconds) is explained by a hardware clock that is read as local time."""
     return rtc_local(root) and any(zone and abs(abs(offset) - abs(zone)) <= _ZONE_WITHIN for zone in zone_offsets())
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether anything keeps this host's clock: the kernel's word, and the traces and answers of what runs.
+"""Whether anything keeps this host's clock synchronized, by the kernel's state, running processes and a daemon's answer.
 
 Every healthy host is looked at, so this reads a few files, sends one datagram over the loopback interface, and starts no command
 but for VMware's tools. No root is needed. Nothing is changed.
@@ -27,7 +27,7 @@ _TOOLS = 'VMware tools'
 
 
 class Program(NamedTuple):
-    """What may keep a clock: its process (as the kernel names it, 15 characters), its units, where it writes the drift."""
+    """A program that can keep a clock: its process (as the kernel names it, 15 characters), its units, its drift files."""
 
     name: str
     process: str
@@ -53,7 +53,7 @@ _OTHERS = re.compile(r'^(?!.*(?:export|monit|check))(?:.*ntpd|ntimed|ntpclient|c
 
 
 class DaemonAnswer(NamedTuple):
-    """What a daemon says of itself: whether it is synchronized, and to what ('' where it is not told)."""
+    """State that a daemon reports: whether it is synchronized, and to which source ('' if unknown)."""
 
     synchronized: bool
     source: str
@@ -66,7 +66,7 @@ Ask = Callable[[], Optional[DaemonAnswer]]
 def look(run: Optional[Callable[[List[str]], str]] = None, root: str = '/', kernel: Callable[[], Optional[KernelClock]] = read,
          asks: Optional[Dict[str, Ask]] = None, now: Callable[[], float] = time.time,
          owner: Callable[[], Optional[str]] = clock_owner) -> Dict[str, Any]:
-    """As brand_portal_health_info documents its key kept. run: runs a command and gives its output, where that is wanted."""
+    """The result that brand_portal_health_info documents as clock_keeper. run: runs a command and returns its output."""
     said = kernel()
     program, pids, all_seen = (None, [], True) if owner() else _running(root)
     state, reason, source = UNKNOWN, '', ''
@@ -99,7 +99,7 @@ def look(run: Optional[Callable[[List[str]], str]] = None, root: str = '/', kern
 
 
 def _without_daemon(said: Optional[KernelClock], all_seen: bool, owner: Callable[[], Optional[str]]) -> Tuple[str, str, str]:
-    """(state, by, reason) where no daemon is seen: it may run where this host cannot see it."""
+    """(state, by, reason) if no daemon is found. One may still run outside of this host's process list."""
     if owner():     # whatever runs here does not keep it
         return (KEPT, 'the machine that this host runs on', '') if said and said.synchronized else (UNKNOWN, '', '')
     if not all_seen:
@@ -293,7 +293,7 @@ def ask_ntpd(port: int = 123, wait: float = _WAIT) -> Optional[DaemonAnswer]:
 
 
 def _answer(synchronized: bool, source: str, own_clock: bool) -> DaemonAnswer:
-    """A source in 127.0.0.0/8 is this host: ntpd's local clock (127.127.1.x), orphan mode (127.0.0.1), or another program here.
+    """A source in 127.0.0.0/8 is on this host: ntpd's local clock (127.127.1.x), orphan mode (127.0.0.1), or another program.
 
     Of that the source is told, and only a configuration tells whether it has a port of its own, by which it may lead elsewhere.
     """

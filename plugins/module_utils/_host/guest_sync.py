@@ -26,7 +26,7 @@ def is_on(host: Any) -> bool:
 
 
 def turn(host: Any, enabled: bool) -> str:
-    """'' when it is done, else what the command said."""
+    """Switch the synchronization. Returns '' on success, otherwise the output of the command."""
     done = host.execute(_COMMAND + ['enable' if enabled else 'disable'], _TIMEOUT)
     # Its exit codes differ by version: what it says afterwards counts.
     return '' if is_on(host) == enabled else done.complaint or 'it did not take the command'

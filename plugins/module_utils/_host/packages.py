@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Installs the package of a daemon, and undoes exactly that transaction.
+"""Installs the package of a daemon, and can undo exactly that transaction.
 
 The package manager is asked what it would do before it does it. What it names, and nothing else, is undone; where undoing it
 would touch another package, ours stays. Not with Ansible's own modules: these know no way back, and between two tasks of a play
@@ -39,11 +39,11 @@ _BROKEN = 'half-installed'
 
 
 class LookFailed(Exception):
-    """The package manager could not tell what there is; nothing may be changed on such an answer."""
+    """The package manager could not list its packages. Nothing may be changed without that list."""
 
 
 class CannotInstall(Exception):
-    """The text says why."""
+    """The package cannot be installed; the text says why."""
 
     def __init__(self, message: str, advice: str) -> None:
         super().__init__(message)
@@ -94,7 +94,7 @@ class Packages:
         return {name: found.get(name, GONE) for name in names}
 
     def ask(self, name: str, check: Callable[[], None] = lambda: None) -> Transaction:
-        """What installing this package would do; the lists of packages are refreshed where they do not do. Raises CannotInstall."""
+        """The transaction that installs this package. Refreshes the package lists if they are outdated. Raises CannotInstall."""
         transaction, done = self._simulate([name], check)
         if name not in transaction.installs and self.manager.refresh:
             refreshed = self._run(self.manager.refresh, (), check)
@@ -115,7 +115,7 @@ class Packages:
         return self._simulate([name], lambda: None)[0].names
 
     def would_undo(self, removed: Sequence[str], installed: Sequence[str], purge: bool) -> List[str]:
-        """Names of all packages that taking these away and bringing those back would touch. Raises LookFailed."""
+        """Names of all packages that removing these and restoring those would change. Raises LookFailed."""
         touched: List[str] = []
         for command, names in self._undoing(removed, installed, purge, simulate=True):
             done = self._run(command, names)
@@ -127,7 +127,7 @@ class Packages:
 
     def _undoing(self, removed: Sequence[str], installed: Sequence[str], purge: bool,
                  simulate: bool) -> List[Tuple[List[str], List[str]]]:
-        """The commands of the way back, with their names. apt does all in one transaction: what replaced cannot go before."""
+        """The commands of the undo, with their names. apt needs one transaction: a replacement cannot be removed first."""
         manager = self.manager
         if self.name == 'apt':
             command = manager.simulate_removal if simulate else manager.remove
@@ -139,7 +139,7 @@ class Packages:
     # acts
 
     def fetch(self, names: Sequence[str]) -> None:
-        """Have packages at hand that are about to be replaced: without a network they could not come back."""
+        """Download packages that are about to be replaced: without a network they could not be restored."""
         if names and self.manager.fetch:
             self._run(self.manager.fetch, names)
 
@@ -153,7 +153,7 @@ class Packages:
         return done._replace(code=0) if self.name == 'zypper' and done.code in (100, 101, 102, 103, 106) else done
 
     def undo(self, removed: Sequence[str], installed: Sequence[str], purge: bool) -> str:
-        """Why it could not be done; '' when it was."""
+        """Undo the transaction. Returns why it failed, or ''."""
         for command, names in self._undoing(removed, installed, purge, simulate=False):
             done = self._run(command, names)
             if done.code == 124:
@@ -226,7 +226,7 @@ def fingerprints(host: System, places: Sequence[str]) -> Dict[str, str]:
 
 
 class PackagesHandler(Handler):
-    """A transaction is ours while each of its packages has the version that it left."""
+    """A transaction counts as ours while each of its packages has the version that it installed."""
 
     def __init__(self, host: System, stop_unit: Callable[[str], str]) -> None:
         self._host, self._stop_unit = host, stop_unit
@@ -239,7 +239,7 @@ class PackagesHandler(Handler):
             self._packages(entry).mend()
 
     def clear_up(self, entry: Entry) -> None:
-        """A package manager leaves its folders where another administrator removes the package while our file is in them."""
+        """Remove empty folders that stay when another administrator removes the package while our file is in them."""
         for place in entry.how['folders']:
             for folder, _folders, _names in os.walk(self._host.path(place), topdown=False):
                 self._host.remove('/' + os.path.relpath(folder, self._host.root))
@@ -254,7 +254,7 @@ class PackagesHandler(Handler):
 
     @staticmethod
     def _foreign(entry: Entry, now: Mapping[str, str]) -> List[str]:
-        """Packages that are neither as before nor as we left them. What was cut off may have left them half-installed."""
+        """Packages that are neither as before nor as this run left them. An interrupted run may have left them half-installed."""
         gone = (GONE, CONFIGURED)
         return [name for name, state in now.items()
                 if state not in (entry.before[name], entry.after[name]) and not state.startswith(_BROKEN)
@@ -299,7 +299,7 @@ class PackagesHandler(Handler):
         raise CannotUndo(f'the package {listed(list(names)) or entry.target} stays installed ({said}), because {why}')
 
     def _edited(self, entry: Entry) -> List[str]:
-        """Configuration that was changed or added by others since the package came; our own is put back before this is asked."""
+        """Configuration that others changed or added after the installation. Our own changes are undone before this check."""
         came = entry.how.get('files')
         if came is None:
             return []

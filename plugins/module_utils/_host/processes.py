@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What /proc says of processes: their sockets, commands, ancestors and control groups."""
+"""Processes in /proc: their sockets, commands, ancestors and control groups."""
 
 import os
 import re
@@ -12,7 +12,7 @@ _JAVA = re.compile(r'(java|jsvc)(\.exec|\d*)\Z')
 
 
 class Processes:
-    """What /proc below a root folder says of processes."""
+    """The processes in /proc below a root folder."""
 
     def __init__(self, root: str = '/') -> None:
         self.root = root
@@ -80,7 +80,7 @@ class Processes:
         return any(_JAVA.match(name) for name in names)
 
     def cgroup(self, pid: int) -> str:
-        """The path that systemd gave it, as seen from systemd's own: cgroups(7), version 1, 2 and both mixed."""
+        """The control group that systemd gave the process, relative to systemd's own: cgroups(7), version 1, 2 and hybrid."""
         path, base = self._cgroup(pid), self._cgroup(1)
         base = base[:-len('/init.scope')] if base.endswith('/init.scope') else ''
         return path[len(base):] if base and path.startswith(base + '/') else path

@@ -42,7 +42,7 @@ class ProgramGuard(ServiceGuard):
             self._program[name] = self._command(name, [str(word) for word in program[name]])
 
     def _command(self, name: str, words: List[str]) -> List[str]:
-        """With the path of its program."""
+        """The command with the full path of its program."""
         first = words[0] if words else ''
         places = [first] if first.startswith('/') else ['{0}/{1}'.format(folder, first) for folder in _FOLDERS] if first else []
         found = next((place for place in places if self._host.exists(place)), '')
@@ -103,6 +103,6 @@ class ProgramGuard(ServiceGuard):
 
 
 def quoted(words: Sequence[str]) -> str:
-    """Words for ExecStart=: systemd.service(5), "Command lines". Neither a variable nor a specifier of systemd's."""
+    """Words quoted for ExecStart= (systemd.service(5), "Command lines"), so that no variable or specifier is expanded."""
     return ' '.join('"{0}"'.format(str(word).replace('\\', '\\\\').replace('"', '\\"').replace('%', '%%').replace('$', '$$'))
                     for word in words)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tries on a host what a repair would need, and changes nothing: each check tells what it found and what to do.
+"""Checks on a host what a repair needs, without any change. Each check reports what it found and what to do.
 
 Packages are downloaded into a temporary folder, with lists of their own where those of the host no longer do.
 """
@@ -49,7 +49,7 @@ class Check(NamedTuple):
 
 def rehearse(host: Any, units: Sequence[str], provider: str = 'auto', euid: Callable[[], int] = os.geteuid,
              clock_owner: Callable[[], str] = lambda: '', statvfs: Callable[[str], Any] = os.statvfs) -> List[Check]:
-    """All checks; one that fails does not end the others. host: a System. units: what is stopped around a step."""
+    """Run all checks, whether or not some fail. host: a System. units: the services to stop around a step."""
     package = needed_package(host, provider)
     checks = [
         lambda: become(euid()),
@@ -148,7 +148,7 @@ def source_of_packages(host: Any, package: str) -> Check:
 
 
 def room(host: Any, package: bool, statvfs: Callable[[str], Any] = os.statvfs) -> Check:
-    """Whether the file systems that a repair writes to have blocks and inodes left."""
+    """Whether the file systems that a repair writes to have free blocks and inodes."""
     wanted = dict(ROOM)
     if package:
         wanted.update(ROOM_FOR_A_PACKAGE)
@@ -165,7 +165,7 @@ def room(host: Any, package: bool, statvfs: Callable[[str], Any] = os.statvfs) -
 
 
 def writable(host: Any, statvfs: Callable[[str], Any] = os.statvfs) -> Check:
-    """Whether the file systems that a repair writes to are mounted to be written."""
+    """Whether the file systems that a repair writes to are mounted read-write."""
     for place in ('/etc', statedir.STATE.rsplit('/', 1)[0]):
         if statvfs(host.path(place)).f_flag & os.ST_RDONLY:
             return Check('files', False, '{0} is mounted read-only'.format(place),

@@ -46,7 +46,7 @@ _FAILING = ('auto-restart', 'auto-restart-queued')
 
 
 class StopRefused(ClockError):
-    """The units could not be stopped safely, or not be started again; the message says what they are like now."""
+    """The units could not be stopped safely, or could not be started again. The message has their state."""
 
 
 class Unit(NamedTuple):
@@ -124,7 +124,7 @@ class ServiceGuard(StepHooks):
         return list(dict.fromkeys(near + difflib.get_close_matches(asked, names, 3, 0.75)))[:5]
 
     def _closure(self, units: List[Unit]) -> List[str]:
-        """Names of the units that systemd stops along with these, near and far."""
+        """Names of the units that systemd stops together with these, directly or indirectly."""
         known, waiting = [unit.name for unit in units], [name for unit in units for name in unit.bound]
         found: List[str] = []
         while waiting:
@@ -151,7 +151,7 @@ class ServiceGuard(StepHooks):
         return list(self.running) if self.needed(offset) else []
 
     def predict(self, offset: float) -> str:
-        """What a run would do with the units, in a sentence; '' where there is nothing to say."""
+        """What a run would do with the units, in a sentence; '' if it does nothing with them."""
         said = []
         if self.needed(offset):
             said.append('{0} would be stopped and started again.'.format(listed(self.running)))
@@ -214,7 +214,7 @@ class ServiceGuard(StepHooks):
     # the steps of stopped_during
 
     def _begin(self, wanted: List[str]) -> None:
-        """Write down what is about to be stopped, and arm the guard."""
+        """Record the units to be stopped, and start the guard."""
         try:
             self._host.remove(self._started)
             self._log.begin([Entry('service_stop', name, {'active': True}, {'active': False}, 'stop {0}'.format(name))
@@ -239,7 +239,7 @@ class ServiceGuard(StepHooks):
                 done.complaint if done.code else 'it is ' + still[0].active))
 
     def _end(self, wanted: List[str], problem: Optional[BaseException], began: float) -> None:
-        """Start the units. A problem with that is more than the one there was."""
+        """Start the units. A failure to start takes precedence over an earlier error."""
         failed = self._start(wanted)
         for entry in self._log.entries:
             if entry.act == 'service_stop':
@@ -287,7 +287,7 @@ class ServiceGuard(StepHooks):
     # the guard
 
     def _arm(self, names: List[str]) -> str:
-        """Why the guard does not watch; '' when it does."""
+        """Start the guard. Returns why it does not run, or ''."""
         if not any(self._host.exists(path) for path in _FLOCK):
             return 'flock is not installed (package util-linux)'
         self._systemctl('reset-failed', [GUARD])
@@ -334,7 +334,7 @@ class ServiceGuard(StepHooks):
 
 
 def _full_name(name: str) -> str:
-    """The unit's whole name. Raises BadOption for what is no name of a service."""
+    """The unit's full name. Raises BadOption if it is not the name of a service."""
     whole = name if '.' in name.rpartition('@')[2] else name + '.service'
     if not _NAME.match(whole) or not whole.endswith('.service'):
         raise BadOption('stop_services: "{0}" is not the name of a systemd service, such as aem.service '

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What runs leave on a host for the next one, as everybody may read it."""
+"""What runs leave on a host for the next run, readable by every account."""
 
 import json
 import os

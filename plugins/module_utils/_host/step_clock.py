@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A step of the clock with all that belongs to it on a host: services stopped around it, the repair recorded."""
+"""A step of the clock on a host: stops services around it, and records the repair."""
 
 import json
 from typing import Any, Callable, Dict, List, Mapping, Optional
@@ -35,7 +35,7 @@ class ClockStep:
 
     @property
     def entries(self) -> List[Entry]:
-        """What was done, for the record."""
+        """The acts of the step, for last-run.json."""
         return self._guard.entries
 
     def run(self) -> Dict[str, Any]:
@@ -79,7 +79,7 @@ def step_on_host(options: Mapping[str, Any], ntplib: Any, check_mode: bool, warn
 def remember_repair(host: System, offset: float, at: str) -> str:
     """Record that the clock was corrected by offset (seconds, reference - host) at the right time `at` (ISO 8601, UTC).
 
-    Returns why it could not be, '' when it was: the clock itself is right by then.
+    Returns why it could not be recorded, or ''. The clock itself is right by then.
     """
     try:
         host.make_folder(STATE)

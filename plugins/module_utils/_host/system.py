@@ -36,7 +36,7 @@ class System(Host):
         return process.run(command, timeout, environment, grace)
 
     def log(self, message: str) -> None:
-        """Tell the host's own journal; a host without one is none the worse. No secret may be in it."""
+        """Log to the host's journal. Does nothing on a host without a journal. The text must not contain a secret."""
         line = ' '.join(message.split())
         for address, text in ((_JOURNAL, f'MESSAGE={line}\nPRIORITY=5\nSYSLOG_IDENTIFIER={IDENTIFIER}\nSYSLOG_FACILITY=1\n'),
                               (_SYSLOG, f'<13>{IDENTIFIER}[{os.getpid()}]: {line}')):
@@ -58,7 +58,7 @@ class System(Host):
     # files
 
     def text(self, path: str) -> Optional[str]:
-        """The file's text, whatever bytes it has and to the byte; None where it is not there. Other errors are raised.
+        """The file's text, byte for byte; None if the file does not exist. Other errors are raised.
 
         So is one for what is no file: a pipe would be waited for.
         """
@@ -92,7 +92,7 @@ class System(Host):
         files.copy(self.path(path), self.path(kept))
 
     def obstacle(self, path: str) -> str:
-        """Why the file could not be written, with what to do; '' where nothing is in the way."""
+        """Why the file cannot be written, with the next step; '' if it can be written."""
         return files.obstacle(self.path(path))
 
     def names(self, folder: str) -> List[str]:

@@ -20,7 +20,7 @@ _TIMEOUT = 130.0
 
 
 class NoAnswer(Exception):
-    """systemd did not say what state its units are in."""
+    """systemd did not return the state of its units."""
 
 
 def unit_states(host: Any, units: List[str]) -> Dict[str, Dict[str, str]]:
@@ -49,7 +49,7 @@ class Units:
         self._host = host
 
     def verb(self, verb: str, units: Sequence[str], *options: str) -> str:
-        """'' when it is done, else what systemctl said. restart: what another administrator stops at that moment stays stopped."""
+        """Run a verb of systemctl. Returns '' or its error output. A unit that was stopped by others stays so on a restart."""
         verb = 'try-restart' if verb == 'restart' else verb
         if not units and verb != 'daemon-reload':
             return ''
@@ -68,7 +68,7 @@ class Units:
         return {key: state[key] for key in keys}
 
     def bring(self, unit: str, wanted: Dict[str, bool]) -> str:
-        """Bring the unit into this state of active, enabled and masked; '' when it is done, else what systemctl said."""
+        """Bring the unit into this state of active, enabled and masked. Returns '' or the error output of systemctl."""
         now = self.state(unit, ['active', 'enabled', 'masked'])
         for verb, due in (
                 ('stop', not wanted['active'] and now['active'] is True),
@@ -91,7 +91,7 @@ class Units:
                 if path in also or unit in (os.path.basename(path), os.path.basename(target))}
 
     def journal(self, unit: str, lines: int = 12) -> List[str]:
-        """What the unit said last."""
+        """The last lines of the unit in the journal."""
         done = self._host.execute(['journalctl', '--unit', unit, '--boot', '--lines', str(lines), '--no-pager', '--quiet',
                                    '--output', 'short-iso'], 30.0)
         return done.out.splitlines()[-lines:]

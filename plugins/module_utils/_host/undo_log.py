@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The acts of a run, each on the disk before it is done, and the way back.
+"""The acts of a run, each recorded on disk before it is done, and their undo.
 
 An act names what it changes, the state before and the state after. It is undone only while the host still is in the state
 after: what another administrator has changed since is left alone and named. A run that was cut off is settled by the next one,
@@ -32,11 +32,11 @@ State = Dict[str, Any]
 
 
 class Busy(Exception):
-    """Another run is at work on this host."""
+    """Another run works on this host."""
 
 
 class LogUnreadable(Exception):
-    """What a former run has done cannot be read, so that nothing may be changed."""
+    """The log of an earlier run cannot be read, so that nothing may be changed."""
 
 
 class Lock:
@@ -138,39 +138,39 @@ class Entry:
 
     @property
     def stays(self) -> bool:
-        """Whether the host is not as it was because of this act."""
+        """Whether the change of this act is still in place."""
         return (self.done or bool(self.left)) and not self.undone
 
     def shown(self) -> Dict[str, Any]:
-        """For the result; how.secret hides the states, of which even a hash tells something."""
+        """The act as the result shows it. how.secret hides the states, because even a hash reveals something."""
         secret = bool(self.how.get('secret'))
         return {'act': self.act, 'target': self.target, 'before': {} if secret else self.before,
                 'after': {} if secret else self.after, 'done': self.done, 'undone': self.undone}
 
 
 class Handler:
-    """What a kind of act is: how its state is looked at, and how it is undone. Both may raise."""
+    """A kind of act: how to read the state of its target, and how to undo it. Both may raise."""
 
     def settle(self, entry: Entry) -> None:
-        """Before the state is looked at: clear away what an act that was cut off has left half-done."""
+        """Remove what an interrupted act has left half-done, before its state is read."""
 
     def now(self, entry: Entry) -> State:
         """The state of the target, with the keys of entry.after."""
         raise NotImplementedError
 
     def ours(self, entry: Entry, now: State) -> bool:
-        """Whether this is what the act leaves behind, also where it was cut off half-way."""
+        """Whether this is the state after the act, or after an interrupted act."""
         return now == entry.after
 
     def undo(self, entry: Entry, now: State) -> None:
         raise NotImplementedError
 
     def clear_up(self, entry: Entry) -> None:
-        """After the target is as before: clear away what was made for it and is empty."""
+        """Remove empty folders that were created for the target, after it was restored."""
 
 
 class CannotUndo(Exception):
-    """The text says what stays, and why."""
+    """An act cannot be undone; the text says what stays, and why."""
 
 
 class UndoLog:
@@ -235,7 +235,7 @@ class UndoLog:
     # the way back
 
     def undo(self, handlers: Mapping[str, Handler]) -> List[str]:
-        """Undo what can be, the last act first; returns what stays, in words. No signal stops it, and no error."""
+        """Undo the acts, the last one first. Returns what stays, in words. Neither a signal nor an error stops it."""
         problems: List[str] = []
         foreign: List[str] = []
         for entry in reversed(self.entries):
@@ -276,7 +276,7 @@ class UndoLog:
         return ''
 
     def _save_if_possible(self) -> None:
-        """A full disk must not stop the way back; a run that is cut off then looks at each target again."""
+        """Save the log unless the disk is full, which must not stop the undo. An interrupted undo reads each target again."""
         with contextlib.suppress(OSError):
             self.save()
 

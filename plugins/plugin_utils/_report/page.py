@@ -150,7 +150,7 @@ def _top(report: Data, mode: str, hosts: t.Sequence[HostRow], verdict: str) -> s
 
 
 def _notes(report: Data, mode: str, hosts: t.Sequence[HostRow]) -> str:
-    """What the reader might otherwise miss."""
+    """Notes about hosts that are not listed, or not from this run."""
     notes = []
     total = _total(report, hosts)
     if not total:
@@ -213,7 +213,7 @@ def _when(report: Data) -> str:
 
 
 def _tools(count: int) -> str:
-    """Shown by the script, which does the work."""
+    """The form for filters, which the script shows and handles."""
     return ('<form class="tools" id="tools" role="search" hidden>'
             '<label for="filter">Filter</label><input type="search" id="filter" autocomplete="off" spellcheck="false" '
             'placeholder="host, cause, message …">'
@@ -223,7 +223,7 @@ def _tools(count: int) -> str:
 
 
 def _spread(hosts: t.Sequence[HostRow], max_skew: float | None) -> str:
-    """All clocks as the run found them: where most stand, and whether many are off alike."""
+    """A histogram of all clocks before the repairs: how far most are off, and whether many share an offset."""
     clocks = [_before_and_after(host.data)[0] for host in hosts]
     known = [clock for clock in clocks if clock and number(clock.get('offset')) is not None]
     if len(known) < _MANY:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the page says of each host: a row to see at a glance, and what it rests on. Pure; `_text` escapes all that is not ours."""
+"""The hosts on the page: a row for each, and its evidence. Pure; `_text` escapes everything from outside."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Data = t.Mapping[str, t.Any]
 
 
 class Group(t.NamedTuple):
-    """Hosts that ask the same of the reader. `one` and `many`: what is said of one of them, and of several."""
+    """Hosts that need the same action. `one` and `many`: the words for one of them, and for several."""
 
     mark: str
     name: str

@@ -68,7 +68,7 @@ class Axis:
         return math.log10(1 + seconds / LINEAR)
 
     def place(self, offset: float) -> float:
-        """Where an offset stands: 0 to the width, what is behind on the left."""
+        """Horizontal position of an offset, from 0 to the width. Clocks that are behind are on the left."""
         along = math.copysign(self._size(abs(offset)) / self._reach, -offset)
         return round(self.middle + along * (self.middle - MARGIN), 1)
 
@@ -81,7 +81,7 @@ class Axis:
         return f'<svg class="strip" viewBox="0 0 {self.width} 28" aria-hidden="true">{self._words(9, 20)}</svg>'
 
     def spread(self, clocks: t.Sequence[Clock | None]) -> str:
-        """How many clocks stand where: bars with their numbers, their heights logarithmic, so that one host is seen too."""
+        """A histogram of the clocks, with logarithmic heights, so that a single host is visible too."""
         bars: dict[float, dict[str, int]] = {}
         for clock in clocks:
             offset = number((clock or {}).get('offset'))
@@ -135,7 +135,7 @@ class Axis:
         return f'<path class="{when} {_class(verdict)}" d="{_shape(verdict, offset, self.place(offset), y)}"/>' + interval
 
     def _verdict(self, clock: Clock, offset: float) -> str:
-        """The verdict on it; compared here only in a report that was left without verdicts."""
+        """The verdict on a clock; computed here only for a report without verdicts."""
         return str(clock.get('verdict') or ('skewed' if self.max_skew and abs(offset) > self.max_skew else 'in_sync'))
 
     def _within_threshold(self, height: int) -> str:
@@ -193,7 +193,7 @@ def _shape(verdict: str, offset: float, x: float, y: int) -> str:
 
 
 def _without_clock(verdict: str, y: int) -> str:
-    """Hatched where it was tried to measure and nothing is known; a dashed line where it was not."""
+    """A hatched strip for a measurement without a result; a dashed line for a host that was not measured."""
     words = WITHOUT_CLOCK.get(verdict, 'unknown')
     line = (f'<rect class="unknown" x="1" y="{y - 7}" width="{WIDTH - 2}" height="14"/>' if verdict else
             f'<path class="silent" d="M2 {y}H{WIDTH - 2}"/>')

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a run says of one host: how it was found, what was done, how it is left, and what people do next. Pure.
+"""The result of one host: its state before and after, the changes, and the next step. Pure.
 
 Offsets are reference − host, in seconds: positive is behind. docs/report.md describes the keys.
 """
@@ -145,7 +145,7 @@ def changes_of(result: t.Mapping[str, t.Any]) -> dict[str, t.Any] | None:
 
 
 def clock(health: dict[str, t.Any]) -> dict[str, t.Any]:
-    """What was measured of the clock."""
+    """The measured values of the clock."""
     return {name: health['skew'].get(name) for name in CLOCK}
 
 
@@ -219,7 +219,7 @@ def without_result(host: str, said: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 
 def conclude(result: t.Mapping[str, t.Any], stopped: str = '', lost: bool = False) -> dict[str, t.Any]:
-    """The last word on a host whose repair was due: why it was not begun (`stopped`), or that it was `lost` on the way."""
+    """The final result of a host whose repair was due: why it was not begun (`stopped`), or that it became unreachable (`lost`)."""
     last = dict(result)
     if last.get('rehearsal'):
         return last

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a run prints at its end: a line for each host, or for each group of them where they are many. Pure."""
+"""The table at the end of a run: a line for each host, or for each group if there are many. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FEW = 10  # hosts, of which each is worth a paragraph
 
 
 def last_words(result: t.Mapping[str, t.Any], not_passed: int, group: int = 0) -> str:
-    """How a host ends that did not pass: the more such hosts there are (`not_passed`), the less is said of each.
+    """Message of a host that did not pass. The more such hosts there are (`not_passed`), the shorter it is.
 
     group: the number of the host's group in the table, 0 where the hosts have a line each.
     """
@@ -84,7 +84,7 @@ def table(report: t.Mapping[str, t.Any], at_most: int = 50) -> list[str]:
 
 
 def _stops(hosts: t.Sequence[t.Mapping[str, t.Any]], mode: str) -> list[str]:
-    """Which services were down, and for how long: what a change board asks first."""
+    """Which services were stopped, and for how long, as a change board asks."""
     lines = []
     for host in hosts:
         changes = host.get('changes') or {}
@@ -136,7 +136,7 @@ def in_figures(counts: t.Mapping[str, t.Any], would_be_repaired: int = 0) -> str
 
 
 def _row(host: t.Mapping[str, t.Any]) -> tuple[str, ...]:
-    """A host that a query has shaped lacks what it lacks."""
+    """The cells of a host. A report query may have removed keys."""
     before, after = host.get('clock_before'), host.get('clock_after')
     clock, agents, state = '-', '-', host.get('state_before') or host.get('state_after') or '-'
     if before:

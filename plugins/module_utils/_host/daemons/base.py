@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What every time daemon has in common: how it is read, written, asked and told."""
+"""The interface of all time daemons: read and write their configuration, query them, and send them commands."""
 
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
@@ -39,7 +39,7 @@ UNKNOWN = 'unknown'                         # its answer cannot be read
 
 
 class Status(NamedTuple):
-    """What a daemon says of itself."""
+    """State that a daemon reports."""
 
     synchronized: bool
     residual_offset: float  # seconds it still has to correct; positive: the clock is behind
@@ -136,13 +136,13 @@ class Daemon:
         return planned
 
     def _others(self, want: Wanted, sources: Sequence[Source]) -> List[Source]:
-        """Sources with an address that are none of what is wanted."""
+        """Sources with an address that the options do not name."""
         also = layouts.CLOUDS[want.cloud].also if want.cloud else ()
         names = {config.folded(name) for name in [server.host for server in want.all_servers] + list(also)}
         return [source for source in sources if source.kind in ASKED + ('fallback',) and config.folded(source.host) not in names]
 
     def _silence(self, want: Wanted, planned: List[File]) -> List[File]:
-        """With the lines of others that name sources commented out, and those by which a lease brings some. Raises Refused."""
+        """The files with other lines commented out that name sources or take them from a lease. Raises Refused."""
         lines = [source.line for source in self._others(want, self.sources(without_own=True)) if source.line.lasting]
         lines += [line for line in self.lines(without_own=True) if line.directive == 'sourcedir'
                   and not any(config.lasting(folder) for folder in line.words[1:])]
@@ -259,34 +259,34 @@ class Daemon:
     # Asking and telling
 
     def complaint(self) -> str:
-        """What the daemon says against its configuration; '' when it takes it, or cannot tell without being started."""
+        """The error of the daemon about its configuration; '' if it accepts it, or cannot check it without a start."""
         return ''
 
     def status(self) -> Status:
         raise NotImplementedError
 
     def add_sources(self, lines: List[str]) -> bool:
-        """Use these lines of the configuration, which name sources, from now on; False where only a restart makes it."""
+        """Add the sources of these lines to the running daemon. False if that needs a restart."""
         return not lines
 
     def remove_sources(self, lines: List[str]) -> bool:
-        """Use them no more; False where only a restart makes it."""
+        """Remove the sources from the running daemon. False if that needs a restart."""
         return not lines
 
     def reload_sources(self) -> bool:
-        """Read changed sources again; False where only a restart does."""
+        """Have the running daemon read its sources again. False if that needs a restart."""
         return False
 
     def reset_measurements(self) -> bool:
-        """Forget what was measured before the clock was set, and measure soon; False where only a restart does."""
+        """Discard the daemon's measurements from before the step, and measure soon. False if that needs a restart."""
         return False
 
     def step(self) -> bool:
-        """Correct at once what is left; False where only a restart does."""
+        """Have the daemon step the remaining offset. False if that needs a restart."""
         return False
 
     def reads_ours(self) -> str:
-        """'' where the running daemon uses what this collection has written, else why it does not."""
+        """Why the running daemon does not use what this collection wrote; '' if it does."""
         written = [line for line in self.lines() if line.own]
         if not written:
             return ''
@@ -312,7 +312,7 @@ class Daemon:
     # Saying
 
     def _not_answering(self, said: str, advice: str) -> Status:
-        """It gives no answer to this host: is it there at all?"""
+        """The status of a daemon that does not answer this host."""
         state = systemd.unit_states(self.host, [self.unit]).get(self.unit, {})
         if state and state.get('ActiveState') not in systemd.UP:
             return Status(False, 0.0, False, NOT_RUNNING, 'it does not run',

@@ -157,7 +157,7 @@ class Chrony(Daemon):
 
     @staticmethod
     def _heard(rows: List[List[str]]) -> List[List[str]]:
-        """Those that have answered one of the last eight requests."""
+        """The sources that have answered one of the last eight requests."""
         return [row for row in rows if row[5] not in ('0', '')]
 
     def _is_own(self, address: str) -> bool:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Find out what keeps time on a host: the daemons, their state, how they are started and configured, and their servers.
+"""Finds the time daemons of a host, their state, how they are started and configured, and their servers.
 
 Reads files and asks systemd once; starts, stops and writes nothing. No root is needed.
 What is known of daemons, units and paths is in layouts.

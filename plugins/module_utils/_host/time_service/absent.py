@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Take back what runs have changed of a host's time service, and nothing that others have changed since."""
+"""Revert what earlier runs changed of a host's time service, except for what others have changed since."""
 
 from functools import partial
 from typing import Any, Dict, List, Mapping, NamedTuple
@@ -46,7 +46,7 @@ class UnitBack(NamedTuple):
 
 
 class Undoing(NamedTuple):
-    """What is to be done. left: what another administrator has changed since, in words."""
+    """The changes to revert. left: what another administrator has changed since, in words."""
 
     changes: List[Change]
     units: List[UnitBack]

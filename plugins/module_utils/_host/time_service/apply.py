@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Do what was planned, each act through the undo log."""
+"""Apply a plan, each act through the undo log."""
 
 import os
 from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
@@ -105,7 +105,7 @@ class Apply:
                 raise Failure(f"Let {plan.daemon['unit']} check its configuration", complaint)
 
     def _stop(self, other: Facts) -> None:
-        """Stop and disable a daemon that would fight the chosen one. One that is gone by now is no error."""
+        """Stop and disable a daemon that competes with the chosen one. A daemon that no longer exists is no error."""
         unit = other['unit']
         after = {'active': False} if other['masked'] else {'active': False, 'enabled': False}
 
@@ -159,7 +159,7 @@ class Apply:
         return bool(self._effects)
 
     def _boot(self, plan: Plan) -> None:
-        """What the next boot needs. Nothing that runs is touched."""
+        """Prepare the next boot. Does not change anything that runs."""
         for change in plan.boot:
             acts.write_file(self._log, change.file.path, change.after, change.sentence, expected=change.before, own=True)
         if plan.boot:
@@ -174,7 +174,7 @@ class Apply:
                                   and ('reload' not in self._effects or daemon.reload_sources())))
 
     def _perform(self, entry: Entry, act: Callable[[], bool]) -> bool:
-        """What a daemon may not take: then it was not done."""
+        """Perform an act that a daemon may refuse; then it counts as not done."""
         entry.done = bool(self._log.perform(entry, act))
         return entry.done
 
@@ -190,7 +190,7 @@ class Apply:
 
 
 def config_places(daemon: Facts) -> Sequence[str]:
-    """Files and folders of a daemon's configuration."""
+    """The files and folders of a daemon's configuration."""
     folder = os.path.dirname(daemon['config'])
     places = [daemon['config'] if folder in ('/etc', '/etc/systemd') else folder, daemon['sources_dir'], daemon['config_dir'],
               daemon.get('keys', '')]

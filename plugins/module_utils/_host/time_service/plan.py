@@ -123,7 +123,7 @@ def state_line(daemon: Mapping[str, Any]) -> str:
 
 
 def choose(daemons: List[Facts], provider: str, want: Wanted) -> Facts:
-    """The daemon to keep the time. Raises Refused where none can do what is asked.
+    """The daemon to configure. Raises Refused if none supports the options.
 
     auto: the one that works (runs, starts at boot) and can do it; else one that is there, chrony first; else chrony.
     """

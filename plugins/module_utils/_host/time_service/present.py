@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Have one time daemon keep the clock: look, plan, set the clock, apply, wait.
+"""Configure one time daemon: inspect the host, plan, set the clock, apply, wait.
 
 First everything is looked at and a plan is made; what is in the way is said before anything is changed.
 """
@@ -111,7 +111,7 @@ class Present(Run):
                  'enabled': states[unit].get('UnitFileState') in STARTS_AT_BOOT} for unit in units]
 
     def _refuse(self, found: Found) -> None:
-        """Raises Refused for what is in the way of everything, while nothing is changed yet."""
+        """Raise Refused for anything that prevents the run, before any change."""
         chosen, owner = found.chosen, self.clock.owner()
         if owner:
             raise Refused(f'{owner} A time daemon could not set it here.')
@@ -141,7 +141,7 @@ class Present(Run):
                          lasting.stored(self.host.text(lasting.FILE)), guest_sync.is_on(self.host))
 
     def _look_at_obstacles(self, plan: Plan) -> None:
-        """Raises Refused for a file that could not be written."""
+        """Raise Refused for a file that cannot be written."""
         for path in [change.file.path for change in plan.changes + plan.boot] \
                 + [change.backup for change in plan.changes + plan.boot if change.backup] + [f'{FOLDER}/undo.json']:
             obstacle = self.host.obstacle(path)
@@ -149,7 +149,7 @@ class Present(Run):
                 raise Refused(f'{path} cannot be written: {obstacle}.')
 
     def _set_clock(self, daemon: Daemon) -> Dict[str, Any]:
-        """Measure the clock and set it, or predict it, when all has been looked at and nothing been changed."""
+        """Measure the clock and set it, or predict that, after all checks and before any other change."""
         if not self.setter:
             return {}
         try:
@@ -164,7 +164,7 @@ class Present(Run):
         return step
 
     def _only_the_clock(self, found: Found, refused: Refused) -> Dict[str, Any]:
-        """No daemon can be made to keep the clock, and nothing of it is changed; the clock itself may be set all the same."""
+        """Set only the clock, because no daemon can be configured to keep it. Changes nothing else."""
         step = self._set_clock(found.daemon)
         if not self.tolerant:
             self.details.update(reason=refused.reason)

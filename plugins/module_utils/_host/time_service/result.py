@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the module returns: read off the log, in every outcome with the same keys."""
+"""The result of the module, read from the undo log, with the same keys in every outcome."""
 
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
@@ -33,7 +33,7 @@ def blank() -> Dict[str, Any]:
 
 
 def of_log(entries: Sequence[Entry]) -> Dict[str, Any]:
-    """What the acts say of a run."""
+    """The keys of the result that follow from the acts."""
     return {
         'changed': changed(entries),
         'actions': actions(entries),
@@ -47,14 +47,14 @@ def of_log(entries: Sequence[Entry]) -> Dict[str, Any]:
 
 
 def of_step(step: Mapping[str, Any]) -> Dict[str, Any]:
-    """What a step of the clock in the same call says: measured and done as by clock_step."""
+    """The keys of the result that follow from a step of the clock in the same call."""
     stopped = step.get('stopped') or {}
     return {'clock': {key: step[key] for key in _OF_STEP if key in step}, 'stopped': list(stopped.get('units') or []),
             'downtime': float(stopped.get('seconds') or 0.0)}
 
 
 def of_plan(plan: Plan, status: Optional[Status], synchronized: bool, pushers: Sequence[str], sources: List[str]) -> Dict[str, Any]:
-    """The daemon as it is, in a sentence, with what to do where it does not keep the clock."""
+    """The keys of the result that describe the daemon, with the next step if it does not keep the clock."""
     unit = plan.daemon['unit']
     advice = '' if synchronized or not status else status.advice
     if synchronized and status:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Take a run back by its log: files, units and packages by what they are, daemons by telling or restarting them."""
+"""Rolls a run back by its log: restores files, units and packages, then reloads or restarts daemons."""
 
 from typing import Dict, List, Sequence
 
@@ -15,7 +15,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log
 
 
 class SourceHandler(Handler):
-    """What a running daemon was told. It is told otherwise once its files are put back."""
+    """Sources that a running daemon was told. They are removed from it after its files are restored."""
 
     def __init__(self) -> None:
         self.told: List[Entry] = []
@@ -30,7 +30,7 @@ class SourceHandler(Handler):
 
 
 class Rollback:
-    """The way back of one log. units_before: units of time daemons that ran before the run."""
+    """The rollback of one log. units_before: units of time daemons that ran before the run."""
 
     def __init__(self, log: UndoLog, units_before: Sequence[str]) -> None:
         self._log, self._before = log, units_before
@@ -38,7 +38,7 @@ class Rollback:
         self._units = Units(log.host)
 
     def run(self) -> List[str]:
-        """Returns what stays, in words. Raises nothing, and no signal stops it."""
+        """Roll back. Returns what stays, in words. Raises nothing, and no signal stops it."""
         unit_handler, source_handler = UnitHandler(self._host), SourceHandler()
         handlers: Dict[str, Handler] = {
             'file': FileHandler(self._host), 'unit': unit_handler, 'source': source_handler,
@@ -76,7 +76,7 @@ class Rollback:
             not entry.how['reload'] or daemon.reload_sources())     # type: ignore[union-attr]
 
     def _not_without_daemon(self) -> List[str]:
-        """Better a daemon that was not asked for than none, where the host had one."""
+        """Keep a daemon that was not there before, rather than leave a host without one that had one."""
         ours = [entry.how['unit'] for entry in self._log.entries if entry.act == 'packages' and entry.left]
         try:
             if not ours or not self._before or any(self._units.state(unit, ['active'])['active'] is True for unit in self._before):

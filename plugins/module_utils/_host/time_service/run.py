@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One run on one host, whatever it is for: one at a time, acts through the log, and back where one fails."""
+"""The frame of every run on a host: a lock, acts through the undo log, and a rollback if an act fails."""
 
 from typing import Any, Dict, List, NoReturn, Optional, Sequence, Tuple
 
@@ -38,7 +38,7 @@ LOOKS = (Refused, Busy, ClockError, LookFailed, LogUnreadable, NoAnswer, Interru
 
 
 class Run:
-    """What every run does: one at a time, settle what a former one has left, act through the log, and back where it fails."""
+    """A run: takes the lock, settles an interrupted earlier run, acts through the undo log, and rolls back on failure."""
 
     # What could not be done, for the message of a failure.
     failed = ''
@@ -82,7 +82,7 @@ class Run:
         raise NotImplementedError
 
     def _settle(self) -> None:
-        """Undo what a run that was cut off has done, as far as it still is so."""
+        """Undo the acts of an interrupted run whose results are still in place."""
         begun = self.log.begun
         problems = Rollback(self.log, self.log.how.get('active', [])).run()
         entries = [entry for entry in self.log.entries if entry.reverted or entry.left]
@@ -101,7 +101,7 @@ class Run:
         return discovery.find_daemons(self.host, states), discovery.steerers(self.host)
 
     def _finish(self, disabled: Sequence[str] = (), extra: bool = False) -> Dict[str, Any]:
-        """Read the result off the log, and close it."""
+        """Build the result from the log, and close the log."""
         entries = self.entries + self.log.entries
         found = result.of_log(entries)
         found['disabled'] = [*found['disabled'], *(unit for unit in disabled if unit not in found['disabled'])]
@@ -142,14 +142,14 @@ class Run:
         self._fail(message, error)
 
     def _said_by(self, unit: str) -> List[str]:
-        """The daemon's last words, which must not hinder anything."""
+        """The last journal lines of the daemon. An error here must not prevent the rollback's report."""
         try:
             return self.units.journal(unit)
         except Exception:       # pylint: disable=broad-except
             return []
 
     def _end_early(self, problem: Exception) -> NoReturn:
-        """What ended the run before its acts began: only the clock may have been set."""
+        """End a run whose acts have not begun. Only the clock may have been set."""
         if isinstance(problem, StepRefused):
             self.details.update(result.of_step(problem.details), advice=problem.advice, clock=problem.details)
             self._fail(str(problem), problem)

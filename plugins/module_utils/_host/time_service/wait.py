@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Wait until the daemon keeps the clock, and see that it uses what was written."""
+"""Waits until the daemon keeps the clock, and checks that it uses what was written."""
 
 from typing import Any, Callable, Mapping, NamedTuple
 
@@ -42,7 +42,7 @@ class Waited(NamedTuple):
 
 
 def wait(log: UndoLog, daemon: Daemon, limits: Limits, restart: Callable[[str], None]) -> Waited:
-    """Until it is synchronized with hardly anything left to correct. Raises Failure, Interrupted."""
+    """Wait until the daemon is synchronized within the tolerance. Raises Failure, Interrupted."""
     host, began, told = log.host, log.host.now(), False
     while True:
         log.stop.check()
