@@ -87,6 +87,12 @@ def lasting(path: str) -> bool:
     return bool(path) and not path.startswith(_VOLATILE)
 
 
+def real_path(host: Any, path: str) -> str:
+    """Where a path of the host leads to, as a path of the host."""
+    real, root = os.path.realpath(host.path(path)), os.path.realpath(host.root)
+    return '/' + os.path.relpath(real, root) if root == '/' or real.startswith(root + '/') else real
+
+
 class Reading:
     """What one reading of a configuration has come to: its lines, and how many files it may still open.
 

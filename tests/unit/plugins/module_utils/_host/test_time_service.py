@@ -1016,6 +1016,20 @@ def test_which_packages_a_daemon_may_take_the_place_of(removes, said):
 # Files that are odd
 
 
+@pytest.mark.parametrize('target', ['/run/site/sources.d', '../../run/site/sources.d'])
+def test_a_folder_that_is_a_link_to_one_that_goes_with_the_next_boot_is_refused(tmp_path, target):
+    host = debian(tmp_path, 'chrony')
+    os.makedirs(host.path('/run/site/sources.d'))
+    os.symlink(target, host.path('/etc/chrony/sources.d'))
+    with pytest.raises(TimeServiceFailed, match='aemops-brand-portal.sources leads to /run/site/sources.d/.*at each boot'):
+        run(host)
+    linked = debian(tmp_path / 'other', 'chrony')
+    os.makedirs(linked.path('/srv/site/sources.d'))
+    os.symlink('../../srv/site/sources.d', linked.path('/etc/chrony/sources.d'))
+    assert run(linked)['synchronized']
+    assert os.listdir(linked.path('/srv/site/sources.d')) == ['aemops-brand-portal.sources']
+
+
 def odd(host, path, make):
     os.makedirs(os.path.dirname(host.path(path)), exist_ok=True)
     make(host.path(path))
