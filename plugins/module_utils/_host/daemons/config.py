@@ -183,7 +183,8 @@ def merged(host: Any, folders: List[str], suffix: str) -> List[str]:
 
 _LABEL = r'\w(?:[\w-]*\w)?'
 _NAME = re.compile(r'{0}(?:\.{0})*\.?'.format(_LABEL))
-_THIS_HOST = ('localhost', 'localhost.localdomain', 'localhost4', 'localhost6', 'ip6-localhost', 'ip6-loopback')
+_THIS_HOST = ('localhost', 'localhost.localdomain', 'localhost4', 'localhost4.localdomain4', 'localhost6',
+              'localhost6.localdomain6', 'ip6-localhost', 'ip6-loopback')
 
 
 def address_of(text: str) -> Optional[Any]:
@@ -247,6 +248,7 @@ def is_this_host(host: Any, name: str) -> bool:
     if address is None:
         return folded(name) in _THIS_HOST or folded(name) == folded(host.read('/etc/hostname').strip()) or any(
             is_this_host(host, str(each)) for each in _in_hosts(host, name))
+    address = getattr(address, 'ipv4_mapped', None) or address
     return address.is_loopback or address.is_unspecified or str(address) in own_addresses(host)
 
 
