@@ -26,9 +26,10 @@ WORDS = {'servers': 'fix_bp_jwt_ntp_servers', 'pools': 'time_sync_pools', 'keys'
 # Names that are no English words mean an option wherever they are.
 _CLEAR = '|'.join(name for name in NAMES if '_' in name and name != 'max_skew')
 _ANY = '|'.join(sorted(NAMES, key=len, reverse=True))
-_NAMED = re.compile(rf'\b(?:the )?options? ((?:{_ANY})(?:(?:, | and | or )(?:{_ANY}))*)\b(?!=)')
+_NAMED = re.compile(rf'\b(?:[Tt]he )?options? ((?:{_ANY})(?:(?:, | and | or )(?:{_ANY}))*)\b(?!=)')
 _ALONE = re.compile(rf'(?<![\w.])({_CLEAR})\b')
 _BEGINS = re.compile(rf'(?:^|(?<=[.:;] ))({"|".join([*NAMES, *WORDS])})(?=: )')  # as in "max_skew: 0 is not a number"
+_REFUSED = re.compile(rf"(value of |argument ')({'|'.join([*NAMES, *WORDS])})\b")  # as Ansible refuses an argument
 _EACH = re.compile(rf'\b(?:{_ANY})\b')
 
 
@@ -37,5 +38,6 @@ def in_role_words(text: str) -> str:
     if '(in this role:' in text:
         return text
     text = _NAMED.sub(lambda found: _EACH.sub(lambda name: NAMES[name.group()], found.group(1)), text)
+    text = _REFUSED.sub(lambda found: found.group(1) + {**NAMES, **WORDS}[found.group(2)], text)
     text = _BEGINS.sub(lambda found: {**NAMES, **WORDS}[found.group()], text)
     return _ALONE.sub(lambda found: NAMES[found.group()], text)

@@ -56,6 +56,13 @@ def daemon(said: Result) -> Check:
     return check('time_daemon', f'{daemon} would keep the clock ({unit})', passed=True)
 
 
+def each_once(daemon: Check, others: t.Sequence[Check]) -> list[Check]:
+    """The checks without what two modules say alike: that this host may not set its clock, or that an option is wrong."""
+    if any(not each['passed'] and each['check'] == 'clock' and each['found'] in daemon['found'] for each in others):
+        return list(others)
+    return [daemon, *(each for each in others if each['passed'] or each['found'] != daemon['found'])]
+
+
 def aem(decided: Result) -> Check | None:
     """From the verdict on a clock that is an hour off: whether AEM can be guarded. None where it can."""
     if decided['state'] == 'cannot_stop_aem':

@@ -42,14 +42,12 @@ def rehearse(context: StageContext) -> Result:
     variables = context.variables
     named = context.template({name: variables[f'time_sync_{name}'] for name in TIME_SYNC if f'time_sync_{name}' in variables})
     service = context.try_to_call('time_service', {'servers': chosen['fix_bp_jwt_ntp_servers'], **plain(named)})
-    checks.append(rehearsal.daemon(service))
+    daemon = rehearsal.daemon(service)
     units = units if isinstance(units, list) and all(isinstance(unit, str) for unit in units) else []
     more = context.try_to_call('repair_rehearsal_info', {
         'stop_services': units, **{name: value for name, value in named.items() if name == 'provider'}})
-    if any(each['check'] == 'clock' and not each['passed'] for each in more.get('checks') or []):
-        checks.pop()  # time_service reports the same about a clock that this host may not set
-    checks += more.get('checks') or [rehearsal.check('host', str(more.get('msg') or 'the host could not be looked at'),
-                                                     'correct what the message says')]
+    checks += rehearsal.each_once(daemon, more.get('checks') or [
+        rehearsal.check('host', str(more.get('msg') or 'the host could not be looked at'), 'correct what the message says')])
     return rehearsal.conclude(result, checks, stops=units, provider=service.get('provider'), actions=service.get('actions'))
 
 
