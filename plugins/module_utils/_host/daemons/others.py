@@ -19,6 +19,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.setters import job_of, setter_in
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import File
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Wanted
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.processes import Processes
 
 
 class Foreign(Daemon):
@@ -140,8 +141,9 @@ def _of_processes(host: Any) -> List[Steerer]:
         if name == 'ntpd of busybox' and 'ntpd' not in [os.path.basename(word) for word in words[:2]]:
             continue
         # A service within a scope or another service is one of a container, whatever it is called.
-        units = re.findall(r':/(?:[^/\n]+\.slice/)*([^/\n]+\.service)$', host.read('/proc/{0}/cgroup'.format(pid)), re.MULTILINE)
-        unit = units[-1] if units and 'docker' not in units[-1] and 'containerd' not in units[-1] else ''
+        found_unit = re.fullmatch(r'(?:/[^/]+\.slice)*/([^/]+\.service)', Processes(host.root).cgroup(int(pid)))
+        unit = found_unit.group(1) if found_unit else ''
+        unit = unit if 'docker' not in unit and 'containerd' not in unit else ''
         if unit in layouts.all_units() or unit in UNITS or '--disable-timesync' in words or ('chronyd' in name and '-x' in words):
             continue
         kind = _PTP if 'PTP' in name else _VBOX if 'VirtualBox' in name else ''

@@ -97,6 +97,17 @@ def test_a_process_that_may_set_the_clock_is_found(tmp_path, name, command, unit
         assert each.can_stop or each.advice
 
 
+@pytest.mark.parametrize('prefix', ['/lxc/author', '/machine.slice/systemd-nspawn@author.service/payload'])
+def test_in_a_machine_that_is_a_container_its_own_daemon_is_known(tmp_path, prefix):
+    host = FakeHost(tmp_path).has('chrony')
+    process(host, 4711, 'chronyd', '/usr/sbin/chronyd')
+    host.put('/proc/4711/cgroup', '3:cpu:/\n1:name=systemd:{0}/system.slice/chrony.service\n'.format(prefix))
+    host.put('/proc/1/cgroup', '1:name=systemd:{0}/init.scope\n'.format(prefix))
+    assert discovery.steerers(host) == []
+    host.put('/proc/4711/cgroup', '1:name=systemd:{0}/system.slice/docker-1.scope/system.slice/chrony.service\n'.format(prefix))
+    assert len(discovery.steerers(host)) == 1
+
+
 @pytest.mark.parametrize(('uid_map', 'count'), [('         0     100000      65536\n', 0),
                                                 ('         0          0 4294967295\n', 1)])
 def test_a_container_without_privileges_sets_no_clock_of_this_host(tmp_path, uid_map, count):
