@@ -211,9 +211,6 @@ class Daemon:
         if self.facts.get('no_control'):
             raise Refused('{0} is started with {1} and never sets the clock.'.format(self.unit, self.facts['no_control']),
                           'Remove the option and restart the unit, or use another provider.', NO_CONTROL)
-        if 'refclock' in want.features and not self.host.exists(layouts.CLOUDS[want.cloud].device):
-            raise Refused('cloud={0}: this host has no {1}. It is no machine of that cloud, or its kernel lacks the driver.'.format(
-                want.cloud, layouts.CLOUDS[want.cloud].device))
         if want.cloud and layouts.CLOUDS[want.cloud].smears:
             self._check_smearing(want)
 

@@ -44,6 +44,9 @@ class Chrony(Daemon):
 
     def check_against(self, want: Wanted) -> None:
         super().check_against(want)
+        device = layouts.CLOUDS[want.cloud].device if want.cloud else ''
+        if device and not self.host.exists(device):
+            self._refuse_device(want.cloud, device)
         if not self._plain_wanted(want):
             return
         mode = self._setting('authselectmode')
@@ -51,6 +54,16 @@ class Chrony(Daemon):
                 mode.words[1].lower() == 'require' or self._foreign_nts() or want.nts_servers):
             raise Refused('{0} keeps {1} from ever selecting a server without authentication.'.format(mode.quoted, self.unit),
                           'Remove that line, or give the servers as nts_servers or with keys.')
+
+    def _refuse_device(self, cloud: str, device: str) -> None:
+        """The kernel's clock may be there without its lasting name, which a rule of udev gives: its number may change at a boot."""
+        for path in config.matching(self.host, '/sys/class/ptp/*/clock_name'):
+            if self.host.read(path).strip() == 'hyperv':
+                raise Refused('cloud={0}: the clock of this machine is /dev/{1}, but has no name {2}.'.format(
+                    cloud, path.split('/')[-2], device), 'Add the udev rule SUBSYSTEM=="ptp", ATTR{clock_name}=="hyperv", '
+                    'SYMLINK+="ptp_hyperv", then run udevadm trigger, then run again.')
+        raise Refused('cloud={0}: this host has no {1}. It is no machine of that cloud, or its kernel lacks the driver.'.format(
+            cloud, device))
 
     def _setting(self, directive: str) -> Optional[ConfigLine]:
         """The last line of others that has the directive."""
