@@ -73,6 +73,10 @@ def test_a_host_that_cannot_set_its_clock_is_not_repaired(tests):
     assert CANNOT_SET['clock_owner'] in verdict['summary']
 
 
+def test_a_host_of_which_nothing_else_is_known_may_set_its_clock():
+    assert decide(health(EXPIRED, verdict='skewed'), time_service={'clock_owner': ''})['state'] == 'jwt_expired'
+
+
 def test_a_host_that_cannot_set_its_clock_need_not_when_it_is_right():
     assert decide(health(GOOD, verdict='in_sync'), time_service=CANNOT_SET)['state'] == 'healthy'
 

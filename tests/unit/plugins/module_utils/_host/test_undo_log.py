@@ -462,6 +462,7 @@ def test_a_lock_of_a_process_that_has_gone_is_waited_for_a_moment(tmp_path):
                 fcntl.flock(guard.fileno(), fcntl.LOCK_UN)
         host.sleep = ends
         Lock(host).take()
+    assert 0.3 < host.time < 0.5, 'it is asked for often'
 
 
 @pytest.mark.parametrize('euid, raised', [(0, True), (1, False), (1000, False)])
