@@ -152,15 +152,19 @@ class Ntpd(Daemon):
         if not want.names:
             return []
         rules = restrictions(self.lines(without_own=True))
-        general = any(rule.target == 'source' and not rule.flags & _NO_TIME for rule in rules)
+        of_sources = [rule for rule in rules if rule.target == 'source'][-1:]
+        general = bool(of_sources and not of_sources[0].flags & _NO_TIME)
         lines = []
         for server in want.all_servers:
             rule = restriction_of(rules, server.host)
-            if not rule or not rule.flags & _NO_TIME or general:
+            own = bool(rule and config.folded(rule.target) == config.folded(server.host))
+            # "restrict source" is for each server that has no line of its own.
+            let_in = (not rule or not rule.flags & _NO_TIME) and not (of_sources and not general and not own)
+            if let_in or general:
                 continue
             if server in want.pools:
                 lines.append('restrict source nomodify notrap noquery')
-            elif rule.target != 'default' and config.folded(rule.target) == config.folded(server.host):
+            elif rule and own:
                 raise Refused('{0} drops what {1} answers.'.format(rule.line.quoted, server.host),
                               'Remove that line, then run again.')
             else:
