@@ -25,12 +25,13 @@ MAY_IMPORT = {
     'module_utils._host': ('module_utils._common', 'module_utils._clock'),
     'modules': ('module_utils',),
     'doc_fragments': (),
+    'callback': (),
     'plugin_utils': ('module_utils._common', 'module_utils._clock.ntplib_loader'),
     'filter': ('plugin_utils',),
     'action': ('plugin_utils', 'module_utils._common', 'module_utils._clock.ntplib_loader'),
 }
 # Ansible finds these by their name, one in each file.
-ANSIBLE_NAMES = {'ActionModule', 'FilterModule', 'ModuleDocFragment', 'Source'}
+ANSIBLE_NAMES = {'ActionModule', 'CallbackModule', 'FilterModule', 'ModuleDocFragment', 'Source'}
 MOST_LINES = 400
 
 
