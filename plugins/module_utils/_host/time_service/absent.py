@@ -21,7 +21,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system i
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import known_states
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import lasting
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.apply import Failure
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.plan import Change, Facts, is_edited
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.plan import EDITED, Change, Facts, edited
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.run import Run
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import State
 
@@ -153,7 +153,7 @@ class Absent(Run):
     def _block(self, path: str, secret: bool, known: lasting.Lasting, left: List[str]) -> List[Change]:
         text = self.host.text(path) if path else None
         found: List[Change] = []
-        if path in known.blocks and is_edited(File(path, '', block=True), text, known):
+        if edited(File(path, '', block=True), text, known) == EDITED:
             if not any(path in each for each in left):
                 left.append(f'the block of this role in {path} was changed by another administrator and stays. Remove it by hand '
                             'if it is not needed')

@@ -19,17 +19,20 @@ Facts = Dict[str, Any]
 
 
 class Change(NamedTuple):
-    """A file with its text before and after; None is no file. edited: what is ours in it is not as a former run has left it."""
+    """A file with its text before and after; None is no file.
+
+    edited: how what is ours in it differs from what a former run has left, in words; '' where it does not.
+    """
 
     file: File
     before: Optional[str]
     after: Optional[str]
-    edited: bool = False
+    edited: str = ''
 
     @property
     def sentence(self) -> str:
         if self.edited:
-            return f'{self._what}, which another administrator has edited (kept as {self.backup})'
+            return f'{self._what}, {self.edited} (kept as {self.backup})'
         return self._what
 
     @property
@@ -170,18 +173,21 @@ def make_plan(found: List[Facts], chosen: Facts, files: List[Tuple[File, Optiona
 
 
 def _due(files: Sequence[Tuple[File, Optional[str]]], known: Lasting) -> List[Change]:
-    changes = [Change(file, before, texts.current(file, before), is_edited(file, before, known)) for file, before in files]
+    changes = [Change(file, before, texts.current(file, before), edited(file, before, known)) for file, before in files]
     return [change for change in changes if change.before != change.after and not (change.before is None and not change.after)]
 
 
-def is_edited(file: File, text: Optional[str], known: Lasting) -> bool:
-    """Whether what is ours in a file is not as a former run has written it: another administrator has, or has made the file."""
-    if text is None:
-        return False
-    if file.block:
-        block = texts.block_of(text)
-        return bool(block) and _hash(block) != known.blocks.get(file.path)
-    return _hash(text) != known.files.get(file.path)
+EDITED = 'which another administrator has edited'
+NO_RECORD = 'of which no former run has left a record'
+
+
+def edited(file: File, text: Optional[str], known: Lasting) -> str:
+    """Why what is ours in a file is not as a former run has written it, in words; '' where it is."""
+    ours = texts.block_of(text or '') if file.block else text
+    if not ours:
+        return ''
+    written = (known.blocks if file.block else known.files).get(file.path)
+    return NO_RECORD if written is None else EDITED if _hash(ours) != written else ''
 
 
 def _hash(text: str) -> str:

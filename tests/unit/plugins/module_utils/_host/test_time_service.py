@@ -254,6 +254,7 @@ def test_a_file_of_our_name_that_another_has_made_is_kept(tmp_path):
     host = debian(tmp_path, 'chrony')
     host.put(SOURCES, 'server theirs.example iburst\n')
     result = run(host)
+    assert result['actions'][0].startswith(f'change {SOURCES}, of which no former run has left a record (kept as ')
     assert host.text(result['backups'][SOURCES]) == 'server theirs.example iburst\n'
     assert run(host, servers=[])['backups'] == {} and host.text(SOURCES) == HEADER + 'server 192.0.2.1 iburst\n'
 
