@@ -66,6 +66,8 @@ class Daemon:
     measured: the sources of this run's own measurement, as RV(skew.sources): what is said about the network rests on them.
     """
 
+    _where_heard = ('This run has heard {0} from this host, so the network lets answers through: see the sources of {1} and '
+                    'journalctl -b -u {1}.')
     # Seconds in which the first answers come where they can come at all.
     patience = 15.0
     # Seconds that it leaves to a slow correction, and is right to.
@@ -359,8 +361,7 @@ class Daemon:
                 if 'root distance' in reason:
                     advice.append('Raise max_distance (in the roles time_sync_max_distance) if it is the right server.')
         if heard:
-            advice.append('This run has heard {0} from this host, so the network lets answers through: see the sources of {1} and '
-                          'journalctl -b -u {1}.'.format(', '.join(heard), self.unit))
+            advice.append(self._where_heard.format(', '.join(heard), self.unit))
         if unknown and not (heard or unheard):
             advice.append('Measure with the module clock_skew_info whether this host hears {0}.'.format(', '.join(unknown)))
         return advice

@@ -132,11 +132,23 @@ def environment_file(host: Any, path: str) -> Dict[str, Tuple[str, str]]:
             begun = begun[:-1]
             continue
         assigned = re.match(r'\s*([A-Za-z_]\w*)=(.*)$', begun, re.DOTALL)
+        if assigned and _is_open(assigned.group(2)):
+            begun += '\n'       # a quoted value goes on to the quote that ends it
+            continue
         begun = ''
         if assigned:
             words = _words(assigned.group(2), comments=True)
             found[assigned.group(1)] = (' '.join(words[:1]), '{0} line {1}'.format(path, started))
     return found
+
+
+def _is_open(text: str) -> bool:
+    """Whether a quote in it has no end."""
+    try:
+        shlex.split(text, comments=True)
+    except ValueError:
+        return True
+    return False
 
 
 def shell_variables(host: Any, path: str) -> Dict[str, Tuple[str, str]]:

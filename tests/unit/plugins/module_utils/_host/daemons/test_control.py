@@ -307,3 +307,9 @@ def test_timesyncd_that_has_lost_its_servers(tmp_path, hours, longest, synchroni
 ])
 def test_what_systemd_prints_as_a_span(text, seconds):
     assert timespan(text) == pytest.approx(seconds)
+
+
+def test_ntpd_asks_from_a_port_that_the_measurement_does_not(tmp_path):
+    measured = [heard('192.0.2.77'), heard('192.0.2.78')]
+    advice = daemon(tmp_path, 'ntpd', 'ntp-4.2.8p15', 'unreachable', measured=measured).status().advice
+    assert 'heard 192.0.2.77' in advice and 'asks from UDP 123: let answers to that port in' in advice
