@@ -18,8 +18,8 @@ options:
     default: http://localhost:4502
   username:
     description:
-      - AEM user that lists and tests the agents. It needs to read C(/etc/replication); a test is a GET request, so it
-        needs no right to write.
+      - AEM user that lists and tests the agents. It needs to read C(/etc/replication), and to test agents also
+        C(/libs/cq/replication). A test is a GET request, so the user needs no right to write.
     type: str
     required: true
   password:
@@ -48,8 +48,7 @@ options:
 options:
   agents:
     description:
-      - Names of the agents to test, regardless of their target. The module fails before any test if AEM does not have one
-        of them.
+      - Names of the agents to test, regardless of their target. No agent is tested if AEM does not have one of them.
       - An empty list tests all enabled agents whose transport URI leads to C(*.brand-portal.adobe.com).
       - Agents for reverse replication, dispatcher flush agents and disabled agents are never tested.
     type: list
