@@ -65,7 +65,7 @@ TARGETS = (
     Target('plugins/module_utils/_clock/marzullo.py', ('module_utils/_clock/test_marzullo.py',)),
     Target('plugins/module_utils/_clock/conclusion.py', ('module_utils/_clock/test_measurement.py',)),
     Target('plugins/plugin_utils/_verdict.py', ('plugin_utils/test_verdict.py',)),
-    Target(HOST + 'packages.py', ('module_utils/_host/test_packages.py',)),
+    Target(HOST + 'packages.py', ('module_utils/_host/test_packages.py', 'module_utils/_host/test_package_words.py')),
     Target(HOST + 'package_managers.py', ('module_utils/_host/test_packages.py', 'module_utils/_host/test_package_words.py')),
     Target(HOST + 'undo_log.py', ('module_utils/_host/test_undo_log.py',)),
     Target(HOST + 'time_service/plan.py', ('module_utils/_host/test_absent.py', 'module_utils/_host/test_time_service.py'),

@@ -425,6 +425,141 @@ def test_a_transaction_that_was_cut_off_is_mended_first(tmp_path):
     assert case.state() == case.before
 
 
+# The commands themselves
+
+
+class Scripted:
+    """A host that answers each command by its first line that fits, and keeps them."""
+
+    def __init__(self, **answers):
+        self.answers, self.commands, self.time = answers, [], 0.0
+
+    def execute(self, command, timeout, environment):
+        assert timeout == 900.0
+        assert environment['DEBIAN_FRONTEND'] == 'noninteractive'
+        self.commands.append(command)
+        words = ' '.join(command)
+        return next((answer for word, answer in self.answers.items() if word in words), Done(0, '', ''))
+
+    def now(self):
+        return self.time
+
+    def sleep(self, seconds):
+        self.time += seconds
+
+
+NO_PAUSE = ['-o', 'Dpkg::Use-Pty=0', '-o', 'Dpkg::Options::=--force-confdef', '-o', 'Dpkg::Options::=--force-confold']
+APT_GET = ['apt-get', '-y', '-q', '--no-install-recommends', *NO_PAUSE]
+
+
+@pytest.mark.parametrize('purge', [True, False])
+@pytest.mark.parametrize('manager, simulated, done', [
+    ('apt', [[*APT_GET, '--simulate', '{purge}', 'install', 'chrony-', 'libtom-', 'ntpsec']],
+     [[*APT_GET, '{purge}', 'install', 'chrony-', 'libtom-', 'ntpsec']]),
+    ('dnf', [['dnf', '--assumeno', '{keep}', 'remove', 'chrony', 'libtom'], ['dnf', '--assumeno', '{keep}', 'install', 'ntpsec']],
+     [['dnf', '-y', '-q', '{keep}', 'remove', 'chrony', 'libtom'], ['dnf', '-y', '-q', '{keep}', 'install', 'ntpsec']]),
+    ('zypper', [['zypper', '--non-interactive', '--xmlout', 'remove', '--dry-run', 'chrony', 'libtom'],
+                ['zypper', '--non-interactive', '--xmlout', 'install', '--no-recommends', '--dry-run', 'ntpsec']],
+     [['zypper', '--non-interactive', '--quiet', 'remove', 'chrony', 'libtom'],
+      ['zypper', '--non-interactive', '--quiet', 'install', '--no-recommends', 'ntpsec']]),
+])
+def test_the_way_back_is_asked_for_and_gone_by_the_same_commands(manager, simulated, done, purge):
+    more = {'{purge}': ['--purge'] * purge, '{keep}': ['--setopt=clean_requirements_on_remove=0', '--setopt=exit_on_lock=1']}
+
+    def whole(commands):
+        return [[each for word in command for each in more.get(word, [word])] for command in commands]
+    says = {'apt': 'Remv chrony [1]\nInst ntpsec (1 D)\n', 'dnf': DNF, 'zypper': ZYPPER}[manager]
+    host = Scripted(**{'simulate': Done(0, says, ''), '--assumeno': Done(1, says, ''), '--dry-run': Done(0, says, ''),
+                       'dpkg-query': Done(0, 'chrony rc  1\nlibtom un  \n', ''), 'rpm': Done(0, 'bash ii 0:5\n', '')})
+    known = {'apt': ['chrony', 'ntpsec'], 'dnf': ['chrony', 'timedatex'], 'zypper': ['chrony', 'libnettle8', 'ntp']}[manager]
+    assert Packages(host, manager).would_undo(['chrony', 'libtom'], ['ntpsec'], purge) == known
+    assert host.commands == whole(simulated)
+    host.commands = []
+    assert Packages(host, manager).undo(['chrony', 'libtom'], ['ntpsec'], purge) == ''
+    listing = [['dpkg-query', '-W', '-f', '${Package} ${db:Status-Abbrev} ${Version}\\n'], [*APT_GET, 'purge', 'chrony']]
+    left = listing if manager == 'apt' else [package_managers.MANAGERS[manager].listing]
+    assert [command for command in host.commands if command not in left] == whole(done)
+    assert ([*APT_GET, 'purge', 'chrony'] in host.commands) == (manager == 'apt' and purge)
+    host.commands = []
+    assert Packages(host, manager).undo(['chrony'], [], purge) == ''
+    assert len(host.commands) == 1
+
+
+@pytest.mark.parametrize('manager', sorted(package_managers.MANAGERS))
+def test_a_way_back_that_is_not_told_is_not_gone(manager):
+    host = Scripted(**{manager: Done(1, '', 'E: ' + 'x' * 500 + 'the end')})
+    with pytest.raises(LookFailed) as failed:
+        Packages(host, manager).would_undo(['chrony'], ['ntpsec'], True)
+    command = package_managers.MANAGERS[manager].simulate_removal[0]
+    assert str(failed.value).startswith(f'"{command}" does not tell what undoing it would do: xxx')
+    assert str(failed.value).endswith('the end')
+    assert len(host.commands) == 1
+
+
+@pytest.mark.parametrize('code, mended', [(124, 1), (1, 0)])
+def test_what_was_ended_by_time_is_mended_and_told(code, mended):
+    host = Scripted(**{'apt-get': Done(code, '', 'y' * 600 + 'too long')})
+    manager = Packages(host, 'apt')
+    assert manager.install('chrony').code == code
+    assert [command[:2] for command in host.commands].count(['dpkg', '--configure']) == mended
+    host.commands = []
+    said = manager.undo(['chrony'], ['ntpsec'], True)
+    assert (len(said), said.endswith('too long')) == (500, True)
+    assert [command[:2] for command in host.commands].count(['dpkg', '--configure']) == mended
+    assert not [command for command in host.commands if 'purge' in command]
+
+
+@pytest.mark.parametrize('manager, removing, option', [
+    ('apt', True, []), ('apt', False, ['--no-remove']), ('dnf', False, []), ('zypper', False, [])])
+def test_the_option_that_keeps_all_that_is_installed(manager, removing, option):
+    host = Scripted()
+    assert Packages(host, manager).install('chrony', removing=removing).code == 0
+    usual = package_managers.MANAGERS[manager].install
+    assert host.commands == [[*usual[:-1], *option, usual[-1], 'chrony']]
+
+
+@pytest.mark.parametrize('manager, fetched, purged, mended', [
+    ('apt', [[*APT_GET, '--reinstall', '--download-only', 'install', 'ntpsec']], [[*APT_GET, 'purge', 'ntpsec']],
+     [['dpkg', '--configure', '-a', '--force-confdef', '--force-confold']]),
+    ('dnf', [], [], []), ('zypper', [], [], [])])
+def test_what_only_some_managers_need(manager, fetched, purged, mended):
+    host = Scripted()
+    found = Packages(host, manager)
+    found.fetch(['ntpsec'])
+    assert host.commands == fetched
+    found.purge(['ntpsec'])
+    assert host.commands == fetched + purged
+    found.mend()
+    assert host.commands == fetched + purged + mended
+    found.fetch([])
+    found.purge([])
+    assert host.commands == fetched + purged + mended
+
+
+@pytest.mark.parametrize('after, refreshed, said', [
+    ('Inst chrony (1 D)\n', 100, ''), ('Inst chrony (1 D)\n', 0, ''), ('', 100, 'mirror gone'), ('', 0, 'unable to locate')])
+def test_a_mirror_that_does_not_answer_is_the_reason_only_where_the_package_is_missing(after, refreshed, said):
+    class Host(Scripted):
+        def execute(self, command, timeout, environment):
+            super().execute(command, timeout, environment)
+            if 'update' in command:
+                return Done(refreshed, '', 'mirror gone' if refreshed else '')
+            return Done(0, after, '') if len(self.commands) > 2 and after else Done(100, '', 'unable to locate')
+    host = Host()
+    if said:
+        with pytest.raises(CannotInstall, match=said):
+            Packages(host, 'apt').ask('chrony')
+    else:
+        assert Packages(host, 'apt').ask('chrony').installs == {'chrony': '1'}
+    assert [command[-1] for command in host.commands] == ['chrony', 'update', 'chrony']
+
+
+def test_the_time_that_a_lock_is_waited_for():
+    host = Scripted(**{'apt-get': Done(100, '', 'E: Could not get lock /var/lib/dpkg/lock')})
+    assert 'has held its lock for 300 s: Could not' in Packages(host, 'apt').install('chrony').err.replace('E: ', '')
+    assert (host.time, len(host.commands)) == (300.0, 61)
+
+
 # Locks and lists
 
 
