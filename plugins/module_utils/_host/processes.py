@@ -63,6 +63,10 @@ class Processes:
     def name(self, pid: int) -> str:
         return self.text(pid, 'comm').strip() or os.path.basename((self.command(pid) or ['?'])[0])
 
+    def state(self, pid: int) -> str:
+        """One letter, as proc(5) has it: Z is a process that has ended; '' where it is not told."""
+        return (self.text(pid, 'stat').rpartition(')')[2].split() or [''])[0]
+
     def parent(self, pid: int) -> int:
         fields = self.text(pid, 'stat').rpartition(')')[2].split()
         return int(fields[1]) if len(fields) > 1 and fields[1].isdigit() else 0

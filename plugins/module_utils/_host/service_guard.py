@@ -21,6 +21,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step im
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.process import TOOK_TOO_LONG, Done
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.stop_request import StopRequest
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import statedir
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.processes import Processes
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System, listed
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import UP
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import Entry, Lock, LogUnreadable, UndoLog
@@ -231,12 +232,29 @@ class ServiceGuard(StepHooks):
 
     def _stop(self) -> None:
         self._host.log('stop {0}'.format(listed(self.running)))
+        began = self._host.now()
         done = self._systemctl('stop', self.running, self.timeout)
         still = [unit for unit in self._units(self.running) if unit.active not in ('inactive', 'failed')]
         if done.code or still:
             raise StopRefused('The clock was not set, because {0} could not be stopped within {1:g} s: {2}'.format(
                 listed([unit.name for unit in still] or self.running), self.timeout,
                 done.complaint if done.code else 'it is ' + still[0].active))
+        # A unit that systemd wraps around a SysV script, or with KillMode=process, is stopped once its script has ended. AEM
+        # may go on for minutes, and the clock would be set under it.
+        left = self._processes()
+        while left and self._host.now() - began <= self.timeout:
+            self._host.sleep(_BETWEEN)
+            left = self._processes()
+        if left:
+            raise StopRefused('The clock was not set, because {0} is stopped, but {1} of it still run {2:g} s later'.format(
+                listed(self.running), listed(left), self.timeout))
+
+    def _processes(self) -> List[str]:
+        """The processes that are left of the units, in words."""
+        proc = Processes(self._host.root)
+        return ['{0} (PID {1})'.format(proc.name(pid), pid) for pid in proc.pids()
+                if [part for part in proc.cgroup(pid).split('/') if part and not part.endswith('.slice')][:1] in
+                [[name] for name in self.running] and proc.state(pid) != 'Z']
 
     def _end(self, wanted: List[str], problem: Optional[BaseException], began: float) -> None:
         """Start the units. A failure to start takes precedence over an earlier error."""

@@ -105,6 +105,48 @@ def test_stopped_set_started(tmp_path):
     assert not host.exists(statedir.STATE), 'nothing is left'
 
 
+class Lingering(FakeHost):
+    """A unit whose script ends before the program does, as crx-quickstart/bin/stop may: the program has its time."""
+
+    def __init__(self, tmp_path, seconds, cgroup='/system.slice/aem.service', state='S'):
+        super().__init__(tmp_path, aem_service='active')
+        self.ends, self.seconds = None, seconds
+        os.makedirs(self.path('/proc/800'))
+        for name, text in (('comm', 'java\n'), ('cgroup', f'1:name=systemd:{cgroup}\n'), ('stat', f'800 (java) {state} 1 8')):
+            self.write('/proc/800/' + name, text, 0o644)
+
+    def execute(self, command, timeout=30.0, environment=None):
+        if 'stop' in command and 'aem.service' in command:
+            self.ends = self.at + self.seconds
+        return super().execute(command, timeout, environment)
+
+    def sleep(self, seconds):
+        super().sleep(seconds)
+        if self.ends is not None and self.at >= self.ends:
+            self.remove('/proc/800/cgroup')
+
+
+def test_the_clock_is_set_when_the_program_has_ended_not_only_its_script(tmp_path):
+    host = Lingering(tmp_path, 90.0)
+    at = units(host).stopped_during(3600.0, lambda: host.at)
+    assert 90.0 <= at < 95.0
+
+
+def test_a_program_that_does_not_end_is_named_and_the_clock_is_not_set_under_it(tmp_path):
+    host = Lingering(tmp_path, 1e9)
+    with pytest.raises(StopRefused, match=r'aem.service is stopped, but java \(PID 800\) of it still run 300 s later'):
+        units(host).stopped_during(3600.0, lambda: host.ran.append('set'))
+    assert 'set' not in host.ran and host.units['aem.service']['ActiveState'] == 'active'
+
+
+@pytest.mark.parametrize('cgroup, state', [
+    ('/system.slice/aem-publish.service', 'S'), ('/user.slice/user-1.slice/user@1.service/app.slice/aem.service', 'S'),
+    ('/system.slice/aem.service', 'Z')])
+def test_what_is_none_of_the_unit_is_not_waited_for(tmp_path, cgroup, state):
+    host = Lingering(tmp_path, 1e9, cgroup, state)
+    assert units(host).stopped_during(3600.0, lambda: host.at) < 2.0
+
+
 @pytest.mark.parametrize('offset, active, log', [
     (59.9, 'active', ['set']),
     (-59.9, 'active', ['set']),
