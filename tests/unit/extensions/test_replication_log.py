@@ -10,6 +10,7 @@ The whole way, from a log to a run of the playbook, is tests/system/test_events.
 from __future__ import annotations
 
 import asyncio
+import errno
 import importlib.machinery
 import importlib.util
 import io
@@ -314,6 +315,8 @@ def test_events_name_the_host_and_nothing_of_the_line(log):
 @pytest.mark.parametrize(('args', 'words'), [
     ({}, 'logs must name'), ({'logs': {}}, 'logs must name'), ({'logs': '/var/log/x'}, 'logs must name'),
     ({'logs': {'a': ['x']}}, 'logs must name'),
+    ({'logs': {'a': ''}}, 'logs must name'), ({'logs': {'': 'x'}}, 'logs must name'), ({'logs': {None: 'x'}}, 'logs must name'),
+    ({'logs': {'a': 'x'}, 'interval': 'nan'}, "not 'nan'"), ({'logs': {'a': 'x'}, 'interval': 'inf'}, "not 'inf'"),
     ({'logs': {'a': 'x'}, 'interval': 0}, 'above 0'), ({'logs': {'a': 'x'}, 'interval': 'soon'}, "not 'soon'"),
 ])
 def test_options_that_cannot_be_meant(args, words):
@@ -348,3 +351,33 @@ def test_its_documentation_says_what_it_takes():
     assert set(documented) == {'logs', 'interval'}
     example = yaml.safe_load(SOURCE.EXAMPLES)[0]['aemops.brand_portal.replication_log']
     assert SOURCE._settings(example) == (example['logs'], documented['interval']['default'])
+
+
+class Stale(io.FileIO):
+    """A file of a server that was away: its reads fail until it is opened again."""
+
+    def read(self, *_size):
+        raise OSError(errno.ESTALE, 'Stale file handle')
+
+
+def test_a_file_that_can_no_longer_be_read_is_opened_again_where_it_ends(tmp_path, caplog):
+    path = tmp_path / 'replication.log'
+    path.write_text('old\n')
+    follower = SOURCE.Follower(str(path))
+    follower._file = Stale(path)
+    follower._file.seek(0, os.SEEK_END)
+    assert list(follower.lines()) == [] and 'Stale file handle' in caplog.text
+    assert list(follower.lines()) == []     # what was there is old
+    with path.open('a') as file:
+        file.write('new\n')
+    assert list(follower.lines()) == ['new']
+
+
+def test_what_is_no_file_is_waited_for_and_never_opened(tmp_path, caplog):
+    """Opening a pipe waits for its writer, and with it every other log."""
+    os.mkfifo(tmp_path / 'replication.log')
+    follower = SOURCE.Follower(str(tmp_path / 'replication.log'))
+    assert list(follower.lines()) == [] and 'it is no file' in caplog.text
+    os.unlink(tmp_path / 'replication.log')
+    (tmp_path / 'replication.log').write_text('new\n')
+    assert list(follower.lines()) == ['new']

@@ -7,10 +7,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import logging
+import math
 import os
 import re
+import stat
 import sys
 import typing as t
 from pathlib import Path
@@ -76,16 +79,29 @@ class Follower:
         self._partial = b''
         self._mark = b''
         self._complaint = ''
+        self._all_is_old = True     # what a file has when it is opened next; not so of one that was not there before
         self._file = self._open()
-        if self._file is not None:
-            self._go_to_the_last_line(self._file)
+        self._all_is_old = False
 
     def lines(self) -> t.Iterator[str]:
-        """What was added since the last call. A line that is not finished yet waits for the next one."""
+        """What was added since the last call. A line that is not finished yet waits for the next one.
+
+        A file that can no longer be read, as of a server that was away, is opened again at its end.
+        """
+        try:
+            yield from self._lines()
+        except OSError as problem:
+            self._complain(problem)
+            if self._file is not None:
+                self._file.close()
+            self._file, self._all_is_old = None, True
+
+    def _lines(self) -> t.Iterator[str]:
         if self._file is None:
             self._file = self._open()
             if self._file is None:
                 return
+            self._all_is_old = False
         self._notice_truncation(self._file)
         # Asked before reading: all that was written before the file was replaced is then read to its end.
         replaced = self._replaced(self._file)
@@ -101,15 +117,22 @@ class Follower:
     def _open(self) -> io.FileIO | None:
         self._partial = self._mark = b''
         try:
+            if not stat.S_ISREG(os.stat(self.path).st_mode):    # to open a pipe waits for its writer
+                raise OSError(errno.EINVAL, 'it is no file')
             file = io.FileIO(self.path)
         except OSError as problem:
-            if str(problem) != self._complaint:
-                LOG.warning('Cannot read %s: %s. Waiting for it. The user who runs ansible-rulebook needs to read this file '
-                            'and its folder.', self.path, problem.strerror)
-            self._complaint = str(problem)
+            self._complain(problem)
             return None
         self._complaint = ''
+        if self._all_is_old:
+            self._go_to_the_last_line(file)
         return file
+
+    def _complain(self, problem: OSError) -> None:
+        if str(problem) != self._complaint:
+            LOG.warning('Cannot read %s: %s. Waiting for it. The user who runs ansible-rulebook needs to read this file '
+                        'and its folder.', self.path, problem.strerror)
+        self._complaint = str(problem)
 
     def _go_to_the_last_line(self, file: io.FileIO) -> None:
         """To the end, or to the start of the line that is just being written."""
@@ -202,13 +225,14 @@ async def follow(queue: t.Any, host: str, path: str, interval: float) -> None:
 
 def _settings(args: dict[str, t.Any]) -> tuple[dict[str, str], float]:
     logs, interval = args.get('logs'), args.get('interval', 1.0)
-    if not isinstance(logs, dict) or not logs or not all(isinstance(path, str) for path in logs.values()):
+    if not isinstance(logs, dict) or not logs or not all(
+            isinstance(path, str) and path and host for host, path in logs.items()):
         raise ValueError('logs must name the files to follow by inventory host, as {"author1": "/var/log/author1/replication.log"}')
     try:
         interval = float(interval)
     except (TypeError, ValueError):
         interval = 0
-    if interval <= 0:
+    if not 0 < interval < math.inf:
         raise ValueError(f'interval must be a number of seconds above 0, not {args["interval"]!r}')
     return {str(host): path for host, path in logs.items()}, interval
 
