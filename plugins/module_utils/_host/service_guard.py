@@ -250,11 +250,11 @@ class ServiceGuard(StepHooks):
                 listed(self.running), listed(left), self.timeout))
 
     def _processes(self) -> List[str]:
-        """The processes that are left of the units, in words."""
+        """The Java programs that are left of the units, in words. Another helper, such as one for logs, may outlive its service."""
         proc = Processes(self._host.root)
         return ['{0} (PID {1})'.format(proc.name(pid), pid) for pid in proc.pids()
                 if [part for part in proc.cgroup(pid).split('/') if part and not part.endswith('.slice')][:1] in
-                [[name] for name in self.running] and proc.state(pid) != 'Z']
+                [[name] for name in self.running] and proc.is_java(pid) and proc.state(pid) != 'Z']
 
     def _end(self, wanted: List[str], problem: Optional[BaseException], began: float) -> None:
         """Start the units. A failure to start takes precedence over an earlier error."""

@@ -108,12 +108,12 @@ def test_stopped_set_started(tmp_path):
 class Lingering(FakeHost):
     """A unit whose script ends before the program does, as crx-quickstart/bin/stop may: the program has its time."""
 
-    def __init__(self, tmp_path, seconds, cgroup='/system.slice/aem.service', state='S'):
+    def __init__(self, tmp_path, seconds, cgroup='/system.slice/aem.service', state='S', name='java'):
         super().__init__(tmp_path, aem_service='active')
         self.ends, self.seconds = None, seconds
         os.makedirs(self.path('/proc/800'))
-        for name, text in (('comm', 'java\n'), ('cgroup', f'1:name=systemd:{cgroup}\n'), ('stat', f'800 (java) {state} 1 8')):
-            self.write('/proc/800/' + name, text, 0o644)
+        for path, text in (('comm', name + '\n'), ('cgroup', f'1:name=systemd:{cgroup}\n'), ('stat', f'800 (java) {state} 1 8')):
+            self.write('/proc/800/' + path, text, 0o644)
 
     def execute(self, command, timeout=30.0, environment=None):
         if 'stop' in command and 'aem.service' in command:
@@ -139,11 +139,12 @@ def test_a_program_that_does_not_end_is_named_and_the_clock_is_not_set_under_it(
     assert 'set' not in host.ran and host.units['aem.service']['ActiveState'] == 'active'
 
 
-@pytest.mark.parametrize('cgroup, state', [
-    ('/system.slice/aem-publish.service', 'S'), ('/user.slice/user-1.slice/user@1.service/app.slice/aem.service', 'S'),
-    ('/system.slice/aem.service', 'Z')])
-def test_what_is_none_of_the_unit_is_not_waited_for(tmp_path, cgroup, state):
-    host = Lingering(tmp_path, 1e9, cgroup, state)
+@pytest.mark.parametrize('cgroup, state, name', [
+    ('/system.slice/aem-publish.service', 'S', 'java'), ('/system.slice/aem.service', 'Z', 'java'),
+    ('/user.slice/user-1.slice/user@1.service/app.slice/aem.service', 'S', 'java'),
+    ('/system.slice/aem.service', 'S', 'rotatelogs')])
+def test_what_is_no_program_of_the_unit_is_not_waited_for(tmp_path, cgroup, state, name):
+    host = Lingering(tmp_path, 1e9, cgroup, state, name)
     assert units(host).stopped_during(3600.0, lambda: host.at) < 2.0
 
 
