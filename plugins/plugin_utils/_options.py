@@ -170,7 +170,10 @@ def _text(name: str, value: str) -> str:
     """Without the blanks that are copied along with a value."""
     value = value.strip()
     if name in PATHS:
-        return os.path.expanduser(value)
+        path = os.path.expanduser(value)
+        if '\0' in path or path.startswith('~'):
+            raise Unfit(f'{name}: {value!r:.80} is no path on the controller.')
+        return path
     if name == 'fix_bp_jwt_stop_window':
         return ''.join(value.split())
     if name == 'fix_bp_jwt_aem_service':

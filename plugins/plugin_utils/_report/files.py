@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import tempfile
@@ -22,6 +23,10 @@ def check(options: Options) -> None:
     for folder in filter(None, (options['fix_bp_jwt_report_dir'], os.path.dirname(options['fix_bp_jwt_prometheus_file']))):
         os.makedirs(folder, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
+    written = [_path(options), _page(options)] if options['fix_bp_jwt_report_dir'] else []
+    for path in [*written, options['fix_bp_jwt_prometheus_file']]:
+        if os.path.isdir(path):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
 
 
 def write(options: Options, document: dict[str, t.Any]) -> None:
@@ -29,7 +34,7 @@ def write(options: Options, document: dict[str, t.Any]) -> None:
     folder, file = options['fix_bp_jwt_report_dir'], options['fix_bp_jwt_prometheus_file']
     if folder:
         _replace(_path(options), json.dumps(document, indent=1, ensure_ascii=False) + '\n')
-        _replace(os.path.join(folder, 'brand-portal.html'), page.page(document))
+        _replace(_page(options), page.page(document))
     if file and document['complete']:
         _replace(file, metrics.metrics(document, _read(file), options['fix_bp_jwt_report_keep_days']))
 
@@ -46,6 +51,10 @@ def former(options: Options) -> t.Any:
 
 def _path(options: Options) -> str:
     return os.path.join(options['fix_bp_jwt_report_dir'], 'brand-portal.json')
+
+
+def _page(options: Options) -> str:
+    return os.path.join(options['fix_bp_jwt_report_dir'], 'brand-portal.html')
 
 
 def _read(path: str) -> str:

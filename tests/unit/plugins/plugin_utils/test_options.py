@@ -116,6 +116,8 @@ def test_an_account_of_null_is_none(name):
     ('aem_service', 'aem service', "fix_bp_jwt_aem_service: 'aem service' is no name of a systemd unit"),
     ('aem_service', '../aem', "fix_bp_jwt_aem_service: '../aem' is no name of a systemd unit"),
     ('aem_service', 'aem; reboot', "fix_bp_jwt_aem_service: 'aem; reboot' is no name of a systemd unit"),
+    ('report_dir', '~nobody-of-this-name/x', "fix_bp_jwt_report_dir: '~nobody-of-this-name/x' is no path on the controller."),
+    ('prometheus_file', '/a\0b.prom', 'fix_bp_jwt_prometheus_file: '),
     ('agent_query', '[?', 'The option fix_bp_jwt_agent_query is no valid JMESPath'),
 ])
 def test_what_does_not_fit_is_refused_in_our_words(name, came, said):
