@@ -33,14 +33,14 @@ HARM = {
 }
 NOT_NAMED = 'fix_bp_jwt_aem_service is empty'
 NAME_IT = ('set fix_bp_jwt_aem_service=auto, or give the unit of AEM: "systemctl list-units --all --type=service" lists the units')
-STORE_UNKNOWN = 'nothing on this host tells which repository AEM has'
+STORE_UNKNOWN = 'the repository of AEM is not known'
 STOP_UNKNOWN = 'set fix_bp_jwt_unknown_store=stop'
 STEPPED_LIVE = 'AEM is not stopped for the step: it runs on a segment store (TarMK; {evidence}), which has no lease to lose'
 STOPPED_FOR = '{what} is stopped around the step, because AEM runs on a document store ({evidence}; its lease check is {lease})'
-STOPPED_UNKNOWN = '{what} is stopped around the step, because nothing tells the repository of AEM (fix_bp_jwt_unknown_store=stop)'
+STOPPED_UNKNOWN = '{what} is stopped around the step, because the repository of AEM is not known (fix_bp_jwt_unknown_store=stop)'
 CANNOT = ('the step of {by} would end AEM on its document store ({evidence}), and AEM cannot be stopped around it: {reason}')
 CANNOT_UNKNOWN = ('AEM is to be stopped around the step (fix_bp_jwt_unknown_store=stop), and cannot be: {reason}')
-STEP_IT_LIVE = 'to step the clock under a running AEM all the same, set fix_bp_jwt_aem_service to an empty text'
+STEP_IT_LIVE = 'to step the clock while AEM runs, set fix_bp_jwt_aem_service to an empty string'
 FORBIDDEN = 'fix_bp_jwt_may_stop_aem=false forbids to stop AEM'
 OUTSIDE = 'it is {now} in {zone}, and fix_bp_jwt_stop_window={window} is the time in which AEM may be stopped'
 ALLOW = 'allow it for this run with fix_bp_jwt_may_stop_aem=true'
@@ -167,9 +167,9 @@ def _minutes(window: str) -> tuple[int, int]:
     """Begin and end in minutes of the day. Raises ValueError."""
     match = _WINDOW.fullmatch(str(window).strip())
     if not match:
-        raise ValueError(f'{window!r} is no window of the day. Give it as 22:00-05:00')
+        raise ValueError(f'{window!r} is not a time window. Write it as 22:00-05:00')
     hours = [int(text) for text in match.groups()]
     begin, end = hours[0] * 60 + hours[1], hours[2] * 60 + hours[3]
     if begin == end:
-        raise ValueError(f'{window} begins when it ends. Give a window such as 22:00-05:00, or an empty text for the whole day')
+        raise ValueError(f'{window} has the same begin and end. Give a window such as 22:00-05:00, or an empty string for any time')
     return begin, end

@@ -68,7 +68,7 @@ def suspicion(results: t.Sequence[Result], percentage: float, at_least: int) -> 
     return (
         f'{len(alike)} of {total} measured clocks are {direction} by the same amount ({middle}), '
         'so the reference is more likely to be wrong than all of them, and no clock is changed. '
-        'Compare the references with another clock that you trust; if these clocks really are wrong alike, run '
+        'Compare the references with another clock that you trust; if these clocks really are all wrong by this amount, run '
         'again with fix_bp_jwt_accept_common_skew=true'
     )
 
@@ -146,6 +146,6 @@ def may_go_on(outcomes: t.Mapping[str, Result | None], percentage: float) -> str
     named = ', '.join(wrong[:3]) + (f' and {len(wrong) - 3} more' if len(wrong) > 3 else '')
     return (
         f'{len(wrong)} of {tried} repair{"s" if tried > 1 else ""} failed ({named}), more than '
-        f'fix_bp_jwt_max_fail_percentage={percentage:g} allows, so no other was begun. See what is said of '
+        f'fix_bp_jwt_max_fail_percentage={percentage:g} allows, so no other was begun. See the messages of '
         f'{"these hosts" if len(wrong) > 1 else "this host"}, then run again'
     )

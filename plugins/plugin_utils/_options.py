@@ -178,7 +178,8 @@ def _text(name: str, value: str) -> str:
         return ''.join(value.split())
     if name == 'fix_bp_jwt_aem_service':
         if value and not _UNIT.fullmatch(value):
-            raise Unfit(f'{name}: {value!r:.80} is no name of a systemd unit. Give one, as aem.service, or auto, or an empty text.')
+            raise Unfit(f'{name}: {value!r:.80} is not the name of a systemd unit. Give a unit such as aem.service, auto, or an '
+                        'empty string.')
         return value.lower() if value.lower() == aem_guard.AUTO else value
     return value
 
@@ -201,7 +202,7 @@ def _several(value: t.Any) -> t.Any:
 
 def _check_together(options: dict[str, t.Any]) -> t.Iterator[str]:
     if not options.get('fix_bp_jwt_aem_user', True) or not options.get('fix_bp_jwt_aem_password', True):
-        yield ('AEM cannot be asked without an account: set the environment variables AEM_USER and AEM_PASSWORD on the '
+        yield ('AEM needs an account: set the environment variables AEM_USER and AEM_PASSWORD on the '
                'controller, or fix_bp_jwt_aem_user and fix_bp_jwt_aem_password from a vault.')
     if options.get('fix_bp_jwt_agents') and options.get('fix_bp_jwt_agent_query'):
         yield 'The agents are named by fix_bp_jwt_agents and chosen by fix_bp_jwt_agent_query: give only one of them.'

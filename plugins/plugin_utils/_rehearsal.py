@@ -78,7 +78,7 @@ def conclude(result: Result, checks: t.Sequence[Check], **plan: t.Any) -> dict[s
     last = {**result, 'rehearsal': rehearsal, 'passed': not obstacles, 'concluded': True, 'repair_due': False}
     said = '; '.join(f'{each["check"]}: {each["found"]}' for each in obstacles)
     last['next_step'] = '; '.join(dict.fromkeys(each['advice'] for each in obstacles if each['advice']))
-    last['message'] = f'{result["host"]}: nothing is in the way of a repair.'
+    last['message'] = f'{result["host"]}: no obstacle to a repair was found.'
     if obstacles:
         number = f'{len(obstacles)} obstacle{"s" if len(obstacles) > 1 else ""}'
         last['message'] = f'{result["host"]}: a repair would meet {number}: {said}. Next: {last["next_step"]}.'

@@ -35,28 +35,30 @@ class Hint(t.NamedTuple):
 # By what the hardware clock is taken to hold, and on which side the clock is off by the host's own zone.
 ZONE_HINTS: dict[tuple[str, str], Hint] = {
     ('utc', 'local_as_utc'): Hint(
-        "it was off by just this host's zone offset ({zone}): local time was taken for UTC",
-        'see that the hypervisor hands out its hardware clock in UTC (libvirt: <clock offset="utc"/>), or who typed local time; '
-        'the repair writes the hardware clock in UTC'),
+        "it was off by exactly the UTC offset of this host's zone ({zone}): local time was taken for UTC",
+        'check that the hypervisor provides its hardware clock in UTC (libvirt: <clock offset="utc"/>), or find out who entered '
+        'local time; the repair writes the hardware clock in UTC'),
     ('utc', 'utc_as_local'): Hint(
-        "it was off by just this host's zone offset ({zone}): UTC was taken for local time",
-        'find who set the clock by hand (date --set takes local time); the repair writes the hardware clock in UTC'),
+        "it was off by exactly the UTC offset of this host's zone ({zone}): UTC was taken for local time",
+        'find out who set the clock by hand (date --set takes local time); the repair writes the hardware clock in UTC'),
     ('local', 'local_as_utc'): Hint(
-        "it was off by just this host's zone offset ({zone}), and /etc/adjtime says LOCAL: local time was taken for UTC",
+        "it was off by exactly the UTC offset of this host's zone ({zone}), and /etc/adjtime says LOCAL: local time was taken for "
+        'UTC',
         'keep the hardware clock in UTC: timedatectl set-local-rtc 0'),
     ('local', 'utc_as_local'): Hint(
-        "it was off by just this host's zone offset ({zone}), and /etc/adjtime says LOCAL: the hardware clock holds UTC and is "
-        'read as local time at each boot',
+        "it was off by exactly the UTC offset of this host's zone ({zone}), and /etc/adjtime says LOCAL: the hardware clock holds "
+        'UTC and is read as local time at each boot',
         'keep the hardware clock in UTC: timedatectl set-local-rtc 0'),
 }
 SUMMER_TIME = Hint('it was off by the hour between summer and winter time of this host',
-                   'find who sets the clock by hand when summer time begins or ends: a right clock is left alone then')
-OTHER_ZONE = Hint("it was off by just {zone}, as one zone is from another: the time of another zone may have been entered", '')
-RAN_AWAY = Hint('since the last repair ({at}) it ran away by {by} in {within}: {ppm} ppm',
-                'see why no time daemon held it: it does not run, or does not reach its servers on UDP 123')
-RAN_AWAY_FAST = Hint('since the last repair ({at}) it ran away by {by} in {within}: {ppm} ppm, more than an oscillator can',
-                     "look at the hypervisor's time (a suspended or migrated machine, tools that push time) and at who else sets "
-                     'this clock')
+                   'find out who sets the clock by hand when summer time begins or ends, which does not change UTC')
+OTHER_ZONE = Hint('it was off by exactly {zone}, like the difference of two time zones: the time of another zone may have been '
+                  'entered', '')
+RAN_AWAY = Hint('since the last repair ({at}) it drifted by {by} in {within}: {ppm} ppm',
+                'find out why no time daemon corrected it: none runs, or it does not reach its servers on UDP 123')
+RAN_AWAY_FAST = Hint('since the last repair ({at}) it drifted by {by} in {within}: {ppm} ppm, more than an oscillator can',
+                     "check the hypervisor's time (a suspended or migrated machine, tools that set time) and what else sets this "
+                     'clock')
 # A document store that is started before the clock is right is ended by the step of the daemon.
 HURT_AT_BOOT = Hint('this host has no hardware clock, so each boot begins with a wrong clock, and its correction ends an AEM on a '
                     'document store',

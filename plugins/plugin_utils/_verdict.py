@@ -50,19 +50,19 @@ STATES: dict[str, State] = {
     'not_testable': State(
         False, False, 'AEM answers, but the agents could not be tested as asked', ''),
     'no_reference': State(
-        False, False, 'no reference time can be believed, so nothing is changed on a guess',
+        False, False, 'no reference time is reliable, so nothing is changed',
         'open UDP 123 to an NTP server (fix_bp_jwt_ntp_servers) or HTTPS to the tenant (fix_bp_jwt_https_urls)'),
     'not_kept': State(
         False, True, 'every Brand Portal agent was answered 200 and the clock is right, but nothing keeps it right', ''),
     'unfinished': State(
-        True, False, 'an earlier repair of this host did not come to its end',
+        True, False, 'an earlier repair of this host was interrupted',
         'finish it: run this playbook without --check'),
     aem_guard.DEFERRED: State(
         False, False, 'the repair has to stop AEM, which is not allowed now', ''),
     aem_guard.CANNOT_STOP: State(
         False, False, 'the repair has to stop AEM, which cannot be done safely', ''),
     'cannot_set_clock': State(
-        False, False, "the clock is wrong, but it is not this host's to set",
+        False, False, "the clock is wrong, but this host may not set it",
         'correct the clock of the machine that this host runs on'),
 }
 
@@ -79,7 +79,7 @@ TABLE: dict[str, dict[str, str]] = {
 # A right clock that nothing keeps, by the reason that brand_portal_health_info gives (clock_keeper).
 KEEP_IT = 'run with fix_bp_jwt_fix_not_kept=true'
 NOT_KEPT: dict[str, str] = {
-    'no_time_daemon': f'enable a time daemon, or have this role bring one: {KEEP_IT}',
+    'no_time_daemon': f'enable a time daemon, or have this role install one: {KEEP_IT}',
     'no_control_of_clock': 'start chronyd without the option -x: look at "systemctl cat chronyd" and the file of options that it '
                            'names (/etc/default/chrony, /etc/sysconfig/chronyd)',
     'own_clock': f'name NTP servers in fix_bp_jwt_ntp_servers and have this role configure them: {KEEP_IT}; and remove the local '
@@ -109,7 +109,7 @@ FINEST_DATE = 5.0  # seconds: an HTTP Date tells whole ones, and the answer took
 AEM_SILENT = ('unreachable', 'starting')
 
 LOST_BY_THE_JUMP = 'AEM did not come back after the clock was set by {by} while it ran, as with a document store'
-START_IT = ('start AEM on this host (its log then tells of a lost lease), run again, and let it be stopped the next time: set '
+START_IT = ('start AEM on this host (its log then mentions a lost lease), run again, and have it stopped the next time: set '
             'fix_bp_jwt_aem_service=auto or to its unit, or fix_bp_jwt_unknown_store=stop')
 STARTED_NOT_READY = '{units} was stopped while the clock was set and started again, but AEM is not ready yet'
 WAIT_LONGER = ('look at "systemctl status {units}" and AEM\'s error.log; where AEM only takes longer, raise '
@@ -307,7 +307,7 @@ def _summary(
     parts = [STATES[state].meaning, skew['message']]
     if state == 'no_reference':
         if skew['verdict'] == 'skewed' and not accept_unverified:
-            parts.append('too few references agree to repair a clock on their word (skew.verified is false)')
+            parts.append('too few references agree for a repair (skew.verified is false)')
         parts += [f'{source["source"]}: {source["reason"]}' for source in skew['sources'] if source['reason']]
     if state == 'cannot_set_clock' and time_service:
         parts.append(time_service['clock_owner'])

@@ -113,7 +113,7 @@ def test_not_the_clock(right):
 def test_not_the_clock_when_an_agent_s_test_takes_too_long(right):
     right.machine.configure_aem(delay=4)
     run = right.assert_unchanged_by(fix_bp_jwt_test_timeout=1)
-    assert_says(run, right, 'not_the_clock', 'AEM gave no whole answer within 1 s', 'Raise fix_bp_jwt_test_timeout')
+    assert_says(run, right, 'not_the_clock', 'AEM gave no complete answer within 1 s', 'Raise fix_bp_jwt_test_timeout')
 
 
 def test_no_cause_there_is_leads_to_a_change_while_the_clock_is_right(right):

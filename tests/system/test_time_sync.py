@@ -94,7 +94,7 @@ def test_what_cannot_work_is_refused_before_the_clock_is_touched(host):
     before = host.machine.fingerprint()
     for variables, reason in (
         ({'time_sync_cloud': 'aws'}, 'cloud=aws cannot be combined with'),
-        ({'time_sync_servers': ['no host']}, 'is no name or address of a server'),
+        ({'time_sync_servers': ['no host']}, 'is not the name or address of a server'),
         ({'time_sync_keys': [{'server': 'elsewhere', 'id': 7, 'key': 'HEX:S3cret'}]}, 'which is not one of servers'),
     ):
         run = host.play('-vvv', **variables)

@@ -59,7 +59,7 @@ class Aem:
         if parts.scheme not in ('http', 'https') or not host or parts.query or parts.fragment:
             raise AemError(
                 'unreachable',
-                'aem_url is no address of an AEM author: {0!r}. Give it as http://localhost:4502 or '
+                'aem_url is not the address of an AEM author: {0!r}. Give it as http://localhost:4502 or '
                 'https://host:port/context.'.format(self.redactor.line(url)),
             )
         if parts.username is not None:
@@ -351,7 +351,7 @@ class Aem:
         remedy = 'or raise test_timeout' if url.endswith('.test.html') else 'and that aem_url is right'
         return TimedOut(
             'unreachable',
-            'AEM gave no whole answer within {0:g} s: {1}. Check that AEM is well, {2}.'.format(timeout, url, remedy),
+            'AEM gave no complete answer within {0:g} s: {1}. Check that AEM works, {2}.'.format(timeout, url, remedy),
         )
 
     def _unreachable(self, url: str, error: Exception, timeout: float) -> AemError:

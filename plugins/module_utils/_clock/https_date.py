@@ -64,7 +64,7 @@ def parse_url(url: str) -> Target:
     except ValueError:
         raise BadOption(f'https_urls: {shown!r} is no URL.') from None
     if parts.scheme != 'https':
-        raise BadOption(f'https_urls: {shown!r} is no https:// URL. Only a TLS connection proves whose Date it is.')
+        raise BadOption(f'https_urls: {shown!r} is not an https:// URL. Only a TLS connection proves whose Date it is.')
     if parts.username is not None or parts.password is not None:
         raise BadOption(f'https_urls: {shown!r} was given with credentials. A Date needs none; leave them out.')
     if not host or ('[' in parts.netloc and ':' not in host):

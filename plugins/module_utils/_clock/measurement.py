@@ -58,7 +58,7 @@ def plan_for(options: Mapping[str, Any]) -> MeasurementPlan:
         except BadOption:
             if not isinstance(text, ServerWord):    # the user's own option
                 raise
-            unusable.append((str(text), f'{str(text)!r} is no name or address of a server ({text.place})'))
+            unusable.append((str(text), f'{str(text)!r} is not the name or address of a server ({text.place})'))
     if targets and trust.ca_path:
         context_for(trust)  # a ca_path that cannot be loaded is found before anything is sent
     return MeasurementPlan(servers, targets, max_skew, timeout, trust, proxy, unusable)
@@ -163,7 +163,7 @@ def _servers(plan: MeasurementPlan, codec: Any, anchor: Anchor, deadline: float,
     if not plan.servers:
         return []
     if codec is None:
-        told = absent('ntplib is neither on this host nor was it carried here', False)
+        told = absent('ntplib is missing on the controller and on this host', False)
         return [_Part(lambda: told, lambda: None, told)]
     cancelled = threading.Event()
     query = ntp_client.Query(plan.servers, codec, anchor, deadline, plan.max_skew, denied, cancelled.is_set, network)

@@ -131,7 +131,8 @@ class Query:
             # Connected: the kernel chooses a random port (RFC 9109), drops what others send, and tells of refusals.
             peer.socket.connect(peer.address.sockaddr)
             if self._is_own_clock(peer):
-                peer.rejected = f'{peer.address.sockaddr[0]} is this host itself, which is no witness for its own clock{peer.place}'
+                address = peer.address.sockaddr[0]
+                peer.rejected = f'{address} is this host itself, which cannot be a reference for its own clock{peer.place}'
                 self._close(peer)
                 return
             self._selector.register(peer.socket, selectors.EVENT_READ, peer)

@@ -112,7 +112,7 @@ def read(codec: Any, data: bytes, sent: float, received: float, sent_wall: float
     if held < 0:
         raise Unusable(f'its reply left {-held:.6f} s before the request arrived (its clock is moving)')
     if root_distance + precision >= MAX_ROOT_DISTANCE:
-        raise Unusable(f'it does not know the time itself well enough (root distance {root_distance:.3f} s, '
+        raise Unusable(f'its own uncertainty is too large (root distance {root_distance:.3f} s, '
                        f'precision {precision:.2g} s; the limit is {MAX_ROOT_DISTANCE} s)')
     elapsed = received - sent
     delay = elapsed - held

@@ -25,7 +25,7 @@ def load(carried: Optional[str] = None) -> Any:
     except Exception:  # pylint: disable=broad-except  # a module of that name from another source may raise anything
         pass
     if not carried:
-        raise NtplibMissing('ntplib is neither installed on this host nor was it carried from the controller. '
+        raise NtplibMissing('ntplib is missing on the controller and on this host. '
                             'Install it on the controller: pip install ntplib.')
     module = types.ModuleType('ntplib')
     try:

@@ -168,7 +168,7 @@ def _step(options: Mapping[str, Any], codec: Any, check_mode: bool, hands: Syste
     before = details['before'] = conclusion.conclude(measurement.sources, options['max_skew'])
     details['rtc'] = {'device': hands.rtc_device() or 'none', 'written': False, 'reason': 'The clock was not set.'}
     if before['verdict'] == 'in_sync':
-        details.update(after=before, msg='The clock was right and was left alone.')
+        details.update(after=before, msg='The clock was right and was not changed.')
         return
     refused = refusal(before, float(options['max_step']), options['accept_unverified']) or hands.may_set_clock()
     if refused:

@@ -100,7 +100,7 @@ def parse_proxy(url: str, named_by: str = 'https_proxy') -> Proxy:
             raise ValueError
         endpoint = parse_endpoint(join(parts.hostname, parts.port or 80), 80, named_by)
     except (ValueError, BadOption):
-        raise BadOption(f"{named_by}: this is no proxy's URL. Set the option https_proxy to http://HOST:PORT or "
+        raise BadOption(f"{named_by}: this is not the URL of a proxy. Set the option https_proxy to http://HOST:PORT or "
                         'http://USER:PASSWORD@HOST:PORT, special characters of the password as %XX.') from None
     authorization = None
     if parts.username is not None:
@@ -251,7 +251,7 @@ class Connector:
                 # Python 3.6 does not tell why; a second try without the dates tells whether it was for them.
                 raise DatesRefused('its certificate is refused (its authority is unknown, or its dates are wrong)'
                                    ) from error
-            raise Unusable(f'it does not speak TLS as it should ({error.reason or error_reason(error)})') from error
+            raise Unusable(f'it does not speak valid TLS ({error.reason or error_reason(error)})') from error
         except (OSError, ValueError) as error:
             self.left()
             raise Unusable(f'no TLS connection: {error_reason(error)}') from error

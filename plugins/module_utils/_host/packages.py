@@ -121,7 +121,7 @@ class Packages:
             done = self._run(command, names)
             transaction = self.manager.parse(done.out)
             if not transaction.names:
-                raise LookFailed(f'"{command[0]}" does not tell what undoing it would do: {done.complaint[-300:]}')
+                raise LookFailed(f'"{command[0]}" does not show what undoing it would do: {done.complaint[-300:]}')
             touched += transaction.names
         return sorted(set(touched))
 

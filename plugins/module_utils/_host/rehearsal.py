@@ -65,7 +65,7 @@ def rehearse(host: Any, units: Sequence[str], provider: str = 'auto', euid: Call
         try:
             found.append(check())
         except (OSError, ValueError) as error:
-            found.append(Check('host', False, str(error), 'see why this cannot be looked at on the host'))
+            found.append(Check('host', False, str(error), 'check on the host why this fails'))
     return found
 
 
@@ -84,7 +84,7 @@ def may_set_clock(owner: str) -> Check:
 
 def systemd(host: Any) -> Check:
     if not host.exists('/run/systemd/system') and not host.exists('/etc/systemd/system'):
-        return Check('systemd', False, 'this host does not run systemd', 'keep the time of this host in its own way')
+        return Check('systemd', False, 'this host does not run systemd', 'configure the time service of this host by hand')
     if not host.exists('/usr/bin/flock') and not host.exists('/bin/flock'):
         return Check('systemd', False, 'the command flock is missing, by which the guard of stopped services waits',
                      'install util-linux')
@@ -140,11 +140,11 @@ def source_of_packages(host: Any, package: str) -> Check:
                     said = complaint or done.complaint or 'it failed without error output'
                     break
             if not said:
-                return Check('packages', True, 'the package {0} can be had'.format(package))
+                return Check('packages', True, 'the package {0} can be downloaded'.format(package))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return Check('packages', False, 'the package {0} cannot be had: {1}'.format(package, ' '.join(said.split())[:300].rstrip('.')),
-                 advice_for(said))
+    said_short = ' '.join(said.split())[:300].rstrip('.')
+    return Check('packages', False, 'the package {0} cannot be downloaded: {1}'.format(package, said_short), advice_for(said))
 
 
 def room(host: Any, package: bool, statvfs: Callable[[str], Any] = os.statvfs) -> Check:

@@ -197,7 +197,7 @@ class UndoLog:
             self.begun, self.entries = str(stored['begun']), [Entry.restored(each) for each in stored['entries']]
             self.how = dict(stored['how'])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise LogUnreadable(f'{self.file} cannot be read ({error}). It lists what a run that was cut off has changed. Look at '
+            raise LogUnreadable(f'{self.file} cannot be read ({error}). It lists what an interrupted run changed. Look at '
                                 'the host, remove that file, then run again. Nothing was changed.') from error
         return True
 

@@ -92,7 +92,7 @@ def headline(report: Data, hosts: t.Sequence[HostRow]) -> str:
     if need:
         return f'{need:,} of {_hosts(total)} need{"s" if need == 1 else ""} you: {_reasons(hosts)}'
     if counts['untold']:
-        return f'{_hosts(total)} in this run; this report does not tell how they are'
+        return f'{_hosts(total)} in this run; this report does not contain their states'
     if counts['planned']:
         return f'{counts["planned"]:,} of {_hosts(total)} would be repaired, no other needs anything'
     if counts['open']:
@@ -141,7 +141,7 @@ def _top(report: Data, mode: str, hosts: t.Sequence[HostRow], verdict: str) -> s
     complete = report.get('complete', True)
     stopped = ''
     if report.get('stopped') or not complete:
-        what = 'No more repairs were begun.' if complete else 'The run had not come to its end.'
+        what = 'No more repairs were begun.' if complete else 'The run did not finish.'
         stopped = f'<p class="stopped"><strong>{what}</strong> {_text(report.get("stopped"))}</p>'
     mood = 'bad' if needy else 'good' if hosts else 'none'
     return (f'<header>\n<p class="what">Brand Portal replication and the hosts\' clocks</p>\n'
@@ -243,9 +243,9 @@ def _legend(axis: Axis) -> str:
     keys = [
         key('before', arrow, 'behind'), key('before', '<path class="{} wrong" d="M14 8L4 2.5V13.5z"/>', 'ahead'),
         key('before', '<path class="{} open" d="M2.5 8l5.5-5.5l5.5 5.5l-5.5 5.5z"/>', 'undecided'),
-        key('', '<path class="span open" d="M2 4v8m0-4H14m0-4v8"/>', 'the truth lies within'),
+        key('', '<path class="span open" d="M2 4v8m0-4H14m0-4v8"/>', 'the true offset is within'),
         key('before', circle, 'before'), key('after', circle, 'after'),
-        key('', '<rect class="unknown" x="1" y="2" width="14" height="12"/>', 'nobody knows'),
+        key('', '<rect class="unknown" x="1" y="2" width="14" height="12"/>', 'unknown'),
         key('', '<path class="silent" d="M1 8H15"/>', 'not measured'),
     ]
     if axis.max_skew:

@@ -20,9 +20,9 @@ from ansible_collections.aemops.brand_portal.plugins.plugin_utils._verdict impor
 KEEPER = ('state', 'by', 'source', 'reason', 'msg', 'maximum_error', 'estimated_error')
 CLOCK = ('verdict', 'direction', 'offset', 'low', 'high', 'verified')
 UNREACHABLE, NO_RESULT = 'unreachable', 'no_result'
-LOST_ON_THE_WAY = 'the host could no longer be reached in the middle of the repair'
+LOST_ON_THE_WAY = 'the host became unreachable during the repair'
 AFTER_AN_ERROR = 'correct what stopped the repair, then run again'
-LOOK_AT_IT = 'look at the host itself: what its clock and its AEM are like now is not known, then run again'
+LOOK_AT_IT = 'check the clock and AEM on the host, because their state is not known, then run again'
 WITHOUT_RESULT = {
     UNREACHABLE: ('the host could not be reached', 'see that Ansible can log in to this host, then run again'),
     NO_RESULT: ('the host failed before it was measured', 'correct what the message says, then run again'),
@@ -41,7 +41,7 @@ NOT_BEGUN = 'not_begun'      # due, but this run has stopped before
 FAILED = 'failed'            # begun, and stopped by an error
 NOT_PROVEN = 'not_proven'    # came to its end, but the host is not proven healthy
 PROVEN = 'proven'
-LOST = 'lost'                # the host could no longer be reached in the middle of it
+LOST = 'lost'                # the host became unreachable during the repair
 
 
 def sum_up(

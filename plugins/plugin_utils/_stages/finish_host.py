@@ -13,7 +13,7 @@ from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.result
 
 NOTHING_MEASURED = (
     'Nothing was measured before this task, so nothing is proven. Run the whole role or playbook: without --tags, and without '
-    '--start-at-task in its middle. Where no host at all is meant to be right, set fix_bp_jwt_allow_no_hosts=true'
+    '--start-at-task in its middle. If a run without any host is intended, set fix_bp_jwt_allow_no_hosts=true'
 )
 
 

@@ -200,9 +200,9 @@ def why_no_server(word: str) -> str:
     if address_of(word) is not None:
         return ''
     if ',' in word or ';' in word:
-        return '"{0}" is no name of a server: names are separated by spaces'.format(word)
+        return '"{0}" is not the name of a server: names are separated by spaces'.format(word)
     if not _NAME.fullmatch(word) or len(word) > 253 or re.fullmatch('[0-9.]+', word):
-        return '"{0}" is no name or address of a server'.format(word)
+        return '"{0}" is not the name or address of a server'.format(word)
     return ''
 
 

@@ -242,7 +242,7 @@ class Ntpd(Daemon):
         rule = self._mute(restrictions(self.lines()))
         if rule:
             return self._not_answering(
-                'it does not answer ntpq: {0} has no exception for this host'.format(rule.line.quoted),
+                'it does not answer ntpq: {0} does not allow queries from this host'.format(rule.line.quoted),
                 'Add the lines "restrict 127.0.0.1" and "restrict ::1" to {0}, restart {1}, then run again.'.format(
                     rule.line.path, self.unit))
         return self._not_answering(

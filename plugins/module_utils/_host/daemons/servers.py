@@ -127,7 +127,7 @@ def words_of(host: Any, sources: Sequence[Source]) -> List[ServerWord]:
             word = ServerWord(name, place, '{0} ({1})'.format(why, place))
         elif not source.port and config.is_this_host(host, source.host):
             # Such a source is named by its place, so that its address is not taken for a server by mistake.
-            word = ServerWord(place, place, '{0} is this host itself, which is no witness for its own clock ({1})'.format(
+            word = ServerWord(place, place, '{0} is this host itself, which cannot be a reference for its own clock ({1})'.format(
                 name, place))
         else:
             word = ServerWord(name, place)

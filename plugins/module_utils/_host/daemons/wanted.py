@@ -143,7 +143,7 @@ def _server(option: str, text: str) -> Server:
     host = parts.get('six') or parts.get('host') or ''
     port = int(parts.get('port6') or parts.get('port') or 0)
     if not _NAME.fullmatch(host) or not 0 <= port < 65536:
-        raise Refused('{0}: "{1}" is no name or address of a server. Write it as host, host:port or [IPv6]:port.'.format(
+        raise Refused('{0}: "{1}" is not the name or address of a server. Write it as host, host:port or [IPv6]:port.'.format(
             option, text))
     return Server(host, 0 if port == 123 else port)
 

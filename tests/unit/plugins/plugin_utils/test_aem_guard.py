@@ -40,7 +40,7 @@ def test_every_combination(store, unknown_store, stoppable, commands):
         assert made.note or 'it runs in a session' in made.why
     assert bool(made.warning) is (store == 'unknown' and not to_stop)
     if made.warning:
-        assert ('it runs in a session' if not stoppable else 'nothing on this host tells which repository') in made.warning
+        assert ('it runs in a session' if not stoppable else 'the repository of AEM is not known') in made.warning
     assert ('is not stopped for the step' in made.note) is (store == 'segment')
 
 
@@ -89,13 +89,13 @@ def test_windows(window, zone, moment, inside):
 
 @pytest.mark.parametrize('options, said', [
     ({'stop_window': '22:00-05:00', 'stop_window_zone': 'Europe/Zurich'}, ''),
-    ({'stop_window': '22-5'}, "fix_bp_jwt_stop_window: '22-5' is no window of the day"),
-    ({'stop_window': '24:00-05:00'}, 'no window of the day'),
+    ({'stop_window': '22-5'}, "fix_bp_jwt_stop_window: '22-5' is not a time window"),
+    ({'stop_window': '24:00-05:00'}, 'is not a time window'),
     ({'stop_window': '22:00-24:00'}, ''), ({'stop_window': '00:00-24:00'}, ''),
-    ({'stop_window': '22:00-24:01'}, 'no window of the day'), ({'stop_window': '22:00-25:00'}, 'no window of the day'),
+    ({'stop_window': '22:00-24:01'}, 'is not a time window'), ({'stop_window': '22:00-25:00'}, 'is not a time window'),
     ({'stop_window': '22:00-05:00', 'stop_window_zone': 'Europe'}, "no time zone 'Europe'"),
     ({'stop_window': '22:00-05:00', 'stop_window_zone': 'UTC+2'}, "no time zone 'UTC+2'"),
-    ({'stop_window': '05:00-05:00'}, 'begins when it ends'),
+    ({'stop_window': '05:00-05:00'}, 'has the same begin and end'),
     ({'stop_window': '22:00-05:00', 'stop_window_zone': 'Europe/Zuerich'}, "no time zone 'Europe/Zuerich'"),
     ({'stop_window': '22:00-05:00', 'stop_window_zone': '../x'}, 'no time zone'),
     (COMMANDS, ''),

@@ -92,7 +92,7 @@ def test_null_is_the_default(name, default):
 @pytest.mark.parametrize('name', ['aem_user', 'aem_password'])
 def test_an_account_of_null_is_none(name):
     [said] = options_of(**{name: None})[1]
-    assert said.startswith('AEM cannot be asked without an account')
+    assert said.startswith('AEM needs an account')
 
 
 @pytest.mark.parametrize(('name', 'came', 'said'), [
@@ -113,9 +113,9 @@ def test_an_account_of_null_is_none(name):
     ('may_stop_aem', '', "fix_bp_jwt_may_stop_aem is true or false, not ''."),
     ('fix_at_risk', [True], 'fix_bp_jwt_fix_at_risk is true or false, not [True].'),
     ('mode', 'Repair', 'value of fix_bp_jwt_mode must be one of: fix, diagnose, rehearse, got: Repair'),
-    ('aem_service', 'aem service', "fix_bp_jwt_aem_service: 'aem service' is no name of a systemd unit"),
-    ('aem_service', '../aem', "fix_bp_jwt_aem_service: '../aem' is no name of a systemd unit"),
-    ('aem_service', 'aem; reboot', "fix_bp_jwt_aem_service: 'aem; reboot' is no name of a systemd unit"),
+    ('aem_service', 'aem service', "fix_bp_jwt_aem_service: 'aem service' is not the name of a systemd unit"),
+    ('aem_service', '../aem', "fix_bp_jwt_aem_service: '../aem' is not the name of a systemd unit"),
+    ('aem_service', 'aem; reboot', "fix_bp_jwt_aem_service: 'aem; reboot' is not the name of a systemd unit"),
     ('report_dir', '~nobody-of-this-name/x', "fix_bp_jwt_report_dir: '~nobody-of-this-name/x' is no path on the controller."),
     ('prometheus_file', '/a\0b.prom', 'fix_bp_jwt_prometheus_file: '),
     ('agent_query', '[?', 'The option fix_bp_jwt_agent_query is no valid JMESPath'),

@@ -135,12 +135,12 @@ def test_every_state_has_words_of_its_own_and_a_place_in_the_order():
     (sample(5, 1, 'check'), '1 of 5 hosts would be repaired, no other needs anything'),
     (sample(5, 1, 'diagnose'), '1 of 5 hosts needs you: JWT refused, the clock is wrong'),
     (sample(1000, 10), '8 of 1,000 hosts need you: agents fail though the clock is right (2), '
-                       "clock is not the host's to set (2), no reference is believed (2), host unreachable (2)"),
+                       "host may not set its clock (2), no reference is believed (2), host unreachable (2)"),
     (document(*[{'host': name, 'state_before': 'unreachable'} for name in 'abc']),
      'All 3 hosts could not be reached: nothing is known of their clocks'),
     (document(*[{'host': name, 'state_before': 'no_result'} for name in 'abc']),
      '3 of 3 hosts need you: failed before it was measured'),
-    (document({'host': 'a'}, {'host': 'b'}), '2 hosts in this run; this report does not tell how they are'),
+    (document({'host': 'a'}, {'host': 'b'}), '2 hosts in this run; this report does not contain their states'),
     (document(counts={'hosts': 50}), '50 hosts in this run, none of them in this report'),
     (document({'host': 'a', 'passed': False, 'state_before': 'a_new_state'}), '1 of 1 host needs you: a_new_state'),
 ])
@@ -186,7 +186,7 @@ def test_what_is_no_number_is_no_clock():
     (dict(sample(1, 0), finished_at=None), 'began 2026-11-25 02:00:04 UTC, not finished'),
     (dict(sample(1, 0), finished_at='2026-11-26T02:00:04Z'), '2026-11-25 02:00:04 to 2026-11-26 02:00:04 UTC (1 d)'),
     (dict(sample(1, 0), started_at='yesterday', finished_at='now'), 'yesterday to now'),
-    (dict(sample(1, 0), complete=False, stopped='It may have died'), 'The run had not come to its end. It may have died'),
+    (dict(sample(1, 0), complete=False, stopped='It may have died'), 'The run did not finish. It may have died'),
     (sample(1, 0), '4 of 4'), (document({'host': 'a', 'agents_before': {'answered': 0, 'tested': 0}}), 'none tested'),
     (dict(sample(1, 0), stopped='The canary failed.'), 'No more repairs were begun. The canary failed.'),
 ])

@@ -316,7 +316,7 @@ def test_hints_are_told_before_and_after_the_repair():
     before = decide(health(EXPIRED, verdict='skewed', offset=-7200.0), time_service=HOST)
     after = decide(health(GOOD), time_service=HOST, repair_results={'step': stepped(offset=-7200.0)})
     for verdict in (before, after):
-        assert 'zone offset (+2 h): local time was taken for UTC' in verdict['summary']
+        assert 'zone (+2 h): local time was taken for UTC' in verdict['summary']
         assert 'hypervisor' in verdict['next_step']
     assert decide(health(GOOD), time_service=HOST, repair_results={'step': {}})['next_step'] == ''
 

@@ -64,7 +64,7 @@ def test_near(ip, near):
 
 @pytest.mark.parametrize('error, words', [
     (ConnectionRefusedError(errno.ECONNREFUSED, 'x'), 'nothing listens on that port (connection refused)'),
-    (OSError(errno.EPERM, 'x'), "this host's firewall does not let us talk to it (operation not permitted)"),
+    (OSError(errno.EPERM, 'x'), "this host's firewall blocks the connection (operation not permitted)"),
     (ssl.SSLEOFError(ssl.SSL_ERROR_EOF, 'EOF occurred'), 'it closed the connection'),
     (ssl.SSLError(ssl.SSL_ERROR_SSL, 'wrong version number'), 'wrong version number'),  # 1, which is EPERM elsewhere
     (socket.timeout('timed out'), 'timed out'), (ValueError(), 'ValueError'),

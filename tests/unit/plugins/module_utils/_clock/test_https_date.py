@@ -354,14 +354,14 @@ def test_a_proxy_that_refuses_is_told_without_its_credentials(authority, monkeyp
 @pytest.mark.parametrize('url, reason', [
     ('https://user:s3cret@127.0.0.1:3128', 'of the kind https://'),
     ('socks5://user:s3cret@127.0.0.1:3128', 'of the kind socks5://'),
-    ('http://user:s3cret@127.0.0.1:99999', "no proxy's URL"),
-    ('http://user:s3cret@[::1', "no proxy's URL"),
-    ('http://user:s3cret@', "no proxy's URL"),
-    ('http://s3cret:12/34@127.0.0.1:3128', "no proxy's URL"),
-    ('http://s3cret:12#34@127.0.0.1:3128', "no proxy's URL"),
-    ('http://s3cret:12?34@127.0.0.1:3128', "no proxy's URL"),
-    ('http://user:s3 cret@127.0.0.1:3128', "no proxy's URL"),
-    ('http://user:s3cret@127.0.0.1:3128\r\nX: y', "no proxy's URL"),
+    ('http://user:s3cret@127.0.0.1:99999', 'not the URL of a proxy'),
+    ('http://user:s3cret@[::1', 'not the URL of a proxy'),
+    ('http://user:s3cret@', 'not the URL of a proxy'),
+    ('http://s3cret:12/34@127.0.0.1:3128', 'not the URL of a proxy'),
+    ('http://s3cret:12#34@127.0.0.1:3128', 'not the URL of a proxy'),
+    ('http://s3cret:12?34@127.0.0.1:3128', 'not the URL of a proxy'),
+    ('http://user:s3 cret@127.0.0.1:3128', 'not the URL of a proxy'),
+    ('http://user:s3cret@127.0.0.1:3128\r\nX: y', 'not the URL of a proxy'),
 ])
 def test_what_is_no_proxy_is_told_without_its_credentials(authority, monkeypatch, url, reason):
     with pytest.raises(BadOption, match='https_proxy: .*' + reason) as refused:
@@ -375,7 +375,7 @@ def test_what_is_no_proxy_is_told_without_its_credentials(authority, monkeypatch
 
 @pytest.mark.parametrize('url', ['127.0.0.1:3128', 'user:s3cret@127.0.0.1:3128', 'proxy'])
 def test_the_option_wants_a_whole_url_and_the_environment_does_not(authority, monkeypatch, url):
-    with pytest.raises(BadOption, match="https_proxy: this is no proxy's URL"):
+    with pytest.raises(BadOption, match="https_proxy: this is not the URL of a proxy"):
         tls.parse_proxy(url)
     monkeypatch.setenv('HTTPS_PROXY', url)
     assert tls.proxy_of_environment('service.test')
@@ -411,7 +411,8 @@ def test_the_certificate_is_the_services_whatever_the_proxy_is(authority):
 
 
 @pytest.mark.parametrize('url, reason', [
-    ('http://localhost/', 'no https:// URL'), ('localhost', 'no https:// URL'), ('ftp://localhost', 'no https:// URL'),
+    ('http://localhost/', 'is not an https:// URL'), ('localhost', 'is not an https:// URL'),
+    ('ftp://localhost', 'is not an https:// URL'),
     ('https://', 'names no host'), ('https:///x', 'names no host'), ('https://u:pw@localhost/', 'credentials'),
     ('https://localhost:0/', 'between 1 and 65535'), ('https://localhost:99999/', 'is no URL'),
     ('https://localhost:x/', 'is no URL'), ('https://[::1/', 'is no URL'), ('https://[zz]/', ''),

@@ -188,7 +188,7 @@ def test_both_kinds_are_asked_side_by_side(codec, authority):
 
 def test_without_ntplib_the_servers_say_so():
     sources = measurement.measure({'ntp_servers': ['127.0.0.1', 'b.test'], 'https_urls': []}, None)
-    assert [source['reason'] for source in sources] == ['ntplib is neither on this host nor was it carried here'] * 2
+    assert [source['reason'] for source in sources] == ['ntplib is missing on the controller and on this host'] * 2
 
 
 @pytest.mark.parametrize('options, said', [

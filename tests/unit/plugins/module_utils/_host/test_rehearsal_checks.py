@@ -89,13 +89,13 @@ OBSTACLES = {
     'a unit that is not there': ({'units': ['aemm.service']}, {'show': (0, NO_UNIT)}, 'service',
                                  'systemd knows no unit aemm.service'),
     'no package source': ({}, {'daemon': False, '--download-only': (100, 'E: Could not resolve deb'),
-                               'update': (100, 'E: no')}, 'packages', 'the package chrony cannot be had'),
+                               'update': (100, 'E: no')}, 'packages', 'the package chrony cannot be downloaded'),
     'no room': ({'statvfs': disk(free=2 ** 20)}, {}, 'disk', 'has 1 MiB left of the 5 MiB'),
     'no inodes': ({'statvfs': disk(left=3)}, {}, 'disk', 'has 3 inodes left'),
     'read-only': ({'statvfs': disk(flags=os.ST_RDONLY)}, {}, 'files', '/etc is mounted read-only'),
     'another daemon is asked for': ({'provider': 'ntpd'}, {'--download-only': (1, 'E: no network'),
                                                            'update': (1, 'E: no network')},
-                                    'packages', 'cannot be had: E: no network'),
+                                    'packages', 'cannot be downloaded: E: no network'),
 }
 
 

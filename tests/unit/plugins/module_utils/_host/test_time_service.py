@@ -371,10 +371,10 @@ def test_check_mode_foretells_exactly_and_changes_nothing(tmp_path, units, provi
 
 
 @pytest.mark.parametrize(('options', 'said'), [
-    ({'servers': ['a b']}, 'no name or address'),
-    ({'servers': ['a.example iburst\nallow all']}, 'no name or address'),
-    ({'servers': ['a.example:70000']}, 'no name or address'),
-    ({'servers': ['-x']}, 'no name or address'),
+    ({'servers': ['a b']}, 'is not the name or address'),
+    ({'servers': ['a.example iburst\nallow all']}, 'is not the name or address'),
+    ({'servers': ['a.example:70000']}, 'is not the name or address'),
+    ({'servers': ['-x']}, 'is not the name or address'),
     ({'cloud': 'aws'}, 'cloud=aws cannot be combined with 192.0.2.1'),
     ({'cloud': 'aws', 'servers': []}, r'"pool 2.debian.pool.ntp.org iburst" \(/etc/chrony/chrony.conf line 2\).*leapsectz'),
     ({'cloud': 'azure', 'servers': []}, 'this host has no /dev/ptp_hyperv'),

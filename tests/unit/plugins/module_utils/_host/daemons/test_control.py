@@ -152,7 +152,7 @@ def test_ntpd(tmp_path, kind, recording, state, synchronized, answered, reason, 
 
 def test_ntpsec_does_not_answer_where_no_line_lets_this_host_ask(tmp_path):
     found = daemon(tmp_path, 'ntpsec', 'ntpsec-1.2.2', 'mute', config='server 192.0.2.1 iburst\n')
-    assert '"restrict default noquery limited" (/etc/ntp.conf) has no exception' in found.status().msg
+    assert '"restrict default noquery limited" (/etc/ntp.conf) does not allow queries from this host' in found.status().msg
     assert found.status().advice.startswith('Add the lines "restrict 127.0.0.1" and "restrict ::1" to /etc/ntp.conf')
 
 
@@ -197,7 +197,7 @@ def heard(name, low=0.0, reason=''):
     return {'kind': 'ntp', 'source': name, 'address': name + ':123', 'low': low, 'reason': reason}
 
 
-FAR = 'it does not know the time itself well enough (root distance 10.1 s, precision 0.015 s; the limit is 1.5 s)'
+FAR = 'its own uncertainty is too large (root distance 10.1 s, precision 0.015 s; the limit is 1.5 s)'
 
 
 @pytest.mark.parametrize(('measured', 'said', 'unsaid'), [
