@@ -197,7 +197,7 @@ def test_without_ntplib_the_servers_say_so():
     ({'ntp_servers': ['a b']}, "'a b'"), ({'ntp_servers': ['']}, 'names no host'),
     ({'ntp_servers': ['h:0']}, 'between 1 and 65535'), ({'ntp_servers': ['h:x']}, 'is no number'),
     ({'ntp_servers': ['1:2:3']}, 'neither'), ({'ntp_servers': ['[h]:1']}, 'no IPv6 address'),
-    ({'ntp_servers': ['http://h']}, 'is no number'), ({'https_urls': ['http://h']}, 'no https'),
+    ({'ntp_servers': ['http://h']}, 'is no number'), ({'https_urls': ['http://h']}, 'not an https'),
 ])
 def test_options_that_cannot_be_used_are_an_error_before_anything(options, said):
     with pytest.raises(BadOption) as caught:
