@@ -41,7 +41,7 @@ TEN = {
     'a unit that is not there': ({'variables': {'fix_bp_jwt_aem_service': 'aemm.service'}, 'says': {'aemm.service': (0, NO_UNIT)}},
                                  'service: systemd knows no unit aemm.service'),
     'no package source': ({'says': {'daemon': False, '--download-only': (100, 'E: 404'), 'update': (100, 'E: no')}},
-                          'packages: the package chrony cannot be had: E: no'),
+                          'packages: the package chrony cannot be downloaded: E: no'),
     'no room': ({'statvfs': disk(free=2 ** 20)}, 'disk: /etc has 1 MiB left'),
     'a read-only root': ({'statvfs': disk(flags=os.ST_RDONLY)}, 'files: /etc is mounted read-only'),
     'no flock': ({'without': '/usr/bin/flock'}, 'systemd: the command flock is missing'),

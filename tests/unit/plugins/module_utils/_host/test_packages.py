@@ -491,7 +491,7 @@ def test_a_way_back_that_is_not_told_is_not_gone(manager):
     with pytest.raises(LookFailed) as failed:
         Packages(host, manager).would_undo(['chrony'], ['ntpsec'], True)
     command = package_managers.MANAGERS[manager].simulate_removal[0]
-    assert str(failed.value).startswith(f'"{command}" does not tell what undoing it would do: xxx')
+    assert str(failed.value).startswith(f'"{command}" does not show what undoing it would do: xxx')
     assert str(failed.value).endswith('the end')
     assert len(host.commands) == 1
 
