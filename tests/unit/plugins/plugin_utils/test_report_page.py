@@ -202,7 +202,8 @@ def test_a_repaired_host_shows_before_and_after():
 
 
 @pytest.mark.parametrize(('state', 'repair', 'error', 'words'), [
-    ('jwt_expired', 'failed', 'the package chrony cannot be downloaded', 'The repair stopped: the package chrony cannot be downloaded'),
+    ('jwt_expired', 'failed', 'the package chrony cannot be downloaded',
+     'The repair stopped: the package chrony cannot be downloaded'),
     ('jwt_expired', 'not_begun', 'not begun: a canary failed', 'The repair was not begun: a canary failed'),
     ('unreachable', 'none', 'No route to host', 'No route to host'),
 ])
