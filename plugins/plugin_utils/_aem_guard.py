@@ -125,7 +125,7 @@ def _not_now(options: t.Mapping[str, t.Any], now: datetime.datetime) -> tuple[st
     """(why AEM may not be stopped now, what to do about it), ('', '') where it may."""
     if not options.get('may_stop_aem', True):
         return FORBIDDEN, ALLOW
-    window, zone = options.get('stop_window', ''), options.get('stop_window_zone', 'UTC')
+    window, zone = options.get('stop_window', ''), options.get('stop_window_zone') or 'UTC'
     if not window or in_window(window, zone, now):
         return '', ''
     here = now.astimezone(zoneinfo.ZoneInfo(zone))

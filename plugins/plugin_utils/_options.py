@@ -142,6 +142,8 @@ def _read(name: str, value: t.Any, about: t.Mapping[str, t.Any]) -> t.Any:
         raise Unfit(f'{name} is a text and came as a number or a truth value, so its original text is lost ("0123" becomes 83, '
                     '"no" becomes false). In YAML put it in quotes; from AWX give it by a credential or the inventory, not by '
                     'a survey or extra variables.')
+    if isinstance(value, str) and not value.isascii() and not _is_utf8(value):
+        raise Unfit(f'{name} is no UTF-8 text. Write it, or the environment variable that it comes from, in UTF-8.')
     return _text(name, value) if kind == 'str' and isinstance(value, str) and name not in ACCOUNT else value
 
 
@@ -164,6 +166,15 @@ def _number(name: str, value: t.Any, whole: bool) -> float:
     if not number and name in MORE_THAN_0:
         raise Unfit(f'{name} has to be more than 0.')
     return int(number) if whole else number
+
+
+def _is_utf8(value: str) -> bool:
+    """Bytes of an environment variable that are no UTF-8 come as lone surrogates."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _text(name: str, value: str) -> str:

@@ -41,6 +41,8 @@ def rehearse(context: StageContext) -> Result:
     units = decided['aem']['stop_services']
     variables = context.variables
     named = context.template({name: variables[f'time_sync_{name}'] for name in TIME_SYNC if f'time_sync_{name}' in variables})
+    checks += [rehearsal.check('time_daemon', f'time_sync_{name} has no value', 'give it one, or take it out of the inventory')
+               for name, value in named.items() if value is None]
     service = context.try_to_call('time_service', {'servers': chosen['fix_bp_jwt_ntp_servers'], **plain(named)})
     daemon = rehearsal.daemon(service)
     units = units if isinstance(units, list) and all(isinstance(unit, str) for unit in units) else []

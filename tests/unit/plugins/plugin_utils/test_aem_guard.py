@@ -59,6 +59,7 @@ def test_an_aem_that_answers_and_is_not_on_this_host_is_warned_of():
     ({'may_stop_aem': False}, 'fix_bp_jwt_may_stop_aem=false'),
     ({'stop_window': '22:00-05:00'}, 'it is 12:00 in UTC'),
     ({'stop_window': '02:00-04:00', 'stop_window_zone': 'Asia/Tokyo'}, 'it is 21:00 in Asia/Tokyo'),
+    ({'stop_window': '02:00-04:00', 'stop_window_zone': ''}, 'it is 12:00 in UTC'),
     ({'stop_window': '22:00-05:00', 'stop_window_zone': 'Pacific/Auckland'}, ''),      # 01:00 there
     ({'stop_window': '11:00-12:01'}, ''),
     ({}, ''),

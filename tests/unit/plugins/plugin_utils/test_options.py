@@ -116,6 +116,8 @@ def test_an_account_of_null_is_none(name):
     ('aem_service', 'aem service', "fix_bp_jwt_aem_service: 'aem service' is not the name of a systemd unit"),
     ('aem_service', '../aem', "fix_bp_jwt_aem_service: '../aem' is not the name of a systemd unit"),
     ('aem_service', 'aem; reboot', "fix_bp_jwt_aem_service: 'aem; reboot' is not the name of a systemd unit"),
+    ('aem_password', 'p\udce9ss', 'fix_bp_jwt_aem_password is no UTF-8 text.'),
+    ('aem_url', 'http://\udce9', 'fix_bp_jwt_aem_url is no UTF-8 text.'),
     ('report_dir', '~nobody-of-this-name/x', "fix_bp_jwt_report_dir: '~nobody-of-this-name/x' is no path on the controller."),
     ('prometheus_file', '/a\0b.prom', 'fix_bp_jwt_prometheus_file: '),
     ('agent_query', '[?', 'The option fix_bp_jwt_agent_query is no valid JMESPath'),

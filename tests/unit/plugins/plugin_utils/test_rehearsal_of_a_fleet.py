@@ -119,6 +119,12 @@ def test_fifty_hosts_with_ten_obstacles_are_each_named_and_none_is_changed(fleet
     assert all(result['rehearsal']['provider'] == 'chrony' for result in well.values())
 
 
+def test_an_option_of_the_time_daemon_without_a_value_is_named(tmp_path):
+    """The role time_sync refuses it, which the module alone would not."""
+    result = Simulated(tmp_path / 'a', 'author1', variables={'time_sync_pools': None}).result()
+    assert not result['passed'] and 'time_sync_pools has no value' in result['message']
+
+
 def test_two_obstacles_of_a_host_are_both_named(tmp_path):
     """A wrong option was hidden by a clock that this host may not set."""
     settings = {**TEN['a key that is none'][0], **TEN['a container'][0]}
