@@ -11,9 +11,9 @@ import typing as t
 from ansible import context
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _result as host_result
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _verdict as verdict
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import document as report_document
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import result as host_result
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import table as report_table
 
 

@@ -19,7 +19,7 @@ import sys
 import jsonschema
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import result as host_result
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _result as host_result
 from lab.fingerprint import changes
 
 from . import playbook

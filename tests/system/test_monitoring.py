@@ -26,9 +26,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _result as host_result
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import document as report_document
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import metrics as report_metrics
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import result as host_result
 
 ROOT = Path(__file__).resolve().parents[2]
 MONITORING = ROOT / 'extensions' / 'monitoring'

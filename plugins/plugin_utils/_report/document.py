@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.result import NONE, WITHOUT_RESULT
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._result import NONE, WITHOUT_RESULT
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._times import unix_seconds
 
 SCHEMA_VERSION = 1

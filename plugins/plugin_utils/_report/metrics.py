@@ -10,7 +10,7 @@ import re
 import typing as t
 
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.document import rows_of
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.result import (
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._result import (
     FAILED,
     NO_RESULT,
     NOT_PROVEN,

@@ -12,8 +12,8 @@ import typing as t
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.formatting import offset_text
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.picture import Axis, number
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.result import ERROR_BEGINS, WITHOUT_RESULT
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.table import kept_by
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._result import ERROR_BEGINS, WITHOUT_RESULT
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._times import in_two_figures
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._verdict import STATES
 

@@ -12,7 +12,7 @@ import typing as t
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.formatting import offset_text
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _rehearsal as rehearsal
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.document import rows_of, shaped
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.result import (
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._result import (
     AFTER_AN_ERROR,
     NO_RESULT,
     UNREACHABLE,

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import result as host_result
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _result as host_result
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import table as report_table
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.context import NotPassed, Result, StageContext
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.results import last_word, registered

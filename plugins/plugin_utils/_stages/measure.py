@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _jmespath as query
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _options as options
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _result as host_result
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _verdict as verdict
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import result as host_result
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.context import (
     NotPassed,
     Result,

@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.printable import all_printable
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _options as options
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import result as host_result
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _result as host_result
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.context import Result, StageContext, plain
 
 REHEARSAL = '__fix_bp_jwt_rehearsal'

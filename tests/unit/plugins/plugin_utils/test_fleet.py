@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _fleet as fleet
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import result as host_result
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _result as host_result
 
 
 def host(name, offset, verdict=None, width=0.02, max_skew=5.0):

@@ -17,8 +17,8 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._common.printa
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import page as report_page
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.document import document, listed
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.metrics import metrics
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.result import sum_up, without_result
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.table import table
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._result import sum_up, without_result
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._verdict import decide
 
 HOSTILE = '\x1b]0;owned\x07\x9b31m\u202e\u2028{{ 7 * 6 }}<script>alert(1)</script>"\\\n} 1\nbrand_portal_hosts 99'

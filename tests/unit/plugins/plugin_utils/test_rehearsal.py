@@ -9,8 +9,8 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _rehearsal as rehearsal
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _result as host_result
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import document as report_document
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import result as host_result
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import table as report_table
 
 STATE = {'state_before': 'healthy', 'state_after': 'healthy', 'summary': 'all is well', 'next_step': '', 'passed': True}

@@ -20,13 +20,13 @@ from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.docume
     statistics,
 )
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.metrics import metrics, read_metrics
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.result import (
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.table import last_words, numbers, table, what_next
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._result import (
     AFTER_AN_ERROR,
     conclude,
     sum_up,
     without_result,
 )
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.table import last_words, numbers, table, what_next
 
 
 def health(offset, answered, tested=4):
