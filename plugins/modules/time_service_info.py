@@ -267,6 +267,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import capabilities, clock, rtc
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.http_date import iso_utc
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.importing import IMPORT_LOCK
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import clock_hints
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery, servers
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System
@@ -289,8 +290,9 @@ def find_aem(params):
     if not params['aem_url']:
         return {}
     # Only a repair looks for AEM's process.
-    from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.client import Aem, AemError
-    from ansible_collections.aemops.brand_portal.plugins.module_utils._host import aem_process
+    with IMPORT_LOCK:
+        from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.client import Aem, AemError
+        from ansible_collections.aemops.brand_portal.plugins.module_utils._host import aem_process
 
     def overview():
         try:

@@ -123,3 +123,26 @@ def test_every_source_names_its_license():
     assert not [str(path) for path, head in heads.items()
                 if not any(line.startswith('# Copyright (c) ') for line in head)
                 or '# SPDX-License-Identifier: GPL-3.0-or-later' not in head]
+
+
+def _imports_inside_of_functions(path: Path) -> list[tuple[ast.ImportFrom, bool]]:
+    """Those of this collection, with whether the lock is held."""
+    found = []
+
+    def visit(node: ast.AST, inside: bool, locked: bool) -> None:
+        if isinstance(node, ast.ImportFrom) and inside and (node.module or '').startswith(PREFIX):
+            found.append((node, locked))
+        inside = inside or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        locked = locked or isinstance(node, ast.With) and ast.unparse(node.items[0]) == 'IMPORT_LOCK'
+        for child in ast.iter_child_nodes(node):
+            visit(child, inside, locked)
+    visit(ast.parse(path.read_text(encoding='utf-8')), False, False)
+    return found
+
+
+def test_what_is_imported_inside_of_functions_on_hosts_is_imported_by_one_thread_at_a_time():
+    """See module_utils/_common/importing.py."""
+    found = [(dotted(path), node.lineno, locked) for path in sources() if dotted(path).startswith('module')
+             for node, locked in _imports_inside_of_functions(path)]
+    assert len(found) > 10
+    assert not [each for each in found if not each[2]]

@@ -14,6 +14,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import ca
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import charset, dates, redact
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import client as aem_http
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import test_page as page
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.importing import IMPORT_LOCK
 
 FIRST_LINES, LAST_LINES = 100, 300  # of an agent's log; a reader of a report wants no more
 UNKNOWN = 'unknown'  # how the agent authenticates
@@ -53,7 +54,8 @@ class Tester:
         try:
             answer = self._aem.test_page(agent.name, self._timeout)
         except aem_http.TimedOut as error:
-            from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes
+            with IMPORT_LOCK:
+                from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes
             finding = cause_of.Finding(causes.TEST_TIMEOUT, error.message, None, None)
             return _result(agent, None, self._with_queue(agent, finding), None, self._aem.redactor)
         text = charset.decode(answer.body, answer.headers.get('Content-Type', ''))
@@ -66,7 +68,8 @@ class Tester:
             )
         if read.succeeded and answer.status == 200:
             return _result(agent, read, cause_of.Finding(cause_of.NONE, '', None, None), answer, self._aem.redactor)
-        from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes
+        with IMPORT_LOCK:
+            from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes
         finding = causes.explain(read)
         if answer.status == 500:
             evidence = 'AEM answered 500 to the test. {0}'.format(finding.evidence)
@@ -77,14 +80,16 @@ class Tester:
         return _result(agent, read, finding, answer, self._aem.redactor, self._way(agent, read))
 
     def _way(self, agent: agents_of_aem.Agent, read: page.Page) -> str:
-        from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import authentication
+        with IMPORT_LOCK:
+            from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import authentication
         with self._lock:
             self._ways = self._ways or authentication.Ways(self._aem)
         return self._ways.of(agent.token_provider, read)
 
     def _with_queue(self, agent: agents_of_aem.Agent, finding: cause_of.Finding) -> cause_of.Finding:
         """The result of a time-out, with a long queue as the reason if there is one."""
-        from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes
+        with IMPORT_LOCK:
+            from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes
         try:
             queue = self._aem.queue_of(agent.name)
         except aem_http.AemError:
@@ -102,7 +107,8 @@ def refined(results: Sequence[Dict[str, Any]], behind: Optional[bool], now: Opti
 
 
 def _refined(result: Dict[str, Any], behind: Optional[bool], now: Optional[float]) -> Dict[str, Any]:
-    from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes
+    with IMPORT_LOCK:
+        from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes
     if behind is None:
         behind = bool(result['skew']) and result['skew']['low'] > SURELY_BEHIND
     if now is None and result['remote_date']:

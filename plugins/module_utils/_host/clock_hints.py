@@ -9,6 +9,7 @@ import os
 import time
 from typing import Any, Dict, List
 
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.importing import IMPORT_LOCK
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import statedir
 
 LAST_REPAIR = 'last-repair.json'
@@ -63,7 +64,8 @@ def interrupted(root: str = '/') -> List[str]:
 def _starts_at_boot(root: str) -> bool:
     """Whether the unit of a time daemon is enabled: a link of its name in a folder of what a target wants."""
     # Most hosts have never been repaired, and need not know all layouts (docs/scale.md).
-    from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.layouts import LAYOUTS, OTHER_UNITS
+    with IMPORT_LOCK:
+        from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.layouts import LAYOUTS, OTHER_UNITS
     units = {row.layout.unit for row in LAYOUTS} | set(OTHER_UNITS.values())
     links = glob.glob(os.path.join(root, 'etc/systemd/system/*.wants/*.service'))
     return any(os.path.basename(link) in units for link in links)

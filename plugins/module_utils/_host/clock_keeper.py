@@ -18,6 +18,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.capabilities import clock_owner
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.kernel import KernelClock, read
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.importing import IMPORT_LOCK
 
 KEPT, NOT_KEPT, UNKNOWN = 'kept', 'not_kept', 'unknown'
 _WAIT = 0.5             # seconds for an answer over the loopback interface
@@ -132,8 +133,9 @@ def _by_daemon(program: Program, said: Optional[KernelClock], answer: Optional[D
 
 def _longest_poll(root: str) -> float:
     """PollIntervalMaxSec of timesyncd.conf(5), in seconds; 0 where it is not set."""
-    from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import timesyncd_config
-    from ansible_collections.aemops.brand_portal.plugins.module_utils._host.host import Host
+    with IMPORT_LOCK:
+        from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import timesyncd_config
+        from ansible_collections.aemops.brand_portal.plugins.module_utils._host.host import Host
     lines = timesyncd_config.read(Host(root=root), '/etc/systemd/timesyncd.conf')
     found = [line.text.partition('=')[2] for line in lines if line.text.startswith('PollIntervalMaxSec=')]
     return timesyncd_config.timespan(found[-1]) if found else 0.0
@@ -304,8 +306,9 @@ def _answer(synchronized: bool, source: str, own_clock: bool) -> DaemonAnswer:
 
 def _leads_elsewhere(root: str, address: str) -> bool:
     """Whether chronyd's configuration has this address of this host with a port of its own: a tunnel, another program."""
-    from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import chrony_config
-    from ansible_collections.aemops.brand_portal.plugins.module_utils._host.host import Host
+    with IMPORT_LOCK:
+        from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import chrony_config
+        from ansible_collections.aemops.brand_portal.plugins.module_utils._host.host import Host
     host = Host(root=root)
     lines = [line for path in ('/etc/chrony.conf', '/etc/chrony/chrony.conf') for line in chrony_config.read(host, path)]
     ports = [line.words[1] for line in lines if line.directive == 'port' and len(line.words) > 1]

@@ -11,6 +11,7 @@ What is known of daemons, units and paths is in layouts.
 import os
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.importing import IMPORT_LOCK
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import (
     chrony_config,
     conditions,
@@ -84,7 +85,8 @@ def find_daemons(host: Any, states: Optional[Dict[str, Dict[str, str]]] = None) 
 
 def steerers(host: Any) -> List[Any]:
     """What else sets this clock, see others.Steerer."""
-    from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import others
+    with IMPORT_LOCK:
+        from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import others
     return others.find_steerers(host, unit_states(host, list(others.UNITS)))
 
 
@@ -221,15 +223,19 @@ def make(host: Any, facts: Mapping[str, Any], measured: Sequence[Any] = ()) -> D
     """The daemon of these facts."""
     name = facts['name']
     if name == 'chrony':
-        from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.chrony import Chrony
+        with IMPORT_LOCK:
+            from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.chrony import Chrony
         return Chrony(host, facts, measured)
     if name in ('ntpd', 'ntpsec'):
-        from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.ntpd import Ntpd
+        with IMPORT_LOCK:
+            from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.ntpd import Ntpd
         return Ntpd(host, facts, measured)
     if name == 'timesyncd':
-        from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.timesyncd import Timesyncd
+        with IMPORT_LOCK:
+            from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.timesyncd import Timesyncd
         return Timesyncd(host, facts, measured)
-    from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.others import Foreign
+    with IMPORT_LOCK:
+        from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.others import Foreign
     return Foreign(host, facts, measured)
 
 

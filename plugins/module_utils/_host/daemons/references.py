@@ -6,18 +6,22 @@
 
 from typing import List, Optional
 
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.importing import IMPORT_LOCK
+
 
 def ntp_servers(given: Optional[List[str]]) -> List[str]:
     """Those that are given, else the servers of this host's own time daemon or its vendor's pool."""
     if given:
         return given
     # Every host would pay for the knowledge of all layouts, each night (docs/scale.md): read where it is needed.
-    from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.servers import effective_ntp_servers
-    from ansible_collections.aemops.brand_portal.plugins.module_utils._host.host import Host
+    with IMPORT_LOCK:
+        from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.servers import effective_ntp_servers
+        from ansible_collections.aemops.brand_portal.plugins.module_utils._host.host import Host
     return list(effective_ntp_servers(Host(_output)))
 
 
 def _output(command: List[str]) -> str:
     """What a command prints; '' where it cannot be asked."""
-    from ansible_collections.aemops.brand_portal.plugins.module_utils._common.process import run
+    with IMPORT_LOCK:
+        from ansible_collections.aemops.brand_portal.plugins.module_utils._common.process import run
     return run(command, 10.0).out

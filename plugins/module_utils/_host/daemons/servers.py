@@ -9,6 +9,7 @@ Each measurement needs this, so it reads no more of our source than it must (doc
 
 from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.importing import IMPORT_LOCK
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.server_word import ServerWord
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, launch, layouts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import Source
@@ -75,8 +76,9 @@ def _has_file(host: Any, unit: str) -> bool:
 
 def _ranked(host: Any, rows: List[_Row]) -> List[_Row]:
     """The one that works first, as systemd tells; all as they are where there is no systemd."""
-    from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.conditions import unmet_condition
-    from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import STARTS_AT_BOOT, UP, unit_states
+    with IMPORT_LOCK:
+        from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.conditions import unmet_condition
+        from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import STARTS_AT_BOOT, UP, unit_states
     states = unit_states(host, list(dict.fromkeys(row.layout.unit for row in rows)))
     own = [row for row in rows if states.get(row.layout.unit, {}).get('Id') == row.layout.unit
            and states[row.layout.unit].get('LoadState') in ('loaded', 'masked')]
@@ -102,16 +104,20 @@ def _sources(host: Any, row: _Row) -> List[Source]:
             started = launch.of_process(host, row.pid, row.binaries) or started
     path = (launch.option_of(started.arguments, letter, long_name) if letter else '') or layout.config
     if row.name == 'chrony':
-        from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import chrony_config
+        with IMPORT_LOCK:
+            from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import chrony_config
         return chrony_config.sources_of(
             chrony_config.read(host, path, directives=chrony_config.directives_of(started.arguments)))
     if row.name == 'timesyncd':
-        from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import timesyncd_config
+        with IMPORT_LOCK:
+            from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import timesyncd_config
         return timesyncd_config.sources_of(host, timesyncd_config.read(host, path))
     if row.name in ('ntpd', 'ntpsec'):
-        from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import ntpd_config
+        with IMPORT_LOCK:
+            from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import ntpd_config
         return ntpd_config.sources_of(ntpd_config.read_all(host, path, row.name == 'ntpsec', started.arguments))
-    from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import others_config
+    with IMPORT_LOCK:
+        from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import others_config
     return others_config.sources_of(row.name, others_config.read(host, path))
 
 
