@@ -9,9 +9,10 @@ the host's result. As tasks of their own they would cost more than the call (doc
 
 What a stage needs of earlier stages comes as its task's arguments. Three things are read from variables instead:
 
-- The options of the role. As arguments they would be templates: for each healthy host all of them would be rendered, not only
-  the ones that contain a template; up to ansible-core 2.18 a text that looks like a list or a truth value would become one; and
-  the password would be among the arguments of a task, which callbacks see.
+- The options of the role. As an argument all of them would be rendered for each healthy host, not only those that contain a
+  template (10 ms instead of 1 ms of the controller with ansible-core 2.16, 29 ms instead of 2 ms with 2.21); up to 2.18 a text
+  that looks like a list or a truth value would become one; and the password would be among the arguments of a task, which
+  callbacks see. The repair's tasks use the options as the stage `measure` has checked them (fix_bp_jwt_result.options).
 - The results that hosts have registered (plugin_utils/_stages/results.py says why).
 - What Ansible and AWX say of the play: its hosts, its strategy, the job.
 """
