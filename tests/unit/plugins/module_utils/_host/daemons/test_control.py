@@ -11,6 +11,7 @@ import time
 import pytest
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import timesyncd as timesyncd_module
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.timesyncd_config import timespan
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import Done, System
 
@@ -298,6 +299,49 @@ def test_timesyncd_that_has_lost_its_servers(tmp_path, hours, longest, synchroni
     os.utime(str(tmp_path) + SYNCED, (touched, touched))
     status = found.status()
     assert (status.synchronized, status.reason) == (synchronized, '' if synchronized else 'unreachable')
+
+
+class Frozen:
+    """A clock that is not moved: Unix seconds, and seconds since the boot."""
+
+    @staticmethod
+    def time():
+        return 1000000.0
+
+    @staticmethod
+    def monotonic():
+        return 5000.0
+
+
+@pytest.mark.parametrize(('longest', 'limit'), [('1min', 4 * 3600), ('34min 8s', 8 * 2048)])
+def test_timesyncd_has_lost_its_servers_after_four_hours_or_eight_polls(tmp_path, monkeypatch, longest, limit):
+    monkeypatch.setattr(timesyncd_module, 'time', Frozen)
+    found = timesyncd(tmp_path, '252 synchronized', SYNCED)
+    answers, command = found.host.answers, 'timedatectl timesync-status'
+    answers[command] = answers[command]._replace(out=answers[command].out.replace('max 34min 8s', 'max ' + longest))
+    for age, synchronized in ((limit, True), (limit + 1, False)):
+        os.utime(str(tmp_path) + SYNCED, (1000000.0 - age,) * 2)
+        assert found.status().synchronized is synchronized
+
+
+@pytest.mark.parametrize(('active', 'since', 'touched', 'reason'), [
+    ('active', '4000000000', 999001.0, ''), ('active', '4000000000', 998999.0, 'too_old_to_tell'),
+    ('active', '0', 1.0, ''), ('active', '', 1.0, ''), ('active', 'n/a', 1.0, ''),
+    ('inactive', '4000000000', 999001.0, 'not_running')])
+def test_timesyncd_before_239_has_adjusted_the_clock_since_it_runs(tmp_path, monkeypatch, active, since, touched, reason):
+    """It was started 1,000 s ago."""
+    monkeypatch.setattr(timesyncd_module, 'time', Frozen)
+    found = timesyncd(tmp_path, '237 synchronized', '/var/lib/systemd/timesync/clock')
+    os.utime(str(tmp_path / 'var/lib/systemd/timesync/clock'), (touched, touched))
+    execute = found.host.execute
+
+    def answer(command, *rest):
+        if command[0] == 'systemctl':
+            return Done(0, 'Id=x\nLoadState=loaded\nActiveState={0}\nActiveEnterTimestampMonotonic={1}\n'.format(active, since), '')
+        return execute(command, *rest)
+    found.host.execute = answer
+    status = found.status()
+    assert (status.reason, status.synchronized) == (reason, not reason)
 
 
 @pytest.mark.parametrize(('text', 'seconds'), [
