@@ -8,8 +8,9 @@ import shutil
 import struct
 from typing import Dict, Optional
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._common import process
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common import files, process
 
+ADJTIME = '/etc/adjtime'
 _TIMEOUT = 20.0     # seconds: a hardware clock may hang
 _UTC = struct.pack('ii', 0, 0)  # struct timezone: minutes west of Greenwich, kind of summer time
 
@@ -35,7 +36,10 @@ def write_rtc(device: Optional[str] = None, utc: bool = False) -> Dict[str, obje
     command = shutil.which('hwclock', path=os.pathsep.join(['/usr/sbin', '/sbin', '/usr/bin', '/bin']))
     if command is None:
         return {'device': device, 'written': False, 'reason': 'hwclock is not installed (package util-linux).'}
+    is_new = not os.path.exists(ADJTIME)
     done = process.run([command, '--systohc'] + ['--utc'] * utc, _TIMEOUT)
+    if is_new and os.path.exists(ADJTIME):
+        files.set_default_label(ADJTIME, lambda words: process.run(words, _TIMEOUT).out)
     if done.code:
         return {'device': device, 'written': False, 'reason': f'hwclock --systohc failed: {done.said or done.code}'}
     return {'device': device, 'written': True, 'reason': _tell_kernel_utc() if utc else ''}

@@ -262,3 +262,11 @@ def default_label(target: str, ask: Callable[[List[str]], str]) -> str:
         return ''
     found = ask(['matchpathcon', '-n', target]).strip()
     return found if ':' in found and ' ' not in found else ''
+
+
+def set_default_label(path: str, ask: Callable[[List[str]], str]) -> None:
+    """Give the label of its place to a file that another program has made for us: it made it with the label of its folder."""
+    wanted = default_label(path, ask)
+    if wanted:
+        with contextlib.suppress(OSError):
+            os.setxattr(path, _LABEL, wanted.encode())

@@ -173,6 +173,18 @@ def test_the_hardware_clock_is_written(tmp_path, monkeypatch, kernel):
     assert kernel.told is None
 
 
+@pytest.mark.parametrize('was_there', [False, True])
+def test_an_adjtime_that_hwclock_makes_has_the_label_of_its_place(tmp_path, monkeypatch, was_there):
+    labeled = []
+    monkeypatch.setattr(rtc, 'ADJTIME', str(tmp_path / 'adjtime'))
+    monkeypatch.setattr(rtc.files, 'set_default_label', lambda path, ask: labeled.append((path, ask(['echo', 'asked']))))
+    if was_there:
+        (tmp_path / 'adjtime').write_text('')
+    script(tmp_path, monkeypatch, 'echo UTC > %s/adjtime' % tmp_path)
+    assert rtc.write_rtc('/dev/rtc0')['written'] is True
+    assert labeled == ([] if was_there else [(str(tmp_path / 'adjtime'), 'asked\n')])
+
+
 def test_a_hardware_clock_that_is_utc_from_now_on_is_so_for_the_kernel_too(tmp_path, monkeypatch, kernel):
     script(tmp_path, monkeypatch, 'echo "$@" > %s/said' % tmp_path)
     assert rtc.write_rtc('/dev/rtc0', utc=True) == {'device': '/dev/rtc0', 'written': True, 'reason': ''}

@@ -234,6 +234,16 @@ def test_other_things_in_the_way(tmp_path, monkeypatch):
     assert 'read-only file system' in files.obstacle(str(tmp_path / 'real'))
 
 
+def test_a_file_of_another_program_gets_the_label_of_its_place(monkeypatch):
+    given = []
+    monkeypatch.setattr(files, 'default_label', lambda path, ask: ask([path]))
+    monkeypatch.setattr(os, 'setxattr', lambda *arguments: given.append(arguments))
+    files.set_default_label('/etc/adjtime', lambda command: '')
+    assert not given
+    files.set_default_label('/etc/adjtime', lambda command: 'system_u:object_r:adjtime_t:s0')
+    assert given == [('/etc/adjtime', 'security.selinux', b'system_u:object_r:adjtime_t:s0')]
+
+
 def test_the_default_label_is_asked_of_the_policy(monkeypatch):
     monkeypatch.setattr(files, 'selinux', lambda: True)
     monkeypatch.setattr(files.shutil, 'which', lambda *_, **__: '/sbin/matchpathcon')
