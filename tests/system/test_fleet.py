@@ -306,7 +306,7 @@ def test_a_large_fleet_with_a_wrong_password_says_it_once(fleet):
 
 @pytest.mark.parametrize(('settings', 'each', 'said'), [
     ({'AEM_PASSWORD': 'S3cret-wrong'}, 'failed: aem-author-017.prod.example.com: no. 1', 'does not accept the user'),
-    ({'AEM_USER': ''}, 'failed: aem-author-017.prod.example.com: AEM needs an account', 'without an account'),
+    ({'AEM_USER': ''}, 'failed: aem-author-017.prod.example.com: AEM needs an account', 'set the environment variables AEM_USER'),
 ])
 def test_the_brief_output_of_a_large_fleet_has_one_line_a_host_besides_the_recap(fleet, settings, each, said):
     """300 hosts with such names print less than 60 kB, of which ansible-core's recap takes 37."""
