@@ -213,7 +213,7 @@ def test_a_query_that_does_not_fit_is_told_and_changes_nothing(wrong):
 
 def test_a_query_of_an_aem_that_refuses_is_told_as_ever(wrong):
     run = wrong.assert_unchanged_by(password='wrong-one', fix_bp_jwt_agent_query='[].name')
-    assert_says(run, wrong, 'not_testable', 'does not accept the user', 'Check the options username and password')
+    assert_says(run, wrong, 'not_testable', 'does not accept the user', 'Check fix_bp_jwt_aem_user and fix_bp_jwt_aem_password')
 
 
 # A wrong clock that must not be touched

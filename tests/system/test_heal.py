@@ -66,11 +66,11 @@ def test_check_mode_changes_nothing_and_says_what_a_run_would(author):
 
 
 @pytest.mark.parametrize(('settings', 'said', 'next_step'), [
-    ({'password': 'wrong-one'}, 'does not accept the user', 'Check the options username and password'),
+    ({'password': 'wrong-one'}, 'does not accept the user', 'Check fix_bp_jwt_aem_user and fix_bp_jwt_aem_password'),
     ({'password': ''}, 'AEM_PASSWORD', 'environment variable'),
     ({'fix_bp_jwt_agents': ['no_such_agent']}, 'AEM has no agent no_such_agent', 'mp_replication_agent0_default_acme'),
     ({'fix_bp_jwt_max_skw': 3}, 'Unknown option fix_bp_jwt_max_skw', 'Correct the name'),
-    ({'fix_bp_jwt_max_skew': 'five'}, 'fix_bp_jwt_max_skew', 'float'),
+    ({'fix_bp_jwt_max_skew': 'five'}, 'fix_bp_jwt_max_skew', 'is a number'),
     ({'fix_bp_jwt_max_skew': -1}, 'fix_bp_jwt_max_skew', 'a number from 0 on'),
     ({'fix_bp_jwt_aem_url': 'localhost:4502'}, 'aem_url', 'http://localhost:4502'),
     ({'fix_bp_jwt_https_urls': ['http://plain.example/']}, 'http://plain.example/', 'https'),
