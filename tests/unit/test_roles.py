@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,18 @@ def test_the_defaults_are_those_that_are_described(role):
             assert 'default' not in described(role)[name]
         else:
             assert (name, described(role)[name]['default']) == (name, value)
+
+
+def test_a_repair_reads_the_options_as_they_were_checked():
+    """From -e and surveys they come as texts: a comparison with fix_bp_jwt_prove_retries=3 ended the proof of every repair."""
+    secret = {'fix_bp_jwt_aem_user', 'fix_bp_jwt_aem_password', 'fix_bp_jwt_https_proxy'}
+    read_raw = {}
+    for path in [*(ROLES / 'fix_bp_jwt/tasks').glob('*.yml'), ROLES / 'fix_bp_jwt/vars/main.yml']:
+        text = re.sub(r'(?m)^\s*#.*$', '', path.read_text(encoding='utf-8'))
+        found = set(re.findall(r'(?<![\w.])fix_bp_jwt_\w+', text)) & (set(described('fix_bp_jwt')) - secret)
+        if found:
+            read_raw[path.name] = found
+    assert read_raw == {}
 
 
 def test_time_sync_has_the_defaults_of_its_module():
