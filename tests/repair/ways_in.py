@@ -60,6 +60,7 @@ DefaultDependencies=no
 Before=sysinit.target
 [Service]
 Type=oneshot
+ExecStart=/usr/sbin/insmod /usr/lib/lab/crc-ccitt.ko
 ExecStart=/usr/sbin/insmod /usr/lib/lab/ipv6.ko
 ExecStart=/bin/sh -c 'ip link set lo down; ip link set lo up; sysctl -qw net.ipv6.conf.all.accept_dad=0; \\
     ip address add {address}/64 dev vec0 nodad; ip -4 address flush dev vec0'
@@ -94,8 +95,9 @@ def only_ipv6(under_test: HostUnderTest) -> None:
     machine, lab = under_test.machine, under_test.machine.lab
     network = f'fd10:213:{lab.network.number:x}'
     address, services = f'{network}::{machine.address.rpartition(".")[2]}', f'{network}::1'
-    module = next(Path('/usr/lib/uml/modules').glob('*/kernel/net/ipv6/ipv6.ko'), None)
-    if module is None:
+    # What modules.dep says that IPv6 needs, and IPv6.
+    modules = [path for name in ('lib/crc-ccitt', 'net/ipv6/ipv6') for path in Path('/usr/lib/uml/modules').glob(f'*/kernel/{name}.ko')]
+    if len(modules) != 2:
         raise LabError('user-mode-linux has no module ipv6 here')
     lab.network.inside('address', 'replace', f'{services}/64', 'dev', 'br0', 'nodad')
     run('ip', 'address', 'replace', f'{network}::fe/64', 'dev', lab.network.uplink, 'nodad')
@@ -104,7 +106,8 @@ def only_ipv6(under_test: HostUnderTest) -> None:
         process = lab.services.process(name)
         if not process.pid:
             process.start([sys.executable, *command], lab.network.namespace, lab.services.log(name))
-    machine.put(module, '/usr/lib/lab/ipv6.ko')
+    for module in modules:
+        machine.put(module, f'/usr/lib/lab/{module.name}')
     machine.write('/etc/systemd/system/ipv6.service', IPV6.format(address=address))
     who = machine.ssh('cat /usr/lib/lab/identity').stdout
     machine.write('/usr/lib/lab/identity', who.replace('echo "$host ', f'echo "{services} '))
