@@ -96,7 +96,8 @@ def only_ipv6(under_test: HostUnderTest) -> None:
     network = f'fd10:213:{lab.network.number:x}'
     address, services = f'{network}::{machine.address.rpartition(".")[2]}', f'{network}::1'
     # What modules.dep says that IPv6 needs, and IPv6.
-    modules = [path for name in ('lib/crc-ccitt', 'net/ipv6/ipv6') for path in Path('/usr/lib/uml/modules').glob(f'*/kernel/{name}.ko')]
+    modules = [path for name in ('lib/crc-ccitt', 'net/ipv6/ipv6')
+               for path in Path('/usr/lib/uml/modules').glob(f'*/kernel/{name}.ko')]
     if len(modules) != 2:
         raise LabError('user-mode-linux has no module ipv6 here')
     lab.network.inside('address', 'replace', f'{services}/64', 'dev', 'br0', 'nodad')
