@@ -116,7 +116,8 @@ def only_ipv6(under_test: HostUnderTest) -> None:
     kind, key = Path(f'{lab.image.host_key}.pub').read_text(encoding='utf-8').split()[:2]
     with _known_hosts, open(lab.known_hosts, 'a', encoding='utf-8') as file:
         file.write(f'{address} {kind} {key}\n')
-    machine.ssh('systemd-run -q --on-active=1 systemctl start ipv6.service')
+    # sshd was started without IPv6; after a boot it is there before it.
+    machine.ssh("systemd-run -q --on-active=1 sh -c 'systemctl start ipv6.service; systemctl restart ssh'")
     machine.address = address
     under_test.variables['fix_bp_jwt_ntp_servers'] = [services]
     wait_for_ssh(machine)
