@@ -115,7 +115,7 @@ def test_ntpd_with_a_reference_clock_does_not_follow_this_host(tmp_path, system,
     ('.XFAC.', 'unreachable', 'no answer')])
 def test_a_server_that_turns_ntpd_away_has_answered(tmp_path, refid, reason, said):
     found = ntpd(tmp_path, 'leap=11, stratum=16, refid=INIT, offset=0.0\n', ' 192.0.2.1 {0} 16 u - 64 0 0 0 0\n'.format(refid))
-    assert (found.reason, said in found.msg) == (reason, True)
+    assert (found.synchronized, found.reason, said in found.msg) == (False, reason, True)
     assert 'UDP 123' not in found.advice
 
 
