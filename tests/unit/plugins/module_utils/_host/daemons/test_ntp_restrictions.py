@@ -66,3 +66,8 @@ def test_a_line_that_drops_the_very_server_is_refused(tmp_path):
     with pytest.raises(Refused, match='"restrict 192.0.2.1 ignore" .* drops what 192.0.2.1 answers'):
         found._let_in(wanted(dict(OPTIONS, servers=['192.0.2.1'])))
     assert Server('192.0.2.1') in wanted(dict(OPTIONS, servers=['192.0.2.1'])).all_servers
+
+
+def test_servers_of_the_command_line_are_asked_too(tmp_path):
+    found = daemon(tmp_path, 'ntpd', 'ntp-4.2.8p15', 'synchronized', config='server 192.0.2.1\n', arguments=['-g', '192.0.2.9'])
+    assert sorted(found.source_names()) == ['192.0.2.1', '192.0.2.9']
