@@ -32,8 +32,8 @@ class System(Host):
 
     def execute(self, command: List[str], timeout: float = 100.0, environment: Optional[dict] = None) -> Done:
         """Run a command without a shell, its messages in English; timeout in seconds."""
-        packages = os.path.basename(command[0]) in _PACKAGE_COMMANDS
-        return process.run(command, timeout, environment, _TRANSACTION_GRACE if packages else process.GRACE, pipes=packages)
+        grace = _TRANSACTION_GRACE if os.path.basename(command[0]) in _PACKAGE_COMMANDS else process.GRACE
+        return process.run(command, timeout, environment, grace)
 
     def log(self, message: str) -> None:
         """Log to the host's journal. Does nothing on a host without a journal. The text must not contain a secret."""
