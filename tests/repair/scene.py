@@ -45,7 +45,7 @@ class Scene:
 
     def run(self) -> playbook.Run:
         return self.under_test.play(variables=self.variables, ANSIBLE_CALLBACK_PLUGINS=str(CALLBACKS),
-                                 AEMOPS_AT_TASK=json.dumps(self.at), AEMOPS_TASKS=str(self.tasks))
+                                    AEMOPS_AT_TASK=json.dumps(self.at), AEMOPS_TASKS=str(self.tasks))
 
     def as_root(self, command: str) -> str:
         """A shell command for this machine that runs one in the guest, outside of Ansible's connections."""

@@ -462,7 +462,7 @@ class Three:
     def __init__(self, lab, environment, folder):
         self.lab, self.environment, self.folder = lab, environment, folder
         self.authors = {name: AuthorHost(lab, name, clock, environment)
-                         for name, clock in (('first', '-2d'), ('second', '2017-02-28T18:39:51Z'), ('third', '-400d'))}
+                        for name, clock in (('first', '-2d'), ('second', '2017-02-28T18:39:51Z'), ('third', '-400d'))}
 
     def play(self, *options, first='ops', **variables):
         common = {'fix_bp_jwt_ntp_servers': [self.lab.network.host], 'fix_bp_jwt_report_dir': str(self.folder), **variables}
@@ -529,5 +529,5 @@ def test_a_host_that_is_lost_in_the_middle_is_reported(three):
     run = three.play('--limit', 'first,second', first='deploy')
     assert run.returncode == 4, run.output[-6000:]
     assert run.recap['first']['unreachable'] == 1 and run.recap['second']['failed'] == 0
-    assert three.hosts['first']['error'] == host_result.LOST_ON_THE_WAY and 'look at the host itself' in run.row('first')
+    assert three.hosts['first']['error'] == host_result.LOST_ON_THE_WAY and 'check the clock and AEM on the host' in run.row('first')
     assert three.report['counts']['passed'] == 1 and three.report['counts']['failed'] == 1

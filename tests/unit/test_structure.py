@@ -34,7 +34,7 @@ MAY_IMPORT = {
 ANSIBLE_NAMES = {'ActionModule', 'CallbackModule', 'FilterModule', 'ModuleDocFragment', 'Source'}
 MOST_LINES = 400
 # In two parts, so that REUSE does not read it as this file's own.
-LICENSE_LINE = '# SPDX-License-' 'Identifier: GPL-3.0-or-later'
+LICENSE_LINE = ': '.join(('# SPDX-License-Identifier', 'GPL-3.0-or-later'))
 
 
 def sources() -> list[Path]:

@@ -107,15 +107,15 @@ ZYPPER = """<?xml version='1.0'?>
 
 @pytest.mark.parametrize('parse, text, transaction', [
     (package_managers.parse_apt, APT, Transaction({'chrony': '4.3-2+deb12u1'}, {'systemd-timesyncd': '252.38-1~deb12u1'},
-                                          {'libnss3': '2:3.87.1-1+deb12u1'})),
+                                                  {'libnss3': '2:3.87.1-1+deb12u1'})),
     (package_managers.parse_apt, APT_PURGE, Transaction({}, {'chrony': '4.3-2+deb12u1', 'tzdata-legacy': '2024a'}, {})),
     (package_managers.parse_dnf, DNF, Transaction({'chrony': '4.3-1.rhel8', 'timedatex': '0.5-1.rhel8'}, {}, {})),
     (package_managers.parse_dnf, DNF_REMOVE, Transaction({}, {'chrony': '4.3-1.rhel8', 'site-monitor': '1.0-1.rhel8',
-                                                      'timedatex': '0.5-1.rhel8'}, {})),
+                                                              'timedatex': '0.5-1.rhel8'}, {})),
     (package_managers.parse_dnf, YUM, Transaction({'chrony': '3.4-1.el7', 'libseccomp-with-a-very-long-name': '2.3.1-4.el7'},
-                                          {'ntp': '4.2.6p5-29.el7.centos.2'}, {'nss': '3.90.0-2.el7'})),
+                                                  {'ntp': '4.2.6p5-29.el7.centos.2'}, {'nss': '3.90.0-2.el7'})),
     (package_managers.parse_zypper, ZYPPER, Transaction({'chrony': '4.1-150400.21.5.7'}, {'ntp': '4.2.8p15-150000.4'},
-                                                {'libnettle8': '3.8.1'})),
+                                                        {'libnettle8': '3.8.1'})),
     (package_managers.parse_apt, 'E: Unable to locate package chrony\n', Transaction({}, {}, {})),
     # yum says no architecture where a package has none; a heading in capitals is one too.
     (package_managers.parse_dnf, 'INSTALLING:\n chrony x86_64 4.5-1 base 300 k\n     replacing  ntp 4.2\n'
