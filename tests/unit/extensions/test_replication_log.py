@@ -212,6 +212,23 @@ def test_copied_and_truncated(log, count):
     assert list(follower.lines()) == ['and on']
 
 
+def test_truncated_between_two_looks_at_it_and_longer_again_at_once(log):
+    """As on a busy machine, where the follower is stopped in the middle while the log is written."""
+    follower = SOURCE.Follower(str(log))
+    append(log, 'last\n')
+    assert list(follower.lines()) == ['last']
+    lines = [f'new {number}' for number in range(30)]
+    looked = follower._replaced
+
+    def in_between(file):
+        follower._replaced = looked
+        os.truncate(log, 0)
+        append(log, ''.join(line + '\n' for line in lines))
+        return looked(file)
+    follower._replaced = in_between
+    assert list(follower.lines()) == lines
+
+
 def test_truncated_within_a_line(log):
     follower = SOURCE.Follower(str(log))
     append(log, 'half a')
@@ -356,7 +373,7 @@ def test_its_documentation_says_what_it_takes():
 class Stale(io.FileIO):
     """A file of a server that was away: its reads fail until it is opened again."""
 
-    def read(self, *_size):
+    def fileno(self):
         raise OSError(errno.ESTALE, 'Stale file handle')
 
 

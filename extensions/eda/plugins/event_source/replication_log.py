@@ -102,7 +102,6 @@ class Follower:
             if self._file is None:
                 return
             self._all_is_old = False
-        self._notice_truncation(self._file)
         # Asked before reading: all that was written before the file was replaced is then read to its end.
         replaced = self._replaced(self._file)
         yield from self._read(self._file)
@@ -150,20 +149,28 @@ class Follower:
             return False
         return not os.path.samestat(there, os.fstat(file.fileno())) and there.st_size > 0
 
-    def _notice_truncation(self, file: io.FileIO) -> None:
-        """Start over when what stood before our place is no longer there, however long the file is by now."""
-        before = os.pread(file.fileno(), len(self._mark), file.tell() - len(self._mark))
-        if before != self._mark:
-            file.seek(0)
-            self._partial = self._mark = b''
-
     def _read(self, file: io.FileIO) -> t.Iterator[str]:
-        while chunk := file.read(CHUNK):
+        while chunk := self._added(file):
             self._mark = (self._mark + chunk)[-MARK:]
             *whole, rest = (self._partial + chunk).split(b'\n')
             self._partial = rest[:LONGEST]
             for line in whole:
                 yield self._text(line)
+
+    def _added(self, file: io.FileIO) -> bytes:
+        """What was added behind our place, or all of a file that no longer has what was before it, however long it is by now.
+
+        Both are read in one call: a file that is truncated between two calls may have grown beyond our place by the second.
+        """
+        place = file.tell()
+        found = os.pread(file.fileno(), len(self._mark) + CHUNK, place - len(self._mark))
+        if found.startswith(self._mark):
+            added = found[len(self._mark):]
+        else:
+            self._partial = self._mark = b''
+            place, added = 0, os.pread(file.fileno(), CHUNK, 0)
+        file.seek(place + len(added))
+        return added
 
     @staticmethod
     def _text(line: bytes) -> str:
