@@ -179,7 +179,7 @@ def install(log: UndoLog, packages: Packages, name: str, transaction: Transactio
     """Install the package, its transaction in the log. unit: of its daemon; config: where its configuration is or will be.
 
     replaced: units of packages that it takes the place of: a package that comes back starts its unit, whatever state it was in.
-    Raises CannotInstall where the host is not any more as it was when the transaction was asked for.
+    Raises CannotInstall if packages or units have changed since the transaction was simulated.
     """
     names = transaction.names
     before = packages.states(names)
@@ -242,7 +242,7 @@ class PackagesHandler(Handler):
         """Remove empty folders that stay when another administrator removes the package while our file is in them."""
         for place in entry.how['folders']:
             for folder, _folders, _names in os.walk(self._host.path(place), topdown=False):
-                self._host.remove('/' + os.path.relpath(folder, self._host.root))
+                self._host.remove_folder('/' + os.path.relpath(folder, self._host.root))
 
     def now(self, entry: Entry) -> State:
         found = self._packages(entry).states(list(entry.before))

@@ -318,6 +318,16 @@ def test_no_empty_folder_stays_where_others_remove_the_package(tmp_path):
     assert case.state() == case.before
 
 
+def test_a_link_that_others_put_in_the_place_of_the_folder_stays(tmp_path):
+    case = Case(tmp_path)
+    case.install()
+    case.host._change(['systemd-timesyncd'], ['chrony'], True)
+    (tmp_path / 'srv' / 'chrony').mkdir(parents=True)
+    (tmp_path / 'etc' / 'chrony').symlink_to('../srv/chrony')
+    assert case.undo() == []
+    assert (tmp_path / 'etc' / 'chrony').is_symlink()
+
+
 @pytest.mark.parametrize('manager', ['apt', 'dnf'])
 def test_a_package_that_another_needs_by_now_stays_stopped_and_named(tmp_path, manager):
     case = Case(tmp_path, manager=manager, depends={'site-monitor': 'chrony'})
