@@ -200,10 +200,13 @@ def _attributes_of_new(new: str, target: str, access: Access, label: Optional[La
         with contextlib.suppress(KeyError, PermissionError):    # no such group: then only root reads it
             os.chown(new, -1, grp.getgrnam(access.group).gr_gid)
     os.chmod(new, access.mode)
-    wanted = label(target) if label else ''
-    if wanted:
+    _set_label(new, label(target) if label else '')
+
+
+def _set_label(path: str, label: str) -> None:
+    if label:
         with contextlib.suppress(OSError):      # the folder's label, which the kernel has given it, has to do
-            os.setxattr(new, _LABEL, wanted.encode())
+            os.setxattr(path, _LABEL, label.encode())
 
 
 def selinux(root: str = '/') -> bool:
@@ -266,7 +269,4 @@ def default_label(target: str, ask: Callable[[List[str]], str]) -> str:
 
 def set_default_label(path: str, ask: Callable[[List[str]], str]) -> None:
     """Give the label of its place to a file that another program has made for us: it made it with the label of its folder."""
-    wanted = default_label(path, ask)
-    if wanted:
-        with contextlib.suppress(OSError):
-            os.setxattr(path, _LABEL, wanted.encode())
+    _set_label(path, default_label(path, ask))

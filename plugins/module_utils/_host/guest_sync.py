@@ -52,7 +52,7 @@ def states(entries: Sequence[Entry]) -> Dict[str, bool]:
 
 
 class GuestSyncHandler(Handler):
-    """Undone while it still is as it was left."""
+    """The act is undone as long as the synchronization is as the run left it."""
 
     def __init__(self, host: Any) -> None:
         self._host = host
@@ -63,6 +63,5 @@ class GuestSyncHandler(Handler):
     def undo(self, entry: Entry, now: State) -> None:
         said = turn(self._host, entry.before['enabled'])
         if said:
-            raise CannotUndo(f'the time synchronization of {TARGET} could not be turned on again: {said}'
-                             if entry.before['enabled'] else
-                             f'the time synchronization of {TARGET} could not be turned off again: {said}')
+            state = 'on' if entry.before['enabled'] else 'off'
+            raise CannotUndo(f'the time synchronization of {TARGET} could not be turned {state} again: {said}')

@@ -7,14 +7,18 @@
 import os
 from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._common.files import fingerprint
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import acts, guest_sync, packages
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import texts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import MAY_NOT_BE_ASKED, Daemon
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.package_words import advice_for
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.packages import CannotInstall, Packages
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import Units
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.plan import Facts, Plan, refuse_removals
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.plan import (
+    Facts,
+    Plan,
+    hash_of,
+    refuse_removals,
+)
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import Entry, UndoLog
 
 SHOWN_OF_A_COMPLAINT = 600
@@ -89,11 +93,10 @@ class Apply:
         for change in plan.changes:
             file = change.file
             block = texts.block_of(change.after or '') if file.block else ''
-            block = block and fingerprint(block.encode('utf-8', 'surrogateescape'))
             try:
                 acts.write_file(self._log, file.path, change.after, change.sentence, 0o640 if file.secret else 0o644,
                                 daemon.keys_group if file.secret else '', file.secret, change.before,
-                                own=not file.block, silenced=bool(file.silence), block=block)
+                                own=not file.block, silenced=bool(file.silence), block=block and hash_of(block))
             except OSError as error:
                 raise Failure(f'Write {file.path}', str(error)) from error
             lines = texts.new_sources(change.before, change.after) if file.effect == 'restart' else None

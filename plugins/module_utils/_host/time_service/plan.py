@@ -55,7 +55,7 @@ class Change(NamedTuple):
             text = self.before or ''
             slow = hashlib.pbkdf2_hmac('sha256', text.encode('utf-8', 'surrogateescape'), self.file.path.encode(), 200000).hex() \
                 if self.file.secret else ''
-            return f'{self.file.path}.edited-{(slow or _hash(text))[:8]}'
+            return f'{self.file.path}.edited-{(slow or hash_of(text))[:8]}'
         first = self.file.block and self.before is not None and texts.BLOCK_BEGIN not in self.before and bool(self.file.text)
         return f'{self.file.path}.before-{texts.OWN_NAME}' if first else ''
 
@@ -187,10 +187,11 @@ def edited(file: File, text: Optional[str], known: Lasting) -> str:
     if not ours:
         return ''
     written = (known.blocks if file.block else known.files).get(file.path)
-    return NO_RECORD if written is None else EDITED if _hash(ours) != written else ''
+    return NO_RECORD if written is None else EDITED if hash_of(ours) != written else ''
 
 
-def _hash(text: str) -> str:
+def hash_of(text: str) -> str:
+    """The hash by which a text of ours is known again."""
     return fingerprint(text.encode('utf-8', 'surrogateescape'))
 
 

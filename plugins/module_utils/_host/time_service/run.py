@@ -107,12 +107,16 @@ class Run:
         found['disabled'] = [*found['disabled'], *(unit for unit in disabled if unit not in found['disabled'])]
         if self.details['recovered'] and self._settled:
             found['actions'].insert(0, 'undo what a run that was cut off had begun')
-        found['changed'] = found['changed'] or self._settled or extra or bool((self.details.get('clock') or {}).get('changed'))
+        found['changed'] = found['changed'] or self._settled or extra or self._clock_is_set
         self.details.update(found)
         if self._may_close:
             self.log.close(self.entries, changed=self.details['changed'], problems=self.details['problems'],
                            msg=result.hidden(self.details.get('msg', ''), self.secrets))
         return self.details
+
+    @property
+    def _clock_is_set(self) -> bool:
+        return bool((self.details.get('clock') or {}).get('changed'))
 
     # going back
 
@@ -122,14 +126,13 @@ class Run:
         what = str(error) if isinstance(error, (Failure, Interrupted, Refused, LookFailed, NoAnswer, OSError)) \
             else f'{type(error).__name__}: {error}'
         tried = '; '.join(entry.sentence for entry in self.log.entries if entry.sentence)
-        clock_is_set = bool((self.details.get('clock') or {}).get('changed'))
         if not acted:
-            back = 'Nothing else was changed' if clock_is_set else NOTHING_CHANGED
+            back = 'Nothing else was changed' if self._clock_is_set else NOTHING_CHANGED
         elif problems:
             back = f"Not everything could be put back: {'; '.join(problems)}"
         else:
             back = 'Files, units and packages were put back as they were'
-        if clock_is_set:
+        if self._clock_is_set:
             back += '. The clock stays set'
         said = self._said_by(unit) if acted else []
         usual = 'Run again.' if isinstance(error, Interrupted) else f'See journalctl -b -u {unit}, then run again.'
@@ -155,7 +158,7 @@ class Run:
             self._fail(str(problem), problem)
         self.details.update(advice=getattr(problem, 'advice', ''))
         said = getattr(problem, 'message', '') or str(problem)
-        done = changed(self.entries) or self._settled or bool((self.details.get('clock') or {}).get('changed'))
+        done = changed(self.entries) or self._settled or self._clock_is_set
         self._fail(f"{said.rstrip('.')}." + ('' if done or NOTHING_CHANGED.rstrip('.') in said else f' {NOTHING_CHANGED}'), problem)
 
     def _fail(self, message: str, cause: Exception) -> NoReturn:
