@@ -4,6 +4,7 @@
 
 """The commands of each package manager, and what it says that it would do."""
 
+import html
 import re
 from typing import Callable, Dict, List, NamedTuple
 
@@ -41,6 +42,7 @@ class Manager(NamedTuple):
     mend: List[str]         # after it was killed
     listing: List[str]      # one line a package: name, state as dpkg abbreviates it, version
     parse: Callable[[str], Transaction]
+    words: Callable[[str], str] = str   # what a simulation prints, without its markup
 
 
 # What a simulation says
@@ -111,6 +113,13 @@ def parse_zypper(text: str) -> Transaction:
     return found
 
 
+def zypper_words(text: str) -> str:
+    """The errors and warnings of zypper --xmlout; all of its messages where there are none."""
+    said = re.findall(r'<message type="(\w+)">(.*?)</message>', text, re.DOTALL)
+    bodies = [body for kind, body in said if kind in ('error', 'warning')] or [body for _kind, body in said]
+    return html.unescape('\n'.join(bodies))
+
+
 def _dnf(command: str) -> Manager:
     quiet = [command, '-y', '-q'] + _KEEP_OTHERS
     asking = [command, '--assumeno'] + _KEEP_OTHERS
@@ -128,5 +137,5 @@ MANAGERS: Dict[str, Manager] = {
     'yum': _dnf('yum'),
     'zypper': Manager([], _ZYPPER + ['--xmlout', 'install', '--no-recommends', '--dry-run'],
                       _ZYPPER + ['--quiet', 'install', '--no-recommends'], _ZYPPER + ['--xmlout', 'remove', '--dry-run'],
-                      _ZYPPER + ['--quiet', 'remove'], [], [], [], _RPM, parse_zypper),
+                      _ZYPPER + ['--quiet', 'remove'], [], [], [], _RPM, parse_zypper, zypper_words),
 }

@@ -26,7 +26,8 @@ _ADVICE: Tuple[Tuple[str, str], ...] = (
     (r'--fix-broken|unmet dependencies|broken packages', 'see apt-get check on this host'),
     (r'exclude filtering|excluded by|versionlock', 'see the lines exclude= and versionlock of its package manager'),
     (r'modular filtering', 'see dnf module list on this host'),
-    (r'malformed (?:entry|line|stanza)|is not known on line|conflicting values set for option|list of sources could not be read',
+    (r'malformed (?:entry|line|stanza)|is not known on line|conflicting values set for option|list of sources could not be read'
+     r'|contains garbage',
      'correct the files of its package sources'),
     (r'rpmdb|(?:open|opening) packages (?:database|index)|db5? error|bdb\d* ', 'see rpm -qa, and rpm --rebuilddb, on this host'),
     (r'no_pubkey|gpg(?:key| check|\b)|not signed|signatures? (?:were|could not|verification|is not)|public key',

@@ -107,8 +107,12 @@ class Packages:
         return transaction
 
     def _simulate(self, names: Sequence[str], check: Callable[[], None]) -> Tuple[Transaction, Done]:
-        done = self._run(self.manager.simulate, names, check)
-        return self.manager.parse(done.out), done
+        return self._asked(self.manager.simulate, names, check)
+
+    def _asked(self, command: List[str], names: Sequence[str], check: Callable[[], None] = lambda: None) -> Tuple[Transaction, Done]:
+        """What a simulation would do, and its result with words as its output."""
+        done = self._run(command, names, check)
+        return self.manager.parse(done.out), done._replace(out=self.manager.words(done.out))
 
     def would_change(self, name: str) -> List[str]:
         """Names of all packages that installing this one would touch now."""
@@ -118,8 +122,7 @@ class Packages:
         """Names of all packages that removing these and restoring those would change. Raises LookFailed."""
         touched: List[str] = []
         for command, names in self._undoing(removed, installed, purge, simulate=True):
-            done = self._run(command, names)
-            transaction = self.manager.parse(done.out)
+            transaction, done = self._asked(command, names)
             if not transaction.names:
                 raise LookFailed(f'"{command[0]}" does not show what undoing it would do: {done.complaint[-300:]}')
             touched += transaction.names

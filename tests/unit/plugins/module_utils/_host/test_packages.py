@@ -104,6 +104,50 @@ ZYPPER = """<?xml version='1.0'?>
 </stream>
 """
 
+# Recorded from zypper 1.14.59: a repository that is down, a package that it does not have, no repository, a mistyped file of one.
+ZYPPER_DOWN = """<?xml version='1.0'?>
+<stream>
+<message type="error">Download (curl) error for &apos;http://127.0.0.1:9/rpm/repodata/repomd.xml&apos;:
+Error code: Connection failed
+Error message: Failed to connect to 127.0.0.1 port 9 after 0 ms: Couldn&apos;t connect to server
+</message>
+<prompt id="8">
+<text>Abort, retry, ignore?</text>
+<option default="1" value="a" desc="Skip retrieval of the file and abort current operation."/>
+<option value="r" desc="Try to retrieve the file again."/>
+</prompt>
+<message type="warning">Skipping repository &apos;lab&apos; because of the above error.</message>
+<message type="error">Some of the repositories have not been refreshed because of an error.</message>
+<message type="info">Loading repository data...</message>
+<message type="info">Reading installed packages...</message>
+<message type="info">&apos;chrony&apos; not found in package names. Trying capabilities.</message>
+<message type="error">No provider of &apos;chrony&apos; found.</message>
+</stream>
+"""
+ZYPPER_LACKS_IT = """<?xml version='1.0'?>
+<stream>
+<progress id="2" name="Building repository &apos;lab&apos; cache"/>
+<progress id="2" name="Building repository &apos;lab&apos; cache" done="1"/>
+<message type="info">Loading repository data...</message>
+<message type="error">No provider of &apos;chrony&apos; found.</message>
+</stream>
+"""
+ZYPPER_NO_REPOSITORY = """<?xml version='1.0'?>
+<stream>
+<message type="info">Loading repository data...</message>
+<message type="warning">No repositories defined. Operating only with the installed resolvables. Nothing can be installed.</message>
+<message type="info">Reading installed packages...</message>
+<message type="error">No provider of &apos;chrony&apos; found.</message>
+</stream>
+"""
+ZYPPER_MISTYPED = """<?xml version='1.0'?>
+<stream>
+<message type="error">Unexpected exception.
+/etc/zypp/repos.d/lab.repo: Section []: Line 1 contains garbage (no &apos;=&apos; or &apos;:/?|,\\&apos; in key)
+</message>
+</stream>
+"""
+
 
 @pytest.mark.parametrize('parse, text, transaction', [
     (package_managers.parse_apt, APT, Transaction({'chrony': '4.3-2+deb12u1'}, {'systemd-timesyncd': '252.38-1~deb12u1'},
@@ -619,6 +663,26 @@ def test_other_failures_are_not_waited_for(tmp_path):
     with pytest.raises(CannotInstall, match='chrony: Error: Unable to find a match'):
         Packages(host, 'dnf').ask('chrony')
     assert host.time < 5
+
+
+@pytest.mark.parametrize('said, message, advice', [
+    (ZYPPER_DOWN, "chrony: Download (curl) error for 'http://127.0.0.1:9/rpm/repodata/repomd.xml': Error code: Connection failed "
+     "Error message: Failed to connect to 127.0.0.1 port 9 after 0 ms: Couldn't connect to server Skipping repository 'lab' because "
+     "of the above error. Some of the repositories have not been refreshed because of an error. No provider of 'chrony' found.",
+     'reaches its package sources'),
+    (ZYPPER_LACKS_IT, "chrony: No provider of 'chrony' found.", 'sources are enabled and have this package'),
+    (ZYPPER_NO_REPOSITORY, 'chrony: No repositories defined. Operating only with the installed resolvables. Nothing can be '
+     "installed. No provider of 'chrony' found.", 'enable a package source'),
+    (ZYPPER_MISTYPED, 'chrony: Unexpected exception. /etc/zypp/repos.d/lab.repo: Section []: Line 1 contains garbage '
+     "(no '=' or ':/?|,\\' in key)", 'correct the files of its package sources'),
+])
+def test_what_zypper_says_in_xml_is_passed_on_in_words(tmp_path, said, message, advice):
+    host = FakeHost(tmp_path)
+    host._zypper = lambda words: Done(104, said, '')
+    with pytest.raises(CannotInstall) as raised:
+        Packages(host, 'zypper').ask('chrony')
+    assert str(raised.value) == message
+    assert advice in raised.value.advice
 
 
 def test_the_lists_are_refreshed_only_where_they_do_not_do(tmp_path):
