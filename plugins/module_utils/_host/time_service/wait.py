@@ -10,8 +10,9 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.apply import Failure
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import Entry, UndoLog
 
-# Seconds between two questions to a daemon that is not synchronized yet, and until one that does not run counts as dead.
-_PAUSE = 0.2
+# Seconds between two questions to a daemon that is not synchronized yet: a share of the time waited so far, between limits.
+_SHORTEST_PAUSE, _LONGEST_PAUSE, _PAUSE_SHARE = 0.2, 1.0, 0.05
+# Seconds until one that does not run counts as dead.
 _COMES_UP = 2.0
 _DOING = 'Wait until the daemon has corrected the clock'
 
@@ -65,7 +66,7 @@ def wait(log: UndoLog, daemon: Daemon, limits: Limits, restart: Callable[[str], 
         if late:
             why = unread or (f'it is {status.msg}' if status.synchronized else status.msg)
             raise Failure(_DOING, f'after {limits.sync_timeout:g} s {why}', status.advice)
-        host.sleep(_PAUSE)
+        host.sleep(min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, waited * _PAUSE_SHARE)))
 
 
 def _step(log: UndoLog, daemon: Daemon, status: Status, limits: Limits) -> bool:
