@@ -240,7 +240,7 @@ def test_without_a_unit_the_harm_is_told_before_and_seen_afterwards(guarded):
     assert run.returncode != 0
     said = ' '.join(run.output.split())
     told = said.index('while AEM runs, because the process on its port')
-    assert told < said.index('Have one time daemon keep the clock')
+    assert told < said.index('Configure one time daemon')
     assert 'aem_unreachable' in run.row('guarded')
     assert 'AEM did not come back after the clock was set by' in said
     assert 'start AEM on this host' in run.row('guarded')
