@@ -12,7 +12,10 @@ import pytest
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import timesyncd as timesyncd_module
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import Refused
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import BLOCK_BEGIN, BLOCK_END
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.timesyncd_config import timespan
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Server, Wanted
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import Done, System
 
 RECORDED = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'recorded')
@@ -119,6 +122,50 @@ def test_a_field_that_cannot_be_read_is_not_synchronized(tmp_path, field):
     answer = 'leap=00, stratum=3, refid=192.0.2.1, offset={0}\n'.format(field or '-')
     found.host.answers['ntpq -n -c rv 0 leap,stratum,refid,offset'] = Done(0, answer, '')
     assert (found.status().synchronized, found.status().reason) == (False, 'unknown')
+
+
+@pytest.mark.parametrize(('recording', 'word'), [('chrony-3.5', 'not selectable'), ('chrony-4.3', 'noselect')])
+def test_the_word_for_a_source_that_is_not_selected(tmp_path, recording, word):
+    """Before 4.1 the only word is the one of "sources"."""
+    assert '192.0.2.1 ({0})'.format(word) in daemon(tmp_path, 'chrony', recording, 'noselect').status().msg
+
+
+@pytest.mark.parametrize(('lines', 'own'), [
+    ('server 127.0.0.1', True), ('server 127.0.0.1 port 123', True), ('server 127.0.0.1 port 1123', False),
+    ('server 127.0.0.1 port 1123\nport 1123', True), ('server 127.0.0.1\nport 1123', False)])
+def test_a_source_on_this_host_is_chronyd_itself_where_the_port_is_its_own(tmp_path, lines, own):
+    found = daemon(tmp_path, 'chrony', 'chrony-4.3', 'synchronized', config=lines + '\n')
+    found.host.answers['chronyc -n -c tracking'] = Done(
+        0, TRACKING.format('0.1').replace('C0000201,192.0.2.1', '7F000001,127.0.0.1'), '')
+    found.host.answers['chronyc -n -c sources'] = Done(0, '^,*,127.0.0.1,2,6,17,6,0.0,0.0,0.0\n', '')
+    assert (found.status().reason == 'own_clock') is own
+
+
+@pytest.mark.parametrize(('lines', 'nts', 'refused'), [
+    ('authselectmode require', False, True),
+    ('authselectmode prefer', False, False),
+    ('authselectmode prefer\nserver nts.example nts', False, True),
+    ('authselectmode prefer', True, True),
+    ('server nts.example nts', True, False)])
+def test_a_mode_that_never_selects_what_is_wanted_is_refused(tmp_path, lines, nts, refused):
+    found = daemon(tmp_path, 'chrony', 'chrony-4.3', 'synchronized', config=lines + '\n')
+    wanted = Wanted([Server('192.0.2.9')], [Server('nts2.example')] if nts else [], [], [], '', 0.0)
+    if refused:
+        with pytest.raises(Refused, match='keeps chrony.service from ever selecting a server without authentication'):
+            found.check_against(wanted)
+    else:
+        found.check_against(wanted)
+
+
+@pytest.mark.parametrize(('listed', 'said'), [
+    ('^,*,192.0.2.1,2,6,17,6,0.0,0.0,0.0\n', ''),
+    ('^,*,192.0.2.7,2,6,17,6,0.0,0.0,0.0\n', 'chrony.service does not list 192.0.2.1 of /etc/chrony.conf line 2 among its sources'),
+    ('', '')])      # it does not tell
+def test_chronyd_uses_what_was_written_once_it_lists_it(tmp_path, listed, said):
+    config = '\n'.join([BLOCK_BEGIN, 'server 192.0.2.1 iburst', BLOCK_END, ''])
+    found = daemon(tmp_path, 'chrony', 'chrony-4.3', 'synchronized', config=config)
+    found.host.answers['chronyc -n -c sources'] = Done(0, listed, '')
+    assert found.reads_ours() == said
 
 
 def test_chronyd_with_x_never_keeps_the_clock(tmp_path):
