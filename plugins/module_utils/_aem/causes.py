@@ -24,9 +24,12 @@ _ACCESS_DENIED = 'https://helpx.adobe.com/experience-manager/kb/Access-denied-on
 _REPLICATION = 'https://experienceleague.adobe.com/docs/experience-manager-65/deploying/configuring/replication.html'
 _HTTP = 'https://www.rfc-editor.org/rfc/rfc9110#section-15'
 
+_NOT_QUOTED = r'^(?!.*{0})'.format(causes_ims.QUOTED)
 _TOKEN_FAILED = re.compile(r'(?i)failed to (?:get (?:an )?|parse )access token|no oauth token|access token provider is not')
 
-CAUSES = causes_ims.CAUSES + causes_java.CAUSES + (
+CAUSES = causes_ims.CAUSES + tuple(
+    cause._replace(context=_NOT_QUOTED) for cause in causes_java.CAUSES
+) + (
     # The other side has taken the message.
     Cause(
         'access_denied', r'repository error during node import: access denied',
@@ -167,8 +170,7 @@ def explain(page: pages.Page) -> Finding:
     if not page.verdict and page.kind != 'log' and (page.response_code in (None, 200) or not own):
         return _finding(INCOMPLETE, _telling(page, own))
     telling = _telling(page, own)
-    foreign = any(letter > '\x7f' and letter.isalpha() for letter in telling)
-    return _finding(FOREIGN if foreign else UNKNOWN, telling)
+    return _finding(FOREIGN if _is_foreign(telling) else UNKNOWN, telling)
 
 
 def refined(cause: str, evidence: str, response_code: Optional[int], authentication: str, behind: bool,
@@ -196,6 +198,12 @@ def of_clock(message: str) -> Optional[Cause]:
         if _shows(message[:_LONGEST], pattern, context):
             return cause if cause.clock_related != 'no' else None
     return None
+
+
+def _is_foreign(message: str) -> bool:
+    """Whether it repeats an exception's message in another language; a name before it, or a page quoted in it, is none."""
+    said = message.rpartition('msg: ')[2]
+    return causes_ims.QUOTED not in said and any(letter > '\x7f' and letter.isalpha() for letter in said)
 
 
 def _shows(message: str, pattern: Pattern[str], context: Optional[Pattern[str]]) -> bool:

@@ -29,9 +29,15 @@ SAVE_AGAIN = (
     'check its health.'
 )
 
+# A line that quotes what answered AEM instead of an access token: the words in it are not Java's.
+QUOTED = 'authorization server status:'
 # A line about the exchange for an access token; the narrow form is one that quotes what the server answered.
 _TOKEN = r'access token|authorization server|\berror\\?["\']?\s{0,4}[:=]|ims/'
 _ANSWERED = r'authorization server|\berror(?:_code)?\\?["\']?\s{0,4}[:=]'
+
+
+def _without(pattern: str) -> str:
+    return r'^(?!.*{0})'.format(pattern)
 
 
 def _error(code: str) -> str:
@@ -49,7 +55,9 @@ CAUSES = (
         source=_IMS,
     ),
     Cause(
-        'no_valid_bindings', r'no valid bindings were found for organization and technical account combination',
+        'no_valid_bindings',
+        r'no valid bindings were found for organization and technical account combination'
+        r'|error_description\\?["\']?\s{0,4}[:=].{0,200}\b(?:certificate|public key) (?:has |is )?expired\b',
         meaning='The public key of the integration at Adobe is missing or has expired.',
         advice=_NO_NEW_CERTIFICATE,
         source=_IMS,
@@ -75,20 +83,15 @@ CAUSES = (
         context=r'authorization server|access token|\bims/',
     ),
     Cause(
-        'jwt_not_yet_valid', r'(?:JWT|token)(?: token)? (?:is )?not yet valid|issued in the future',
+        'jwt_not_yet_valid',
+        r'(?:JWT|token|assertion)(?: token)? (?:is )?not yet valid|issued in the future|\b(?:nbf|iat)\b.{0,60}\bfuture\b'
+        r'|\bexp(?:iry|iration)?\b.{0,60}(?:too far|too long|exceed|maximum)',
         'likely', 'ahead',
-        meaning='The JWT is valid only from a later moment on: the clock AEM signs with may be ahead.',
+        meaning='By the clock of Adobe, the JWT is valid only from a later moment on, or for too long: the clock AEM signs with '
+                'may be ahead.',
         advice='Compare the measured skew. If the clock is right, look at the token provider that makes the JWT.',
         source='https://www.rfc-editor.org/rfc/rfc7519#section-4.1.5',
         context=_TOKEN,
-    ),
-    Cause(
-        'token_expired', r'\bexpired\b|\bexpiry\b|\bexpiration\b',
-        'likely', 'behind',
-        meaning='Adobe calls the token invalid because of its expiry: the clock AEM signs with may be behind.',
-        advice='Compare the measured skew. If the clock is right, look at the expiry that the token provider sets.',
-        source=_IMS,
-        context=_error('invalid_token'),
     ),
     Cause(
         'jwt_expired', r'\bJWT(?: token)? (?:has |is )?expired\b',
@@ -96,10 +99,21 @@ CAUSES = (
         meaning="The JWT's expiry is already past for Adobe: the clock AEM signs with is behind. Since 2026-03-01 only the "
                 'legacy OAuth gateway still takes JWTs (inferred).',
         advice="Set AEM's clock right and keep it so with NTP, then test again.",
-        source=_KA,
+        source=_KA, context=_without(_error('invalid_token')),
     ),
     Cause(
-        'invalid_client_secret', r'invalid client_secret parameter',
+        'token_expired',
+        r'^(?!.*\b(?:certificate|key|secret|licen[cs]e|entitlement|subscription|contract|password|trial) (?:has |is )?expired\b)'
+        r'.*(?:\bexpired\b|\bexpiry\b|\bexpiration\b|\bexp\b.{0,60}\b(?:past|future)\b)',
+        'likely', 'behind',
+        meaning='Adobe calls the token invalid because of its expiry: the clock AEM signs with may be behind.',
+        advice='Compare the measured skew. If the clock is right, look at the expiry that the token provider sets.',
+        source=_IMS,
+        context=_error('invalid_(?:token|grant)'),
+    ),
+    Cause(
+        'invalid_client_secret',
+        r'invalid client_secret parameter|\bclient[_ ]secret (?:has |is )?(?:expired|invalid|wrong|incorrect)',
         meaning='Adobe does not accept the client secret: it was rotated or deleted in Adobe Developer Console, or AEM has '
                 'lost its crypto keys in an upgrade or a restore.',
         advice="Enter the current client secret in AEM's IMS configuration, and save it. If Adobe still refuses it, restore "
@@ -132,7 +146,7 @@ CAUSES = (
         context=_TOKEN,
     ),
     Cause(
-        'bad_request', _error('bad_request'),
+        'bad_request', _error('(?:bad|invalid)_request'),
         meaning='Adobe can decode the request for a token, but something in it has a wrong form.',
         advice='Compare the organization, account and client identifiers in AEM with those of the credential in Adobe '
                'Developer Console.',
@@ -193,7 +207,9 @@ CAUSES = (
         source=RECORDED,
     ),
     Cause(
-        'token_unreadable', r'failed to parse access token',
+        'token_unreadable',
+        r'failed to parse access token|authorization server status: {0,4}(?:[23]\d\d|404|405|410)\b'
+        r'|authorization server status: {0,4}\d{3} response: {0,4}<',
         meaning='What answered AEM was not Adobe IMS: its answer holds no access token. It may be the page of a proxy.',
         advice='Check the proxy configured in AEM, and that the address of the token provider leads to Adobe IMS.',
         source=_TRANSPORT,

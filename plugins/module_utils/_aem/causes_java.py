@@ -29,6 +29,10 @@ _NO_ROUTE = (
     'no existe ninguna ruta hasta|nessun instradamento per|não há rota para o host|没有到主机的路由|'
     '找不到通往該主機的路由|호스트로 갈 루트가 없음|geen route naar host|brak trasy do hosta|нет маршрута до узла'
 )
+_NO_SUCH_NAME = (
+    'name oder der dienst ist nicht bekannt|nom ou service inconnu|名前またはサービスが不明|nombre o servicio desconocido|'
+    'nome o servizio sconosciuto|nome ou serviço desconhecido|未知的名称或服务'
+)
 _RESET = (
     'vom kommunikationspartner zurückgesetzt|connexion r(?:é-?|e)initialisée|接続が相手からリセット|'
     'conexión reinicializada|connessione interrotta dal corrispondente|conexão fechada pela outra ponta|'
@@ -40,7 +44,8 @@ CAUSES = (
     # TLS failed on a date. An alert that the other side sent (Received fatal alert: certificate_expired) is not meant.
     Cause(
         'certificate_not_yet_valid',
-        r'CertificateNotYetValidException|certificate is not yet valid|\bNotBefore:\s'
+        r'CertificateNotYetValidException|certificate is not yet valid|certificate .{0,300}not valid (?:till|until|before)\b'
+        r'|\bNotBefore:\s'
         r'|\(bad_certificate\).{0,300}(?:validity|timestamp) check failed',
         'likely', 'behind',
         meaning="For AEM's clock a certificate of the remote side is not valid yet: the clock may be behind.",
@@ -130,14 +135,15 @@ CAUSES = (
         'unknown_host',
         r'UnknownHostException|name or service not known|temporary failure in name resolution'
         r'|no address associated with (?:host)?name|nodename nor servname provided'
-        # Java's message is the name and the resolver's words, or the name alone when it answers from its own cache.
-        r'|\bmsg: [\w.-]{1,253}\.(?:com|net)(?::\s|\s*$)',
+        # Java's message is the name and the resolver's words, or the name alone when it answers from its own cache. The name of
+        # a class has a capital.
+        r'|\bmsg: (?-i:[a-z0-9][a-z0-9.-]{0,250}\.[a-z][a-z0-9-]{1,62})(?::\s|\s*$)|' + _NO_SUCH_NAME,
         meaning="AEM's host cannot resolve a name.",
         advice='Check DNS on the host, or the proxy configured in AEM.',
         source=RECORDED,
     ),
     Cause(
-        'timeout', r'timed out\b|TimeoutException|' + _TIMED_OUT,
+        'timeout', r'timed out\b|timeout waiting for connection|TimeoutException|' + _TIMED_OUT,
         meaning='A connection was not made, or an answer did not come, in time.',
         advice='Check the firewall and the proxy configured in AEM, and whether Brand Portal is available.',
         source=RECORDED,
@@ -145,7 +151,8 @@ CAUSES = (
     Cause(
         'no_route',
         r'NoRouteToHostException|network is (?:unreachable|down)|no route to host|host is (?:unreachable|down)'
-        r'|\(connect failed\)|' + _NETWORK_UNREACHABLE + '|' + _NO_ROUTE,
+        r'|\((?:connect|sendto) failed\)|SocketException: (?:operation not permitted|permission denied)'
+        '|' + _NETWORK_UNREACHABLE + '|' + _NO_ROUTE,
         meaning="AEM's host has no way to the address.",
         advice='Check the routes and the firewall of the host, or the proxy configured in AEM.',
         source=RECORDED,
@@ -161,7 +168,8 @@ CAUSES = (
     Cause(
         'connection_reset',
         r'connection reset|NoHttpResponseException|failed to respond|connection or outbound has closed|broken pipe|connection abort'
-        r'|java\.net\.SocketException|(?:socket|connection) (?:is )?closed|unexpected end of (?:file|stream)'
+        r'|java\.net\.SocketException(?!: (?:too many open files|no buffer space))'
+        r'|(?:socket|connection) (?:is )?closed|unexpected end of (?:file|stream)'
         r'|premature end of|' + _RESET,
         meaning='The connection was closed before the answer.',
         advice='Check the firewall and the proxy configured in AEM, then test again.',

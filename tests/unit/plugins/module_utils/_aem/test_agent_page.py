@@ -503,3 +503,15 @@ def test_the_cost_of_a_large_page_is_linear():
     largest = 20 if 'AEMOPS_FUZZ_PAGES' in os.environ else 5
     lines = ''.join(html.escape(line) + '<br>' for line in ARTICLE.splitlines())
     assert_linear([lines * int(megabytes * 1000000 // len(lines)) + trailer('failed') for megabytes in (largest / 4, largest)], 8)
+
+
+@pytest.mark.parametrize('said, foreign', [
+    ('Failed to get an access token for user: mac-m\xfcller-replication msg: something new', False),
+    ('Failed to get an access token for user: mac-acme-replication msg: Gr\xe4nsen n\xe5dd', True),
+    ('Failed to get an access token for user: mac-acme-replication msg: failed to get access token from authorization server '
+     'status: 400 response: Zugriff verweigert f\xfcr diese Adresse', False),
+])
+def test_only_an_exception_speaks_the_language_of_the_server(said, foreign):
+    finding = causes.explain(page.read(body_of(said)))
+    assert finding.cause.id == 'unknown'
+    assert ("server's language" in finding.cause.meaning) is foreign
