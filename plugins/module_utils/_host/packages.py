@@ -109,7 +109,8 @@ class Packages:
     def _simulate(self, names: Sequence[str], check: Callable[[], None]) -> Tuple[Transaction, Done]:
         return self._asked(self.manager.simulate, names, check)
 
-    def _asked(self, command: List[str], names: Sequence[str], check: Callable[[], None] = lambda: None) -> Tuple[Transaction, Done]:
+    def _asked(self, command: List[str], names: Sequence[str],
+               check: Callable[[], None] = lambda: None) -> Tuple[Transaction, Done]:
         """What a simulation would do, and its result with words as its output."""
         done = self._run(command, names, check)
         return self.manager.parse(done.out), done._replace(out=self.manager.words(done.out))

@@ -493,7 +493,8 @@ def test_a_full_disk_changes_nothing_or_is_undone(tmp_path, path):
 def test_a_package_that_cannot_be_had_leaves_the_host_alone(tmp_path):
     host = debian(tmp_path, 'systemd-timesyncd')
     before, host.available = own_tree(host), {}
-    with pytest.raises(TimeServiceFailed, match='"Install the package of the daemon" failed: chrony: E: Unable to locate') as failed:
+    said = '"Install the package of the daemon" failed: chrony: E: Unable to locate'
+    with pytest.raises(TimeServiceFailed, match=said) as failed:
         run(host, provider='chrony')
     assert failed.value.details['advice'] == 'See that its package sources are enabled and have this package, then run again.'
     assert own_tree(host) == before
