@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs a module with the controller's ntplib riding along, so that nothing is installed on the host to measure.
+"""Runs a module and sends the controller's ntplib along, because a measurement installs nothing on the host.
 
-One plugin serves every module that speaks NTP: it bears the name of the first, plugin_routing in
-meta/runtime.yml sends the others here. The source travels in the module's hidden parameter `_ntplib`.
+One plugin serves every module that uses NTP. It has the name of the first one; plugin_routing in meta/runtime.yml
+routes the others to it. The source of ntplib is in the hidden parameter `_ntplib` of the module.
 """
 
 from __future__ import annotations

@@ -7,14 +7,14 @@
 The stages are one action so that a healthy host costs one task: checking the options, the one call to the host, the verdict and
 the host's result. As tasks of their own they would cost more than the call (docs/scale.md).
 
-What a stage needs of earlier stages comes as its task's arguments. Three things are read from variables instead:
+A stage gets the results of earlier stages as arguments of its task. It reads three things from variables instead:
 
 - The options of the role. As an argument all of them would be rendered for each healthy host, not only those that contain a
-  template (10 ms instead of 1 ms of the controller with ansible-core 2.16, 29 ms instead of 2 ms with 2.21); up to 2.18 a text
-  that looks like a list or a truth value would become one; and the password would be among the arguments of a task, which
-  callbacks see. The repair's tasks use the options as the stage `measure` has checked them (fix_bp_jwt_result.options).
-- The results that hosts have registered (plugin_utils/_stages/results.py says why).
-- What Ansible and AWX say of the play: its hosts, its strategy, the job.
+  template (10 ms instead of 1 ms of the controller with ansible-core 2.16, 29 ms instead of 2 ms with 2.21). Up to 2.18, Ansible
+  would convert a string that looks like a list or a boolean. The password would be among the arguments of a task, which
+  callbacks see. The tasks of a repair use the options as the stage `measure` has checked them (fix_bp_jwt_result.options).
+- The results that hosts have registered (plugin_utils/_stages/results.py has the reason).
+- Facts about the play from Ansible and AWX: its hosts, its strategy, the job.
 """
 
 from __future__ import annotations

@@ -7,14 +7,15 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: brief
 type: stdout
-short_description: Output of runs over many hosts, without the hosts that went well
+short_description: Output for runs over many hosts that leaves out hosts without problems
 version_added: 0.2.0
 author: aemops.brand_portal contributors (@aemops)
 description:
-  - As the callback P(ansible.builtin.default#callback), but hosts that went well, skipped tasks and included files have no lines.
-  - A host that the role P(aemops.brand_portal.fix_bp_jwt#role) ends as failed has one short line. The table of the role, the
-    changes of a repair and the recap are printed as usual.
-  - With C(-v) everything is printed as by the default callback.
+  - Works like the callback P(ansible.builtin.default#callback), but prints no lines for hosts without problems, skipped tasks and
+    included files.
+  - Prints one short line for a host that the role P(aemops.brand_portal.fix_bp_jwt#role) ends as failed, and prints the table of
+    the role, the changes of a repair and the recap as usual.
+  - With C(-v), prints everything that the default callback prints.
   - Set it with E(ANSIBLE_STDOUT_CALLBACK=aemops.brand_portal.brief).
 requirements:
   - set as stdout in configuration
@@ -29,7 +30,7 @@ from ansible import constants
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 
 STAGE = 'fix_bp_jwt_stage'
-LONGEST = 120  # characters of why a host could not be measured; the table says more
+LONGEST = 120  # characters of the reason why a host could not be measured; the table has all of it
 
 
 class CallbackModule(DefaultCallback):
@@ -61,7 +62,7 @@ class CallbackModule(DefaultCallback):
             super().v2_runner_on_unreachable(result)
 
     def _said_briefly(self, result: t.Any, what: str) -> bool:
-        """Whether this is the measurement or the end of a host, of which one line is printed."""
+        """Print one line if this is the measurement or the end of a host; return whether it is."""
         task, said = _task_and_result(result)
         if self._display.verbosity or task.action.rpartition('.')[2] != STAGE or \
                 task.args.get('stage') not in ('measure', 'finish_host'):

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The three attributes every module of this collection documents."""
+"""Attributes that every module of this collection documents."""
 
 
 class ModuleDocFragment:
-    # C(support) is the module's own to say; a module that measures only overrides nothing but that.
+    # Each module states its own C(support).
     DOCUMENTATION = r"""
 options: {}
 attributes:
@@ -19,14 +19,14 @@ attributes:
     support: full
 """
 
-    # For modules that change nothing whatever the mode.
+    # For modules that never change anything.
     INFO_MODULE = r"""
 options: {}
 attributes:
   check_mode:
     support: full
     details:
-      - This module changes nothing; check mode measures for real.
+      - This module changes nothing. It works the same way in check mode.
   diff_mode:
     support: N/A
     details:

@@ -62,7 +62,7 @@ options:
       - Internal. The action plugin passes the source of the controller's C(ntplib) here, so that the host does not need it.
     type: str
 notes:
-  - The module needs C(ntplib) on the controller only, which sends it to the host. A host that has C(ntplib) uses its own.
+  - The module needs C(ntplib) only on the controller, which sends it to the host. A host that has C(ntplib) uses its own.
   - The result does not depend on the locale, the time zone or C(/etc/services) of the host. The host's clock may show any
     time between 1970 and 2106.
   - "NTP: every reply must carry the random 64-bit transmit timestamp of its request. The module rejects modes other than

@@ -38,9 +38,9 @@ options:
   stop_program:
     version_added: 0.2.0
     description:
-      - A program that no systemd unit runs, to be stopped and started like O(stop_services).
-      - A unit in C(/run/systemd/system) runs its commands as root, without a shell and with the few environment variables
-        that systemd sets.
+      - A program without a systemd unit, to stop and start like O(stop_services).
+      - The module creates a unit in C(/run/systemd/system) that runs the commands as root, without a shell, and with the few
+        environment variables that systemd sets.
     type: dict
     suboptions:
       stop:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The agents to test, chosen with JMESPath on the controller."""
+"""Filter that chooses the agents to test with JMESPath, on the controller."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _jmespa
 
 def agent_query(agents: t.Iterable[t.Mapping[str, t.Any]], expression: str) -> list[str]:
     """See agent_query.yml."""
-    # JMESPath knows types by their very names; Ansible's own kinds of str are none of them.
+    # jmespath identifies a type by its name, and does not know Ansible's subclasses of str.
     plain = [{key: str(value) if isinstance(value, str) else value for key, value in agent.items()} for agent in agents]
     try:
         return query.names(plain, str(expression))
@@ -24,7 +24,7 @@ def agent_query(agents: t.Iterable[t.Mapping[str, t.Any]], expression: str) -> l
 
 
 class FilterModule:
-    """Ansible's way in."""
+    """Entry point for Ansible."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {'agent_query': agent_query}

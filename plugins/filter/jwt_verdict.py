@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The decision and the report as filters: the thinking is in plugin_utils/verdict.py and plugin_utils/_report."""
+"""Filters for the decision and the report, which plugin_utils/_verdict.py and plugin_utils/_report implement."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def brand_portal_runs(_value: t.Any) -> bool:
 
 
 class FilterModule:
-    """Ansible's way in."""
+    """Entry point for Ansible."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {

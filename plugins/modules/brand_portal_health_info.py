@@ -25,7 +25,7 @@ extends_documentation_fragment:
 author:
   - aemops.brand_portal contributors (@aemops)
 notes:
-  - The module needs no root, and installs nothing on the host. The controller sends its ntplib with the module.
+  - The module does not need root, and installs nothing on the host. The controller sends its ntplib with the module.
 seealso:
   - module: aemops.brand_portal.clock_skew_info
   - module: aemops.brand_portal.replication_agent_test
@@ -72,8 +72,8 @@ tests:
       cause: jwt_expired
 interrupted:
   description:
-    - What interrupted repairs have left on this host. V(service_stop) means that services are stopped for a step of the clock,
-      V(time_service) that the time service is partly changed, V(no_time_daemon) that M(aemops.brand_portal.clock_step) has
+    - Codes of what interrupted repairs have left on this host. V(service_stop) means that services are stopped for a step of the
+      clock, V(time_service) that the time service is partly changed, V(no_time_daemon) that M(aemops.brand_portal.clock_step) has
       corrected the clock and no time daemon starts at boot. Empty if no repair was interrupted.
   returned: always
   type: list
@@ -105,29 +105,30 @@ clock_keeper:
           V(own_clock) for a daemon that follows the clock of the host itself, or V(not_synchronized). Empty otherwise.
       type: str
     msg:
-      description: RV(clock_keeper.state) and RV(clock_keeper.reason) in words.
+      description: Sentence with RV(clock_keeper.state) and RV(clock_keeper.reason).
       type: str
     kernel_synchronized:
-      description: Whether the kernel counts its clock as synchronized (C(STA_UNSYNC) is not set); null where it may not be asked.
+      description: >-
+        Whether the kernel considers its clock synchronized (C(STA_UNSYNC) is not set). V(null) if the module may not query it.
       type: bool
     maximum_error:
-      description: The greatest error of the clock in seconds that the kernel knows of.
+      description: Maximum error of the clock in seconds, according to the kernel.
       type: float
     estimated_error:
-      description: The error of the clock in seconds that the daemon estimates.
+      description: Estimated error of the clock in seconds, according to the daemon.
       type: float
 aem:
-  description: Whether AEM let its agents be tested.
+  description: Whether the module could test the agents.
   returned: always
   type: dict
   contains:
     state:
       description:
-        - V(ok) when the agents were tested.
-        - V(unreachable) or V(starting) when AEM does not answer (yet), V(unauthorized) when it refuses the account,
-          V(not_aem) when something else answers, V(unknown_agent) when an agent in O(agents) is not there,
-          V(no_agents) when there is no enabled Brand Portal agent.
-        - V(failed) when this collection itself failed, since 0.2.0. The message gives the kind of the error.
+        - V(ok) if the agents were tested.
+        - V(unreachable) or V(starting) if AEM does not answer (yet), V(unauthorized) if it refuses the account,
+          V(not_aem) if something else answers, V(unknown_agent) if AEM does not have an agent that O(agents) names,
+          V(no_agents) if there is no enabled Brand Portal agent.
+        - V(failed), since version 0.2.0, if the collection itself failed. RV(aem.message) has the type of the error.
       type: str
       sample: ok
     message:
@@ -169,7 +170,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host import c
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.clock_hints import interrupted
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.references import ntp_servers
 
-# Seconds that one question to a time daemon or a hypervisor's tool may take.
+# Time limit in seconds for one query to a time daemon or to the tool of a hypervisor.
 COMMAND_TIMEOUT = 5.0
 
 
@@ -185,7 +186,7 @@ class AgentTests(threading.Thread):
         self.tests = []
 
     def find_agents(self):
-        """Choose the agents; what their tenants are has to be known before the clock is measured."""
+        """Choose the agents. The measurement of the clock needs their tenants."""
         def find():
             aem_http.wait_if_asked(self.client, self.params)
             self.chosen = agents.select(self.client.list_agents(), self.params['agents'])
@@ -203,19 +204,19 @@ class AgentTests(threading.Thread):
         except (aem_http.AemError, agents.AgentsError) as error:
             self.aem = {'state': error.kind, 'message': error.message}
         except Exception as error:  # pylint: disable=broad-except  # in a thread it would be lost, and read as "no agents"
-            # The kind alone: its text may quote what was sent to AEM, the account included.
+            # Only the type of the error: its text may quote the request to AEM, including the account.
             kind = type(error).__name__
             self.aem = {'state': 'failed', 'message': f'The agents could not be tested, because this collection failed ({kind}). '
                                                       'Report it with the versions of AEM and Python.'}
 
     def concluded(self, skew):
-        """The results, with what the measured clock tells of their causes."""
+        """Return the results, with their causes refined by the measured clock."""
         behind = (skew['verdict'], skew['direction']) == ('skewed', 'behind')
         believed = skew['verified'] and skew['verdict'] in ('in_sync', 'skewed')
         return test.refined(self.tests, behind, dates.of_iso(skew['reference_time']) if believed else None)
 
     def sources(self):
-        """The two dates of the tests, a source for each tenant."""
+        """Return the two dates of the tests as one source for each tenant."""
         return [conclusion.agent_source(tenant, *bounds) for tenant, bounds in test.skew_by_tenant(self.tests).items()]
 
 

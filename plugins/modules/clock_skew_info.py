@@ -2,7 +2,7 @@
 # Copyright (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measure the offset of this host's clock; see DOCUMENTATION."""
+"""Measures the offset of a host's clock; see DOCUMENTATION."""
 
 DOCUMENTATION = r"""
 module: clock_skew_info
@@ -81,7 +81,7 @@ skew:
           verified.
       type: str
     direction:
-      description: V(behind) or V(ahead) if the interval tells the direction, V(none) if the clock is in sync, else V(unknown).
+      description: V(behind) or V(ahead) if the interval shows the direction, V(none) if the clock is in sync, otherwise V(unknown).
       type: str
     offset:
       description: Best estimate of the offset in seconds, reference - host. Positive if the host is behind.
@@ -167,7 +167,7 @@ skew:
           description: Whether the verification included the dates of the certificate.
           type: bool
         certificate_not_after:
-          description: When the certificate of the service expires, in UTC; null where TLS did not verify it.
+          description: When the certificate of the service expires, in UTC. V(null) if TLS did not verify it.
           type: str
           version_added: 0.2.0
 """

@@ -2,17 +2,17 @@
 # Copyright (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Set this host's clock once it is proven to be wrong; see DOCUMENTATION."""
+"""Sets a clock that is proven to be wrong; see DOCUMENTATION."""
 
 DOCUMENTATION = r"""
 module: clock_step
-short_description: Set a host's clock to the right time, on evidence
+short_description: Set a host's clock if a measurement proves it wrong
 version_added: 0.1.0
 author:
   - aemops.brand_portal contributors (@aemops)
 description:
-  - Measures the clock as M(aemops.brand_portal.clock_skew_info) does and, when it is V(skewed), sets it at once to the right
-    time, writes the hardware clock where there is one, and measures again. It fails unless the second measurement says
+  - Measures the clock as M(aemops.brand_portal.clock_skew_info) does. If the verdict is V(skewed), the module steps the clock to
+    the right time, writes the hardware clock if there is one, and measures again. It fails unless the second verdict is
     V(in_sync).
   - Use it on hosts where no time daemon can set the clock, because none is installed yet, NTP is blocked, or the clock is so
     wrong that no package can be installed. Configure a daemon afterwards, for example with the role
@@ -41,12 +41,12 @@ attributes:
 options:
   max_step:
     description:
-      - Largest step of the clock in seconds, in either direction. V(0) is no limit.
+      - Largest step of the clock in seconds, in either direction. V(0) means no limit.
     type: float
     default: 0.0
   accept_unverified:
     description:
-      - Whether to set the clock also by a result that is not verified, for example from one or two NTP servers.
+      - Whether to act on a result that is not verified, for example one from only one or two NTP servers.
     type: bool
     default: false
 notes:
@@ -57,13 +57,13 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Set the clock by the service that validates the tokens
+- name: Set the clock from the service that validates the tokens
   aemops.brand_portal.clock_step:
     https_urls:
       - https://example.brand-portal.adobe.com/
   become: true
 
-- name: Set the clock by one local server, but by no more than an hour
+- name: Set the clock from one local server, by no more than an hour
   aemops.brand_portal.clock_step:
     ntp_servers:
       - ntp.example.com
@@ -88,7 +88,7 @@ before:
 after:
   description:
     - The skew after the step.
-    - In check mode, the predicted skew without sources. If nothing was changed, the same as RV(before).
+    - In check mode, the predicted skew, without sources. Equal to RV(before) if nothing was changed.
   returned: unless the step was refused
   type: dict
 msg:
@@ -105,7 +105,7 @@ actions:
   description:
     - One sentence for each act that was done, in order.
     - Each is also in the host's journal (C(journalctl -t aemops-brand-portal)).
-  returned: when nothing is wrong with the options
+  returned: when the options are valid
   type: list
   elements: str
   version_added: 0.2.0
@@ -113,7 +113,7 @@ actions:
 acts:
   description:
     - RV(actions) as structured data. The host keeps the acts of the last run in C(/var/lib/aemops-brand-portal/last-run.json).
-  returned: when nothing is wrong with the options
+  returned: when the options are valid
   type: list
   elements: dict
   version_added: 0.2.0
@@ -121,7 +121,7 @@ acts:
     - {act: service_stop, target: aem.service, before: {active: true}, after: {active: false}, done: true, undone: true}
 stopped:
   description: Services that were stopped while the clock was set, and started again; in check mode, those that would be.
-  returned: when nothing is wrong with the options
+  returned: when the options are valid
   type: dict
   sample:
     units: [aem.service]
@@ -152,7 +152,7 @@ rtc:
       description: Whether the right time was written to the hardware clock.
       type: bool
     reason:
-      description: Why it was not written, or what may overwrite it before the next boot. Otherwise empty.
+      description: Why the hardware clock was not written, or what may overwrite it before the next boot. Empty otherwise.
       type: str
 """
 

@@ -9,20 +9,20 @@ module: fix_bp_jwt_stage
 short_description: Run one stage of the role fix_bp_jwt on the controller (internal)
 version_added: 0.2.0
 description:
-  - Runs the stages of P(aemops.brand_portal.fix_bp_jwt#role). It is of no use without the role, whose options it reads.
+  - Runs the stages of P(aemops.brand_portal.fix_bp_jwt#role). It reads the options of the role, and does not work without it.
   - The stages are one action so that a healthy host costs one task.
 options:
   stage:
     description:
       - V(measure) checks the options of the role, measures the clock and tests the agents with
-        M(aemops.brand_portal.brand_portal_health_info), decides, and returns what the variable C(fix_bp_jwt_result) holds.
-      - V(plan) decides from the results of all O(hosts) whether any clock may be corrected, and cuts the hosts that need it into
-        batches.
-      - V(start_batch) returns the hosts of O(batch), or none when too many repairs failed.
+        M(aemops.brand_portal.brand_portal_health_info), decides, and returns the content of the variable C(fix_bp_jwt_result).
+      - V(plan) decides from the results of all O(hosts) whether any clock may be corrected, and divides the hosts that need a
+        repair into batches.
+      - V(start_batch) returns the hosts of O(batch), or none if too many repairs failed.
       - V(verify) measures the clock and tests O(agents) again after a repair, and returns the result of
         M(aemops.brand_portal.brand_portal_health_info).
-      - V(skip_host) returns the result of a host whose repair is not begun, with the reason in O(stopped).
-      - V(rehearse) tries as root what a repair needs, changes nothing, and returns the result of the host with what it found.
+      - V(skip_host) returns the result of a host whose repair does not begin, with the reason in O(stopped).
+      - V(rehearse) checks as root what a repair needs, changes nothing, and returns the result of the host with its findings.
       - V(report) writes the report of all O(hosts), sets the statistics, and returns the lines of the table.
       - V(finish_host) fails for a host that did not pass.
     type: str
@@ -46,12 +46,12 @@ options:
     elements: str
     default: []
   batch_index:
-    description: Number of O(batch) within the plan, from V(0) on, for O(stage=start_batch).
+    description: Index of O(batch) in the plan, starting with V(0), for O(stage=start_batch).
     type: int
     default: 0
   stopped:
     description:
-      - Why no other repair may begin, for O(stage=plan), O(stage=skip_host), O(stage=report), and O(stage=finish_host).
+      - Why no further repair may begin, for O(stage=plan), O(stage=skip_host), O(stage=report), and O(stage=finish_host).
       - An empty string means that repairs may begin.
     type: str
     default: ''
@@ -71,7 +71,7 @@ options:
     type: bool
     default: false
   in_run:
-    description: Whether this host is one of the run, for O(stage=finish_host).
+    description: Whether this host is part of the run, for O(stage=finish_host).
     type: bool
     default: false
   repair_begun:
@@ -79,7 +79,8 @@ options:
     type: bool
     default: false
   not_passed:
-    description: Number of hosts of the run that did not pass, for O(stage=finish_host). The more they are, the shorter the message.
+    description: >-
+      Number of hosts of the run that did not pass, for O(stage=finish_host). The message is shorter if there are many.
     type: int
     default: 0
   group:
@@ -108,12 +109,12 @@ EXAMPLES = r"""
 RETURN = r"""
 hosts:
   description: The hosts of the run (O(stage=plan)), or of the batch (O(stage=start_batch)).
-  returned: O(stage) is V(plan) or V(start_batch)
+  returned: when O(stage) is V(plan) or V(start_batch)
   type: list
   elements: str
 lines:
   description: The lines of the table.
-  returned: O(stage) is V(report)
+  returned: when O(stage) is V(report)
   type: list
   elements: str
 """

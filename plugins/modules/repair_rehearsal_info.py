@@ -6,7 +6,7 @@
 
 DOCUMENTATION = r"""
 module: repair_rehearsal_info
-short_description: Check what a repair of the clock needs on a host, without any change
+short_description: Check whether a repair of the clock can succeed on a host
 version_added: 0.2.0
 description:
   - Checks whether a repair can become root, set the clock, stop and start the given services, download the package of a time

@@ -23,7 +23,7 @@ attributes:
 options:
   queue:
     description:
-      - Whether to return the queue of each agent, which needs one request for each agent.
+      - Whether to return the queue of each agent, which takes one request per agent.
     type: bool
     default: true
 seealso:
@@ -70,7 +70,7 @@ agents:
       type: str
       sample: https://acme.brand-portal.adobe.com/bin/receive?sling:authRequestLogin=1
     tenant:
-      description: The Brand Portal tenant, or an empty string.
+      description: Brand Portal tenant of the agent. Empty if it has none.
       returned: success
       type: str
       sample: acme
@@ -115,19 +115,18 @@ agents:
           type: int
           sample: 12
         oldest:
-          description: When the oldest item was put there, by AEM's clock.
+          description: When the oldest item entered the queue, by AEM's clock.
           returned: success
           type: str
           sample: '2017-02-28T18:39:51Z'
         oldest_age:
-          description: Seconds that the oldest item has waited, by AEM's clock.
+          description: Number of seconds that the oldest item has waited, by AEM's clock.
           returned: success
           type: float
           sample: 3600.0
 kind:
   description:
-    - What kept the module from asking AEM. One of
-      V(unreachable), V(starting), V(unauthorized) or V(not_aem).
+    - Code of the reason why AEM did not answer. One of V(unreachable), V(starting), V(unauthorized) or V(not_aem).
   returned: failure
   type: str
   sample: unauthorized

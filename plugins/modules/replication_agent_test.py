@@ -6,14 +6,14 @@
 
 DOCUMENTATION = r"""
 module: replication_agent_test
-short_description: Test the replication agents of an AEM author and tell why one fails
+short_description: Test the replication agents of an AEM author and find the cause of failures
 version_added: 0.1.0
 author:
   - aemops.brand_portal contributors (@aemops)
 description:
   - Runs the connection test of the replication agents of an AEM author, as the button "Test Connection" does, and reads
     from the resulting page whether Brand Portal answered 200, and if not, the cause.
-  - AEM answers with the HTTP status 200 whatever the result of a test is. The module evaluates the answer of Brand Portal
+  - AEM answers with the HTTP status 200 regardless of the result of a test. The module evaluates the answer of Brand Portal
     and the verdict in the page instead.
   - A failed test is a result, not a failure of the module. The module fails if AEM does not answer, if O(agents) names an
     agent that AEM does not have, or if there is no agent to test.
@@ -70,7 +70,7 @@ tests:
       type: str
       sample: mp_replication_agent0_default_acme
     tenant:
-      description: The Brand Portal tenant the agent leads to, or an empty string.
+      description: Brand Portal tenant of the agent. Empty if it has none.
       returned: success
       type: str
       sample: acme
@@ -157,8 +157,8 @@ tests:
       sample: '2017-03-03T04:29:05Z'
     skew:
       description:
-        - Bounds of the remote clock minus AEM's clock in seconds. Positive if AEM is behind. The interval is as wide as
-          the test took. V(null) if one of the dates is missing.
+        - Bounds of the remote clock minus AEM's clock in seconds. Positive if AEM is behind. The width of the interval is
+          the duration of the test. V(null) if one of the dates is missing.
       returned: success
       type: dict
       contains:
@@ -182,8 +182,8 @@ tests:
       sample: ['28.02.2017 18:39:51 - sent. Response: 401 Unauthorized']
 kind:
   description:
-    - What kept the module from asking AEM. One of
-      V(unreachable), V(starting), V(unauthorized), V(not_aem), V(unknown_agent) or V(no_agents).
+    - Code of the reason why no agent was tested. One of V(unreachable), V(starting), V(unauthorized), V(not_aem),
+      V(unknown_agent) or V(no_agents).
   returned: failure
   type: str
   sample: unauthorized

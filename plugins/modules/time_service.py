@@ -58,7 +58,7 @@ options:
     version_added: 0.2.0
   provider:
     description:
-      - NTP client to use. V(ntpd) is NTPsec on systems that have it instead.
+      - NTP client to use. V(ntpd) means NTPsec on systems that ship NTPsec instead of ntpd.
       - V(auto) keeps the client that runs or starts at boot, if it supports the options that are set. Otherwise it uses chrony if
         it is installed, then any other installed client, and installs chrony if there is none.
     type: str
@@ -122,7 +122,7 @@ options:
         name servers, or that take servers from a DHCP lease. systemd-timesyncd gets an empty C(FallbackNTP=).
         O(state=absent) restores these lines.
       - The module fails if the daemon would still use another source. systemd-timesyncd always uses the servers that
-        systemd-networkd has from a DHCP lease (C(UseNTP=) of the network).
+        systemd-networkd receives from a DHCP lease (C(UseNTP=) of the network).
     type: bool
     default: false
     version_added: 0.2.0
@@ -163,12 +163,13 @@ options:
     version_added: 0.2.0
   accept_unverified:
     description:
-      - Whether O(set_clock) sets the clock also by a result that is not verified, for example from one or two NTP servers.
+      - Whether O(set_clock) may act on a result that is not verified, for example one from only one or two NTP servers.
     type: bool
     default: false
   max_step:
     description:
-      - Largest step of the clock in seconds, in either direction, by O(set_clock) or by the daemon on command. V(0) is no limit.
+      - Largest step of the clock in seconds, in either direction. Applies to O(set_clock), and to a step that the module requests
+        from the daemon. V(0) means no limit.
     type: float
     default: 0.0
   max_skew:
@@ -177,8 +178,7 @@ options:
         the clock instead of slewing it.
   sync_tolerance:
     description:
-      - Maximum offset in seconds that the daemon may still have to correct when its clock counts as synchronized. timesyncd slews
-        up to 0.4 s by itself.
+      - Largest remaining offset, in seconds, at which the clock counts as synchronized. timesyncd slews up to 0.4 s by itself.
     type: float
     default: 0.02
   sync_timeout:
@@ -190,9 +190,9 @@ options:
     description:
       - How to handle a daemon that is not synchronized within O(sync_timeout), or that cannot be made to keep the clock.
       - V(fail) rolls the run back. V(ignore) leaves the daemon configured and enabled, reports in RV(synchronized), RV(reason)
-        and RV(advice) why nothing keeps the clock yet, and stops waiting as soon as no source answers at all.
-      - V(auto) is V(ignore) if O(set_clock) shows by a TLS-verified service in O(https_urls) that the clock is right, and V(fail)
-        otherwise.
+        and RV(advice) why nothing keeps the clock yet, and stops waiting early if no source answers at all.
+      - V(auto) means V(ignore) if O(set_clock) has confirmed with a TLS-verified service in O(https_urls) that the clock is right,
+        and V(fail) otherwise.
     type: str
     choices: [auto, fail, ignore]
     default: auto
@@ -207,7 +207,7 @@ EXAMPLES = r"""
     servers: [ntp1.example.com, ntp2.example.com, ntp3.example.com]
   become: true
 
-- name: Set the clock by the service that validates the tokens, and have the daemon keep it
+- name: Set the clock from the service that validates the tokens, and let the daemon keep it synchronized
   aemops.brand_portal.time_service:
     set_clock: true
     https_urls: ['https://example.brand-portal.adobe.com/']
@@ -227,12 +227,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 synchronized:
-  description: Whether a synchronized daemon keeps the clock. In check mode, whether one does so without any change.
+  description: Whether a synchronized daemon keeps the clock. In check mode, whether one already does, without any change.
   returned: always
   type: bool
   sample: true
 msg:
-  description: State of the time service in a sentence. On failure, what failed, what was done and what was undone.
+  description: Summary of the state of the time service. On failure, what failed, what was done and what was undone.
   returned: always
   type: str
   sample: "The clock is kept right by chrony.service: synchronized to 192.0.2.1, +0.000012 s left."
@@ -243,7 +243,7 @@ advice:
   version_added: 0.2.0
 reason:
   description: >-
-    Why the daemon does not keep the clock, as a code. Empty if it does, or if the reason is not known. One of C(no_source),
+    Code of the reason why the daemon does not keep the clock. Empty if it does, or if the reason is not known. One of C(no_source),
     C(unreachable), C(not_selected), C(may_not_be_asked), C(too_old_to_tell), C(own_clock), C(no_control_of_clock),
     C(not_running), C(not_read), C(another_steers) and C(unknown).
   returned: always
@@ -298,8 +298,8 @@ problems:
   elements: str
 backups:
   description:
-    - The files that this run changed and whose former content it keeps, with the path of the copy. These are the vendor's files
-      that get a block of this collection, and files or blocks of this collection that another administrator has edited.
+    - Files that this run changed, each with the path of the copy that keeps its previous content. These are the vendor's files
+      to which the module added a block, and files or blocks of this collection that another administrator has edited.
   returned: always
   type: dict
   sample: {"/etc/chrony.conf": "/etc/chrony.conf.before-aemops-brand-portal"}
@@ -317,8 +317,8 @@ downtime:
   version_added: 0.2.0
 disabled:
   description:
-    - Units of other time daemons that were stopped and disabled, or replaced.
-    - V(VMware tools) where their time synchronization was turned off.
+    - Units of other time daemons that the module stopped and disabled, or replaced.
+    - V(VMware tools) if the module turned off their time synchronization.
   returned: always
   type: list
   elements: str
@@ -328,14 +328,14 @@ unmasked:
   returned: always
   type: bool
 recovered:
-  description: How the module settled an interrupted earlier run. Empty if there was none.
+  description: What the module did about an earlier run that was interrupted. Empty if there was none.
   returned: always
   type: str
 clock:
   description:
-    - With O(set_clock), what was measured and done, with the keys of M(aemops.brand_portal.clock_step), C(changed), C(before),
-      C(after), C(rtc), C(stopped), C(msg) and C(advice).
-    - If the clock was not set, or the measurement afterwards failed, only the keys that are known.
+    - Result of O(set_clock). The keys are C(changed), C(before), C(after), C(rtc), C(stopped), C(msg) and C(advice), as
+      M(aemops.brand_portal.clock_step) returns them.
+    - If the clock was not set, or the measurement afterwards failed, the keys that are not known are missing.
   returned: with set_clock, when the clock was measured
   type: dict
 rtc:
@@ -389,7 +389,7 @@ ARGUMENTS = {
 
 
 def run_for(options, ntplib, module, stop):
-    """The run that these options ask for. Raises Refused, ClockError."""
+    """Return the run for these options. Raises Refused and ClockError."""
     host = System()
     if options['state'] == 'absent':
         return Absent(host, module.check_mode, stop)

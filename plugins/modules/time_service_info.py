@@ -6,7 +6,7 @@
 
 DOCUMENTATION = r"""
 module: time_service_info
-short_description: Find out what keeps time on a host and whether it may set its clock
+short_description: Gather facts about the time daemons and the clock of a host
 version_added: 0.1.0
 description:
   - Returns which time daemons a host has, their state and their configuration files, and whether the host may set its clock.
@@ -20,7 +20,8 @@ author:
 options:
   aem_url:
     description:
-      - Address of an AEM on this host, to return its process, its systemd unit and its repository as well. See RV(aem).
+      - Address of an AEM on this host. With it, the module also returns the process, the systemd unit and the repository of this
+        AEM in RV(aem).
       - Only root can see which process listens on a port.
     type: str
     version_added: 0.2.0
@@ -88,8 +89,8 @@ aem:
     store:
       description:
         - Kind of the repository of AEM. A step of the clock does not harm a V(segment) store (TarMK). AEM on a V(document)
-          store (MongoDB or a database) ends itself if its cluster lease expires by the step.
-        - V(unknown) if neither the command line nor the files nor the system overview show it.
+          store (MongoDB or a database) shuts down if the step lets its cluster lease expire.
+        - V(unknown) if the command line, the files and the system overview do not show it.
       type: str
       sample: segment
     lease_check:
@@ -99,7 +100,7 @@ aem:
       type: str
       sample: unknown
     evidence:
-      description: What shows RV(aem.store).
+      description: Where the module found RV(aem.store).
       type: str
       sample: run mode crx3tar
     stoppable:
@@ -112,7 +113,7 @@ aem:
       description: What to do about RV(aem.reason).
       type: str
     needs_root:
-      description: Whether the module has to run as root to find more.
+      description: Whether the module would find more if it ran as root.
       type: bool
 may_set_clock:
   description: Whether root can set the clock of this host. False in containers, which share the clock of their host.
@@ -120,7 +121,7 @@ may_set_clock:
   type: bool
   sample: true
 clock_owner:
-  description: Who owns the clock, in words, if RV(may_set_clock=false). Otherwise empty.
+  description: Why this host cannot set the clock, and which machine owns it. Empty if RV(may_set_clock=true).
   returned: always
   type: str
   sample: ''
@@ -136,7 +137,7 @@ rtc:
   type: str
   sample: /dev/rtc0
 hypervisor_time_sources:
-  description: Time sources through which a hypervisor or a cloud may set the clock, in words.
+  description: Descriptions of the time sources through which a hypervisor or a cloud may set the clock.
   returned: always
   type: list
   elements: str
@@ -144,7 +145,7 @@ hypervisor_time_sources:
 zone_offsets:
   description:
     - UTC offset of the host's time zone in seconds, now and, if it differs, in the other half of the year.
-    - A clock that is off by exactly one of these was set to local time instead of UTC, or the reverse.
+    - A clock that is off by exactly one of these was set to local time instead of UTC, or vice versa.
   returned: always
   type: list
   elements: int
@@ -173,7 +174,7 @@ package_manager:
   type: str
   sample: apt
 ntp_servers:
-  description: Servers of the daemon that runs, otherwise of one that is installed, or the vendor's pool if neither names any.
+  description: NTP servers of the running daemon, or else of an installed one. The vendor's pool if they name no server.
   returned: always
   type: list
   elements: str
@@ -214,7 +215,7 @@ daemons:
       description: Whether the unit of the daemon is masked.
       type: bool
     condition:
-      description: The unmet condition of the unit for which systemd skips its start, with file and line. Otherwise empty.
+      description: Condition for which systemd does not start the unit, with file and line. Empty if there is none.
       type: str
       version_added: 0.2.0
     config:
@@ -233,33 +234,34 @@ daemons:
       type: str
       version_added: 0.2.0
     no_control:
-      description: The command-line option that keeps the daemon from setting the clock, with its place. Otherwise empty.
+      description: Command-line option that keeps the daemon from setting the clock, and its place. Empty if there is none.
       type: str
       version_added: 0.2.0
 steerers:
   description: >-
-    What else sets the clock of this host, found without executing it. PTP, guest services, and units, timers and cron jobs that
-    run programs such as C(ntpdate).
+    Other mechanisms that set the clock of this host, such as PTP, guest services, and units, timers and cron jobs that run
+    programs such as C(ntpdate). The module finds them without executing them.
   returned: always
   type: list
   elements: dict
   version_added: 0.2.0
   contains:
     name:
-      description: What sets the clock, in words.
+      description: Description of the mechanism.
       type: str
     unit:
-      description: Systemd unit of it. Empty if it has none.
+      description: systemd unit of the mechanism. Empty if it has none.
       type: str
     place:
-      description: The unit, or the file and line, where it was found.
+      description: The unit, or the file and line, in which the module found the mechanism.
       type: str
     can_stop:
       description: >-
-        Whether M(aemops.brand_portal.time_service) stops and disables it. If not, that module refuses to configure a daemon.
+        Whether M(aemops.brand_portal.time_service) stops and disables the mechanism. If not, that module refuses to configure
+        a daemon.
       type: bool
     advice:
-      description: What to do about it if it cannot be stopped.
+      description: What to do about a mechanism that cannot be stopped.
       type: str
 """
 
@@ -272,7 +274,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host import c
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery, servers
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System
 
-# Of discovery.find_daemons, what is documented.
+# The keys of discovery.find_daemons() that are documented and returned.
 DAEMON_KEYS = ('name', 'installed', 'package', 'unit', 'active', 'enabled', 'masked', 'condition', 'config', 'sources_dir',
                'config_dir', 'not_read', 'no_control')
 
@@ -286,7 +288,7 @@ OPTIONS = {
 
 
 def find_aem(params):
-    """The key aem; {} where nothing of AEM was asked."""
+    """Return the key `aem` of the result; {} if the option aem_url is not set."""
     if not params['aem_url']:
         return {}
     # Only a repair looks for AEM's process.

@@ -185,7 +185,7 @@ def test_an_account_that_is_there_is_not_touched_unless_told(made):
     run = made.play(account=('other', ''))
     assert run.returncode == 0 and run.recap['localhost']['changed'] == 0, run.output[-6000:]
     refused = made.play('-e', 'brand_portal_awx_update_secrets=true', account=('other', ''))
-    assert refused.returncode != 0 and 'is to be written again' in ' '.join(refused.output.split())
+    assert refused.returncode != 0 and 'is written again' in ' '.join(refused.output.split())
     assert account['inputs'] == before and made.asked[asked:] == []
 
 
@@ -193,7 +193,7 @@ def test_only_a_system_administrator_makes_the_credential_type(awx):
     with controller_of(awx, system_administrator=False) as made:
         run = made.play()
         said = ' '.join(run.output.split())
-        assert run.returncode != 0 and 'AWX lets only a system administrator make or change credential types' in said
+        assert run.returncode != 0 and 'AWX lets only a system administrator create or change credential types' in said
         assert 'does not exist yet' in said and made.awx.items['projects'] == {}
         # What the system administrator enters by hand, as docs/awx.md describes.
         by_hand = yaml.safe_load(YAML_BLOCK.findall((playbook.ROOT / 'docs/awx.md').read_text())[-2])
@@ -214,7 +214,7 @@ def test_a_notification_with_a_secret_is_written_when_the_rest_differs_or_when_t
 
 def test_an_approval_says_that_the_diagnosis_may_not_have_begun(made):
     description = made.awx.named('workflow_approval_templates', 'Brand Portal repair: approve it')['description']
-    assert 'did not get as far as measuring any' in description
+    assert 'did not measure any host' in description
 
 
 def test_hosts_that_leave_the_file_leave_awx_when_told(made):
@@ -236,7 +236,7 @@ def test_what_is_missing_is_told_before_anything_is_made(awx):
     with testing.served(controller.serve(api)) as server:
         run = Made(awx, server, api).play(settings={})
         assert run.returncode != 0
-        assert 'Give brand_portal_awx_image' in ' '.join(run.output.split())
+        assert 'Set brand_portal_awx_image' in ' '.join(run.output.split())
         assert server.requests == []
 
 
@@ -244,13 +244,13 @@ LEAST = {'brand_portal_awx_image': 'registry.example.com/brand-portal:1', 'brand
 
 
 @pytest.mark.parametrize(('setting', 'said'), [
-    ({'brand_portal_awx_hosts': ['author1', 'author2']}, 'brand_portal_awx_hosts has to be hosts by name'),
-    ({'brand_portal_awx_hosts': {'author1': 'deploy'}}, 'brand_portal_awx_hosts has to be hosts by name'),
-    ({'brand_portal_awx_variables': 'fix_bp_jwt_max_skew: 3'}, 'brand_portal_awx_variables has to be variables by name'),
-    ({'brand_portal_awx_slices': 'four'}, 'brand_portal_awx_slices has to be a whole number from 1 on'),
-    ({'brand_portal_awx_notification_type': 'email'}, 'brand_portal_awx_notification_configuration has to be'),
+    ({'brand_portal_awx_hosts': ['author1', 'author2']}, 'brand_portal_awx_hosts must be hosts by name'),
+    ({'brand_portal_awx_hosts': {'author1': 'deploy'}}, 'brand_portal_awx_hosts must be hosts by name'),
+    ({'brand_portal_awx_variables': 'fix_bp_jwt_max_skew: 3'}, 'brand_portal_awx_variables must be variables by name'),
+    ({'brand_portal_awx_slices': 'four'}, 'brand_portal_awx_slices must be a positive integer'),
+    ({'brand_portal_awx_notification_type': 'email'}, 'brand_portal_awx_notification_configuration must be'),
     ({'brand_portal_awx_host': {'author1': {}}}, 'Unknown settings: brand_portal_awx_host.'),
-    ({'brand_portal_awx_image': None}, 'Give brand_portal_awx_image'),
+    ({'brand_portal_awx_image': None}, 'Set brand_portal_awx_image'),
 ], ids=str)
 def test_a_setting_of_the_wrong_kind_is_refused_before_anything_is_made(awx, setting, said):
     with controller_of(awx) as made:
