@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize('tool', ['document_causes.py', 'document_decision.py', 'document_roles.py'])
+@pytest.mark.parametrize('tool', ['document_causes.py', 'document_decision.py', 'document_roles.py', 'document_status.py'])
 def test_what_is_written_from_the_code_is_fresh(tool):
     done = subprocess.run([sys.executable, ROOT / 'tests/tools' / tool, '--check'],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
