@@ -668,7 +668,8 @@ def test_other_failures_are_not_waited_for(tmp_path):
 @pytest.mark.parametrize('said, message, advice', [
     (ZYPPER_DOWN, "chrony: Download (curl) error for 'http://127.0.0.1:9/rpm/repodata/repomd.xml': Error code: Connection failed "
      "Error message: Failed to connect to 127.0.0.1 port 9 after 0 ms: Couldn't connect to server Skipping repository 'lab' "
-     "because of the above error. Some of the repositories have not been refreshed because of an error. No provider of 'chrony' found.",
+     "because of the above error. Some of the repositories have not been refreshed because of an error. "
+     "No provider of 'chrony' found.",
      'reaches its package sources'),
     (ZYPPER_LACKS_IT, "chrony: No provider of 'chrony' found.", 'sources are enabled and have this package'),
     (ZYPPER_NO_REPOSITORY, 'chrony: No repositories defined. Operating only with the installed resolvables. Nothing can be '
