@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The replication agents of an AEM author: reading AEM's JSON, and choosing those to test. Pure.
+"""Reads the replication agents of an AEM author from AEM's JSON, and chooses those to test. Pure.
 
-Credentials stand in that JSON, encrypted or not. Only the fields of Agent are taken out of it.
+That JSON contains credentials, encrypted or not. Only the fields of Agent are read from it.
 """
 
 import ipaddress
@@ -15,24 +15,24 @@ from urllib.parse import urlsplit
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import dates, redact
 
 BRAND_PORTAL = '.brand-portal.adobe.com'
-_PURGING = ('cq-action:', 'cq-handle:', 'purge', 'x-dispatcher')  # headers of agents that empty a cache
+_PURGING = ('cq-action:', 'cq-handle:', 'purge', 'x-dispatcher')  # headers of agents that flush a cache
 
 
 class Agent(NamedTuple):
-    """What this collection needs to know of an agent; nothing else leaves AEM's JSON."""
+    """The properties of an agent that this collection uses; it reads nothing else from AEM's JSON."""
 
     name: str
     title: str
     enabled: bool
     transport_uri: str  # without user and password
-    tenant: str         # '' when the agent does not lead to Brand Portal
-    origin: str         # https://host/ of the transport URI, '' when it is no HTTPS or no such host can be
-    untestable: str     # why a test is never run; '' when it may be
+    tenant: str         # '' if the agent does not lead to Brand Portal
+    origin: str         # https://host/ of the transport URI; '' if it is not HTTPS or has no valid host
+    untestable: str     # why the agent is never tested; '' if it may be
     token_provider: str = ''  # name of the access token provider of an agent with OAuth
 
 
 class AgentsError(Exception):
-    """The agents asked for are not there to be tested; C(kind) is V(unknown_agent) or V(no_agents)."""
+    """The requested agents cannot be tested; C(kind) is V(unknown_agent) or V(no_agents)."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -41,7 +41,7 @@ class AgentsError(Exception):
 
 
 def parse(name: str, content: Dict[str, Any]) -> Optional[Agent]:
-    """An agent from its jcr:content; None for a page that is no agent."""
+    """Return the agent of a jcr:content; None for a page that is not an agent."""
     kind = _text(content, 'sling:resourceType')
     uri = _text(content, 'transportUri')
     if 'cq/replication/components/' not in kind and not uri or kind.endswith('/agentlist'):
@@ -54,7 +54,7 @@ def parse(name: str, content: Dict[str, Any]) -> Optional[Agent]:
             authority = '[{0}]'.format(host) if ':' in host else host
             origin = 'https://{0}{1}/'.format(authority, ':{0}'.format(parts.port) if parts.port else '')
     except ValueError:
-        pass  # whatever an administrator has typed there: no host, so no Brand Portal agent
+        pass  # an invalid URI has no host, so this is not a Brand Portal agent
     tenant = host[:-len(BRAND_PORTAL)] if host.endswith(BRAND_PORTAL) else ''
     return Agent(
         name=name,
@@ -69,9 +69,9 @@ def parse(name: str, content: Dict[str, Any]) -> Optional[Agent]:
 
 
 def _why_untestable(content: Dict[str, Any], kind: str, uri: str, path: str, tenant: str) -> str:
-    """Why a test of this agent could do harm; '' for one that leads to a receiver, which takes a test for what it is.
+    """Return why a test of this agent could do harm; '' for one that leads to a receiver, which recognizes a test.
 
-    A purge agent is recognized by what it is not, because each CDN has its own kind: AEM's receiver is /bin/receive.
+    AEM's receiver is /bin/receive. Everything else may be a purge agent, because each CDN has its own kind.
     """
     outbox = kind.endswith(('/revagent', '/outbox')) or uri.startswith('repo:') or 'outbox' in path
     if outbox or _true(content, 'reverseReplication'):
@@ -93,7 +93,7 @@ def _why_untestable(content: Dict[str, Any], kind: str, uri: str, path: str, ten
 
 
 def parse_tree(tree: Dict[str, Any]) -> List[Agent]:
-    """The agents of C(agents.author.2.json), in AEM's order."""
+    """Return the agents of C(agents.author.2.json), in AEM's order."""
     parsed = (
         parse(name, node['jcr:content']) for name, node in tree.items()
         if isinstance(node, dict) and isinstance(node.get('jcr:content'), dict)
@@ -102,14 +102,14 @@ def parse_tree(tree: Dict[str, Any]) -> List[Agent]:
 
 
 def names_in(tree: Dict[str, Any]) -> List[str]:
-    """The children of C(agents.author.1.json), which does not show what they are."""
+    """Return the names of the children of C(agents.author.1.json), which does not show what they are."""
     return [name for name, node in tree.items() if isinstance(node, dict) and not name.startswith(('jcr:', 'rep:'))]
 
 
 def select(agents: Sequence[Agent], names: Sequence[str]) -> List[Agent]:
-    """The agents to test: those named, whatever they lead to, or else every enabled Brand Portal agent.
+    """Return the agents to test: those named, regardless of their target, or else all enabled Brand Portal agents.
 
-    Raises AgentsError when a name is unknown or must not be tested, or when there is nothing to test.
+    Raises AgentsError if a name is unknown, if an agent must not be tested, or if there is no agent to test.
     """
     if not names:
         chosen = [agent for agent in agents if agent.tenant and agent.enabled and not agent.untestable]
@@ -142,12 +142,12 @@ def select(agents: Sequence[Agent], names: Sequence[str]) -> List[Agent]:
 
 
 def origins(agents: Sequence[Agent]) -> List[str]:
-    """HTTPS origins of the services that validate these agents' tokens, each once, in order."""
+    """Return the HTTPS origins of the services that validate these agents' tokens, without duplicates, in order."""
     return list(dict.fromkeys(agent.origin for agent in agents if agent.origin))
 
 
 def public(agent: Agent, queue: Optional[Dict[str, Any]] = None, authentication: str = 'unknown') -> Dict[str, Any]:
-    """An agent as RV(agents) shows it."""
+    """Return the agent as an element of RV(agents)."""
     return {
         'name': agent.name,
         'title': agent.title,
@@ -162,7 +162,7 @@ def public(agent: Agent, queue: Optional[Dict[str, Any]] = None, authentication:
 
 
 def parse_queue(answer: Dict[str, Any], now: Optional[int]) -> Optional[Dict[str, Any]]:
-    """The state of a queue, None for what is no queue. C(now) is AEM's own clock, which has stamped the items."""
+    """Return the state of a queue, or None for other content. C(now) is AEM's own clock, which has stamped the items."""
     items = answer.get('queue')
     status = answer.get('metaData')
     status = status.get('queueStatus') if isinstance(status, dict) else None
@@ -181,7 +181,7 @@ def parse_queue(answer: Dict[str, Any], now: Optional[int]) -> Optional[Dict[str
 
 
 def _can_be(host: str) -> bool:
-    """Whether this is a host that can be looked for. AEM takes what is typed there, and a test of the agent tells more."""
+    """Return whether this is a valid host. AEM accepts any text there, and a test of the agent shows the error."""
     if ':' not in host:
         return bool(re.fullmatch(r'[\w.-]{1,253}', host))
     try:

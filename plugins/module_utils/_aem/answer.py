@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Answers of AEM, and the errors if there is none."""
+"""Answers of AEM, and the errors for a missing answer."""
 
 import ipaddress
 from typing import Any, NamedTuple, Optional
@@ -11,7 +11,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import da
 
 
 class AemAnswer(NamedTuple):
-    """An HTTP answer, whatever its status."""
+    """An HTTP answer with any status."""
 
     status: int
     headers: Any
@@ -20,7 +20,7 @@ class AemAnswer(NamedTuple):
 
 
 class AemError(Exception):
-    """AEM could not be asked. C(kind) is V(unreachable), V(starting), V(unauthorized) or V(not_aem)."""
+    """AEM gave no usable answer. C(kind) is V(unreachable), V(starting), V(unauthorized) or V(not_aem)."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -29,11 +29,11 @@ class AemError(Exception):
 
 
 class TimedOut(AemError):
-    """AEM accepted the request, or did not even do that, but did not answer in time."""
+    """AEM did not answer in time."""
 
 
 def date_of(answer: AemAnswer) -> Optional[int]:
-    """AEM's own clock when it began to answer, seconds since the epoch; None when a cache may have said it."""
+    """Return the time of AEM's clock when it began to answer (Unix seconds); None if the answer may be from a cache."""
     if (answer.headers.get('Age') or '0').strip() != '0':
         return None
     return dates.http_date(answer.headers.get('Date') or '')

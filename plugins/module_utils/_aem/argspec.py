@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The options that lead to AEM and its agents, shared by the modules (documented in the doc fragment aem)."""
+"""The options for access to AEM and its agents, shared by the modules (documented in the doc fragment aem)."""
 
 from typing import Any, Dict, Optional
 
@@ -27,7 +27,7 @@ AEM_OPTIONS = dict(ACCESS_OPTIONS, **AGENT_OPTIONS)
 
 
 def complaint(params: Dict[str, Any]) -> Optional[str]:
-    """Error about a numeric option that its type cannot express; None if there is none."""
+    """Return the error of a numeric option that is out of range; None if there is none."""
     if params['ready_timeout'] < 0:
         return 'ready_timeout must not be negative, but is {0:g}'.format(params['ready_timeout'])
     if params.get('test_timeout', 1) <= 0:

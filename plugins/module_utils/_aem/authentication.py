@@ -4,9 +4,9 @@
 
 """How AEM gets the access tokens of its agents: V(jwt), V(oauth_server_to_server), V(legacy_gateway) or V(unknown).
 
-Asked only where an agent fails or the user asks for it, and from what the account may read: the configuration of the
-access token provider that the agent names, else what Adobe's words on the agent's page tell, else AEM's version.
-No value of a configuration but the two that tell the way is kept.
+This is determined only if an agent fails or the user asks for it, from what the account may read: the configuration of the
+agent's access token provider, or else Adobe's messages on the agent's page, or else AEM's version. Of a configuration, only
+the two values that show the method are kept.
 """
 
 import json
@@ -59,7 +59,7 @@ class Ways:
 
 
 def of_properties(properties: Mapping[str, Any]) -> str:
-    """The way by the configuration of an access token provider."""
+    """Return the method that the configuration of an access token provider shows."""
     request, grants = (_plain(properties.get(key)).lower() for key in (_REQUEST, _GRANTS))
     if 'client_credentials' in grants or '/ims/token' in request:
         return SERVER_TO_SERVER
@@ -69,7 +69,7 @@ def of_properties(properties: Mapping[str, Any]) -> str:
 
 
 def of_page(read: pages.Page) -> str:
-    """The way by what the agent says of itself on its page."""
+    """Return the method that the agent's own lines on its page show."""
     for line in read.lines:
         if line.kind != pages.AGENT:
             continue
@@ -84,7 +84,7 @@ def of_page(read: pages.Page) -> str:
 
 
 def of_version(text: str) -> str:
-    """The way by a version of AEM, where only one is possible: before 6.3.3, and 6.5.0 to 6.5.3, there is the gateway alone."""
+    """Return the only possible method of a version of AEM: before 6.3.3, and 6.5.0 to 6.5.3 only have the gateway."""
     match = _VERSION.search(text)
     if not match:
         return UNKNOWN
@@ -93,7 +93,7 @@ def of_version(text: str) -> str:
 
 
 def _providers(aem: Any) -> Dict[str, str]:
-    """The way of each access token provider by its name; empty where the account may read none."""
+    """Return the method of each access token provider by its name; empty if the account may read none."""
     found = {}
     for properties in _configured(aem) or _stored(aem):
         name = _plain(properties.get(_NAME))
@@ -109,7 +109,7 @@ def _configured(aem: Any) -> List[Dict[str, Any]]:
 
 
 def _stored(aem: Any) -> Iterator[Dict[str, str]]:
-    """Configurations as AEM stores them in its repository, in the format of Apache Felix."""
+    """Yield the configurations that AEM stores in its repository, in the format of Apache Felix."""
     folder = _content(aem, STORED + '.1.json')
     names = [name for name in folder if name.startswith(FACTORY) and name.endswith('.config')] if isinstance(folder, dict) else []
     for name in names[:MOST_FILES]:
@@ -130,7 +130,7 @@ def _of_level(aem: Any) -> str:
 
 
 def _plain(value: Any) -> str:
-    """A property's value, which the web console wraps and which may be a list."""
+    """Return the value of a property, which the web console wraps and which may be a list."""
     if isinstance(value, dict):
         value = value.get('value', value.get('values'))
     if isinstance(value, list):
@@ -146,7 +146,7 @@ def _content(aem: Any, path: str) -> Any:
 
 
 def _text(aem: Any, path: str) -> str:
-    """What AEM shows there; '' where it shows nothing, for whatever reason."""
+    """Return the text of a page of AEM; '' if AEM does not show it for any reason."""
     try:
         answer = aem.get(path, QUICK)
     except Exception:  # the run does not depend on this answer

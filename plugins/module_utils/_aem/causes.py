@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Why Brand Portal refuses: one table of causes, and the search for the one that explains a page. Pure.
+"""The table of the causes of failures, and the search for the one that explains a page. Pure.
 
-To add a cause, add a row, here, in causes_ims.py or in causes_java.py. The order of the rows is the order of causality: the
-first row that matches any of the agent's own lines wins, so what merely follows from another failure (a 401 after a refused
-token) comes later.
+To add a cause, add a row here, in causes_ims.py or in causes_java.py. The rows are in the order of causality: the first row that
+matches any of the agent's own lines wins, so a failure that merely follows from another one (a 401 after a refused token) comes
+later.
 """
 
 import functools
@@ -30,7 +30,7 @@ _TOKEN_FAILED = re.compile(r'(?i)failed to (?:get (?:an )?|parse )access token|n
 CAUSES = causes_ims.CAUSES + tuple(
     cause._replace(context=_NOT_QUOTED) for cause in causes_java.CAUSES
 ) + (
-    # The other side has taken the message.
+    # The receiving side has accepted the message.
     Cause(
         'access_denied', r'repository error during node import: access denied',
         meaning="The transport user may not write where the content is to go.",
@@ -57,7 +57,7 @@ CAUSES = causes_ims.CAUSES + tuple(
         source=_REPLICATION,
     ),
 
-    # Consequences: they explain a page only when nothing above does.
+    # Consequences: they explain a page only if no row above does.
     Cause(
         'oauth_not_initialized', r'no OAuth token available|OAuth not initiali[sz]ed',
         meaning="AEM has no access token provider ready for the user of the agent. Dynamic Media's agent says so (that Brand "
@@ -125,16 +125,16 @@ ALL = CAUSES + (TOKEN_OUTLIVED, QUEUE_BACKLOG, UNKNOWN, TEST_TIMEOUT, NONE)
 BY_ID = {cause.id: cause for cause in ALL}
 
 JWT_ENDED = 1772323200  # 2026-03-01T00:00:00Z: the last day on which Adobe converted a JWT credential
-# Causes that an agent has whichever way it authenticates, and that have to go before anything else can be told.
+# Causes that do not depend on how an agent authenticates, and that hide all other causes.
 _OF_THE_NETWORK = (
     'ims_proxy_authentication', 'ims_refused', 'ims_unavailable', 'token_unreadable', 'certificate_name', 'not_tls',
     'certificate_untrusted', 'unknown_host', 'timeout', 'no_route', 'connection_refused', 'connection_reset', 'tls_handshake',
     'no_such_agent', 'test_timeout', 'queue_backlog',
 )
-# What Adobe says of a JWT itself: it tells more, and the advice is the same.
+# Adobe's own messages about a JWT: they are more precise, and have the same advice.
 _OF_A_JWT = ('jwt_signature_mismatch', 'no_valid_bindings', 'jwt_malformed', 'jwt_missing', 'invalid_signature', 'invalid_jti')
 
-_LONGEST = 65536  # of a line; what the agent says of itself is never as long
+_LONGEST = 65536  # characters of a line; the agent's own messages are never as long
 _FAILURE = re.compile(r'(?i)error while replicating|transfer failed|failed|exception|\berror\b')
 _PROCEDURE = re.compile(
     r'(?i)-{5}|replication \(\w{1,40}\) of|replication test|message sent|sending |\* |adding header|deserialize|no message '
@@ -146,7 +146,7 @@ _NOT_AFTER = re.compile(r'NotAfter:\s{0,4}(.{10,60})')
 
 @functools.lru_cache(maxsize=None)
 def _compiled() -> Tuple[Tuple[Cause, Pattern[str], Optional[Pattern[str]]], ...]:
-    """The table ready to search with; a host whose tests all succeed never pays for it."""
+    """Compile the table. A host whose tests all succeed does not need it."""
     return tuple(
         (cause, re.compile('(?i)' + cause.pattern), re.compile('(?i)' + cause.context) if cause.context else None)
         for cause in CAUSES if cause.pattern
@@ -154,7 +154,7 @@ def _compiled() -> Tuple[Tuple[Cause, Pattern[str], Optional[Pattern[str]]], ...
 
 
 def explain(page: pages.Page) -> Finding:
-    """The most causal finding of a page; a test that succeeded has cause none, whatever its log says on the way."""
+    """Return the finding of the first cause of a page. A successful test has the cause none, regardless of its log."""
     if page.succeeded:
         return Finding(NONE, '', None, None)
     own = _messages(page, pages.AGENT)
@@ -175,10 +175,10 @@ def explain(page: pages.Page) -> Finding:
 
 def refined(cause: str, evidence: str, response_code: Optional[int], authentication: str, behind: bool,
             now: Optional[float]) -> Cause:
-    """The cause when more is known than the page: how the agent authenticates, whether AEM's clock is behind, the trusted time.
+    """Refine the cause with facts that are not on the page: how the agent authenticates, whether AEM's clock is behind, the time.
 
-    now: seconds since the epoch by a clock that is believed, None where there is none. From JWT_ENDED on no JWT gets a token,
-    whatever the clock: then that is the cause of what fails for want of a token. A failure of the network stays what it is.
+    now: Unix seconds of a trusted clock, or None. Since JWT_ENDED, no JWT gets a token, regardless of the clock. This is then the
+    cause of all failures for lack of a token, but not of failures of the network.
     """
     known = BY_ID[cause]
     tokenless = response_code == 401 or bool(_TOKEN_FAILED.search(evidence))
@@ -193,7 +193,7 @@ def refined(cause: str, evidence: str, response_code: Optional[int], authenticat
 
 
 def of_clock(message: str) -> Optional[Cause]:
-    """The cause of one message of an agent when a clock may be the reason of it, else None."""
+    """Return the cause of one message of an agent if it may be a clock, otherwise None."""
     for cause, pattern, context in _compiled():
         if _shows(message[:_LONGEST], pattern, context):
             return cause if cause.clock_related != 'no' else None
@@ -201,7 +201,7 @@ def of_clock(message: str) -> Optional[Cause]:
 
 
 def _is_foreign(message: str) -> bool:
-    """Whether it repeats an exception's message in another language; a name before it, or a page quoted in it, is none."""
+    """Return whether the text of an exception in the message is in another language, apart from names and quoted pages."""
     said = message.rpartition('msg: ')[2]
     return causes_ims.QUOTED not in said and any(letter > '\x7f' and letter.isalpha() for letter in said)
 
@@ -211,7 +211,7 @@ def _shows(message: str, pattern: Pattern[str], context: Optional[Pattern[str]])
 
 
 def _messages(page: pages.Page, kind: str) -> List[str]:
-    """Each message of a kind once, for a page may repeat itself for megabytes."""
+    """Return the different messages of a kind, because a page may repeat a message for megabytes."""
     return list(dict.fromkeys(line.message[:_LONGEST] for line in page.lines if line.kind == kind))
 
 
@@ -233,7 +233,7 @@ def _answer(page: pages.Page, own: List[str]) -> str:
 
 
 def _telling(page: pages.Page, own: List[str]) -> str:
-    """The line that says most about an unknown failure: one about the token, of a failure, the answer, what is left."""
+    """Return the line that says most about an unknown failure: about the token, a failure, the answer, or any other line."""
     news = [message for message in reversed(own) if not _PROCEDURE.match(message)]
     for wanted in (_TOKEN_FAILED, _FAILURE):
         for message in news:
@@ -243,6 +243,6 @@ def _telling(page: pages.Page, own: List[str]) -> str:
         return _answer(page, own)
     if news:
         return news[0]
-    # The last thing the agent did before it failed says where; the trailer only says that.
+    # The last thing that the agent did before it failed shows where; the trailer only says that it failed.
     return next((message for message in reversed(own) if not _TRAILER.match(message)),
                 own[-1] if own else page.lines[-1].message if page.lines else '')

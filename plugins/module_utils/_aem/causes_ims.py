@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The rows of the table of causes (causes.py) that Adobe IMS's answers, or their want, show. Pure data."""
+"""The rows of the table of causes (causes.py) for answers of Adobe IMS, and for missing ones. Pure data."""
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.cause import Cause
 
@@ -29,9 +29,9 @@ SAVE_AGAIN = (
     'check its health.'
 )
 
-# A line that quotes what answered AEM instead of an access token: the words in it are not Java's.
+# A line that quotes an answer without an access token: its words are not those of Java.
 QUOTED = 'authorization server status:'
-# A line about the exchange for an access token; the narrow form is one that quotes what the server answered.
+# A line about the exchange for an access token. The narrow form quotes the answer of the server.
 _TOKEN = r'access token|authorization server|\berror\\?["\']?\s{0,4}[:=]|ims/'
 _ANSWERED = r'authorization server|\berror(?:_code)?\\?["\']?\s{0,4}[:=]'
 
@@ -41,12 +41,12 @@ def _without(pattern: str) -> str:
 
 
 def _error(code: str) -> str:
-    """An OAuth error code as a word of its own: not as part of a tenant's or an agent's name."""
+    """Return a pattern for an OAuth error code as a whole word, not as a part of the name of a tenant or an agent."""
     return r'(?<![\w-]){0}(?![\w-])'.format(code)
 
 
 CAUSES = (
-    # The authorization server has answered: nothing says more about the cause than its own words.
+    # The authorization server has answered: its own words say most about the cause.
     Cause(
         'jwt_signature_mismatch', r'could not match (?:JWT )?signature to any of the bindings',
         meaning='Adobe knows no public key that fits the signature of the JWT: the certificate of the integration has '

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The rows of the table of causes (causes.py) in the words of Java: TLS, AEM's own keys, and the way there. Pure data."""
+"""The rows of the table of causes (causes.py) for messages of Java: TLS, AEM's own keys, and the network. Pure data."""
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.cause import Cause
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.causes_ims import MIGRATE, RECORDED
@@ -98,7 +98,7 @@ CAUSES = (
         source=_DYNAMIC_MEDIA,
     ),
 
-    # The way there. A message of Java is in English or in the language of the server's locale, so classes are searched, too.
+    # The network. A message of Java is in English or in the language of the server's locale, so the patterns include classes.
     Cause(
         'certificate_name',
         r"doesn't match (?:any of the subject alternative names|common name)|hostname in certificate didn't match"

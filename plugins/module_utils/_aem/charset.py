@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The text of an answer whose character set may be declared wrongly or not at all. Pure."""
+"""Decodes an answer whose character set may be declared wrongly or not at all. Pure."""
 
 import codecs
 import re
@@ -21,7 +21,7 @@ _BOMS = (
 
 
 def decode(body: bytes, content_type: str = '') -> str:
-    """The text of an answer: byte order mark, Content-Type, meta, then what the bytes look like. Never raises."""
+    """Decode by byte order mark, Content-Type, meta element, or else by the bytes themselves. Never raises."""
     candidates = [name for mark, name in _BOMS if body.startswith(mark)][:1]
     declared = _CHARSET.search(content_type or '')
     if declared:

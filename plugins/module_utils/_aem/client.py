@@ -2,11 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Talking to an AEM author over HTTP(S): one deadline for each request, and errors that say what to change.
+"""An HTTP(S) client for AEM authors, with one deadline for each request, and errors that say what to change.
 
-The standard library's HTTP client, not ansible.module_utils.urls: that one reads the host's certificate store again for
-each request, plain HTTP included, which costs a host more time than everything else here together. Nothing here changes
-AEM: every request is a GET.
+It uses the HTTP client of the standard library. ansible.module_utils.urls reads the host's certificate store again for each
+request, even for plain HTTP, which takes more time than everything else here. Nothing here changes AEM: every request is a GET.
 """
 
 import base64
@@ -49,7 +48,7 @@ class Aem:
         self, url: str, username: str, password: str, ca_path: Optional[str] = None, validate_certs: bool = True,
         clock: Optional[Callable[[], float]] = None,
     ) -> None:
-        """clock: this host's wall clock (seconds since the epoch), with which AEM's own is compared."""
+        """clock: this host's wall clock (Unix seconds), to compare AEM's clock with."""
         self.redactor = redact.Redactor([password], username)
         try:
             parts = urlsplit(url)
@@ -88,11 +87,11 @@ class Aem:
 
     @property
     def clock_offset(self) -> Optional[Dict[str, float]]:
-        """Bounds of AEM's clock minus this host's, in seconds, by the Date of its answers; None where none had one."""
+        """Bounds of AEM's clock minus this host's, in seconds, from the Date of its answers; None if none had one."""
         return {'low': round(self._offset[0], 3), 'high': round(self._offset[1], 3)} if self._offset else None
 
     def list_agents(self) -> List[agents_of_aem.Agent]:
-        """The author's agents: one request, or one for each agent where the tree is too large for one (Sling's 300)."""
+        """Return the agents, with one request, or with one for each agent if the tree is too large for one (Sling's 300)."""
         tree = self._json(AGENTS + '.2.json', or_too_deep=True)
         if isinstance(tree, dict):
             return agents_of_aem.parse_tree(tree)
@@ -112,7 +111,7 @@ class Aem:
         return found
 
     def queue_of(self, name: str) -> Optional[Dict[str, Any]]:
-        """The state of an agent's queue; None where AEM does not show one."""
+        """Return the state of an agent's queue; None if AEM does not show one."""
         path = '{0}/{1}/jcr:content.queue.json'.format(AGENTS, quote(name, safe=''))
         answer = self.get(path, QUICK)
         if answer.status != 200:
@@ -121,7 +120,7 @@ class Aem:
         return agents_of_aem.parse_queue(content, date_of(answer)) if isinstance(content, dict) else None
 
     def system_overview(self) -> Dict[str, Any]:
-        """What AEM's system overview exports; {} where this account may not read it, or AEM does not answer."""
+        """Return the export of AEM's system overview; {} if this account may not read it, or AEM does not answer."""
         try:
             answer = self.get(OVERVIEW, QUICK)
         except AemError:
@@ -130,7 +129,7 @@ class Aem:
         return content if isinstance(content, dict) else {}
 
     def test_page(self, name: str, timeout: float) -> AemAnswer:
-        """Let an agent test its connection, and give its page, which may take minutes. Raises AemError, TimedOut."""
+        """Let an agent test its connection, and return its page, which may take minutes. Raises AemError and TimedOut."""
         path = '{0}/{1}.test.html'.format(AGENTS, quote(name, safe=''))
         answer = self.get(path, timeout)
         if answer.status == 404:
@@ -144,7 +143,7 @@ class Aem:
         return answer
 
     def wait_ready(self, seconds: float, pause: float = 2.0) -> float:
-        """Wait until AEM shows its login page, as after a restart; the seconds it took. Raises the last AemError."""
+        """Wait until AEM shows its login page; return the seconds that it took. Raises the last AemError."""
         began = time.monotonic()
         while True:
             left = began + seconds - time.monotonic()
@@ -165,7 +164,7 @@ class Aem:
             time.sleep(pause)
 
     def get(self, path: str, timeout: float, authenticated: bool = True) -> AemAnswer:
-        """One GET, over after C(timeout) seconds whatever happens. Any HTTP status is an answer, none an AemError."""
+        """Send a GET request, which ends after C(timeout) seconds in any case. No HTTP status is an AemError."""
         url = self.url + path
         results: queue.Queue = queue.Queue()
 
@@ -175,7 +174,7 @@ class Aem:
             except Exception as error:  # handed over to the waiting thread
                 results.put(error)
 
-        # A thread, for name resolution and a dripping answer know no deadline. It dies with the process.
+        # A thread, because name resolution and a slow answer have no deadline. It ends with the process.
         threading.Thread(target=work, daemon=True).start()
         try:
             result = results.get(timeout=timeout + 0.5)
@@ -210,10 +209,10 @@ class Aem:
         return answer
 
     def _compare(self, answer: AemAnswer, wall: float) -> None:
-        """What an answer tells of AEM's clock: it read Date + f (0 <= f < 1) at some moment of the request.
+        """Narrow the offset of AEM's clock, which showed Date + f (0 <= f < 1) at some moment of the request.
 
-        A server may keep its Date for a second, so f may be up to 2. Every answer bounds the same difference; bounds that do
-        not overlap were told by two clocks, or by one that was set in between.
+        A server may keep its Date for a second, so f may be up to 2. All answers bound the same difference. If the bounds do not
+        overlap, they are of two clocks, or of one that was set in between.
         """
         date = date_of(answer)
         if date is None:
@@ -224,9 +223,9 @@ class Aem:
         self._offset = overlap if overlap[0] <= overlap[1] else (min(low, before[0]), max(high, before[1]))
 
     def _make_opener(self) -> urllib.request.OpenerDirector:
-        """What urllib needs for this address and no more: no redirects, for the password would go with them."""
+        """Return an opener with only the necessary handlers. It does not follow redirects, which would get the password."""
         handlers = [urllib.request.HTTPHandler(), urllib.request.HTTPErrorProcessor(), urllib.request.HTTPDefaultErrorHandler()]
-        if not self._on_this_host:  # else it is not behind a proxy, whatever the environment says
+        if not self._on_this_host:  # no proxy for this host, regardless of the environment
             handlers.append(urllib.request.ProxyHandler())
         if self.url.startswith('https:'):
             context = ssl.create_default_context(cafile=self._ca_path)
@@ -240,10 +239,10 @@ class Aem:
         return opener
 
     def _read(self, url: str, response: Any, deadline: float) -> bytes:
-        """The body, or what came of it before the connection broke. Raises TimeoutError, AemError."""
+        """Return the body, or the part of it before the connection broke. Raises TimeoutError and AemError."""
         chunks: List[bytes] = []
         size = 0
-        # read1 gives what is there; read would wait for a whole block however slowly it drips.
+        # read1 returns the available bytes; read would wait for a whole block, even from a slow server.
         read = getattr(response, 'read1', response.read)
         while time.monotonic() < deadline:
             try:
@@ -287,7 +286,7 @@ class Aem:
         )
 
     def _complain(self, answer: AemAnswer, path: str) -> None:
-        """Raise the AemError that an HTTP status other than 200 means."""
+        """Raise the AemError for an HTTP status other than 200."""
         status = answer.status
         text = charset.decode(answer.body[:65536], answer.headers.get('Content-Type', ''))
         if status == 503 or 'AuthenticationSupport service missing' in text:
@@ -357,7 +356,7 @@ class Aem:
     def _unreachable(self, url: str, error: Exception, timeout: float) -> AemError:
         reason = error.reason if isinstance(error, URLError) else error
         text = self.redactor.line(str(reason), 300)
-        # socket.timeout is TimeoutError only since Python 3.10; ETIMEDOUT is one always, and no answer either.
+        # socket.timeout is TimeoutError only since Python 3.10. ETIMEDOUT always is, and also means no answer.
         if isinstance(reason, TimeoutError) or 'timed out' in text:
             return self._timed_out(url, timeout)
         if isinstance(reason, ssl.SSLError) or 'CERTIFICATE_VERIFY_FAILED' in text or 'certificate' in text.lower():
@@ -382,7 +381,7 @@ def _parse(text: str) -> Any:
 
 
 def from_params(params: Dict[str, Any], clock: Optional[Callable[[], float]] = None) -> Aem:
-    """The AEM that a module's options describe."""
+    """Return the client for the options of a module."""
     return Aem(params['aem_url'], params['username'], params['password'], params['ca_path'], params['validate_certs'], clock)
 
 
@@ -395,6 +394,6 @@ def warn_in_clear(module: Any, aem: Aem) -> None:
 
 
 def wait_if_asked(aem: Aem, params: Dict[str, Any]) -> None:
-    """Wait for AEM only when O(ready_timeout) asks for it."""
+    """Wait for AEM if O(ready_timeout) is set."""
     if params['ready_timeout'] > 0:
         aem.wait_ready(params['ready_timeout'])

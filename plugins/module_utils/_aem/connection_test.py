@@ -16,18 +16,18 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import cl
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import test_page as page
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.importing import IMPORT_LOCK
 
-FIRST_LINES, LAST_LINES = 100, 300  # of an agent's log; a reader of a report wants no more
+FIRST_LINES, LAST_LINES = 100, 300  # lines of an agent's log that are kept
 UNKNOWN = 'unknown'  # how the agent authenticates
-LONG_QUEUE = 100  # items that wait: a test that times out behind them has its reason
-SURELY_BEHIND = 5.0  # seconds by an agent's own two dates, which resolve two
+LONG_QUEUE = 100  # number of waiting items that explains why a test times out
+SURELY_BEHIND = 5.0  # seconds, by the two dates of a test, which have a resolution of two seconds
 
 
 def run(
     aem: aem_http.Aem, agents: Sequence[agents_of_aem.Agent], timeout: float, parallel: int
 ) -> List[Dict[str, Any]]:
-    """Test the agents, C(parallel) at a time, each for at most C(timeout) seconds; the results in the agents' order.
+    """Test the agents, C(parallel) at a time, each for at most C(timeout) seconds. Return the results in the agents' order.
 
-    Raises the first AemError only when all are done, for a test that was begun should not be left without a reader.
+    Raises the first AemError only after all tests have ended, because a test that has begun cannot be canceled.
     """
     tester = Tester(aem, timeout)
     with ThreadPoolExecutor(parallel) as pool:
@@ -41,7 +41,7 @@ def test(aem: aem_http.Aem, agent: agents_of_aem.Agent, timeout: float) -> Dict[
 
 
 class Tester:
-    """Tests the agents of one AEM. The table of causes and what reads AEM's configuration are loaded for a failure only."""
+    """Tests the agents of one AEM. Loads the table of causes and the reader of AEM's configuration only for a failure."""
 
     def __init__(self, aem: aem_http.Aem, timeout: float) -> None:
         self._aem = aem
@@ -50,7 +50,7 @@ class Tester:
         self._ways: Any = None
 
     def test(self, agent: agents_of_aem.Agent) -> Dict[str, Any]:
-        """Test one agent. AEM's own troubles are an AemError; everything the agent has to tell is a result."""
+        """Test one agent. Problems of AEM itself raise AemError; everything that the agent reports is a result."""
         try:
             answer = self._aem.test_page(agent.name, self._timeout)
         except aem_http.TimedOut as error:
@@ -87,7 +87,7 @@ class Tester:
         return self._ways.of(agent.token_provider, read)
 
     def _with_queue(self, agent: agents_of_aem.Agent, finding: cause_of.Finding) -> cause_of.Finding:
-        """The result of a time-out, with a long queue as the reason if there is one."""
+        """Return the finding of a time-out, with a long queue as its cause if there is one."""
         with IMPORT_LOCK:
             from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes
         try:
@@ -98,10 +98,10 @@ class Tester:
 
 
 def refined(results: Sequence[Dict[str, Any]], behind: Optional[bool], now: Optional[float]) -> List[Dict[str, Any]]:
-    """The results with the causes that only more than their own pages tells (causes.refined).
+    """Return the results with causes refined by facts that are not on their pages (causes.refined).
 
-    behind: whether AEM's clock was measured to be behind; None: each result's own two dates tell. now: the time in seconds
-    since the epoch by a clock that is believed; None: the Date of the result's own answer.
+    behind: whether the measurement shows that AEM's clock is behind; None: use the two dates of each result. now: the Unix
+    seconds of a trusted clock; None: use the Date of the answer in each result.
     """
     return [result if result['succeeded'] else _refined(result, behind, now) for result in results]
 
@@ -137,7 +137,7 @@ def _result(
     skew = None
     if aem_date is not None and remote_date is not None and answer is not None:
         low, high = skew_interval(aem_date, remote_date, answer.elapsed)
-        # To the millisecond, outwards.
+        # Rounded outwards to milliseconds.
         skew = {'low': math.floor(low * 1000) / 1000.0, 'high': math.ceil(high * 1000) / 1000.0}
     return {
         'agent': agent.name,
@@ -157,7 +157,7 @@ def _result(
         'aem_date': dates.iso(aem_date),
         'remote_date': dates.iso(remote_date),
         'skew': skew,
-        # A fleet's every night is kept: by the controller until the report, by AWX for good. Success has little to tell.
+        # Results of a whole fleet are kept, by the controller until the report, by AWX forever. A success needs no log.
         'log': _log(read, redactor) if read and not read.succeeded else [],
     }
 
@@ -171,11 +171,11 @@ def _log(read: page.Page, redactor: redact.Redactor) -> List[str]:
 
 
 def skew_by_tenant(results: Sequence[Dict[str, Any]]) -> Dict[str, Tuple[float, float]]:
-    """What the tests of each tenant's agents say together of remote minus AEM: (low, high) in seconds.
+    """Combine the tests of each tenant's agents to bounds of remote clock minus AEM's: (low, high) in seconds.
 
-    All of them bound the same difference of two clocks, so the truth is where they overlap. Tests that do not overlap
-    saw a clock that was set in between: then only what spans them all is true. Agents that do not lead to Brand Portal
-    tell of another clock and are left out.
+    All of them bound the same difference of two clocks, so the true one is in their intersection. If they do not overlap, a clock
+    was set in between, and only the hull of all of them contains it. Agents that do not lead to Brand Portal have another remote
+    clock and are left out.
     """
     spans: Dict[str, List[Tuple[float, float]]] = {}
     for result in results:
@@ -191,16 +191,16 @@ def skew_by_tenant(results: Sequence[Dict[str, Any]]) -> Dict[str, Tuple[float, 
 
 
 def skew_interval(aem_date: float, remote_date: float, elapsed: float) -> Tuple[float, float]:
-    """Bounds of remote clock minus AEM's clock, in seconds; positive: AEM is behind.
+    """Return bounds of remote clock minus AEM's clock, in seconds. Positive if AEM is behind.
 
-    Both dates are HTTP dates, cut to the whole second. Let the request last from 0 to C(elapsed) by a clock that ticks
-    evenly. AEM's clock showed aem_date + f (0 <= f < 1) at some moment a of it: some servers stamp an answer when the
-    request comes, others when they begin to send. The remote clock showed remote_date + g (0 <= g < 1) at some moment r
-    of it, for the remote side was asked for the sake of this very request. Then
+    Both dates are HTTP dates, truncated to the second. Let the request last from 0 to C(elapsed) by a steady clock. AEM's clock
+    showed aem_date + f (0 <= f < 1) at some moment a of the request: some servers stamp an answer when the request arrives, others
+    when they begin to send. The remote clock showed remote_date + g (0 <= g < 1) at some moment r of the request, because AEM
+    queried the remote side during it. Then
 
         remote - AEM = (remote_date + g - r) - (aem_date + f - a) = (remote_date - aem_date) + (g - f) + (a - r)
 
-    with abs(g - f) < 1 and abs(a - r) <= elapsed. A slow test therefore says little, and says so by a wide interval.
+    with abs(g - f) < 1 and abs(a - r) <= elapsed. A slow test therefore has a wide interval.
     """
     difference = float(remote_date - aem_date)
     return difference - 1.0 - elapsed, difference + 1.0 + elapsed

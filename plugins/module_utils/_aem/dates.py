@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Dates in the answers of AEM and Brand Portal: HTTP's, Java's Date.toString(), AEM's log stamps. Pure, free of the locale.
+"""Parses dates in answers of AEM and Brand Portal: HTTP dates, Java's Date.toString(), AEM's log stamps. Pure, without locale.
 
-Every function returns whole seconds since the epoch (for a log stamp as if it were UTC), or None for what is no date.
+Every function returns whole Unix seconds (for a log stamp, as if it were UTC), or None for an invalid date.
 """
 
 import calendar
@@ -20,7 +20,7 @@ _JAVA = re.compile(
     r'[A-Za-z]{3} ([A-Za-z]{3}) (\d{1,2}) (\d{2}):(\d{2}):(\d{2})'
     r' ([A-Za-z]{1,5}|(?:GMT|UTC)?[+-]\d{2}:?\d{2}) (\d{4})'
 )
-# Only names that mean one zone: CST is America's and China's, IST is three countries'.
+# Only unambiguous names: CST means American and Chinese time, IST that of three countries.
 _ZONES = {
     'gmt': 0, 'utc': 0, 'z': 0, 'wet': 0, 'cet': 3600, 'west': 3600, 'cest': 7200, 'eet': 7200, 'eest': 10800,
     'est': -18000, 'edt': -14400, 'pst': -28800, 'pdt': -25200, 'jst': 32400,
@@ -45,7 +45,7 @@ def _month(name: str) -> int:
 
 
 def http_date(text: str) -> Optional[int]:
-    """The value of an HTTP Date header, in any of the three forms of RFC 9110 section 5.6.7."""
+    """Parse an HTTP Date header in any of the three forms of RFC 9110 section 5.6.7."""
     try:
         return parse_http_date(text.strip())
     except BadDate:
@@ -53,7 +53,7 @@ def http_date(text: str) -> Optional[int]:
 
 
 def java_date(text: str) -> Optional[int]:
-    """The first Date.toString() in the text, as C(Sat Mar 04 13:00:00 UTC 2017); None when its zone is ambiguous."""
+    """Parse the first Date.toString() in the text, such as C(Sat Mar 04 13:00:00 UTC 2017). None if its zone is ambiguous."""
     match = _JAVA.search(text)
     if not match:
         return None
@@ -72,7 +72,7 @@ def java_date(text: str) -> Optional[int]:
 
 
 def log_stamp(text: str) -> Optional[int]:
-    """A log line's stamp, which is in AEM's own zone and does not say which: seconds as if it were UTC."""
+    """Parse the stamp of a log line, which is in AEM's own, unknown zone, as if it were UTC."""
     match = _DAY_FIRST.match(text)
     if match:
         day, month, year, hour, minute, second = (int(part) for part in match.groups())
@@ -85,11 +85,11 @@ def log_stamp(text: str) -> Optional[int]:
 
 
 def of_iso(text: str) -> int:
-    """Seconds since the epoch of a date that iso() has written; the fraction of a second is cut off."""
+    """Return the Unix seconds of a date in the form of iso(), truncated to the second."""
     year, month, day, hour, minute, second = (int(number) for number in re.findall(r'\d+', text)[:6])
     return calendar.timegm((year, month, day, hour, minute, second))
 
 
 def iso(seconds: Optional[float]) -> Optional[str]:
-    """ISO 8601 in UTC: C(2017-03-03T04:29:05Z); None stays None, and so does a date beyond what a calendar holds."""
+    """Return the date in ISO 8601 and UTC, such as C(2017-03-03T04:29:05Z); None for None and for years out of range."""
     return iso_utc(seconds, milliseconds=False)

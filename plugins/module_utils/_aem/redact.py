@@ -4,8 +4,8 @@
 
 """Removes secrets from the lines that leave this host. Pure.
 
-A wire dump can hold whatever was sent: Authorization and Cookie headers, tokens in JSON bodies, encrypted passwords.
-Every pattern here is bounded or anchored by a literal, so that the cost stays linear in the length of the line.
+A wire dump can contain everything that was sent: Authorization and Cookie headers, tokens in JSON bodies, encrypted passwords.
+Every pattern here is bounded or anchored by a literal, which keeps the cost linear in the length of the line.
 """
 
 import base64
@@ -29,14 +29,14 @@ _NAMED = re.compile(
 _JWT = re.compile(r'eyJ[A-Za-z0-9_=-]+(?:\.[A-Za-z0-9_=-]*){0,4}')
 _CRYPTO = re.compile(r'\\?\{[0-9a-fA-F]{16,}\\?\}')
 _USERINFO = re.compile(r'(?i)\b([a-z][a-z0-9+.-]{1,15}://)[^\s/@<>"\']{1,500}@')
-# Base64 or hexadecimal too long to be a word: the rest of a token whose name stood on the line before.
+# Base64 or hexadecimal text that is too long for a word: the rest of a token whose name is on the previous line.
 _OPAQUE = re.compile(r'(?<![A-Za-z0-9_+=-])(?=[a-z_+=-]{0,200}[A-Z0-9])[A-Za-z0-9_+=-]{48,}')
 _KEY_BEGIN = re.compile(r'-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----')
 _KEY_END = re.compile(r'-----END [A-Z ]{0,30}PRIVATE KEY-----')
 
 
 class Redactor:
-    """Knows the secrets given by name (this collection's own password) besides those recognized by their form."""
+    """Hides known secrets (the password of this collection) and secrets that it recognizes by their form."""
 
     def __init__(self, secrets: Sequence[str] = (), username: str = '') -> None:
         forms: Set[str] = set()
@@ -59,9 +59,9 @@ class Redactor:
         self._known = re.compile('|'.join(parts)) if parts else None
 
     def line(self, text: str, longest: int = LONGEST) -> str:
-        """One line without its secrets and control characters, and not longer than a reader wants it."""
+        """Return the line without secrets and control characters, truncated to the given length."""
         left = len(text) - longest
-        # A margin: a secret that the cut would split has to be recognized before.
+        # With a margin, to recognize a secret that the cut would split.
         text = printable(text[:longest + 4096])
         if self._known is not None:
             text = self._known.sub(HIDDEN, text)
@@ -75,7 +75,7 @@ class Redactor:
         return text[:longest] + (_CUT.format(left) if left > 0 else '')
 
     def lines(self, texts: Sequence[str]) -> List[str]:
-        """Many lines; a private key in PEM is hidden over all of its lines."""
+        """Return the lines without secrets. Hides all lines of a private key in PEM."""
         clean = []
         in_key = False
         for text in texts:

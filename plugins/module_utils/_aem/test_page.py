@@ -2,21 +2,21 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reading what an AEM replication agent says: its test page and its log page. Pure: bytes or text in, a Page out.
+"""Parses the test page and the log page of an AEM replication agent. Pure.
 
-A test page is C(<h1>Replication test to URI</h1><code>), lines C(DATE - MESSAGE<br>), and a trailer
+A test page consists of C(<h1>Replication test to URI</h1><code>), lines C(DATE - MESSAGE<br>), and a trailer
 C(<hr size="1">Replication test <strong>succeeded</strong><br>). A log page has C(DATE - LEVEL - AGENT : MESSAGE<br>).
-Both quote the conversation with the remote side: C(>> ) what was sent, C(--), C(<< ) what was answered.
+Both quote the conversation with the remote side: C(>> ) before the request, C(--), and C(<< ) before the answer.
 
-Two rules keep a look-alike from counting:
+Two rules prevent quoted text from being mistaken for AEM's own:
 
-* Lines are split at real tags before anything is unescaped: a quoted body is escaped, so it cannot end a line or make a
+* Lines are split at real tags before anything is unescaped: a quoted body is escaped, so it cannot end a line or create a
   trailer.
-* Each line is the agent's own, or part of the request, the answer's headers or the answer's body. Causes are looked for
-  in the agent's own lines, the response code and the remote date in the answer's head only.
+* Each line belongs to the agent, the request, the answer's headers or the answer's body. Causes are searched for only in the
+  agent's own lines, the response code and the remote date only in the answer's headers.
 
-The cost is linear in the size of the page: one pass of bounded patterns, no pattern that can look at a character twice
-from two starting points.
+The cost is linear in the size of the page: one pass of bounded patterns, none of which can match a character from two starting
+points.
 """
 
 import html
@@ -33,12 +33,12 @@ BODY = 'body'
 
 
 class PageLine(NamedTuple):
-    """One line, and what it is part of."""
+    """A line, and the part of the conversation that it belongs to."""
 
     kind: str     # AGENT, REQUEST, HEADER or BODY
-    stamp: str    # as written, in AEM's own zone; '' when there is none
+    stamp: str    # as written, in AEM's own zone; '' if there is none
     level: str    # the log page's level; '' on a test page
-    message: str  # unescaped; a wire line without its mark
+    message: str  # unescaped, without the mark of a quoted line
     text: str     # the whole line, unescaped
 
 
@@ -51,8 +51,8 @@ class Page(NamedTuple):
     response_code: Optional[int]  # Brand Portal's answer, never AEM's own HTTP status
     response_reason: str
     remote_date: Optional[int]    # the answer's Date, seconds since the epoch
-    verdict: str                  # the agent's own: 'succeeded', 'failed', or '' on a page without one
-    succeeded: bool               # the verdict says so and the answer was 200
+    verdict: str                  # that of the agent: 'succeeded', 'failed', or '' on a page without one
+    succeeded: bool               # whether the verdict is 'succeeded' and the answer was 200
     last_stamp: Optional[int]     # newest log stamp, seconds as if its unknown zone were UTC
 
 
@@ -112,13 +112,13 @@ def read(text: str) -> Page:
         text = _without(text, opening, closing)
     verdict = _verdict(text)
     if not _BREAK.search(text) and _ESCAPED_MARKUP.search(text):
-        # The page was escaped as a whole, as when it was saved: readable, but its trailer proves nothing any more.
+        # The page was escaped as a whole, for example when it was saved: its trailer does not prove anything.
         text = _unescape(text, 1)
     lines = _classify(_texts(text))
     kind, title = _kind(lines, verdict)
     if kind == 'log':
         lines = _last_run(lines)
-        # What was cut off may have told of a later run: an old success proves nothing.
+        # The missing part of the page may be about a later run: an old success proves nothing.
         verdict = _closing_word(lines) if _COMPLETE.search(text[-_TOO_MUCH:]) else ''
     code, reason, codes = _response(lines)
     return Page(
@@ -135,7 +135,7 @@ def read(text: str) -> Page:
 
 
 def _without(text: str, opening: Pattern[str], closing: Pattern[str]) -> str:
-    """The text without what lies between two patterns; an opening that is never closed stays."""
+    """Remove the text between two patterns. An opening without a closing stays."""
     parts = []
     position = 0
     while True:
@@ -149,7 +149,7 @@ def _without(text: str, opening: Pattern[str], closing: Pattern[str]) -> str:
 
 
 def _verdict(text: str) -> str:
-    """The trailer's word. It is markup that AEM writes after the last log line; quoted text cannot contain markup."""
+    """Return the verdict of the trailer. AEM writes it as markup after the last log line; quoted text has no markup."""
     found = list(_VERDICT.finditer(text))
     if not found:
         return ''
@@ -163,7 +163,7 @@ def _verdict(text: str) -> str:
 
 
 def _segments(text: str) -> Iterator[Tuple[str, str]]:
-    """The page cut at its line-making tags: (raw text, name of the tag that ends it)."""
+    """Split the page at tags that end a line: (raw text, name of the tag)."""
     position = 0
     for tag in _BREAK.finditer(text):
         yield text[position:tag.start()], tag.group(1).lower()
@@ -172,7 +172,7 @@ def _segments(text: str) -> Iterator[Tuple[str, str]]:
 
 
 def _texts(text: str) -> Iterator[Tuple[str, bool]]:
-    """The page's lines as a person sees them: (unescaped text, does the log end after it)."""
+    """Yield the lines as a browser shows them: (unescaped text, whether the log ends after it)."""
     has_breaks = _BREAK.search(text) is not None
     for segment, tag in _segments(text):
         segment = segment.strip()
@@ -187,7 +187,7 @@ def _texts(text: str) -> Iterator[Tuple[str, bool]]:
 
 
 def _physical_lines(segment: str, joined: bool) -> List[str]:
-    """A newline starts a line where a stamp follows it, or where the page has no tags at all; else it is a space."""
+    """Split at newlines that a stamp follows, or at all of them on a page without tags. Others count as spaces."""
     pieces = _NEWLINE.split(segment)
     if len(pieces) == 1 or not joined:
         return pieces
@@ -201,9 +201,9 @@ def _physical_lines(segment: str, joined: bool) -> List[str]:
 
 
 def _unescape(text: str, times: int = 3) -> str:
-    """HTML entities to characters, until nothing changes: pages are seen that were escaped twice."""
+    """Convert HTML entities to characters until nothing changes: some pages are escaped twice."""
     for _again in range(times):
-        # Python refuses, or takes ages for, a character reference of thousands of digits.
+        # Python refuses a character reference of thousands of digits, or takes very long.
         plain = html.unescape(_ENORMOUS_REFERENCE.sub('&amp;', text))
         if plain == text:
             break
@@ -212,7 +212,7 @@ def _unescape(text: str, times: int = 3) -> str:
 
 
 def _classify(texts: Iterator[Tuple[str, bool]]) -> List[PageLine]:
-    """Tell the agent's own lines from the conversation it quotes, with or without the >> and << marks."""
+    """Distinguish the agent's own lines from the quoted conversation, with or without the marks >> and <<."""
     lines = []
     state = AGENT       # which part of a conversation the next wire line belongs to
     unmarked = False    # this conversation has lost its marks
@@ -261,10 +261,10 @@ def _classify(texts: Iterator[Tuple[str, bool]]) -> List[PageLine]:
 
 
 def _answer(message: str, state: str, expecting: bool) -> Tuple[str, str, bool]:
-    """One line of an answer -> (its kind, the state after it, is a status line still to come)."""
+    """Classify a line of an answer: (its kind, the state after it, whether a status line must follow)."""
     status = _STATUS_LINE.match(message)
     if status and state != BODY:
-        # After 100 Continue another head follows.
+        # After 100 Continue, other headers follow.
         return HEADER, HEADER, status.group(1).startswith('1')
     if state == HEADER and not message:
         return HEADER, (REQUEST if expecting else BODY), expecting
@@ -289,7 +289,7 @@ def _kind(lines: List[PageLine], verdict: str) -> Tuple[str, str]:
 
 
 def _last_run(lines: List[PageLine]) -> List[PageLine]:
-    """A log page remembers many runs, the newest last: only the last one tells how things are now."""
+    """Return the last run on a log page, which has many runs. Only the last one shows the current state."""
     runs: List[List[PageLine]] = [[]]
     for line in lines:
         runs[-1].append(line)
@@ -302,14 +302,14 @@ def _last_run(lines: List[PageLine]) -> List[PageLine]:
 
 
 def _closing_word(lines: List[PageLine]) -> str:
-    """The verdict of a log page, which has no trailer: the agent's last line of the last run, if that was a test."""
+    """Return the verdict of a log page, which has no trailer: the agent's last line of the last run, if that was a test."""
     closing = lines[-1] if lines else None
     match = _END_OF_TEST.match(closing.message) if closing and closing.kind == AGENT and closing.stamp else None
     return ('failed' if match.group(1) else 'succeeded') if match else ''
 
 
 def _response(lines: List[PageLine]) -> Tuple[Optional[int], str, Set[int]]:
-    """Brand Portal's last answer, and the codes its last answers carry wherever they are told (to find them agree)."""
+    """Return code and reason of Brand Portal's last answer, and its codes from all places, which should agree."""
     told = None     # the agent's summary: sent. Response: 401 Unauthorized
     dumped = None   # the status line of the conversation
     returned = None
@@ -332,7 +332,7 @@ def _response(lines: List[PageLine]) -> Tuple[Optional[int], str, Set[int]]:
 
 
 def _remote_date(lines: List[PageLine]) -> Optional[int]:
-    """The Date of the last answer that has one; an answer with an Age does not count, for a cache has given it."""
+    """Return the Date of the last answer that has one, except for answers with an Age, which are from a cache."""
     heads: List[List[str]] = [[]]
     for line in lines:
         if heads[-1] and (line.kind != HEADER or _STATUS_LINE.match(line.message)):
@@ -357,10 +357,10 @@ def _last_stamp(lines: List[PageLine]) -> Optional[int]:
 
 
 def stamp_skew(page: Page) -> Optional[Tuple[float, float]]:
-    """Remote minus AEM by the log's stamps, in seconds: (low, high), 26 hours wide, for stamps do not say their zone.
+    """Return remote minus AEM by the log's stamps, in seconds: (low, high), 26 hours wide, because stamps have no zone.
 
-    A stamp's clock is ahead of UTC by -12 to +14 hours, so AEM's UTC is stamp - zone and
-    remote - AEM = remote - stamp + zone. Good for a skew of days, as in Adobe's article; never for a small one.
+    A zone is ahead of UTC by -12 to +14 hours, so AEM's UTC is stamp - zone, and remote - AEM = remote - stamp + zone.
+    This is useful for a skew of days, as in Adobe's article, but not for a small one.
     """
     if page.remote_date is None or page.last_stamp is None:
         return None

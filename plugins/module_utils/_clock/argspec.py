@@ -13,8 +13,8 @@ SKEW_OPTIONS: Dict[str, Dict[str, Any]] = {
     'timeout': {'type': 'float', 'default': 5.0},
     'ca_path': {'type': 'path'},
     'validate_certs': {'type': 'bool', 'default': True},
-    # It may have a password in it.
+    # May contain a password.
     'https_proxy': {'type': 'str', 'no_log': True},
-    # Carried from the controller by the action plugin; no_log keeps 8 KB of text out of logs and -vvv.
+    # Sent by the action plugin on the controller; no_log keeps 8 KB of text out of logs and -vvv.
     '_ntplib': {'type': 'str', 'no_log': True},
 }

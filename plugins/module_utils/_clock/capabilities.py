@@ -1,7 +1,7 @@
 # Copyright (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether this process, and this host, may set the clock. Reads /proc; tries nothing."""
+"""Finds out whether this process, and this host, may set the clock. Reads /proc; does not try to set it."""
 
 import os
 from typing import Callable, Dict, NamedTuple, Optional
@@ -14,12 +14,12 @@ class ProcessView(NamedTuple):
 
     capabilities: Optional[Dict[str, int]]  # CapEff and CapBnd, None where /proc has none
     user_namespace: bool
-    container: str  # its kind, '' outside
+    container: str  # kind of the container, '' if there is none
     root: bool
 
 
 def clock_owner(view: Optional[ProcessView] = None) -> Optional[str]:
-    """None when this host has a clock of its own, else whose clock it is. The same for every account; tries nothing."""
+    """Return None if this host has its own clock, otherwise which machine owns it. Independent of the account."""
     view = process_view() if view is None else view
     if view.user_namespace:
         return ("This host's clock belongs to the machine that runs it: here is a user namespace"
@@ -31,7 +31,7 @@ def clock_owner(view: Optional[ProcessView] = None) -> Optional[str]:
 
 
 def may_set_clock(view: Optional[ProcessView] = None) -> Optional[str]:
-    """None when this process may set the clock, else why not: clock_owner(), or rights it lacks. Tries nothing."""
+    """Return None if this process may set the clock, otherwise why not: clock_owner(), or a missing privilege."""
     view = process_view() if view is None else view
     owner = clock_owner(view)
     if owner:
@@ -48,7 +48,7 @@ def _of(container: str) -> str:
 
 
 def process_view(root: str = '/') -> ProcessView:
-    """What /proc and the container markers say of this process. root: another file tree, for tests."""
+    """Read the facts of this process from /proc and the markers of container managers. root: another file tree, for tests."""
     def text(path: str) -> str:
         try:
             with open(os.path.join(root, path), 'rb') as file:
@@ -71,7 +71,7 @@ def process_view(root: str = '/') -> ProcessView:
 
 
 def _container(root: str, text: Callable[[str], str]) -> str:
-    """The kind of container this is, as its manager marks it; '' when there is no mark."""
+    """Return the kind of container, as its manager marks it; '' if there is no mark."""
     named = text('run/systemd/container').strip()
     if named:
         return named

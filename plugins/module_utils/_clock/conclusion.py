@@ -15,19 +15,19 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.formatting import count, duration, limit, span
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.http_date import iso_utc
 
-# So many NTP servers that agree prove each other (with three, one may lie).
+# Number of NTP servers whose agreement counts as verified: among three, one may be a falseticker.
 _ENOUGH_SERVERS = 3
 
 
 def agent_source(url_or_tenant: str, low: float, high: float) -> Source:
-    """A replication agent's own two dates as a source: seconds, remote - AEM; positive means that AEM is behind."""
+    """Return a source for the two dates of agent tests. low, high: remote - AEM in seconds, positive if AEM is behind."""
     return make_source(url_or_tenant, 'agent', offset=low + (high - low) / 2, low=low, high=high, samples=1)
 
 
 def conclude(sources: Sequence[Source], max_skew: float) -> Dict[str, Any]:
-    """The skew: verdict, offset, bounds, and of each source whether and why (not) it is believed. Pure.
+    """Return the skew: verdict, offset, bounds, and for each source whether it was accepted, or why not. Pure.
 
-    sources: of measure() and agent_source(), in any order; they are not changed.
+    sources: those of measure() and agent_source(), in any order. They are not changed.
     """
     sources = [dict(source) for source in sources]
     voters = [source for source in sources if source['kind'] != 'agent' and interval_of(source)]
@@ -83,7 +83,7 @@ def _from_agents(sources: List[Source], agents: List[Source], max_skew: float) -
 
 
 def _judge(sources: List[Source], max_skew: float, bounds: Interval, estimate: float) -> Dict[str, Any]:
-    """The verdict compares the interval, never the point, with the threshold."""
+    """Compare the whole interval, never the estimate, with the threshold."""
     if -max_skew <= bounds.low and bounds.high <= max_skew:
         verdict = 'in_sync'
     elif bounds.is_conclusive(max_skew):
@@ -98,7 +98,7 @@ def _judge(sources: List[Source], max_skew: float, bounds: Interval, estimate: f
 
 def _skew(sources: List[Source], max_skew: float, verdict: str, bounds: Optional[Interval],
           estimate: Optional[float], message: str, reason: str = '') -> Dict[str, Any]:
-    """Put the public dict together. reason: for the sources that are neither believed nor have a reason yet."""
+    """Build the public result. reason: for sources that are not accepted and do not have a reason yet."""
     host_time = max((source['_host_time'] for source in sources if '_host_time' in source), default=None)
     for source in sources:
         if not source['accepted'] and not source['reason']:
@@ -143,13 +143,13 @@ def _bounds(source: Source) -> Interval:
 
 
 def _silent_names(sources: Sequence[Source]) -> int:
-    """Number of queried names that did not answer on any of their addresses."""
+    """Return the number of queried names that did not answer on any of their addresses."""
     heard = {source['source'] for source in sources if interval_of(source)}
     return len({source['source'] for source in sources if source.get('_silent')} - heard)
 
 
 def _distance(interval: Interval, others: Sequence[Interval]) -> float:
-    """Seconds by which an interval misses the middle of the others."""
+    """Return the distance in seconds between the middle of an interval and the median of the others' middles."""
     middles = sorted(other.middle for other in others)
     return abs(interval.middle - middles[len(middles) // 2])
 
@@ -193,7 +193,7 @@ def _message(skew: Dict[str, Any]) -> str:
 
 
 def _advice(skew: Dict[str, Any]) -> str:
-    """What to do next about a verdict that the bounds gave; '' when nothing is left to do."""
+    """Return the next step for a verdict that has bounds; '' if there is none."""
     if skew['verdict'] == 'undecided':
         return 'Raise the option timeout, change max_skew, or name nearer or more sources.'
     if not skew['verified']:

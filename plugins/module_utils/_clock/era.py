@@ -1,22 +1,22 @@
 # Copyright (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""NTP's 64-bit timestamps as Unix time, in whichever era they were written (RFC 5905 §6)."""
+"""Converts NTP's 64-bit timestamps of any era to Unix time (RFC 5905 §6)."""
 
-# The release date of this code, 2026-11-01 00:00 UTC. Never the host's clock: that is the suspect.
+# The release date of this code, 2026-11-01 00:00 UTC. The host's clock cannot decide, because it may be wrong.
 PIVOT = 1793491200
 
-# Timestamps are read as lying in the 2^32 s (136 years) that begin 2^30 s (34 years) before the release:
-# from 1992-10 to 2128-12. A server that is right lies after the release; the years before are for those that lie.
+# Timestamps are interpreted within the 2^32 s (136 years) that begin 2^30 s (34 years) before the release: from 1992-10 to
+# 2128-12. A correct server is after the release; the years before it allow for wrong servers.
 _WINDOW_START = PIVOT - 2**30
 
 _UNIX_EPOCH_IN_NTP = 2208988800  # 1970-01-01 in seconds since 1900-01-01
 
 
 def unix_time(timestamp: int) -> float:
-    """Seconds since 1970 (UTC) of a raw 64-bit NTP timestamp (32.32 fixed point).
+    """Return the seconds since 1970 (UTC) of a raw 64-bit NTP timestamp (32.32 fixed point).
 
-    The era is settled in integers; the one rounding, to a double, is at most 0.24 us until 2106.
+    The era is resolved with integers. Only the conversion to a double rounds, by at most 0.24 us until 2106.
     """
     seconds, fraction = timestamp >> 32, timestamp & 0xFFFFFFFF
     unix = (seconds - _UNIX_EPOCH_IN_NTP - _WINDOW_START) % 2**32 + _WINDOW_START
@@ -24,6 +24,6 @@ def unix_time(timestamp: int) -> float:
 
 
 def ntp_timestamp(unix: float) -> int:
-    """The raw 64-bit NTP timestamp of a Unix time, its era dropped, as a server writes it."""
+    """Return the raw 64-bit NTP timestamp of a Unix time, without its era."""
     seconds = int(unix // 1)
     return ((seconds + _UNIX_EPOCH_IN_NTP) % 2**32) << 32 | int((unix - seconds) * 4294967296.0)

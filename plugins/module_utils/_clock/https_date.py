@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Bounds of the host's offset from the Date header of an HTTPS service.
 
-Date is the service's clock cut to the second (RFC 9110 §6.6.1). A reply therefore proves
+Date is the service's clock, truncated to the second (RFC 9110 §6.6.1). A reply therefore proves
     Date - t_received  <=  offset  <=  Date + 1 - t_sent      (seconds, service - host)
-and replies whose second edge falls in the middle of what is left halve it, down to the round trip.
+Each further request is timed so that the edge of a second falls in the middle of the remaining interval, which halves it, until it
+is as narrow as the round trip.
 """
 
 import http.client
@@ -32,13 +33,13 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._common.http_d
 
 PORT = 443
 
-# Two answers may contradict each other by so much: a service is many machines, each with a clock of its own. Seconds.
+# Seconds by which two answers may contradict each other, because a service has many machines with different clocks.
 _MACHINES_DIFFER = 0.25
 _MOST_REQUESTS = 30
 
 
 class Target(NamedTuple):
-    """A URL whose server's Date is asked for."""
+    """A URL whose server is queried for its Date."""
 
     url: str
     endpoint: Endpoint
@@ -46,15 +47,15 @@ class Target(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The headers that matter."""
+    """The relevant headers of a reply."""
 
     date: int  # Unix seconds
-    age: Optional[int]  # seconds since a cache got it from the origin; None: straight from the origin
+    age: Optional[int]  # seconds since a cache received it from the origin; None: directly from the origin
     stays_open: bool
 
 
 def parse_url(url: str) -> Target:
-    """Raises BadOption for anything but an https URL of a host without credentials."""
+    """Parse an https URL. Raises BadOption for any other URL, and for credentials in it."""
     shown = re.sub('//[^/@]*@', '//', url)
     if re.search(r'[\x00-\x20\x7f]', url):
         raise BadOption(f'https_urls: {shown!r} has a space or a control character in it.')
@@ -75,10 +76,10 @@ def parse_url(url: str) -> Target:
 
 
 def prove(date: int, age: Optional[int], sent: float, received: float) -> Interval:
-    """The offset that one reply allows. sent, received: the host's Unix time before and after. RFC 9110 §6.6.1.
+    """Return the offsets that one reply allows. sent, received: the host's Unix time before and after. RFC 9110 §6.6.1.
 
-    A cached reply's Date is older by its Age. Age is cut (or rounded) to seconds as well, by the cache, which costs
-    one more second on either side (RFC 9111 §5.1).
+    The Date of a cached reply is older by its Age. The cache also truncates or rounds Age to seconds, which adds a second on
+    either side (RFC 9111 §5.1).
     """
     if age is None:
         return Interval(date - received, date + 1 - sent)
@@ -86,23 +87,23 @@ def prove(date: int, age: Optional[int], sent: float, received: float) -> Interv
 
 
 def next_edge(offset: Interval, round_trip: float, now: float) -> float:
-    """When to send the next request (host's Unix time): its half-way meets the service's edge of a second.
+    """Return when to send the next request (host's Unix time), so that half of its round trip ends at the edge of a second.
 
-    If the offset were the middle of the interval, the service's clock would read a whole second at that moment: so
-    the reply tells in which half the offset is.
+    If the offset is the middle of the interval, the service's clock shows a whole second at that moment. The reply therefore
+    shows in which half the offset is.
     """
     phase = (now + round_trip / 2 + offset.middle) % 1.0
     return now + (1.0 - phase) % 1.0
 
 
 class Question:
-    """Asks one URL for the time. run() in a thread; abort() from outside ends it."""
+    """Queries one URL for the time. run() runs in a thread; abort() ends it from another one."""
 
     def __init__(self, target: Target, trust: Trust, proxy: Optional[Proxy], anchor: Anchor, deadline: float,
                  max_skew: float, wanted_width: float) -> None:
-        """proxy: None for the environment's. deadline: monotonic.
+        """proxy: None for that of the environment. deadline: monotonic.
 
-        It ends when the interval clears max_skew and is no wider than wanted_width (s).
+        The query ends when the interval is on one side of max_skew and not wider than wanted_width (s).
         """
         self._target, self._trust, self._proxy, self._anchor, self._deadline = target, trust, proxy, anchor, deadline
         self._max_skew, self._wanted_width = max_skew, wanted_width
@@ -113,7 +114,7 @@ class Question:
         self._connector.abort()
 
     def run(self) -> List[Source]:
-        """The one source, with a reason instead of an interval when it cannot be used."""
+        """Return the source, with a reason instead of an interval if it cannot be used."""
         try:
             connection = self._connect()
             try:
@@ -168,7 +169,7 @@ class Question:
                             samples=self._source['samples'] + 1)
 
     def _worth_more(self, proven: Interval, round_trip: float) -> bool:
-        """Wait for the moment of the next request, if there is to be one."""
+        """Return whether another request is worthwhile, after waiting for its moment."""
         if proven.is_conclusive(self._max_skew) and proven.width <= self._wanted_width:
             return False
         if proven.width <= 2 * round_trip + 0.01:
@@ -181,7 +182,7 @@ class Question:
         return True
 
     def _exchange(self, connection: ssl.SSLSocket) -> Tuple[float, Answer, float]:
-        """(sent, answer, received), both moments monotonic."""
+        """Send one request; return (sent, answer, received), both moments monotonic."""
         head = '\r\n'.join((
             f'HEAD {self._target.path} HTTP/1.1', f'Host: {self._host_header()}', 'User-Agent: aemops.brand_portal',
             'Accept: */*', 'Cache-Control: no-cache', 'Pragma: no-cache', '', '')).encode('ascii')
@@ -213,7 +214,7 @@ class Question:
         return name if endpoint.port == PORT else f'{name}:{endpoint.port}'
 
     def _check_validity(self, connection: Connection, answer: Answer) -> None:
-        """A certificate whose dates the suspect clock could not judge is judged by the Date it vouches for."""
+        """Check a certificate, whose dates the host's clock could not check, against the Date of the service."""
         if not connection.verified or connection.dates_checked:
             return
         if connection.validity is None:
@@ -225,7 +226,7 @@ class Question:
 
 
 def _either(one: Interval, other: Interval) -> Interval:
-    """Both, of two answers that contradict each other by no more than a service's machines may differ."""
+    """Return an interval that contains both, if the machines of a service may differ by as much. Raises Unusable."""
     gap = one.distance(other)
     if gap > _MACHINES_DIFFER:
         raise Unusable(f'its clock moved by {gap:.3f} s or more between two of its answers')
@@ -233,7 +234,7 @@ def _either(one: Interval, other: Interval) -> Interval:
 
 
 def read_headers(response: http.client.HTTPResponse) -> Answer:
-    """Date and Age of a reply of any status. Raises Unusable."""
+    """Return Date and Age of a reply with any status. Raises Unusable."""
     dates = set(response.headers.get_all('Date') or [])
     if not dates:
         raise Unusable(f'its answer (status {response.status}) has no Date')

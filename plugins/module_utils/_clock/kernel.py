@@ -1,7 +1,7 @@
 # Copyright (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""State of the kernel's clock from adjtimex(2), read only. Needs no rights, and changes nothing."""
+"""Reads the state of the kernel's clock with adjtimex(2). Needs no privileges, and changes nothing."""
 
 import ctypes
 from typing import Any, NamedTuple, Optional
@@ -13,8 +13,8 @@ _TIME_ERROR = 5         # what adjtimex() returns for a clock that is not synchr
 class KernelClock(NamedTuple):
     """The state of the kernel's clock. Errors in seconds.
 
-    synchronized: a daemon has said so, and not longer ago than the error, which grows by 500 ppm, takes to reach 16 s (nine
-    hours; second_overflow() in kernel/time/ntp.c). A chronyd without rtcsync does not say so.
+    synchronized: a daemon has set this state within the last nine hours. The error grows by 500 ppm, and at 16 s the kernel
+    clears the state (second_overflow() in kernel/time/ntp.c). A chronyd without rtcsync does not set it.
     """
 
     synchronized: bool
@@ -23,7 +23,7 @@ class KernelClock(NamedTuple):
 
 
 class _Timex(ctypes.Structure):
-    """struct timex of linux/timex.h; modes 0 asks and sets nothing."""
+    """struct timex of linux/timex.h. With modes 0, adjtimex() reads only."""
 
     _fields_ = [
         ('modes', ctypes.c_uint), ('offset', ctypes.c_long), ('freq', ctypes.c_long), ('maxerror', ctypes.c_long),
@@ -36,7 +36,7 @@ class _Timex(ctypes.Structure):
 
 
 def read(library: Any = None) -> Optional[KernelClock]:
-    """Read the state; None if the call is not possible (another system, a sandbox). library: for tests."""
+    """Return the state; None if the call is not possible (another system, a sandbox). library: for tests."""
     timex = _Timex()
     try:
         state = (library or ctypes.CDLL(None)).adjtimex(ctypes.byref(timex))

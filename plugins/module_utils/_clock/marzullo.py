@@ -1,7 +1,7 @@
 # Copyright (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Intersect intervals that contain the true offset as long as falsetickers are a minority (Marzullo, RFC 5905 section 11.2.1).
+"""Intersects intervals that contain the true offset as long as falsetickers are a minority (Marzullo, RFC 5905 §11.2.1).
 
 Everything here is pure. All numbers are seconds, *reference - host*: positive means that the host is behind.
 """
@@ -35,22 +35,22 @@ class Interval(NamedTuple):
         return Interval(low, high) if low <= high else None
 
     def distance(self, other: 'Interval') -> float:
-        """Seconds between two intervals that do not overlap; 0 when they do."""
+        """Return the seconds between two intervals; 0 if they overlap."""
         return max(0.0, self.low - other.high, other.low - self.high)
 
     def is_conclusive(self, threshold: float) -> bool:
-        """Whether the whole interval is within ±threshold, or the whole interval is outside."""
+        """Return whether the whole interval is within ±threshold, or the whole interval is outside of it."""
         return (-threshold <= self.low and self.high <= threshold) or self.low > threshold or self.high < -threshold
 
     def clamp(self, point: float) -> float:
-        """The point of this interval that is nearest to the given one."""
+        """Return the point of this interval that is nearest to the given one."""
         return min(max(point, self.low), self.high)
 
 
 class Agreement(NamedTuple):
     """The agreement of a majority.
 
-    bounds: holds the truth as long as those who lie are a minority of all who were asked (see intersect()).
+    bounds: contains the true offset as long as falsetickers are a minority of all queried sources (see intersect()).
     estimate: the best single number, within bounds.
     members: indices of the intervals that take part in a majority.
     """
@@ -63,15 +63,15 @@ class Agreement(NamedTuple):
 def intersect(intervals: Sequence[Interval], silent: int = 0) -> Optional[Agreement]:
     """Intersect intervals after Marzullo (RFC 5905 §11.2.1), keeping *every* point that a majority allows.
 
-    The intersection of the largest clique alone is the usual answer and is not safe: two falsetickers that agree by chance
-    with one honest source form a clique as large as the honest one's own. If fewer than half of the sources lie, the
-    truth lies in more than half of the intervals; so the hull of all points covered that often always holds it.
+    The intersection of the largest clique is the usual result, and it is not safe: two falsetickers that agree by chance with one
+    truechimer form a clique as large as that of the truechimers. If fewer than half of the sources are falsetickers, more than half
+    of the intervals contain the true offset. The hull of all points in that many intervals therefore always contains it.
 
-    silent: sources that were asked and have not been heard. They may be truechimers, so the falsetickers may be more
-    than half of those who answered. The bounds allow for it: a point needs the votes of a majority of all, less the
-    silent ones. A majority of those who answered is needed in any case.
+    silent: number of queried sources that did not answer. They may be truechimers, so more than half of those that answered may be
+    falsetickers. The bounds allow for this: a point needs the votes of a majority of all sources, less the silent ones. In any
+    case, it needs a majority of those that answered.
 
-    Returns None when there is no majority (also: when there are no intervals).
+    Returns None if there is no majority or no interval.
     """
     majority = len(intervals) // 2 + 1
     agreed = _covered(intervals, majority)
@@ -86,7 +86,7 @@ def intersect(intervals: Sequence[Interval], silent: int = 0) -> Optional[Agreem
 
 
 def _covered(intervals: Sequence[Interval], times: int) -> List[Interval]:
-    """The maximal stretches that lie in at least `times` of the intervals, in ascending order."""
+    """Return the maximal stretches that are in at least `times` of the intervals, in ascending order."""
     # At equal positions starts (0) come before ends (1): closed intervals that touch do overlap.
     edges = sorted([(i.low, 0) for i in intervals] + [(i.high, 1) for i in intervals])
     stretches: List[Interval] = []
@@ -106,10 +106,10 @@ def _covered(intervals: Sequence[Interval], times: int) -> List[Interval]:
 
 
 def _estimate(members: Sequence[Interval], within: Interval) -> float:
-    """Mean of the middles, each brought within what a majority of those who were heard allows.
+    """Return the weighted mean of the middles, each clamped to what a majority of the sources that answered allows.
 
-    A narrow interval counts for more, because it knows more; so does one whose middle many others allow, because a
-    falseticker that is near enough to be a member can claim any width, but not the others' votes.
+    A narrow interval has more weight, because it is more precise. So does an interval whose middle many others contain: a
+    falseticker that is near enough to be a member can claim any width, but not the votes of the others.
     """
     total = weights = 0.0
     for interval in members:

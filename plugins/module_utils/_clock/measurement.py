@@ -1,7 +1,7 @@
 # Copyright (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measure the clock: ask all NTP servers and https services at once, under one deadline; conclusion.py judges the answers."""
+"""Queries all NTP servers and HTTPS services in parallel, under one deadline; conclusion.py evaluates the answers."""
 
 import contextlib
 import math
@@ -18,30 +18,30 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.tls import Proxy, Trust, context_for, parse_proxy
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.server_word import ServerWord
 
-# A clock that was set during the run makes it void; below so many seconds left there is no use in another one.
+# A run during which the clock was set is void. With fewer seconds left, another run is useless.
 _SHORTEST_RUN = 0.3
-_MOST_RUNS = 3  # public servers must not be asked again and again because a clock is set all the time
+_MOST_RUNS = 3  # a clock that is set all the time must not cause many queries to public servers
 _TICK = 0.05
 _MARGIN = 0.1
 
 _NO_ANSWER = 'no answer within the time'
-_LONGEST = 3600.0   # seconds that the option timeout may be
+_LONGEST = 3600.0   # largest value of the option timeout, in seconds
 
 
 class MeasurementPlan(NamedTuple):
     """The checked options."""
 
-    servers: List[Tuple[str, Endpoint]]  # as asked, and what it means
+    servers: List[Tuple[str, Endpoint]]  # text of the option, and its endpoint
     targets: List[https_date.Target]
     max_skew: float
     timeout: float
     trust: Trust
-    proxy: Optional[Proxy]  # of the option; None leaves it to the environment
-    unusable: List[Tuple[str, str]] = []  # words of the host's own configuration that are no servers, and why
+    proxy: Optional[Proxy]  # of the option; None: that of the environment
+    unusable: List[Tuple[str, str]] = []  # words of the host's configuration that are not servers, and why
 
 
 def plan_for(options: Mapping[str, Any]) -> MeasurementPlan:
-    """Raises BadOption, naming the option and what to write instead."""
+    """Check the options. Raises BadOption, which names the option and what to write instead."""
     max_skew = _seconds(options, 'max_skew', 1e9)
     timeout = _seconds(options, 'timeout', _LONGEST)
     trust = Trust(options.get('ca_path') or None, options.get('validate_certs', True))
@@ -60,7 +60,7 @@ def plan_for(options: Mapping[str, Any]) -> MeasurementPlan:
                 raise
             unusable.append((str(text), f'{str(text)!r} is not the name or address of a server ({text.place})'))
     if targets and trust.ca_path:
-        context_for(trust)  # a ca_path that cannot be loaded is found before anything is sent
+        context_for(trust)  # finds a ca_path that cannot be loaded before anything is sent
     return MeasurementPlan(servers, targets, max_skew, timeout, trust, proxy, unusable)
 
 
@@ -85,18 +85,18 @@ class Measurement(NamedTuple):
 def measure(options: Mapping[str, Any], codec: Any, wanted_width: float = math.inf,
             make_anchor: Callable[[], Anchor] = Anchor,
             network: ntp_client.Network = ntp_client.REAL_NETWORK) -> List[Source]:
-    """Ask all NTP servers and https URLs side by side, under one deadline; see measure_on_anchor()."""
+    """Query all NTP servers and https URLs in parallel, under one deadline; see measure_on_anchor()."""
     return measure_on_anchor(options, codec, wanted_width, make_anchor, network).sources
 
 
 def measure_on_anchor(options: Mapping[str, Any], codec: Any, wanted_width: float = math.inf,
                       make_anchor: Callable[[], Anchor] = Anchor,
                       network: ntp_client.Network = ntp_client.REAL_NETWORK) -> Measurement:
-    """Ask all NTP servers and https URLs side by side, under one deadline.
+    """Query all NTP servers and https URLs in parallel, under one deadline.
 
-    options: as in arguments.SKEW_OPTIONS. codec: the ntplib module (ntplib_loader.load()); None when there is none.
-    wanted_width: seconds; https services are asked again until their interval is as narrow, if the time allows.
-    Raises BadOption before anything is sent; whatever the network does becomes the reason of a source.
+    options: as in argspec.SKEW_OPTIONS. codec: the ntplib module (ntplib_loader.load()), or None.
+    wanted_width: seconds; https services are queried again until their interval is as narrow, if the time allows.
+    Raises BadOption before anything is sent. Errors of the network become the reasons of the sources.
     """
     plan = plan_for(options)
     anchor = make_anchor()
@@ -118,18 +118,18 @@ def measure_on_anchor(options: Mapping[str, Any], codec: Any, wanted_width: floa
 
 
 class _Part(NamedTuple):
-    """A piece of the measurement that runs in a thread of its own."""
+    """A part of the measurement that runs in its own thread."""
 
     run: Callable[[], List[Source]]
     abort: Callable[[], None]
-    absent: List[Source]  # what is told when it does not come back
+    absent: List[Source]  # the result if the thread does not end in time
 
 
 def _run(plan: MeasurementPlan, codec: Any, wanted_width: float, anchor: Anchor, end: float, denied: Set[Address],
          may_run_again: bool, network: ntp_client.Network) -> Tuple[List[Source], float]:
     """Measure once; return (sources, seconds by which the host's clock was set during the measurement)."""
-    # The parts end a little before the time is up, and are waited for a little longer: they have more to tell than
-    # "no answer", and on a busy host a thread may be late.
+    # The parts end a little before the deadline, and this function waits a little longer: their reasons say more than "no answer",
+    # and a thread may be late on a busy host.
     margin = min(_MARGIN, plan.timeout / 20)
     sources: List[Source] = [make_source(text, 'ntp', reason=reason) for text, reason in plan.unusable]
     results: 'queue.Queue[Tuple[int, List[Source]]]' = queue.Queue()
@@ -157,7 +157,7 @@ def _run(plan: MeasurementPlan, codec: Any, wanted_width: float, anchor: Anchor,
 
 def _servers(plan: MeasurementPlan, codec: Any, anchor: Anchor, deadline: float, denied: Set[Address],
              network: ntp_client.Network) -> List[_Part]:
-    """All NTP servers are one part: they share a loop."""
+    """Return one part for all NTP servers, because they share a loop."""
     def absent(reason: str, silent: bool) -> List[Source]:
         return [make_source(text, 'ntp', reason=reason, _silent=silent) for text, _endpoint in plan.servers]
     if not plan.servers:
@@ -171,7 +171,7 @@ def _servers(plan: MeasurementPlan, codec: Any, anchor: Anchor, deadline: float,
 
 
 def _services(plan: MeasurementPlan, wanted_width: float, anchor: Anchor, deadline: float) -> List[_Part]:
-    """Each https service is a part; two URLs of one service ask it once."""
+    """Return a part for each https service. A service with two URLs is queried once."""
     parts: Dict[Endpoint, _Part] = {}
     twins: List[Source] = []
     for target in plan.targets:
@@ -194,5 +194,5 @@ def _start(number: int, part: _Part, results: 'queue.Queue[Tuple[int, List[Sourc
                                   for source in part.absent]))
     try:
         threading.Thread(target=work, daemon=True).start()
-    except RuntimeError:  # no more threads: one after the other, still within the deadline
+    except RuntimeError:  # no more threads: run the parts one after another, within the same deadline
         work()

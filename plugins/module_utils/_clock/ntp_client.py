@@ -1,10 +1,10 @@
 # Copyright (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Query NTP servers: all addresses of all names in one loop, one connected socket each, under one deadline.
+"""Queries NTP servers: all addresses of all names in one loop, one connected socket each, under one deadline.
 
-The loop waits for no single server: a datagram, an answer of the resolver, or the clock continues it. Silent servers, floods
-and refusals affect their own source only.
+The loop never waits for a single server: a datagram, an answer of the resolver, or a timer continues it. Silent servers, floods
+and refusals only affect their own source.
 """
 
 import contextlib
@@ -33,20 +33,20 @@ PORT = 123
 # The addresses of each family that are queried for one name (chrony's "pool" uses as many).
 MAX_ADDRESSES = 4
 
-# While the result is not in doubt, repeats end after this time, and a query waits no longer than this for a silent server
-# whose answer could not change the verdict. An answer from anywhere on earth takes less.
+# If the result is conclusive, repeats end after this time, and a query does not wait longer for a silent server whose answer
+# could not change the verdict. A round trip to any place on earth takes less.
 _BURST_SECONDS = 0.4
 _PATIENCE_SECONDS = 0.4
 
-# Linux stamps datagrams as they come in (SO_TIMESTAMPNS: Python has no name for it); a struct timespec goes along.
+# Linux timestamps datagrams on arrival (SO_TIMESTAMPNS, which Python does not define), as a struct timespec.
 _STAMP = 35
 _TIMESPEC = struct.Struct('@ll')
 
-_MAX_BATCH = 64  # datagrams taken from one socket before the others' turn: a flood must not starve them
+_MAX_BATCH = 64  # datagrams read from one socket in a row: a flood must not starve the others
 
 
 class Network(NamedTuple):
-    """What a query reaches the network by; a test brings a simulated one, whose time passes only while it waits."""
+    """Access to the network. Tests use a simulated one, whose time passes only while the query waits."""
 
     socket: Callable[[int, int], Any] = socket.socket  # (family, type)
     selector: Callable[[], Any] = selectors.DefaultSelector
@@ -57,12 +57,12 @@ REAL_NETWORK = Network()
 
 
 class Query:
-    """One run over all servers; run() is all there is to call."""
+    """A query of all servers. run() is its only public method."""
 
     def __init__(self, servers: Sequence[Tuple[str, Endpoint]], codec: Any, anchor: Anchor, deadline: float,
                  max_skew: float, denied: Set[Address], cancelled: Callable[[], bool],
                  network: Network = REAL_NETWORK) -> None:
-        """servers: (text as asked, endpoint). deadline: monotonic. denied: addresses that sent a kiss code."""
+        """servers: (text of the option, endpoint). deadline: monotonic. denied: addresses that sent a kiss code."""
         self._network = network
         self._codec, self._anchor, self._deadline, self._max_skew = codec, anchor, deadline, max_skew
         self._denied, self._cancelled = denied, cancelled
@@ -72,7 +72,7 @@ class Query:
             self._names.setdefault(endpoint, text)
         self._unresolved: Set[Endpoint] = set(self._names)
         self._peers: List[Peer] = []
-        self._told: List[Source] = []  # sources that never became a peer
+        self._told: List[Source] = []  # sources without a peer
         self._started = self._clock()
 
     def run(self) -> List[Source]:
@@ -128,7 +128,7 @@ class Query:
             peer.socket.setblocking(False)
             with contextlib.suppress(OSError):
                 peer.socket.setsockopt(socket.SOL_SOCKET, _STAMP, 1)
-            # Connected: the kernel chooses a random port (RFC 9109), drops what others send, and tells of refusals.
+            # Connected: the kernel chooses a random port (RFC 9109), drops datagrams of other senders, and reports refusals.
             peer.socket.connect(peer.address.sockaddr)
             if self._is_own_clock(peer):
                 address = peer.address.sockaddr[0]
@@ -144,10 +144,10 @@ class Query:
 
     @staticmethod
     def _is_own_clock(peer: Peer) -> bool:
-        """Whether an address is this host's own, so that its time daemon would answer.
+        """Return whether this is an address of the host itself, whose own time daemon would answer.
 
-        To an own address the kernel chooses that same address as the source. Another port may lead elsewhere (a tunnel): then the
-        user's word counts, not that of the host's configuration.
+        For an own address, the kernel chooses the same address as the source. Another port may lead elsewhere (a tunnel): it is
+        then used if the user named it, but not if the host's configuration did.
         """
         if peer.address.sockaddr[1] != PORT and not peer.place:
             return False
@@ -165,7 +165,7 @@ class Query:
         for peer in self._peers:
             if peer.due is None or peer.due > now:
                 continue
-            # A repeat that was not answered is not repeated: what is known of the peer will do.
+            # A lost repeat is not sent again: the samples of the peer are enough.
             lost_repeat = peer.samples and peer.waiting and not (peer.pace.at_once and peer.bursting)
             if lost_repeat or peer.requests >= peer.pace.most or peer.socket is None:
                 peer.due = None
@@ -210,7 +210,7 @@ class Query:
                 self._take(peer, data, stamp)
 
     def _take(self, peer: Peer, data: bytes, stamp: Optional[float]) -> None:
-        # A reply that carries no nonce of ours proves nothing, not even that the server is bad: it is dropped.
+        # A reply without one of our nonces proves nothing, not even that the server is bad: it is dropped.
         sent = peer.asked.pop(ntp_packet.originate_of(data), None)
         received = self._anchor.arrival(stamp, self._started if sent is None else sent)
         if sent is None or received > self._deadline:
@@ -235,7 +235,7 @@ class Query:
             peer.due = max(received, peer.last_request + peer.pace.spacing)
 
     def _enough(self, now: float) -> bool:
-        """Whether further replies cannot improve the result."""
+        """Return whether further replies cannot improve the result."""
         burst_over = now - self._started >= _BURST_SECONDS
         if not burst_over and any(peer.due is not None for peer in self._peers):
             return False
@@ -258,7 +258,7 @@ class Query:
         return len(voters) >= 3 and self._decided(len(self._unresolved) + len(silent)) is True
 
     def _decided(self, silent: int) -> Optional[bool]:
-        """Is the whole interval on one side of max_skew? None: more samples cannot tell, there is no majority."""
+        """Return whether the whole interval is on one side of max_skew; None if there is no majority."""
         intervals = []
         for peer in split_voters(self._peers)[0]:
             with contextlib.suppress(Unusable):
@@ -267,7 +267,7 @@ class Query:
         return None if agreement is None else agreement.bounds.is_conclusive(self._max_skew)
 
     def _ask_again(self, now: float) -> bool:
-        """The threshold lies within the interval: one more sample of each, in its time. False when no peer is left."""
+        """Schedule one more sample of each peer, because the result is undecided. Return False if no peer is left."""
         again = False
         for peer in self._peers:
             if not peer.usable or peer.closed or peer.requests >= peer.pace.most:
@@ -279,7 +279,7 @@ class Query:
         return again
 
     def _pause(self, now: float) -> float:
-        """Seconds the loop may sleep."""
+        """Return the seconds that the loop may sleep."""
         moments = [self._deadline, now + (0.01 if self._unresolved else 0.1)]
         moments += [peer.due for peer in self._peers if peer.due is not None]
         moments += [moment for moment in (self._started + _BURST_SECONDS, self._patience_ends()) if moment > now]
@@ -318,7 +318,7 @@ class Query:
 
 
 def _read(connected: socket.socket) -> Tuple[bytes, Optional[float]]:
-    """A datagram, and the wall clock's reading (Unix seconds) when it came, where the kernel tells. Raises OSError."""
+    """Return a datagram and the kernel's timestamp of it (Unix seconds), or None instead. Raises OSError."""
     data, more, _flags, _address = connected.recvmsg(2048, 64)
     for level, kind, content in more:
         if (level, kind, len(content)) == (socket.SOL_SOCKET, _STAMP, _TIMESPEC.size):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One NTP reply: is it an answer to our request, may it be believed, and what does it prove?
+"""Checks an NTP reply: whether it answers our request, whether it is valid, and what it proves.
 
 The codec is ntplib's NTPPacket; the rules are RFC 5905 (§7.3, §8, §A.5.1) and RFC 8633.
 All times are seconds; offsets are server - host: positive means that the host is behind.
@@ -16,7 +16,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.marzull
 
 LENGTH = 48  # bytes; extension fields and MACs may follow (RFC 5905 §7.3)
 
-# Seconds. A server whose own uncertainty is as large is no reference (ntpd's default; RFC 5905 has 1 s, chrony 3 s).
+# Seconds. A server with a larger uncertainty is not a reference (1.5 s is ntpd's default; RFC 5905 has 1 s, chrony 3 s).
 MAX_ROOT_DISTANCE = 1.5
 
 _VERSION, _CLIENT, _SERVER = 4, 3, 4
@@ -28,12 +28,12 @@ _KISSES = {
     'RATE': 'asked too often',
 }
 
-# Seconds: the longest poll interval of RFC 5905 (§7.2, MAXPOLL is 2^17). A clock that was set longer ago is not kept by anything.
+# Seconds: the longest poll interval of RFC 5905 (§7.2, MAXPOLL is 2^17). Nothing keeps a clock that was set longer ago.
 MAX_REFERENCE_AGE = 131072.0
 # A server may note its last update a moment after it has stamped the packet.
 _REFERENCE_AHEAD = 1.0
 
-# What the doubles and the two clock readings may cost on top of all that is measured.
+# Error of the doubles and of the two clock readings, in addition to the measured errors.
 _RESOLUTION = 2e-6
 
 
@@ -53,35 +53,35 @@ class Sample(NamedTuple):
     at: float  # monotonic moment of its arrival
 
     def interval(self, stray: float = 0.0) -> Interval:
-        """The offset's bounds (RFC 5905 §11.2). stray: seconds the host's own time line may have strayed since."""
+        """Return the bounds of the offset (RFC 5905 §11.2). stray: seconds by which the host's time line may have drifted since."""
         radius = self.delay / 2 + self.root_distance + self.precision + stray + _RESOLUTION
         return Interval(self.offset - radius, self.offset + radius)
 
 
 def request(codec: Any) -> bytes:
-    """A client packet whose transmit timestamp is 64 random bits.
+    """Return a client packet whose transmit timestamp is 64 random bits.
 
-    It tells nothing about the suspect clock, and only who has seen it can answer it.
+    It does not reveal the host's clock, and only a server that received the request can answer it.
     """
     data = codec.NTPPacket(version=_VERSION, mode=_CLIENT).to_data()
     return data[:40] + os.urandom(8)
 
 
 def nonce_of(data: bytes) -> bytes:
-    """The transmit timestamp of a request, which its reply must carry."""
+    """Return the transmit timestamp of a request, which the reply must contain."""
     return data[40:48]
 
 
 def originate_of(data: bytes) -> bytes:
-    """The originate timestamp of a reply, raw: b'' when the datagram is too short to be one."""
+    """Return the raw originate timestamp of a reply; b'' if the datagram is too short."""
     return data[24:32] if len(data) >= LENGTH else b''
 
 
 def read(codec: Any, data: bytes, sent: float, received: float, sent_wall: float) -> Sample:
-    """Judge a reply whose originate timestamp has been found to be ours.
+    """Check a reply whose originate timestamp is that of our request.
 
     sent, received: monotonic; sent_wall: the anchored Unix time of sending (T1).
-    Raises Unusable (its text is the reason for the user), KissOfDeath for a kiss code.
+    Raises Unusable, whose text is the reason for the user, and KissOfDeath for a kiss code.
     """
     packet = codec.NTPPacket()
     try:
@@ -105,7 +105,7 @@ def read(codec: Any, data: bytes, sent: float, received: float, sent_wall: float
         raise Unusable('its transmit timestamp is zero')
     if raw_received == 0:
         raise Unusable('its receive timestamp is zero')
-    # T3 - T2 in the ring of 2^64: right across the end of an era, and exact.
+    # T3 - T2 modulo 2^64: exact, and correct across the end of an era.
     held = ((raw_transmitted - raw_received + 2**63) % 2**64 - 2**63) / 4294967296.0
     precision = 2.0 ** packet.precision
     root_distance = packet.root_delay / 2 + packet.root_dispersion
@@ -133,7 +133,7 @@ def read(codec: Any, data: bytes, sent: float, received: float, sent_wall: float
 
 
 def _check_reference(raw_reference: int, raw_transmitted: int) -> None:
-    """The reference timestamp is when the server's clock was last set (RFC 5905 §7.3); zero does not tell. Raises Unusable."""
+    """Check the reference timestamp: when the server's clock was last set (RFC 5905 §7.3), or zero. Raises Unusable."""
     if raw_reference == 0:
         return
     age = ((raw_transmitted - raw_reference + 2**63) % 2**64 - 2**63) / 4294967296.0
@@ -144,7 +144,7 @@ def _check_reference(raw_reference: int, raw_transmitted: int) -> None:
 
 
 def _reference_id(raw: bytes, stratum: int) -> str:
-    """The clock's name at stratum 1, else the upstream's IPv4 address (or a hash of its IPv6 address)."""
+    """Return the name of the clock for stratum 1, otherwise the upstream's IPv4 address (or a hash of its IPv6 address)."""
     if stratum == 1:
         return ''.join(chr(byte) for byte in raw if 0x21 <= byte <= 0x7e)
     return '.'.join(str(byte) for byte in raw)

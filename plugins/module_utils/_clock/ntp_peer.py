@@ -1,7 +1,7 @@
 # Copyright (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One NTP server's address: how often it may be queried, what it answered, and whether it votes."""
+"""One address of an NTP server: its query rate limits, its replies, and whether it votes."""
 
 import itertools
 import socket
@@ -18,21 +18,21 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._common.server
 class Pace(NamedTuple):
     """Query rate limits for one address, in seconds."""
 
-    samples: int  # wanted while nothing is in doubt
-    at_once: bool  # without awaiting the answers in between
+    samples: int  # wanted if the result is conclusive
+    at_once: bool  # without waiting for the replies in between
     spacing: float  # between two requests
-    retry: float  # after a request that was not answered
-    most: int  # never more requests than these in one run
+    retry: float  # after a request without a reply
+    most: int  # maximum number of requests in one run
 
 
 # RFC 8633 section 3 and RFC 4330 section 10: a public server gets one request, and another one after 2 s at the earliest;
-# servers drop (and may report) faster ones. Servers on private addresses get a few requests, each after the answer to the
-# one before. Loopback has no such limit.
+# servers drop (and may report) faster ones. Servers on private addresses get a few requests, each after the reply to the
+# previous one. Loopback has no such limit.
 _PUBLIC = Pace(samples=1, at_once=False, spacing=2.0, retry=2.0, most=16)
 _PRIVATE = Pace(samples=4, at_once=False, spacing=0.05, retry=0.5, most=24)
 _LOOPBACK = Pace(samples=8, at_once=True, spacing=0.025, retry=0.1, most=120)
 
-# A server's clock may wander by so much (seconds) between two answers, while a daemon steers it.
+# Seconds by which a server's clock may change between two replies, while a daemon slews it.
 _MAY_WANDER = 0.005
 
 
@@ -41,24 +41,24 @@ class Peer:
 
     def __init__(self, name: str, address: Address) -> None:
         self.name, self.address = str(name), address
-        # Where the host's own configuration names it; '' for the user's option.
+        # Its place in the host's configuration; '' for the user's option.
         self.place = f' ({name.place})' if isinstance(name, ServerWord) else ''
         self.pace = _LOOPBACK if is_loopback(address) else _PRIVATE if is_private(address) else _PUBLIC
         self.socket: Optional[socket.socket] = None
         self.asked: Dict[bytes, float] = {}  # nonce -> monotonic moment of sending
         self.requests = 0
         self.last_request = 0.0
-        self.waiting = False  # has nothing come since the last request?
+        self.waiting = False  # whether there was no reply since the last request
         self.due: Optional[float] = None  # the next request; None: none is wanted
         self.samples: List[ntp_packet.Sample] = []
         self.unmatched = 0
-        self.rejected = ''  # why nothing it says is used
+        self.rejected = ''  # why its replies are not used
         self.kod = ''  # the kiss code it sent
         self.closed = False
 
     @property
     def silent(self) -> bool:
-        """No reply, and no error that tells why."""
+        """Whether there was no reply, and no error that explains it."""
         return not (self.samples or self.rejected or self.kod)
 
     @property
@@ -70,12 +70,12 @@ class Peer:
         return bool(self.samples) and not self.rejected
 
     def offset_bounds(self, anchor: Anchor) -> Interval:
-        """What all samples together allow, as of now.
+        """Return the intersection of the samples' intervals, as of now.
 
-        A queue can only add delay, and each sample's interval (offset +- delay/2 and more) grows with it: so the
-        sample of the least delay bounds the most, and those that were held up on the other way bound the rest. The
-        middle of what is left errs half as much as the least-delay sample alone; a mean would keep the queues' bias.
-        Raises Unusable when two samples contradict each other: the server's clock was moved in between.
+        A queue only adds delay, and the interval of a sample (offset +- delay/2 and more) grows with it. The sample with the least
+        delay therefore narrows the result most, and samples that were delayed in the other direction narrow the other side. The
+        middle of the intersection has half the error of the least-delay sample; a mean would keep the bias of the queues.
+        Raises Unusable if two samples contradict each other, because the server's clock was set in between.
         """
         now, rate = anchor.monotonic(), anchor.drift_rate()
         proofs = [sample.interval((now - sample.at) * rate + anchor.uncertainty) for sample in self.samples]
@@ -88,11 +88,10 @@ class Peer:
 
 
 def split_voters(peers: Sequence[Peer]) -> Tuple[List[Peer], List[Peer]]:
-    """(voters, idle). Each address of a name votes, but of one family only.
+    """Return (voters, idle). The addresses of a name vote, but only those of one address family.
 
-    The names of a pool have an address for each server. A single server's name often has two addresses, one a family;
-    counting both would let one clock be its own witness. So the family of which more answer (then: the faster one)
-    votes, the other one stands by.
+    A pool's name has an address for each server. The name of a single server often has two addresses, one per family; if both
+    voted, one clock would have two votes. The family with more replies votes (at a tie, the faster one), the other one does not.
     """
     voters: List[Peer] = []
     idle: List[Peer] = []

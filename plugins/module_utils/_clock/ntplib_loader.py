@@ -1,7 +1,7 @@
 # Copyright (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ntplib module: the host's own, or the controller's, carried as text; nothing is installed to measure."""
+"""Loads ntplib from the host, or from the text that the controller sent, so that a measurement installs nothing."""
 
 import base64
 import importlib
@@ -15,8 +15,8 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors 
 def load(carried: Optional[str] = None) -> Any:
     """Return an ntplib module whose NTPPacket works.
 
-    carried: ntplib's source, zlib-compressed and base64-encoded, or None.
-    Raises NtplibMissing when there is no ntplib on the host and none (or a broken one) was carried.
+    carried: the source of ntplib that the controller sent, zlib-compressed and base64-encoded, or None.
+    Raises NtplibMissing if the host has no ntplib and the controller sent none, or a broken one.
     """
     try:
         own = importlib.import_module('ntplib')
@@ -41,12 +41,12 @@ def load(carried: Optional[str] = None) -> Any:
 
 
 def carry(source: bytes) -> str:
-    """The form of a source file that load() takes."""
+    """Encode a source file in the form that load() expects."""
     return base64.b64encode(zlib.compress(source, 9)).decode('ascii')
 
 
 def _works(module: Any) -> bool:
-    """Does its packet class write 48 bytes and read them back?"""
+    """Return whether the packet class writes 48 bytes and reads them back."""
     try:
         data = module.NTPPacket(version=4, mode=3).to_data()
         packet = module.NTPPacket()

@@ -36,7 +36,7 @@ class Address(NamedTuple):
 
 
 class Resolved(NamedTuple):
-    """The resolver's answer for an endpoint: its addresses in the resolver's order, or the reason there are none."""
+    """The resolver's answer for an endpoint: its addresses in the resolver's order, or why there are none."""
 
     endpoint: Endpoint
     addresses: Tuple[Address, ...]
@@ -44,14 +44,14 @@ class Resolved(NamedTuple):
 
 
 def join(host: str, port: int) -> str:
-    """``host:port``, an IPv6 address in brackets."""
+    """Return ``host:port``, with an IPv6 address in brackets."""
     return f'[{host}]:{port}' if ':' in host else f'{host}:{port}'
 
 
 def parse_endpoint(text: str, default_port: int, option: str) -> Endpoint:
-    """``host``, ``host:port``, ``[v6]``, ``[v6]:port`` or a bare IPv6 address.
+    """Parse ``host``, ``host:port``, ``[v6]``, ``[v6]:port`` or a bare IPv6 address.
 
-    Raises BadOption, naming the option, when it is none of them.
+    Raises BadOption, which names the option, for any other text.
     """
     text = text.strip()
     bracketed = re.fullmatch(r'\[([^\]]*)\](?::([0-9]+))?', text)
@@ -95,20 +95,20 @@ def is_loopback(address: Address) -> bool:
 
 
 def is_private(address: Address) -> bool:
-    """A private, link-local or loopback address: the user's own server, not the public's."""
+    """Return whether the address is private, link-local or loopback, so that the server is not a public one."""
     ip = _ip(address.sockaddr[0])
     return ip is not None and (ip.is_private or ip.is_link_local or ip.is_loopback)
 
 
 class Resolver:
-    """Resolves in daemon threads: a resolver that hangs costs its own thread, never anybody's deadline."""
+    """Resolves names in daemon threads, so that a resolver that hangs does not affect the deadline."""
 
     def __init__(self, socket_type: int) -> None:
         self._type = socket_type
         self._answers: queue.Queue[Resolved] = queue.Queue()
 
     def ask(self, endpoint: Endpoint) -> None:
-        """Begin to resolve; the answer comes out of answers(). Addresses need no thread."""
+        """Start to resolve; answers() returns the result. Addresses need no thread."""
         if _ip(endpoint.host) is not None:
             self._answers.put(resolve(endpoint, self._type))
             return
@@ -119,7 +119,7 @@ class Resolver:
             self._answers.put(Resolved(endpoint, (), f'the name could not be resolved ({error})'))
 
     def answers(self) -> List[Resolved]:
-        """The answers that have come since the last call."""
+        """Return the answers that have arrived since the last call."""
         come = []
         while True:
             try:
@@ -128,7 +128,7 @@ class Resolver:
                 return come
 
     def wait(self, seconds: float) -> Optional[Resolved]:
-        """The next answer, or None when the time is up."""
+        """Return the next answer, or None after this time."""
         try:
             return self._answers.get(timeout=max(0.0, seconds))
         except queue.Empty:
@@ -136,7 +136,7 @@ class Resolver:
 
 
 def resolve(endpoint: Endpoint, socket_type: int) -> Resolved:
-    """Ask the system's resolver, which may take its time. /etc/services is not needed: the port is a number."""
+    """Ask the system's resolver, which may take long. Does not need /etc/services, because the port is a number."""
     try:
         found = socket.getaddrinfo(endpoint.host, endpoint.port, 0, socket_type)
     except (OSError, UnicodeError, ValueError) as error:

@@ -16,7 +16,7 @@ _UTC = struct.pack('ii', 0, 0)  # struct timezone: minutes west of Greenwich, ki
 
 
 def rtc_device(root: str = '/') -> Optional[str]:
-    """The path of the hardware clock, None where there is none."""
+    """Return the path of the hardware clock; None if there is none."""
     for path in ('dev/rtc', 'dev/rtc0', 'dev/misc/rtc'):
         if os.path.exists(os.path.join(root, path)):
             return os.path.join(root, path)
@@ -24,11 +24,11 @@ def rtc_device(root: str = '/') -> Optional[str]:
 
 
 def write_rtc(device: Optional[str] = None, utc: bool = False) -> Dict[str, object]:
-    """Write the system's time to the hardware clock, else the next boot brings the skew back.
+    """Write the system time to the hardware clock, because otherwise the next boot restores the skew.
 
-    ``hwclock --systohc`` keeps to the mode (UTC or LOCAL) that /etc/adjtime records; utc makes it UTC from now on.
-    Returns {device, written, reason}; a failure is reported, not raised: the clock itself is right by then. With written,
-    a reason is what will spoil it.
+    ``hwclock --systohc`` uses the mode (UTC or LOCAL) that /etc/adjtime records; utc=True changes it to UTC.
+    Returns {device, written, reason}. A failure is reported, not raised, because the clock itself is right by then. If `written`
+    is true, `reason` says what may overwrite the hardware clock.
     """
     device = rtc_device() if device is None else device
     if device is None:
@@ -46,14 +46,14 @@ def write_rtc(device: Optional[str] = None, utc: bool = False) -> Dict[str, obje
 
 
 def _tell_kernel_utc() -> str:
-    """Have the kernel keep the hardware clock in UTC, as systemd does at a boot where /etc/adjtime says so. '' or why not.
+    """Make the kernel keep the hardware clock in UTC, as systemd does at boot according to /etc/adjtime. Return '' or an error.
 
-    A kernel that was told at boot that it holds local time writes that again as soon as a daemon has synchronized it (every
-    11 minutes, sync_hw_clock() in kernel/time/ntp.c), by the zone it was given then: so that zone becomes UTC. The time of
-    day is left alone, and so is every program's zone.
+    If the kernel was told at boot that the hardware clock holds local time, it writes local time again every 11 minutes once a
+    daemon has synchronized it (sync_hw_clock() in kernel/time/ntp.c), with the zone that it was told at boot. This function sets
+    that zone to UTC. It does not change the time of day or the time zone of programs.
     """
     try:
-        import ctypes  # here alone: not every Python has it, and a measurement does not need it
+        import ctypes  # only here: not every Python has it, and a measurement does not need it
         library = ctypes.CDLL(None, use_errno=True)
         failed = library.settimeofday(None, _UTC)
     except (ImportError, OSError, AttributeError) as error:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is told of one source, whatever its kind: the elements of RV(skew.sources)."""
+"""The result of one source of any kind: an element of RV(skew.sources)."""
 
 import errno
 import os
@@ -10,14 +10,14 @@ from typing import Any, Dict, Optional
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.marzullo import Interval
 
-# A plain dict, because it is what the user gets. Keys that begin with "_" are for conclude() alone.
+# A plain dict, because the module returns it. Keys that begin with "_" are only for conclude().
 Source = Dict[str, Any]
 
 
 def make_source(source: str, kind: str, address: Optional[str] = None, reason: str = '', **known: Any) -> Source:
-    """A source with every key of its shape; what is not known is None.
+    """Return a source with all keys; unknown values are None.
 
-    reason: why it is not used; a source without one is usable once it has low and high.
+    reason: why it is not used. A source without a reason is usable once it has low and high.
     """
     made: Source = {
         'source': source,
@@ -43,7 +43,7 @@ def make_source(source: str, kind: str, address: Optional[str] = None, reason: s
 
 
 def interval_of(source: Source) -> Optional[Interval]:
-    """The source's interval; None when it has none or must not be used."""
+    """Return the interval of the source; None if it has none or must not be used."""
     if source['reason'] or source['low'] is None or source['high'] is None:
         return None
     return Interval(source['low'], source['high'])
@@ -64,7 +64,7 @@ _ERRORS = {
 
 
 def error_reason(error: BaseException) -> str:
-    """A system error as a reason."""
+    """Return the reason for a system error, as text for the user."""
     if isinstance(error, ssl.SSLError):  # its errno is a number of OpenSSL's
         if isinstance(error, ssl.SSLEOFError):
             return _ERRORS[errno.EPIPE]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Set the clock on evidence: measure, decide, step, and measure again."""
+"""Sets a clock that is proven to be wrong: measures, decides, steps, and measures again."""
 
 import time
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, TypeVar
@@ -27,10 +27,10 @@ STEP_OPTIONS: Dict[str, Dict[str, Any]] = dict(
     }},
 )
 
-# A step is to be near: https services are asked until their interval is this narrow. Seconds.
+# A step should be precise: https services are queried until their interval is this narrow. Seconds.
 _WANTED_WIDTH = 0.1
 
-# Public servers are not asked again any sooner (RFC 8633 §3). Seconds.
+# Minimum interval between two queries of a public server (RFC 8633 §3). Seconds.
 _PUBLIC_MIN_INTERVAL = 2.0
 
 
@@ -38,36 +38,36 @@ Answer = TypeVar('Answer')
 
 
 class StepHooks:
-    """What else happens on the host while the clock jumps: nothing. _host/service_guard.py knows what else there can be."""
+    """Hooks around a step of the clock, which do nothing. _host/service_guard.py has the ones that stop services."""
 
     def __init__(self, stop: Optional[StopRequest] = None) -> None:
         self.stop = stop or StopRequest()
         self.messages: List[str] = []       # what was done, in sentences
-        self.changed = False                # beside the clock
+        self.changed = False                # whether anything besides the clock was changed
         self.stopped: Dict[str, Any] = {'units': [], 'seconds': 0.0}
 
     def inspect(self) -> None:
-        """Find out what there is to do, before anything else. Raises ClockError where it could not be done."""
+        """Find out what has to be done, before anything else. Raises ClockError if it could not be done."""
 
     def predict(self, _offset: float) -> str:
-        """What would be done around a step by this offset, in sentences."""
+        """Return what would be done around a step by this offset, in sentences."""
         return ''
 
     def would_stop(self, _offset: float) -> List[str]:
-        """The units that would be stopped around a step by this offset, and started again."""
+        """Return the units that would be stopped around a step by this offset, and started again."""
         return []
 
     def stopped_during(self, _offset: float, act: Callable[[], Answer]) -> Answer:
-        """Run act, which sets the clock by this offset, with what has to be done before and after it."""
+        """Run act, which sets the clock by this offset, and what has to be done before and after it."""
         return act()
 
     def recover(self, _check_mode: bool) -> str:
-        """At the end, however it went: finish what an earlier run has left; returns the messages. Raises ClockError."""
+        """At the end in any case, finish what an earlier run has left. Return the messages. Raises ClockError."""
         return ''
 
 
 class SystemCalls(NamedTuple):
-    """What touches the host; tests put others in its place."""
+    """Functions that access the host. Tests replace them."""
 
     measure: Callable[..., measurement.Measurement] = measurement.measure_on_anchor
     may_set_clock: Callable[[], Optional[str]] = capabilities.may_set_clock
@@ -75,12 +75,12 @@ class SystemCalls(NamedTuple):
     write_rtc: Callable[..., Dict[str, object]] = rtc.write_rtc
     rtc_device: Callable[[], Optional[str]] = rtc.rtc_device
     sleep: Callable[[float], None] = time.sleep
-    # Whether a step by this offset shows that the hardware clock was read in the wrong mode (UTC or LOCAL).
+    # Returns whether a step by this offset shows that the hardware clock was read in the wrong mode (UTC or LOCAL).
     rtc_misread: Callable[[float], bool] = lambda _offset: False
 
 
 class StepRefused(ClockError):
-    """The clock was not set, or setting it did not help; details holds what the module returns beside message and advice."""
+    """The clock was not set, or is still wrong. details: what the module returns besides message and advice."""
 
     def __init__(self, message: str, advice: str = '', **details: Any) -> None:
         super().__init__(message)
@@ -89,9 +89,9 @@ class StepRefused(ClockError):
 
 
 def refusal(measured: Mapping[str, Any], max_step: float, accept_unverified: bool) -> 'Optional[StepRefused]':
-    """Why a clock with this (skewed or undecidable) skew must not be set; None when it may. Pure.
+    """Return why a clock with this (skewed or undecided) skew must not be set; None if it may. Pure.
 
-    max_step: seconds either way; 0 for no limit.
+    max_step: seconds in either direction; 0 means no limit.
     """
     if measured['verdict'] != 'skewed':
         return StepRefused(f"The clock was not set, because nothing proves how wrong it is. {measured['message']}",
@@ -108,10 +108,10 @@ def refusal(measured: Mapping[str, Any], max_step: float, accept_unverified: boo
 
 def step(options: Mapping[str, Any], codec: Any, check_mode: bool, hands: Optional[SystemCalls] = None,
          hooks: Optional[StepHooks] = None) -> Dict[str, Any]:
-    """The module's result: changed, before, after, rtc, stopped, msg, advice, diff. In check mode all but the setting is done.
+    """Return the module's result: changed, before, after, rtc, stopped, msg, advice, diff. Check mode only skips the setting.
 
-    options: STEP_OPTIONS. Raises BadOption, or StepRefused when the clock is wrong and stays so, or something else on the
-    host is not as it was.
+    options: those of STEP_OPTIONS. Raises BadOption, and StepRefused if the clock is still wrong, or if something else on the host
+    is not in its previous state.
     """
     hands, hooks = hands or SystemCalls(), hooks or StepHooks()
     max_step = float(options['max_step'])
@@ -129,7 +129,7 @@ def step(options: Mapping[str, Any], codec: Any, check_mode: bool, hands: Option
     except ClockError as problem:
         raise StepRefused(f"{details.pop('msg')} {problem}", **_so_far(details, hooks)) from problem
     before, after = details['before'], details['after']
-    # Without a step the units are those that an earlier run has left stopped.
+    # Without a step, the units are those that an earlier run left stopped.
     states = ('running', 'running -> stopped -> running') if details['changed'] else ('stopped', 'running')
     details.update(
         diff={'before': _line(before) + _units(hooks, states[0]),
@@ -154,7 +154,7 @@ def _cause(problem: Exception, details: Mapping[str, Any]) -> str:
 
 
 def _recovered(hooks: StepHooks, check_mode: bool) -> str:
-    """What was recovered, or what went wrong with that: the error there was already is the one to be raised."""
+    """Return what was recovered, or the error of the recovery, because the caller raises the first error."""
     try:
         return hooks.recover(check_mode)
     except ClockError as problem:
@@ -163,7 +163,7 @@ def _recovered(hooks: StepHooks, check_mode: bool) -> str:
 
 def _step(options: Mapping[str, Any], codec: Any, check_mode: bool, hands: SystemCalls, hooks: StepHooks,
           details: Dict[str, Any]) -> None:
-    """Measure, decide, set and measure again; what becomes known goes into details, also when this raises."""
+    """Measure, decide, set and measure again. Results are added to details as they become known, even if this raises."""
     measurement = hands.measure(options, codec, _WANTED_WIDTH)
     before = details['before'] = conclusion.conclude(measurement.sources, options['max_skew'])
     details['rtc'] = {'device': hands.rtc_device() or 'none', 'written': False, 'reason': 'The clock was not set.'}
@@ -197,7 +197,7 @@ def _step(options: Mapping[str, Any], codec: Any, check_mode: bool, hands: Syste
 
 
 def _measure_again(options: Mapping[str, Any], codec: Any, first: measurement.Measurement, hands: SystemCalls) -> Dict[str, Any]:
-    """The proof: an independent measurement on the clock as it is now. What only did not answer is asked once more."""
+    """Prove the step with an independent measurement. If it is not conclusive, measure once more."""
     public = any(source['kind'] == 'ntp' and source['samples'] and not source['private_address'] for source in first.sources)
     hands.sleep(_PUBLIC_MIN_INTERVAL if public else 0.0)
     after = conclusion.conclude(hands.measure(options, codec, 2 * options['max_skew']).sources, options['max_skew'])
@@ -208,7 +208,7 @@ def _measure_again(options: Mapping[str, Any], codec: Any, first: measurement.Me
 
 
 def _predicted(before: Mapping[str, Any]) -> Dict[str, Any]:
-    """The skew as the step would leave it."""
+    """Return the skew that the step would leave."""
     shift = before['offset']
     return dict(before, verdict='in_sync', direction='none', offset=0.0, low=round(before['low'] - shift, 6),
                 high=round(before['high'] - shift, 6), host_time=before['reference_time'],

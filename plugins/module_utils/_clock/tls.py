@@ -1,10 +1,10 @@
 # Copyright (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A verified TLS connection under one deadline: resolve, connect, tunnel through a proxy, shake hands.
+"""Opens verified TLS connections under one deadline: resolves, connects, tunnels through a proxy, does the handshake.
 
-Connecting is separate from asking, so that the asking can be timed alone. A certificate's dates are judged by the
-host's clock, which is the suspect: they, and only they, may be left out in a second try that is told as such.
+The connection is separate from the request, so that the request can be timed alone. The host's clock, which may be wrong, decides
+whether the dates of a certificate are valid. A second attempt may skip this check, and only this one; the result says so.
 """
 
 import base64
@@ -36,15 +36,15 @@ _NO_CHECK_TIME = 0x200000
 # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 _DATE_CODES = (9, 10)
 
-# RFC 8305 §5: the pause before the next address is tried beside the one that has not answered yet. Seconds.
+# RFC 8305 §5: seconds before the next address is tried in parallel with one that has not answered yet.
 _CONNECTION_ATTEMPT_DELAY = 0.25
 _MAX_ADDRESSES = 8
 
 
 class Trust(NamedTuple):
-    """What makes a server the one it claims to be."""
+    """How the identity of a server is verified."""
 
-    ca_path: Optional[str] = None  # file or directory that replaces the system's authorities
+    ca_path: Optional[str] = None  # file or directory that replaces the system's CA certificates
     validate: bool = True
 
 
@@ -66,11 +66,11 @@ class Connection(NamedTuple):
 
 
 class DatesRefused(Unusable):
-    """The certificate is refused, and it may be for its dates alone."""
+    """The certificate is refused, possibly only because of its dates."""
 
 
 def context_for(trust: Trust, check_dates: bool = True) -> ssl.SSLContext:
-    """Raises BadOption when the authorities in ca_path cannot be loaded."""
+    """Return the TLS context. Raises BadOption if the certificates in ca_path cannot be loaded."""
     path = trust.ca_path
     try:
         if path and os.path.isdir(path):
@@ -88,14 +88,14 @@ def context_for(trust: Trust, check_dates: bool = True) -> ssl.SSLContext:
 
 
 def parse_proxy(url: str, named_by: str = 'https_proxy') -> Proxy:
-    """Raises BadOption, whose text repeats nothing of the URL but its scheme: a password may be anywhere in it."""
+    """Parse the URL of a proxy. Raises BadOption, whose text quotes only the scheme: a password may be anywhere in the URL."""
     scheme = re.match('([A-Za-z][A-Za-z0-9+.-]*)://', url)
     if scheme and scheme.group(1).lower() != 'http':
         raise BadOption(f'{named_by}: a proxy of the kind {scheme.group(1)}:// cannot be used, only http:// ones can. '
                         'Set the option https_proxy to http://HOST:PORT or http://USER:PASSWORD@HOST:PORT.')
     try:
         parts = urllib.parse.urlsplit(url)
-        # A "/", "?" or "#" in a password that is not written as %XX would make what follows the host.
+        # With a "/", "?" or "#" in a password that is not written as %XX, the host would be wrong.
         if not scheme or re.search(r'[\x00-\x20\x7f?#]', url) or parts.path not in ('', '/') or not parts.hostname:
             raise ValueError
         endpoint = parse_endpoint(join(parts.hostname, parts.port or 80), 80, named_by)
@@ -110,9 +110,9 @@ def parse_proxy(url: str, named_by: str = 'https_proxy') -> Proxy:
 
 
 def proxy_of_environment(host: str) -> Optional[Proxy]:
-    """The proxy that the environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY) names for a host.
+    """Return the proxy that the environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY) names for a host, or None.
 
-    Raises Unusable when it names one that cannot be used.
+    Raises Unusable if this proxy cannot be used.
     """
     proxies = urllib.request.getproxies()
     url = proxies.get('https') or proxies.get('all')
@@ -125,7 +125,7 @@ def proxy_of_environment(host: str) -> Optional[Proxy]:
 
 
 class Connector:
-    """Opens connections until a deadline. abort() ends whatever it is doing, from another thread."""
+    """Opens connections until a deadline. abort() ends the current operation from another thread."""
 
     def __init__(self, deadline: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._deadline, self._clock = deadline, clock
@@ -133,23 +133,23 @@ class Connector:
         self._aborted = False
 
     def left(self) -> float:
-        """Seconds to the deadline. Raises Unusable when there are none."""
+        """Return the seconds to the deadline. Raises Unusable after it."""
         left = self._deadline - self._clock()
         if left <= 0 or self._aborted:
             raise Unusable('no answer within the time')
         return left
 
     def abort(self) -> None:
-        """Wake the thread that waits on the connection: it fails at once."""
+        """Wake the thread that waits on the connection, which then fails at once."""
         self._aborted = True
         current = self._socket
         if current is not None:
-            # Of the plain socket's class: SSLSocket's own would drop its state under the other thread's hands.
+            # The method of the plain socket: that of SSLSocket would drop its state while the other thread uses it.
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(current, socket.SHUT_RDWR)
 
     def connect(self, endpoint: Endpoint, trust: Trust, proxy: Optional[Proxy], check_dates: bool) -> Connection:
-        """Raises Unusable with the reason; DatesRefused when it may be worth a try without the certificate's dates."""
+        """Connect. Raises Unusable with the reason, and DatesRefused if an attempt without the certificate's dates may work."""
         context = context_for(trust, check_dates)
         plain, address = self._reach(proxy.endpoint if proxy else endpoint)
         try:
@@ -177,7 +177,7 @@ class Connector:
                           _validity(wrapped) if verified else None)
 
     def _reach(self, endpoint: Endpoint) -> Tuple[socket.socket, Address]:
-        """The first connection that comes about; addresses are tried side by side, a little after each other."""
+        """Return the first connection that succeeds; addresses are tried in parallel, each a little after the previous one."""
         resolver = Resolver(socket.SOCK_STREAM)
         resolver.ask(endpoint)
         resolved = resolver.wait(self.left())
@@ -233,7 +233,7 @@ class Connector:
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise Unusable(f'the proxy {proxy.endpoint} did not open a tunnel ({error_reason(error)})') from error
         if not 200 <= status <= 299:
-            # In our words: the proxy's own might repeat what it was sent.
+            # Not the proxy's own text, which might quote the request.
             raise Unusable(f'the proxy {proxy.endpoint} refuses a tunnel: {status} {http.client.responses.get(status, "")}')
 
     def _shake_hands(self, wrapped: ssl.SSLSocket) -> None:
@@ -248,7 +248,7 @@ class Connector:
         except ssl.SSLError as error:
             self.left()
             if error.reason == 'CERTIFICATE_VERIFY_FAILED':
-                # Python 3.6 does not tell why; a second try without the dates tells whether it was for them.
+                # Python 3.6 does not say why; a second attempt without the dates shows whether they were the reason.
                 raise DatesRefused('its certificate is refused (its authority is unknown, or its dates are wrong)'
                                    ) from error
             raise Unusable(f'it does not speak valid TLS ({error.reason or error_reason(error)})') from error
@@ -258,7 +258,7 @@ class Connector:
 
 
 def _begin(address: Address) -> socket.socket:
-    """A socket whose connection is under way."""
+    """Return a socket that is connecting."""
     attempt = socket.socket(address.family, socket.SOCK_STREAM)
     try:
         attempt.setblocking(False)

@@ -20,10 +20,10 @@ _NEW = '.aemops-new'
 _ACL = 'system.posix_acl_access'
 _LABEL = 'security.selinux'
 _SELINUX = '/sys/fs/selinux/enforce'
-# linux/fs.h: _IOR('f', 1, long), and what it answers.
+# linux/fs.h: _IOR('f', 1, long), and the flags that it returns.
 _GET_FLAGS = 0x80006601 | struct.calcsize('l') << 16
 _IMMUTABLE, _APPEND_ONLY = 0x10, 0x20
-# A rename onto a mount point is EBUSY, across file systems EXDEV. In a folder that cannot be written a file still may be.
+# A rename onto a mount point fails with EBUSY, across file systems with EXDEV. A file may be writable in a read-only folder.
 _NO_RENAME = (errno.EBUSY, errno.EXDEV)
 _NO_NEW_FILE = (errno.EROFS, errno.EACCES, errno.EPERM)
 
@@ -37,14 +37,14 @@ class Obstacle(OSError):
 
 
 class Access(NamedTuple):
-    """Mode and group of a file that is new; one that is there keeps its own."""
+    """Mode and group of a new file. A file that exists keeps its own."""
 
     mode: int = 0o644
     group: str = ''
 
 
 def read(path: str) -> Optional[bytes]:
-    """The file's content; None where there is no file. Raises OSError for a file that cannot be read."""
+    """Return the content of the file, or None if there is no file. Raises OSError if the file cannot be read."""
     try:
         with open(path, 'rb') as stream:
             return stream.read()
@@ -55,16 +55,16 @@ def read(path: str) -> Optional[bytes]:
 
 
 def fingerprint(content: Optional[bytes]) -> str:
-    """SHA-256 in hexadecimal digits; ABSENT for no file."""
+    """Return the SHA-256 of the content in hexadecimal digits, or ABSENT if there is no file."""
     return ABSENT if content is None else hashlib.sha256(content).hexdigest()
 
 
 def write(path: str, content: bytes, access: Optional[Access] = None, label: Optional[Label] = None,
           like: str = '') -> None:
-    """Replace the file, or make it, in one rename; on the disk when this returns. A link stays a link.
+    """Replace or create the file with one rename. It is on the disk when this returns. A link stays a link.
 
-    Where a rename cannot work (a bind mount, a folder that is read-only though the file is not), the file is rewritten in place:
-    then the caller has to have its former content on the disk. label: gives the default SELinux label of a path, '' for none.
+    If a rename cannot work (a bind mount, or a writable file in a read-only folder), the file is rewritten in place. The caller
+    must then have a copy of its previous content on the disk. label: returns the default SELinux label of a path, or ''.
     like: a file whose owner, mode, ACL and labels a new file gets. Raises OSError.
     """
     target = os.path.realpath(path)
@@ -93,7 +93,7 @@ def write(path: str, content: bytes, access: Optional[Access] = None, label: Opt
 
 
 def discard_new(path: str) -> None:
-    """Remove what a write() that was cut off has left beside the file. Raises OSError."""
+    """Remove the new file that an interrupted write() has left beside the file. Raises OSError."""
     _discard(_new_name(os.path.realpath(path)))
 
 
@@ -102,7 +102,7 @@ def _new_name(target: str) -> str:
 
 
 def _fill(new: str, content: bytes) -> None:
-    """Write a file that no other process has opened or linked: a left-over is removed, not reused."""
+    """Write a new file that no other process has open or linked. An old one is removed first, not reused."""
     _discard(new)
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, 'wb') as stream:
@@ -112,7 +112,7 @@ def _fill(new: str, content: bytes) -> None:
 
 
 def _rewrite(target: str, content: bytes) -> None:
-    """Without truncating first: a crash leaves bytes of the old and the new content, see mixture()."""
+    """Rewrite the file in place without truncating it first, so that mixture() recognizes the result of a crash."""
     descriptor = os.open(target, os.O_WRONLY | os.O_NOFOLLOW)
     with os.fdopen(descriptor, 'wb') as stream:
         stream.write(content)
@@ -122,7 +122,7 @@ def _rewrite(target: str, content: bytes) -> None:
 
 
 def mixture(content: Optional[bytes], before: Optional[bytes], after: Optional[bytes]) -> bool:
-    """Whether the content is what a crash leaves of rewriting `before` into `after` in place, and of nothing else."""
+    """Return whether a crash while `before` was rewritten in place to `after` can have left this content."""
     if content is None or before is None or after is None or len(content) not in (len(before), len(after)):
         return False
     padded = [each.ljust(len(content), b'\0') for each in (before, after)]
@@ -130,13 +130,13 @@ def mixture(content: Optional[bytes], before: Optional[bytes], after: Optional[b
 
 
 def copy(path: str, kept: str) -> None:
-    """Copy a file with its owner, mode, ACL and labels; the copy is on the disk when this returns. Raises OSError."""
+    """Copy a file with its owner, mode, ACL and labels. The copy is on the disk when this returns. Raises OSError."""
     with open(path, 'rb') as stream:
         write(kept, stream.read(), like=os.path.realpath(path))
 
 
 def remove(path: str) -> None:
-    """Remove a file or a link, on the disk when this returns; it may be gone already. Raises OSError."""
+    """Remove a file or a link, if it exists. The removal is on the disk when this returns. Raises OSError."""
     _discard(path)
     if os.path.isdir(os.path.dirname(path)):
         sync_folder(os.path.dirname(path))
@@ -151,7 +151,7 @@ def _discard(path: str) -> None:
 
 
 def make_folder(folder: str, mode: int = 0o755) -> List[str]:
-    """Make the folder and those above it that are missing, whatever the umask; returns those made, the outermost first."""
+    """Create the folder and its missing parents, regardless of the umask. Return the created ones, the outermost first."""
     if os.path.isdir(folder):
         return []
     made = make_folder(os.path.dirname(folder))
@@ -162,7 +162,7 @@ def make_folder(folder: str, mode: int = 0o755) -> List[str]:
 
 
 def sync_folder(folder: str) -> None:
-    """Flush the folder to the disk, so that its entries outlast a power failure."""
+    """Flush the folder to the disk, so that its entries survive a power failure."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -174,7 +174,7 @@ def sync_folder(folder: str) -> None:
 
 
 def _attributes(new: str, target: str, model: str, access: Access, label: Optional[Label]) -> None:
-    """Owner, mode, ACL and labels of the file that is replaced, else of the model; else mode, group and default label."""
+    """Copy owner, mode, ACL and labels from the replaced file or the model; without either, set mode, group and label."""
     model = target if os.path.exists(target) else model
     if not model:
         _attributes_of_new(new, target, access, label)
@@ -197,7 +197,7 @@ def _attributes(new: str, target: str, model: str, access: Access, label: Option
 
 def _attributes_of_new(new: str, target: str, access: Access, label: Optional[Label]) -> None:
     if access.group:
-        with contextlib.suppress(KeyError, PermissionError):    # no such group: then only root reads it
+        with contextlib.suppress(KeyError, PermissionError):    # without the group, only root can read the file
             os.chown(new, -1, grp.getgrnam(access.group).gr_gid)
     os.chmod(new, access.mode)
     _set_label(new, label(target) if label else '')
@@ -205,21 +205,21 @@ def _attributes_of_new(new: str, target: str, access: Access, label: Optional[La
 
 def _set_label(path: str, label: str) -> None:
     if label:
-        with contextlib.suppress(OSError):      # the folder's label, which the kernel has given it, has to do
+        with contextlib.suppress(OSError):      # the file then keeps the label that the kernel derived from the folder
             os.setxattr(path, _LABEL, label.encode())
 
 
 def selinux(root: str = '/') -> bool:
-    """Whether this kernel enforces or watches SELinux labels."""
+    """Return whether SELinux is enabled, in enforcing or permissive mode."""
     return os.path.exists(os.path.join(root, _SELINUX.lstrip('/')))
 
 
-# What is in the way
+# Obstacles
 
 
 def obstacle(path: str) -> str:
-    """Why this file cannot be written, with what to do; '' where nothing is seen. Tries nothing, and looks through links."""
-    # A folder that is missing is made, but not where a link that leads nowhere has its name.
+    """Return why this file cannot be written, and what to do; '' if nothing shows. Follows links and writes nothing."""
+    # A missing folder is created later, which fails if a dangling link has its name.
     above = os.path.dirname(path)
     while above != os.path.dirname(above):
         if os.path.islink(above) and not os.path.exists(above):
@@ -246,7 +246,7 @@ def obstacle(path: str) -> str:
 
 
 def flags(path: str) -> int:
-    """The inode's flags (chattr); 0 where the file system has none or they cannot be read."""
+    """Return the flags of the inode (chattr); 0 if the file system has none or they cannot be read."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError:
@@ -260,7 +260,7 @@ def flags(path: str) -> int:
 
 
 def default_label(target: str, ask: Callable[[List[str]], str]) -> str:
-    """The label that the policy has for a path, '' without SELinux. ask: runs a command and gives its output, '' if it fails."""
+    """Return the label that the policy has for a path, '' without SELinux. ask: runs a command; returns its output, or ''."""
     if not selinux() or not shutil.which('matchpathcon', path='/usr/sbin:/usr/bin:/sbin:/bin'):
         return ''
     found = ask(['matchpathcon', '-n', target]).strip()
@@ -268,5 +268,5 @@ def default_label(target: str, ask: Callable[[List[str]], str]) -> str:
 
 
 def set_default_label(path: str, ask: Callable[[List[str]], str]) -> None:
-    """Give the label of its place to a file that another program has made for us: it made it with the label of its folder."""
+    """Set the default label of a file that another program has created with the label of the folder."""
     _set_label(path, default_label(path, ask))

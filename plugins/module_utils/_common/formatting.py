@@ -1,7 +1,7 @@
 # Copyright (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Durations, offsets and counts as people read them: written in one way in messages, tables and pages."""
+"""Durations, offsets and counts as text for users, in one format for messages, tables and pages."""
 
 from typing import List, Optional
 
@@ -11,7 +11,7 @@ _UNITS = (('y', 365 * 86400), ('d', 86400), ('h', 3600), ('min', 60), ('s', 1))
 def duration(seconds: float) -> str:
     """``0.2 ms``, ``345 ms``, ``3.21 s``, ``12.4 s``, ``5 min``, ``3 h 20 min``, ``9 y 272 d``; the sign is left out.
 
-    A year has 365 days. Two units are enough for a person; the exact number is in the data beside the text.
+    A year has 365 days. Two units are enough for a reader; the exact number is in the data.
     """
     size = abs(seconds)
     if size < 0.00005:
@@ -36,7 +36,7 @@ def duration(seconds: float) -> str:
 
 
 def offset_text(offset: Optional[float]) -> str:
-    """An offset (reference - host, seconds) in words: ``9 y 272 d behind``, ``12 ms ahead``, ``0 s off``, ``unknown``."""
+    """Return an offset (reference - host, seconds) as text: ``9 y 272 d behind``, ``12 ms ahead``, ``0 s off``, ``unknown``."""
     if offset is None:
         return 'unknown'
     size = duration(offset)
@@ -44,7 +44,7 @@ def offset_text(offset: Optional[float]) -> str:
 
 
 def span(low: float, high: float) -> str:
-    """An interval of offsets (seconds) in words: ``between 100 ms ahead and 900 ms behind``, ``within 0.2 ms``."""
+    """Return an interval of offsets (seconds) as text: ``between 100 ms ahead and 900 ms behind``, ``within 0.2 ms``."""
     if duration(low) == duration(high) or low <= 0 <= high and max(-low, high) < 0.001:
         same_side = low > 0 or high < 0
         return offset_text(high if low > 0 else low) if same_side else f'within {duration(max(-low, high))}'
@@ -56,7 +56,7 @@ def span(low: float, high: float) -> str:
 
 
 def limit(seconds: float) -> str:
-    """A threshold that a user has set, with all its digits: ``5 s``, ``0.5 s``, ``2592000 s``."""
+    """Return a threshold that a user has set, with all its digits: ``5 s``, ``0.5 s``, ``2592000 s``."""
     return f'{seconds:.12g} s'
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""HTTP dates (RFC 9110 §5.6.7) and ISO 8601, free of locale, time zone and the host's clock."""
+"""HTTP dates (RFC 9110 §5.6.7) and ISO 8601 dates, independent of locale, time zone and the host's clock."""
 
 import datetime
 import re
@@ -23,7 +23,7 @@ _FORMS = tuple(re.compile(form) for form in (
 ))
 
 _UNIX_EPOCH = datetime.date(1970, 1, 1).toordinal()
-# The year of this release: the host's own clock may be wrong by decades.
+# The year of this release, because the host's clock may be wrong by decades.
 _PIVOT_YEAR = 2026
 
 
@@ -32,10 +32,10 @@ class BadDate(ValueError):
 
 
 def parse_http_date(text: str) -> int:
-    """Unix seconds (UTC) of an HTTP date in any of its three forms, read strictly.
+    """Return the Unix seconds (UTC) of an HTTP date in any of its three forms, parsed strictly.
 
-    A leap second (:60) counts as the first second of the next minute, as Unix time has it.
-    Raises BadDate for anything else, a day of the week that does not fit the date included.
+    A leap second (:60) counts as the first second of the next minute, as in Unix time.
+    Raises BadDate for anything else, including a day of the week that does not match the date.
     """
     for form in _FORMS:
         match = form.fullmatch(text)
@@ -70,7 +70,7 @@ def _whole_year(two_digits: int) -> int:
 
 
 def format_http_date(unix: int) -> str:
-    """The IMF-fixdate of Unix seconds, as a server writes it."""
+    """Return the IMF-fixdate of Unix seconds, the form that servers send."""
     days, seconds = divmod(int(unix), 86400)
     date = datetime.date.fromordinal(_UNIX_EPOCH + days)
     return '{}, {:02d} {} {:04d} {:02d}:{:02d}:{:02d} GMT'.format(
@@ -79,9 +79,9 @@ def format_http_date(unix: int) -> str:
 
 
 def iso_utc(unix: Optional[float], milliseconds: bool = True) -> Optional[str]:
-    """``2017-02-28T18:39:51.123Z``, or without milliseconds ``2017-02-28T18:39:51Z``, rounded down.
+    """Return ``2017-02-28T18:39:51.123Z``, or without milliseconds ``2017-02-28T18:39:51Z``, rounded down.
 
-    None for None and for years that do not have four digits.
+    Returns None for None, and for years that do not have four digits.
     """
     if unix is None:
         return None

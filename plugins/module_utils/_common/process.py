@@ -1,7 +1,7 @@
 # Copyright (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run a command with a limit that holds: on every Python from 3.6 on, and for the command's own children too."""
+"""Runs commands with a time limit that also covers their child processes, on Python 3.6 and later."""
 
 import contextlib
 import errno
@@ -20,17 +20,17 @@ TOOK_TOO_LONG = 124
 
 # Seconds between TERM and KILL.
 GRACE = 5.0
-# Seconds that the kernel may take to end a killed process; one that waits for a broken device does not end at all.
+# Seconds for the kernel to end a killed process. A process that waits for a broken device does not end at all.
 _REAP = 5.0
 _PAUSE = 0.02
-# A daemon that an administrator has built brings its commands there, too.
+# A daemon that an administrator has compiled has its commands in /usr/local.
 _PATH = '/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin'
-# Memory before a disk that may be full.
+# In memory, because the disk may be full.
 _SCRATCH = '/dev/shm'
 
 
 class Done(NamedTuple):
-    """How a command ended: code 127 where there is no such command, 124 where it took too long, negative for a signal."""
+    """Result of a command. Code 127: there is no such command; 124: it took too long; negative: a signal ended it."""
 
     code: int
     out: str
@@ -38,27 +38,27 @@ class Done(NamedTuple):
 
     @property
     def said(self) -> str:
-        """All output in one line, without what a terminal would obey."""
+        """All output in one line, safe to print."""
         return printable(' '.join((self.err + ' ' + self.out).split()))
 
     @property
     def complaint(self) -> str:
-        """The error output in one line; all output where there is none; the exit code where there is no output."""
+        """The error output in one line; without error output, all output; without any output, the exit code."""
         return printable(' '.join(self.err.split())) or self.said or f'it ended with {self.code}'
 
 
 def run(command: List[str], timeout: float, environment: Optional[Dict[str, str]] = None, grace: float = GRACE) -> Done:
-    """Run a command without a shell, in a process group of its own, with its messages in English.
+    """Run a command without a shell, in its own process group, with messages in English.
 
-    timeout: seconds; afterwards the group gets TERM, and KILL `grace` seconds later if one of it is still there. The output
-    goes to files, not to pipes: a child that outlives the command cannot hold this process up. A signal for this process, or
-    Ctrl-C, does not reach the command.
+    timeout: seconds. After it, the group gets SIGTERM, and SIGKILL `grace` seconds later if a process of it still exists. The
+    output goes to files instead of pipes, so that a child that outlives the command does not block this process. Signals for
+    this process, such as Ctrl-C, do not reach the command.
     """
     settings = dict(os.environ, LC_ALL='C', LANGUAGE='C', PATH=_PATH)
     settings.update(environment or {})
     with _scratch() as out, _scratch() as err:
         try:
-            # AnsibleModule.run_command knows no time limit, and a daemon's start may hang.
+            # AnsibleModule.run_command has no time limit, and the start of a daemon may hang.
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL,  # pylint: disable=ansible-bad-function
                                        stdout=out, stderr=err, env=settings, start_new_session=True)
         except OSError as error:
@@ -76,7 +76,7 @@ def run(command: List[str], timeout: float, environment: Optional[Dict[str, str]
 
 
 def _wait(process: 'subprocess.Popen[bytes]', timeout: float) -> int:
-    """Popen.wait(timeout), also where the sleep in it fails (_common/pause.py). Raises TimeoutExpired."""
+    """Do what Popen.wait(timeout) does, even if its sleep fails (_common/pause.py). Raises TimeoutExpired."""
     limit = time.monotonic() + timeout
     try:
         return process.wait(timeout)
@@ -91,7 +91,7 @@ def _wait(process: 'subprocess.Popen[bytes]', timeout: float) -> int:
 
 
 def stop_group(process: 'subprocess.Popen[bytes]', grace: float) -> bool:
-    """TERM to the process and all of its group, KILL after `grace` seconds. Returns whether the process has ended."""
+    """Send SIGTERM to the process group, and SIGKILL after `grace` seconds. Return whether the process has ended."""
     _signal(process, signal.SIGTERM)
     limit = time.monotonic() + grace
     while _alive(process):
@@ -107,7 +107,7 @@ def stop_group(process: 'subprocess.Popen[bytes]', grace: float) -> bool:
 
 
 def _alive(process: 'subprocess.Popen[bytes]') -> bool:
-    """Whether one of the group is left. A process that was not waited for counts as there, so it is waited for first."""
+    """Return whether a process of the group exists. Polls first, because a zombie would count as one."""
     process.poll()
     try:
         os.killpg(process.pid, 0)
@@ -117,7 +117,7 @@ def _alive(process: 'subprocess.Popen[bytes]') -> bool:
 
 
 def _signal(process: 'subprocess.Popen[bytes]', number: int) -> None:
-    # The group is the session that Popen made: its number is the command's.
+    # The group is the session that Popen created: its number is the PID of the command.
     with contextlib.suppress(OSError):      # it has ended by itself
         os.killpg(process.pid, number)
 

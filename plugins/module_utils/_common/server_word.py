@@ -2,13 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A server that a host's own configuration names: measured where that is possible, and never an error of the user's options."""
+"""NTP servers from the configuration of a host. An invalid one is not an error of the user's options."""
 
 from typing import Any
 
 
 class ServerWord(str):
-    """`host`, `host:port` or `[IPv6]:port`, with the place where it was found and why it is not asked ('' when it is)."""
+    """`host`, `host:port` or `[IPv6]:port`, the place where it was found, and why it is not queried ('' if it is)."""
 
     place: str
     reason: str

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Signals that ask a run to end set a flag; the run looks at it between two acts, and never while it undoes them."""
+"""Signals that ask a run to end set a flag. The run checks it between two acts, but never during a rollback."""
 
 import signal
 from typing import Any
@@ -14,13 +14,13 @@ class Interrupted(Exception):
 
 
 class StopRequest:
-    """The signal that asked this run to end; `name` is '' as long as none did."""
+    """The signal that asked this run to end; `name` is '' until there is one."""
 
     def __init__(self) -> None:
         self.name = ''
 
     def listen(self) -> None:
-        """From now on TERM, HUP and INT are noted; however many come, they end nothing by themselves. Main thread only."""
+        """Record SIGTERM, SIGHUP and SIGINT from now on, instead of ending the process. Only for the main thread."""
         for number in NUMBERS:
             signal.signal(number, self._note)
 
@@ -28,6 +28,6 @@ class StopRequest:
         self.name = self.name or signal.Signals(number).name
 
     def check(self) -> None:
-        """Raises Interrupted when a signal has come."""
+        """Raise Interrupted if a signal has been received."""
         if self.name:
             raise Interrupted(f'{self.name} was received')
