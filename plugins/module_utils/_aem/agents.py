@@ -118,7 +118,9 @@ def select(agents: Sequence[Agent], names: Sequence[str]) -> List[Agent]:
             raise AgentsError(
                 'no_agents',
                 'AEM has no enabled Brand Portal agent{0}. Configure Brand Portal in AEM, or name the agents to test '
-                'in the option agents.'.format(' (disabled: {0})'.format(disabled) if disabled else ''),
+                'in the option agents{1}.'.format(*(
+                    (' (disabled: {0})'.format(disabled), '') if disabled else
+                    (' that this account may read', '. If there are some, grant the account jcr:read below /etc/replication'))),
             )
         return chosen
     known = {agent.name: agent for agent in agents}

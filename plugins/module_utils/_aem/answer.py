@@ -17,6 +17,7 @@ class AemAnswer(NamedTuple):
     headers: Any
     body: bytes
     elapsed: float  # seconds from before the connection to the end of the body, by this host's monotonic clock
+    complete: bool = True  # False: the connection broke before the end of the body
 
 
 class AemError(Exception):

@@ -14,25 +14,26 @@ import http.client
 import json
 import os
 import queue
+import re
 import ssl
 import threading
 import time
 import urllib.request
 import zlib
 from typing import Any, Callable, Dict, List, Optional, Tuple
-from urllib.error import HTTPError, URLError
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.error import HTTPError
+from urllib.parse import quote, urlsplit
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import agents as agents_of_aem
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import charset, redact
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.answer import (
     AemAnswer,
     AemError,
-    TimedOut,
     date_of,
     is_login_page,
     is_loopback_name,
 )
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.importing import IMPORT_LOCK
 
 AGENTS = '/etc/replication/agents.author'
 LOGIN = '/libs/granite/core/content/login.html'
@@ -70,7 +71,9 @@ class Aem:
                 'unreachable',
                 'ca_path names no file on this host: {0}. Put the CA certificate there.'.format(ca_path),
             )
-        self.url = '{0}://{1}{2}'.format(parts.scheme, parts.netloc, parts.path.rstrip('/'))
+        # A zone of an IPv6 address is written with %25 (RFC 6874), and resolved without.
+        netloc = parts.netloc.replace('%25', '%') if ':' in host else parts.netloc
+        self.url = '{0}://{1}{2}'.format(parts.scheme, netloc, parts.path.rstrip('/'))
         self.username = username
         self._credentials = 'Basic ' + base64.b64encode('{0}:{1}'.format(username, password).encode('utf-8')).decode('ascii')
         self._ca_path = ca_path
@@ -79,6 +82,7 @@ class Aem:
         self._opener: Optional[urllib.request.OpenerDirector] = None
         self._clock = clock
         self._offset: Optional[Tuple[float, float]] = None
+        self.proxy = ''  # that the requests go through, without its password
 
     @property
     def in_clear(self) -> bool:
@@ -179,11 +183,11 @@ class Aem:
         try:
             result = results.get(timeout=timeout + 0.5)
         except queue.Empty:
-            raise self._timed_out(url, timeout) from None
+            raise _errors().timed_out(self, url, timeout) from None
         if isinstance(result, AemError):
             raise result
         if isinstance(result, Exception):
-            raise self._unreachable(url, result, timeout)
+            raise _errors().of_exception(self, url, result, timeout)
         return result
 
     def _get(self, url: str, deadline: float, authenticated: bool) -> AemAnswer:
@@ -200,10 +204,10 @@ class Aem:
         except HTTPError as error:
             response = error
         with contextlib.closing(response):
-            body = self._read(url, response, deadline)
-        if 'gzip' in (response.headers.get('Content-Encoding') or '').lower():
+            body, complete = self._read(url, response, deadline)
+        if re.search('gzip|deflate', (response.headers.get('Content-Encoding') or '').lower()):
             body = self._unzip(url, body)
-        answer = AemAnswer(response.getcode(), response.headers, body, time.monotonic() - began)
+        answer = AemAnswer(response.getcode(), response.headers, body, time.monotonic() - began, complete)
         if self._clock:
             self._compare(answer, wall)
         return answer
@@ -227,6 +231,9 @@ class Aem:
         handlers = [urllib.request.HTTPHandler(), urllib.request.HTTPErrorProcessor(), urllib.request.HTTPDefaultErrorHandler()]
         if not self._on_this_host:  # no proxy for this host, regardless of the environment
             handlers.append(urllib.request.ProxyHandler())
+            parts = urlsplit(self.url)
+            if not urllib.request.proxy_bypass(parts.hostname or ''):
+                self.proxy = self.redactor.line(urllib.request.getproxies().get(parts.scheme, ''))
         if self.url.startswith('https:'):
             context = ssl.create_default_context(cafile=self._ca_path)
             if not self._validate_certs:
@@ -238,19 +245,21 @@ class Aem:
             opener.add_handler(handler)
         return opener
 
-    def _read(self, url: str, response: Any, deadline: float) -> bytes:
-        """Return the body, or the part of it before the connection broke. Raises TimeoutError and AemError."""
+    def _read(self, url: str, response: Any, deadline: float) -> Tuple[bytes, bool]:
+        """Return (the body, or its part before the connection broke; whether it is all). Raises TimeoutError, AemError."""
         chunks: List[bytes] = []
         size = 0
+        complete = True
         # read1 returns the available bytes; read would wait for a whole block, even from a slow server.
         read = getattr(response, 'read1', response.read)
         while time.monotonic() < deadline:
             try:
                 chunk = read(65536)
             except (http.client.IncompleteRead, ConnectionError, ssl.SSLError):
-                chunk = b''
+                chunk, complete = b'', False
             if not chunk:
-                return b''.join(chunks)
+                # read1 takes a connection that ends too early for the end.
+                return b''.join(chunks), complete and not getattr(response, 'length', None)
             chunks.append(chunk)
             size += len(chunk)
             if size > LARGEST:
@@ -258,7 +267,7 @@ class Aem:
         raise TimeoutError()
 
     def _unzip(self, url: str, body: bytes) -> bytes:
-        unzip = zlib.decompressobj(31)
+        unzip = zlib.decompressobj(47)  # gzip's head, or zlib's
         try:
             plain = unzip.decompress(body, LARGEST)
         except zlib.error:
@@ -269,74 +278,28 @@ class Aem:
 
     def _json(self, path: str, or_too_deep: bool = False, or_missing: bool = False) -> Any:
         answer = self.get(path, QUICK)
-        if or_too_deep and answer.status == 300 or or_missing and answer.status == 404:
+        if or_missing and answer.status == 404:
+            return None
+        text = charset.decode(answer.body, answer.headers.get('Content-Type', ''))
+        content = _parse(text)
+        if or_too_deep and answer.status == 300 and isinstance(content, list):
             return None
         if answer.status != 200:
             self._complain(answer, path)
-        text = charset.decode(answer.body, answer.headers.get('Content-Type', ''))
-        content = _parse(text)
         if isinstance(content, dict):
             return content
-        if is_login_page(text):
-            raise self._not_logged_in('shows its login page')
-        raise AemError(
-            'not_aem',
-            'What answers at {0} is no AEM author: {1} is no JSON. Check aem_url, its port and its context '
-            'path.'.format(self.url, path),
-        )
+        raise _errors().of_content(self, path, answer, text)
 
     def _complain(self, answer: AemAnswer, path: str) -> None:
         """Raise the AemError for an HTTP status other than 200."""
-        status = answer.status
         text = charset.decode(answer.body[:65536], answer.headers.get('Content-Type', ''))
-        if status == 503 or 'AuthenticationSupport service missing' in text:
-            raise AemError(
-                'starting',
-                'AEM at {0} is starting, or not able to serve ({1}). Wait and try again, or set '
-                'ready_timeout.'.format(self.url, status),
-            )
-        if status in (401, 403):
-            raise self._not_logged_in('answers {0}'.format(status))
-        if 300 <= status < 400:
-            target = urljoin(self.url + path, answer.headers.get('Location') or '')
-            if 'login' in urlsplit(target).path or is_login_page(text):
-                raise self._not_logged_in('leads to its login page')
-            raise AemError(
-                'not_aem',
-                'What answers at {0} leads elsewhere ({1} to {2}). Give aem_url the address of AEM itself.'.format(
-                    self.url, status, self.redactor.line(target.split('?')[0], 200)
-                ),
-            )
-        if status in (502, 504):
-            raise AemError(
-                'unreachable',
-                'A gateway at {0} does not reach AEM ({1}). Give aem_url the address of AEM itself, or start '
-                'AEM.'.format(self.url, status),
-            )
-        if status == 404 and self._is_aem():
-            raise AemError(
-                'unauthorized',
-                'AEM at {0} does not show {1} to the user {2!r} (404). Grant the user of the option username jcr:read '
-                'below /etc/replication; a publish instance has no such agents.'.format(self.url, path, self.username),
-            )
-        raise AemError(
-            'not_aem',
-            'What answers at {0} is no AEM author: {1} gives {2}. Check aem_url, its port and its context '
-            'path.'.format(self.url, path, status),
-        )
+        raise _errors().of_status(self, path, answer, text, self._is_aem)
 
     def _is_aem(self) -> bool:
         try:
             return is_login_page(charset.decode(self.get(LOGIN, QUICK, authenticated=False).body[:1048576]))
         except AemError:
             return False
-
-    def _not_logged_in(self, how: str) -> AemError:
-        return AemError(
-            'unauthorized',
-            'AEM at {0} does not accept the user {1!r}: it {2}. Check the options username and password; this says '
-            'nothing about Brand Portal.'.format(self.url, self.username, how),
-        )
 
     def _too_large(self, url: str) -> AemError:
         return AemError(
@@ -346,31 +309,12 @@ class Aem:
             ),
         )
 
-    def _timed_out(self, url: str, timeout: float) -> AemError:
-        remedy = 'or raise test_timeout' if url.endswith('.test.html') else 'and that aem_url is right'
-        return TimedOut(
-            'unreachable',
-            'AEM gave no complete answer within {0:g} s: {1}. Check that AEM works, {2}.'.format(timeout, url, remedy),
-        )
 
-    def _unreachable(self, url: str, error: Exception, timeout: float) -> AemError:
-        reason = error.reason if isinstance(error, URLError) else error
-        text = self.redactor.line(str(reason), 300)
-        # socket.timeout is TimeoutError only since Python 3.10. ETIMEDOUT always is, and also means no answer.
-        if isinstance(reason, TimeoutError) or 'timed out' in text:
-            return self._timed_out(url, timeout)
-        if isinstance(reason, ssl.SSLError) or 'CERTIFICATE_VERIFY_FAILED' in text or 'certificate' in text.lower():
-            if 'not yet valid' in text or 'has expired' in text:
-                remedy = "Check this host's clock, and the dates of the certificate"
-            else:
-                remedy = 'Give ca_path the CA that signed its certificate, or check aem_url'
-            return AemError('unreachable', 'TLS with AEM at {0} failed: {1}. {2}.'.format(self.url, text, remedy))
-        return AemError(
-            'unreachable',
-            'AEM at {0} cannot be reached: {1}. Check aem_url, and that AEM runs.'.format(
-                self.url, text or type(reason).__name__
-            ),
-        )
+def _errors() -> Any:
+    """Return the module that makes the errors. A healthy host does not load it."""
+    with IMPORT_LOCK:
+        from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import no_answer
+    return no_answer
 
 
 def _parse(text: str) -> Any:

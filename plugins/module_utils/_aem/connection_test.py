@@ -14,6 +14,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import ca
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import charset, dates, redact
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import client as aem_http
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import test_page as page
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.answer import TimedOut
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.importing import IMPORT_LOCK
 
 FIRST_LINES, LAST_LINES = 100, 300  # lines of an agent's log that are kept
@@ -53,7 +54,7 @@ class Tester:
         """Test one agent. Problems of AEM itself raise AemError; everything that the agent reports is a result."""
         try:
             answer = self._aem.test_page(agent.name, self._timeout)
-        except aem_http.TimedOut as error:
+        except TimedOut as error:
             with IMPORT_LOCK:
                 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import causes
             finding = cause_of.Finding(causes.TEST_TIMEOUT, error.message, None, None)

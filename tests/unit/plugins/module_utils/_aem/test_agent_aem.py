@@ -10,10 +10,12 @@ import gzip
 import http.server
 import json
 import socket
+import ssl
 import sys
 import threading
 import time
 import types
+import zlib
 
 import pytest
 
@@ -21,9 +23,10 @@ if sys.version_info < (3, 9):  # the stand-ins' servers need it; Python 3.6 is t
     pytest.skip('the stand-ins run on Python 3.9 and later', allow_module_level=True)
 pytest.importorskip('jwt')
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import agents, redact
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import agents, no_answer, redact
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import client as aem_http
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import connection_test as agent_test
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.answer import TimedOut
 from ansible_collections.aemops.brand_portal.tests.fakes import agents as standin_agents
 from ansible_collections.aemops.brand_portal.tests.fakes import scenarios, testing
 
@@ -479,6 +482,83 @@ def test_what_is_no_aem(answer, kind):
     assert error.message.endswith('.')
 
 
+@pytest.mark.parametrize('answer, kind, words', [
+    (saying(302, headers=[('Location', 'https://sso.example/saml?SAMLRequest=x')]), 'not_aem',
+     ['to sign in (302 to https://sso.example/saml)', 'username and password']),
+    (saying(302, headers=[('Location', 'https://login.example/oauth2/authorize')]), 'not_aem', ['to sign in']),
+    (saying(302, headers=[('Location', '/libs/granite/core/content/login.html?resource=x')]), 'unauthorized', ['its login page']),
+    (saying(302), 'not_aem', ['302 to no address']),
+    (saying(302, headers=[('Location', 'https://[nothing')]), 'not_aem', ['302 to https://[nothing']),
+    (saying(302, headers=[('Location', 'https://author.example/libs/granite/core/content/login.html')]), 'unauthorized',
+     ['its login page']),
+    (saying(403, headers=[('Server', 'Apache/2.4 (Red Hat)')]), 'unauthorized', ['web server or a firewall', 'aem_url']),
+    (saying(407), 'unreachable', ['A proxy before AEM', '407']),
+    (saying(300, b'<html>Multiple Choices</html>'), 'not_aem', ['leads elsewhere']),
+    (lambda handler: handler.wfile.write(b'SSH-2.0-OpenSSH_9.2\r\n'), 'unreachable', ['does not speak HTTP: SSH-2.0-OpenSSH_9.2.']),
+])
+def test_what_stands_before_aem_is_told_apart(answer, kind, words):
+    with serving(answer) as url:
+        error = error_of(url)
+    assert error.kind == kind
+    assert [word for word in words if word not in error.message] == []
+
+
+def broken_off(handler):
+    handler.send_response(200)
+    handler.send_header('Content-Length', '1000')
+    handler.end_headers()
+    handler.wfile.write(b'{"jcr:content": ')
+
+
+def broken_off_in_chunks(handler):
+    handler.wfile.write(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n{"jcr:content": \r\n')
+
+
+@pytest.mark.parametrize('answer', [broken_off, broken_off_in_chunks])
+def test_an_answer_that_breaks_off_is_no_other_service(answer):
+    with serving(answer) as url:
+        error = error_of(url)
+    assert error.kind == 'unreachable'
+    assert 'broke off its answer' in error.message
+    assert '16 bytes' in error.message
+
+
+@pytest.mark.parametrize('coding, pack', [('gzip', gzip.compress), ('deflate', zlib.compress), ('x-gzip', gzip.compress)])
+def test_a_compressed_answer_is_read_though_none_was_asked_for(coding, pack):
+    with serving(saying(200, pack(b'{"jcr:primaryType": "cq:Page"}'), [('Content-Encoding', coding)])) as url:
+        assert aem_http.Aem(url, 'admin', 'planted-password').list_agents() == []
+
+
+def test_the_proxy_of_the_environment_is_named(monkeypatch):
+    with socket.socket() as unused:
+        unused.bind(('127.0.0.1', 0))
+        monkeypatch.setenv('http_proxy', 'http://me:planted-password@127.0.0.1:{0}'.format(unused.getsockname()[1]))
+        error = error_of('http://author.example:4502')
+        assert 'went through the proxy http://' in error.message
+        assert 'no_proxy' in error.message
+        monkeypatch.setenv('no_proxy', 'author.example')
+        assert 'proxy' not in error_of('http://author.example:4502').message
+
+
+@pytest.mark.parametrize('said, remedy', [
+    ('[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1000)', 'does not speak TLS'),
+    ('[SSL: UNKNOWN_PROTOCOL] unknown protocol (_ssl.c:852)', 'does not speak TLS'),
+    ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: Hostname mismatch, certificate is not valid for 'a'.",
+     'the name that the certificate has'),
+    ("hostname 'a' doesn't match 'b'", 'the name that the certificate has'),
+    ('[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate has expired', "this host's clock"),
+    ('[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self signed certificate', 'Give ca_path the CA'),
+    ('[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] tlsv13 alert certificate required', 'client certificate'),
+    ('[X509: NO_CERTIFICATE_OR_CRL_FOUND] no certificate or crl found', 'no certificate in PEM format'),
+    ('[SSL: TLSV1_ALERT_PROTOCOL_VERSION] tlsv1 alert protocol version', 'a version and a cipher of TLS in common'),
+])
+def test_the_next_step_fits_what_tls_says(said, remedy):
+    aem = aem_http.Aem('https://author.example', 'admin', 'x')
+    error = no_answer.of_exception(aem, 'https://author.example/', ssl.SSLError(said), 5)
+    assert error.kind == 'unreachable'
+    assert remedy in error.message
+
+
 def test_nobody_listens():
     with socket.socket() as unused:
         unused.bind(('127.0.0.1', 0))
@@ -540,7 +620,7 @@ def test_a_deadline_holds_for_an_answer_that_drips(monkeypatch):
     released = threading.Event()
     for answer in (drip, drip_head, lambda handler: released.wait(300)):
         with serving(answer) as url:
-            assert isinstance(error_of(url), aem_http.TimedOut)
+            assert isinstance(error_of(url), TimedOut)
     released.set()
 
 

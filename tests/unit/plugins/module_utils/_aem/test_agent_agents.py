@@ -151,6 +151,17 @@ def test_no_credentials_are_taken_out_of_the_tree():
         assert secret not in shown
 
 
+@pytest.mark.parametrize('shown, words', [
+    ({}, 'grant the account jcr:read below /etc/replication'),
+    ({'mp_0': content(enabled='false')}, '(disabled: mp_0)'),
+])
+def test_no_agent_to_test_may_be_one_that_the_account_does_not_see(shown, words):
+    with pytest.raises(agents.AgentsError) as error:
+        agents.select(agents.parse_tree(tree(**shown)), [])
+    assert words in error.value.message
+    assert ('grant' in error.value.message) is (not shown)
+
+
 def test_pages_that_are_no_agents():
     assert agents.parse('x', {'jcr:title': 'A folder'}) is None
     assert agents.parse_tree({'a': 'text', 'b': {'jcr:content': 'text'}, 'c': {}}) == []

@@ -13,7 +13,7 @@ SLOWLY = 'import time, builtins\nbuiltins.loading.set()\ntime.sleep(0.5)\n'
 FAILING_AGENTS = '''
 import builtins, collections, sys, threading
 sys.path.insert(0, sys.argv[1])
-from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import client, connection_test
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import answer, client, connection_test
 
 Agent = collections.namedtuple('Agent', 'name tenant')
 loading = threading.Event()
@@ -31,7 +31,7 @@ class Aem:
         # The first one begins to load the table of causes; the others come to it in the middle of that.
         if name != 'agent0':
             loading.wait(60)
-        raise client.TimedOut('unreachable', 'no answer')
+        raise answer.TimedOut('unreachable', 'no answer')
 
     def queue_of(self, name):
         raise client.AemError('unreachable', 'no answer')
