@@ -66,14 +66,20 @@ def heal(machine: Labeled, environment: playbook.Environment) -> dict[str, t.Any
         raise Failed(f'{error}\n{denied(machine)}') from error
 
 
-def of_the_package(machine: Labeled) -> set[tuple[str, str]]:
-    """Who is denied its output when the package is installed by hand, into a pipe: the programs that its scripts start.
+def of_the_package(machine: Labeled, environment: playbook.Environment) -> set[tuple[str, str]]:
+    """The programs that are denied something when Ansible alone installs the package: its scripts start them.
 
-    Debian's policy lets them write to a terminal, but neither to a file nor to a pipe of whoever reads what apt-get says.
+    Debian's policy lets these programs write to a terminal, but neither to a file nor to a pipe in which the output of apt-get is
+    kept. The kernel then gives them /dev/null instead, and they do their work.
     """
     before = denied(machine)
-    machine.ssh('apt-get -o Acquire::Check-Date=false update -qq; apt-get install -qqy chrony 2>&1 | cat', timeout=1200)
-    machine.ssh('apt-get purge -qqy chrony; userdel _chrony; rm -rf /var/lib/chrony', check=False, timeout=1200)
+    machine.ssh('apt-get -o Acquire::Check-Date=false update -qq', timeout=1200)
+    inventory = machine.lab.inventory(path=machine.folder / 'inventory.json')
+    command = 'apt-get -y -q --no-install-recommends -o Dpkg::Use-Pty=0 install chrony'
+    run = playbook.run(environment, ['ansible', machine.name, '-i', str(inventory), '--become', '-m', 'ansible.builtin.command',
+                                     '-a', command], ANSIBLE_SSH_CONTROL_PATH_DIR=str(machine.folder / 'cp'))
+    must(not run.returncode, 'the package was installed by Ansible alone')
+    machine.ssh('apt-get purge -qqy chrony; userdel _chrony; groupdel _chrony; rm -rf /var/lib/chrony', check=False, timeout=1200)
     return {who(line) for line in denied(machine) if line not in before}
 
 
@@ -111,8 +117,8 @@ def prove(machine: Labeled, environment: playbook.Environment, unit: str, usual:
 def no_daemon(machine: Labeled, environment: playbook.Environment) -> None:
     machine.write(f'/etc/systemd/system/{SITE}', SERVICE)
     machine.ssh(f'restorecon /etc/systemd/system/{SITE}; systemctl daemon-reload; systemctl enable -q --now {SITE}')
-    usual = of_the_package(machine)
-    print(f'   denied to the scripts of the package when it is installed by hand: {sorted(usual) or "nothing"}', flush=True)
+    usual = of_the_package(machine, environment)
+    print(f'   denied to the scripts of the package when Ansible alone installs it: {sorted(usual) or "nothing"}', flush=True)
     prove(machine, environment, 'chrony', usual)
 
 
