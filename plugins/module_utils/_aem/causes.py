@@ -100,6 +100,10 @@ INCOMPLETE = UNKNOWN._replace(
     meaning='The page ended before the verdict of the agent.',
     advice='Test again; if it happens again, look into the error log of AEM, and at proxies between here and AEM.',
 )
+NO_TEST_PAGE = UNKNOWN._replace(
+    meaning='What came instead of the test page of the agent is a page of something else.',
+    advice='Give the address of AEM itself, without a gateway or a sign-in page before it, and test again.',
+)
 TEST_TIMEOUT = Cause(
     'test_timeout',
     meaning='AEM did not finish the test of the agent in the time given.',
@@ -168,7 +172,7 @@ def explain(page: pages.Page) -> Finding:
             if page.response_code in cause.codes:
                 return _finding(cause, _answer(page, own))
     if not page.verdict and page.kind != 'log' and (page.response_code in (None, 200) or not own):
-        return _finding(INCOMPLETE, _telling(page, own))
+        return _finding(NO_TEST_PAGE if page.kind == 'other' and page.lines else INCOMPLETE, _telling(page, own))
     telling = _telling(page, own)
     return _finding(FOREIGN if _is_foreign(telling) else UNKNOWN, telling)
 

@@ -21,7 +21,7 @@ points.
 
 import html
 import re
-from typing import Iterator, List, NamedTuple, Optional, Pattern, Set, Tuple
+from typing import Iterator, List, Match, NamedTuple, Optional, Pattern, Set, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import dates
 
@@ -78,6 +78,11 @@ _STAMP = re.compile(
     r'(\d{2}[./-]\d{2}[./-]\d{4}|\d{4}[./-]\d{2}[./-]\d{2})[ T](\d{2}:\d{2}:\d{2})(?:[.,]\d{1,9})?'
     r'\s{1,4}[-\u2013](?:\s{1,4}|$)'
 )
+# Java's formats of a date in other locales: "Nov 27, 2026, 9:00:00 AM - ", "27 nov. 2026 09:00:00 - ".
+_OTHER_STAMP = re.compile(
+    r'(?=.{0,24}(?<!\d)\d{4}(?!\d))([^\W_][\w.,/\s-]{5,40}?)[\s,](\d{1,2}[:.]\d{2}[:.]\d{2}(?:\s?[APap]\.?[Mm]\.?)?)'
+    r'\s{1,4}[-\u2013](?:\s{1,4}|$)'
+)
 _LEVEL = re.compile(r'(TRACE|DEBUG|INFO|WARN|WARNING|ERROR|FATAL)\s{1,4}-\s{1,4}(\S{1,300})\s{1,4}:(?:\s|$)')
 
 _REQUEST_LINE = re.compile(r'(?:GET|POST|PUT|HEAD|DELETE|OPTIONS|CONNECT) \S{1,4000} HTTP/\d')
@@ -103,6 +108,9 @@ _VERDICT = re.compile(
 _BEFORE_VERDICT = re.compile(
     r'(?i)(?:<hr(?:\s[^<>]{0,100}|/)?\s{0,3}>|</(?:code|pre)\s{0,3}>)(?:\s|<[^<>]{0,100}>)*$'
 )
+# A trailer in the words of another language.
+_OTHER_TRAILER = re.compile(
+    r'(?i)<hr(?:\s[^<>]{0,100}|/)?\s{0,3}>[^<>]{1,300}<strong>[^<>]{1,100}</strong>[^<>]{0,100}(?:<[^<>]{1,100}>[^<>]{0,400}){0,9}$')
 _NO_SUCH_AGENT = re.compile(r'(?i)no such agent:')
 
 
@@ -120,6 +128,9 @@ def read(text: str) -> Page:
         lines = _last_run(lines)
         # The missing part of the page may be about a later run: an old success proves nothing.
         verdict = _closing_word(lines) if _COMPLETE.search(text[-_TOO_MUCH:]) else ''
+    elif not verdict and not title and _OTHER_TRAILER.search(text[-4000:]):
+        # The log is in English in every language of AEM: "Replication (TEST) of /content successful."
+        verdict = _closing_word([line for line in lines if line.stamp])
     code, reason, codes = _response(lines)
     return Page(
         kind=kind,
@@ -156,7 +167,7 @@ def _verdict(text: str) -> str:
     last = found[-1]
     before = text[max(0, last.start() - _TOO_MUCH):last.start()]
     if not _BEFORE_VERDICT.search(before) or any(
-            _STAMP.match(line.strip()) for line, _tag in _segments(text[last.end():])):
+            _stamped(line.strip()) for line, _tag in _segments(text[last.end():])):
         return ''
     words = {match.group(2).lower() for match in found}
     return 'failed' if 'failed' in words else 'succeeded'
@@ -193,7 +204,7 @@ def _physical_lines(segment: str, joined: bool) -> List[str]:
         return pieces
     lines: List[List[str]] = []
     for piece in pieces:
-        if lines and not _STAMP.match(piece.lstrip()):
+        if lines and not _stamped(piece.lstrip()):
             lines[-1].append(piece.strip())
         else:
             lines.append([piece])
@@ -223,9 +234,9 @@ def _classify(texts: Iterator[Tuple[str, bool]]) -> List[PageLine]:
             continue
         stamp = level = ''
         message = text
-        stamped = _STAMP.match(text)
+        stamped = _stamped(text)
         if stamped:
-            stamp = '{0} {1}'.format(*stamped.groups())
+            stamp = ' '.join(stamped.groups())
             message = text[stamped.end():].strip()
             leveled = _LEVEL.match(message)
             if leveled:
@@ -273,6 +284,10 @@ def _answer(message: str, state: str, expecting: bool) -> Tuple[str, str, bool]:
     if _FIELD.match(message):
         return HEADER, HEADER, False
     return BODY, BODY, False
+
+
+def _stamped(text: str) -> Optional[Match[str]]:
+    return _STAMP.match(text) or _OTHER_STAMP.match(text)
 
 
 def _kind(lines: List[PageLine], verdict: str) -> Tuple[str, str]:

@@ -515,3 +515,45 @@ def test_only_an_exception_speaks_the_language_of_the_server(said, foreign):
     finding = causes.explain(page.read(body_of(said)))
     assert finding.cause.id == 'unknown'
     assert ("server's language" in finding.cause.meaning) is foreign
+
+
+@pytest.mark.parametrize('heading, trailing', [
+    ('Replikationstest f\xfcr', 'Replikationstest <strong>{0}</strong>'),
+    ('Test de r\xe9plication vers', 'Test de r\xe9plication : <strong>{0}</strong>'),
+    ('\u30ec\u30d7\u30ea\u30b1\u30fc\u30b7\u30e7\u30f3\u30c6\u30b9\u30c8', '\u30c6\u30b9\u30c8 <strong>{0}</strong>'),
+])
+@pytest.mark.parametrize('outcome', ['successful', 'not successful', 'begun'])
+def test_a_trailer_in_another_language_is_read_by_the_log_above_it(heading, trailing, outcome):
+    """The log of the agent is in English in every language of AEM; without its word nothing has succeeded."""
+    lines = delivered(
+        '<< ', '<< ReplicationAction TEST ok.', 'Message sent.', 'Replication (TEST) of /content {0}.'.format(outcome))
+    words = as_test_page(lines, 'succeeded').replace('Replication test to', heading).replace(
+        'Replication test <strong>succeeded</strong>', trailing.format('\xf6\xf6\xf6'))
+    read = page.read('<html><body>' + words + '</body></html>')
+    assert read.succeeded is (outcome == 'successful')
+    assert (read.kind, read.response_code) == ('test', 200)
+    assert page.read(words[:words.index('<hr')]).succeeded is False
+
+
+def test_what_a_body_says_is_no_trailer_s_word():
+    """Brand Portal's answer may hold the agent's own words, with a stamp or without."""
+    lines = delivered('<< ', '<< 2026-11-27 09:00:00 - Replication (TEST) of /content successful.')
+    words = as_test_page(lines, 'x').replace('Replication test to', 'Replikationstest').replace('Replication test <', 'Test <')
+    assert page.read(words).succeeded is False
+
+
+@pytest.mark.parametrize('stamp', [
+    '27-Nov-2026 09:00:00', 'Nov 27, 2026 9:00:00 AM', 'Nov 27, 2026, 9:00:00\u202fAM', '27 nov. 2026 09:00:00',
+    '27.11.2026, 09:00:00', '2026/11/27 9:00:00', '27 nov. 2026, 09.00.00', '1. 12. 2026 9:00:00', '2026. 11. 27. 9:00:00',
+])
+def test_stamps_of_other_locales(stamp):
+    lines = [line.replace('28.02.2017 18:39:51', stamp) for line in delivered('<< Date: Fri, 03 Mar 2017 04:29:05 GMT')]
+    read = page.read(as_test_page(lines, 'succeeded'))
+    assert (read.succeeded, read.remote_date) == (True, 1488515345)
+    refused = page.read(as_test_page([line.replace('200 OK', '401 Unauthorized') for line in lines], 'failed'))
+    assert (refused.response_code, causes.explain(refused).cause.id) == (401, 'key_not_accepted')
+
+
+def test_a_page_of_something_else_is_said_to_be_one():
+    finding = causes.explain(page.read('<html><title>Sign in</title><form action="/adfs/ls"></form>'))
+    assert (finding.cause.id, 'page of something else' in finding.cause.meaning) == ('unknown', True)
