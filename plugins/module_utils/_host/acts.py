@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Acts on files and units, done and undone through the undo log."""
+"""Acts on files and units, which the undo log records and undoes."""
 
 import os
 from typing import Any, Callable, Dict, Iterable, List, Optional
@@ -22,9 +22,9 @@ def _content(host: System, path: str) -> Optional[bytes]:
 
 def write_file(log: UndoLog, path: str, text: Optional[str], sentence: str, mode: int = 0o644, group: str = '',
                secret: bool = False, expected: Optional[str] = None, like: str = '', **how: Any) -> None:
-    """Write the file, or remove it (None), if its text is still the one from which the new text was made.
+    """Write the file, or remove it (None), if its text is still the expected one, from which the new text was derived.
 
-    Raises OSError. The former content is in the folder of the log by then.
+    The previous content is first copied to the folder of the log. Raises OSError.
     """
     host = log.host
     before = _content(host, path)
@@ -49,7 +49,7 @@ def write_file(log: UndoLog, path: str, text: Optional[str], sentence: str, mode
                   kept=kept, folders=missing, secret=secret, **how)
 
     def act() -> None:
-        # It may have been edited between the look and now.
+        # The file may have been edited since it was read.
         if files.fingerprint(_content(host, path)) != entry.before['sha256']:
             raise OSError(f'{path} was changed by another administrator a moment ago')
         if text is None:
@@ -103,15 +103,15 @@ class FileHandler(Handler):
 
 
 def change_unit(log: UndoLog, units: Units, unit: str, after: State, sentence: str, act: Callable[[], Any], **how: Any) -> None:
-    """Bring the unit into the state `after` (a part of active, enabled, masked)."""
+    """Bring the unit into the state `after` (some of active, enabled, masked)."""
     entry = Entry('unit', unit, _unit_state(units, unit, after), after, sentence, links=units.links(unit), **how)
 
     def perform() -> None:
-        entry.undone = True     # nothing is done yet, also where the look fails
+        entry.undone = True     # nothing is done yet, even if reading the state fails
         now = entry.before if how.get('again') else _unit_state(units, unit, after)
         changed = now != entry.before
         if changed:
-            # Another administrator has just changed a part of it, which is not ours to undo; or all of it.
+            # Another administrator has just changed some or all of it, which this run must not undo.
             entry.before, entry.how['links'] = now, units.links(unit)
             if now == after:
                 return
@@ -124,18 +124,18 @@ def change_unit(log: UndoLog, units: Units, unit: str, after: State, sentence: s
 
 
 def _unit_state(units: Units, unit: str, keys: Iterable[str]) -> State:
-    """The state to which the unit can be restored. A failed unit counts as one that does not run."""
+    """Return the state to which the unit can be restored. A failed unit counts as one that does not run."""
     state = units.state(unit, list(keys))
     return {key: False if value == 'failed' else value for key, value in state.items()}
 
 
 class UnitHandler(Handler):
-    """Each part of a unit's state counts as ours while it is as the run set it. If the unit failed since, the run caused it."""
+    """Each part of a unit's state counts as ours while it has the value that the run set, or the unit failed since."""
 
     def __init__(self, host: System) -> None:
         self._units = Units(host)
         self._host = host
-        self.restarts: List[str] = []       # daemons that are to read again what is put back, once all is
+        self.restarts: List[str] = []       # daemons to restart once all of their files are restored
 
     def now(self, entry: Entry) -> State:
         if entry.how.get('again'):
@@ -166,7 +166,7 @@ class UnitHandler(Handler):
         if {'enabled', 'masked'} & set(before):
             self._links_back(entry, found)
         if before.get('active') is True and now.get('active') is not True:
-            # One that was masked while it ran does not start before it is unmasked for that moment.
+            # A unit that was masked while it ran starts only if it is unmasked for that moment.
             was_masked = entry.how.get('masked') is True and self._units.state(unit, ['masked'])['masked']
             for verb in ('unmask', 'start', 'mask') if was_masked else ('start',):
                 said = self._units.verb(verb, [unit])
@@ -185,7 +185,7 @@ class UnitHandler(Handler):
         current = self._units.links(entry.target, self._linked(entry))
         changed = False
         for path in sorted({*before, *made, *found, *current}):
-            # A link that is not as we left it is another administrator's.
+            # A link that differs from what the run left belongs to another administrator.
             wanted = before.get(path) if found.get(path) == made.get(path) else found.get(path)
             if current.get(path) == wanted:
                 continue

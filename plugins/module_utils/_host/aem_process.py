@@ -2,10 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The AEM behind a URL: its process, the systemd unit that starts it, and the repository it runs on.
+"""Finds the AEM behind a URL: its process, the systemd unit that starts it, and its repository.
 
-Reads files below a root folder; starts, stops and writes nothing. Another account than root does not see which process owns a
-socket: the result then has needs_root.
+Only reads files below a root folder. Only root can see which process owns a socket; for other accounts, the result has needs_root.
 """
 
 import ipaddress
@@ -32,24 +31,24 @@ Resolve = Callable[[str], Iterable[str]]
 
 _LISTEN = '0A'      # include/net/tcp_states.h
 
-# Names of cgroups that container engines and systemd-nspawn make (also those of their own services).
+# Names of cgroups that container engines and systemd-nspawn create (including those of their own services).
 _CONTAINER = re.compile(
     r'(?:^|[-.@])(?:docker|dockerd|libpod|podman|conmon|containerd|cri-o|crio|kubepods|kubelet|systemd-nspawn|rkt|lxc|lxd|incus|'
     r'nomad|ecs|garden|buildkit|netavark|slirp4netns)(?=[-.@:_]|$)|^machine(?:\.slice$|-)')
 _USER = re.compile(r'user\.slice$|user-\d+\.slice$|user@\d+\.service$|session-[^/]+\.scope$')
-# Services that start programs of others, which they would take along.
+# Services that start other programs, which would be stopped with them.
 _SHARED = re.compile(
     r'(?:sshd?(?:@.*)?|dropbear|crond?|anacron|fcron|atd|rc-local|rc|boot|after-local|supervisord?|monit|god|circus\w*|xinetd|inetd|'
     r'cloud-(?:init|config|final)|amazon-ssm-agent|snap\.amazon-ssm-agent\..*|google-startup-scripts|walinuxagent|waagent|'
     r'jenkins(?:-agent)?|puppet|salt-minion|chef-client|cf-execd|rundeckd?|gitlab-runner|actions\.runner\..*|rexec.*|'
     r'runit|runsvdir(?:-start)?|svscan(?:boot)?|daemontools|s6-.*|pm2-.*|zabbix-agent2?|nrpe|nagios-nrpe-server|snmpd|'
     r'systemd-.*|dbus.*|getty@.*|serial-getty@.*|console-getty|emergency|rescue|display-manager|gdm|lightdm|sddm)\.service\Z')
-# Programs that start one other and then wait for it, or become it: what a unit of AEM has between itself and AEM.
+# Programs that start another one and wait for it, or exec it: they may be between a unit of AEM and AEM.
 _LAUNCHERS = re.compile(
     r'(?:ba|da|k|z|a|c|tc|mk|pdk)?sh|busybox|env|nohup|setsid|su|sudo|doas|runuser|setpriv|chroot|nice|ionice|chrt|taskset|numactl|'
     r'prlimit|authbind|start-stop-daemon|daemon|daemonize|systemd-cat|tini(?:-static)?|dumb-init|catatonit|java\d*|jsvc(?:\.exec)?|'
     r'wrapper(?:[-.].*)?')
-# Programs that pass connections on, by the name that the kernel shows (15 characters at most).
+# Programs that forward connections, by the name that the kernel shows (at most 15 characters).
 _PROXIES = ('docker-proxy', 'rootlessport', 'slirp4netns', 'pasta', 'pasta.avx2', 'conmon', 'haproxy', 'nginx', 'httpd', 'apache2',
             'envoy', 'traefik', 'varnishd', 'squid', 'socat', 'stunnel', 'stunnel4', 'systemd-socket-', 'sshd', 'ssh', 'autossh',
             'systemd', 'caddy', 'kube-proxy', 'rinetd', 'xinetd')
@@ -69,9 +68,9 @@ class Listener(NamedTuple):
 
 def find(aem_url: str, root: str = '/', resolve: Optional[Resolve] = None,
          overview: Optional[Callable[[], Dict[str, Any]]] = None) -> Dict[str, Any]:
-    """The AEM behind aem_url on this host, as time_service_info documents its key aem.
+    """Find the AEM behind aem_url on this host; return the key `aem` that time_service_info documents.
 
-    overview: asks AEM for its system overview, {} where it may not be read. It is asked only where the files do not tell.
+    overview: returns AEM's system overview, or {} if it may not be read. It is called only if the files do not show the repository.
     """
     found = {'unit': '', 'pid': 0, 'home': '', 'store': 'unknown', 'lease_check': 'unknown', 'evidence': '', 'stoppable': False,
              'reason': '', 'advice': '', 'needs_root': False}   # type: Dict[str, Any]
@@ -109,7 +108,7 @@ def find(aem_url: str, root: str = '/', resolve: Optional[Resolve] = None,
 
 
 def is_aem(proc: Processes, pid: int, home: str) -> bool:
-    """Whether the process looks like AEM: a Java virtual machine, or one with a crx-quickstart folder."""
+    """Return whether the process looks like AEM: a Java virtual machine, or a process with a crx-quickstart folder."""
     return bool(home) or proc.is_java(pid)
 
 
@@ -117,7 +116,7 @@ def is_aem(proc: Processes, pid: int, home: str) -> bool:
 
 
 def _host_and_port(url: str) -> Tuple[str, int]:
-    """Host and port of a URL; ('', 0) for any other text, about which the request to AEM fails with a message."""
+    """Return host and port of a URL, or ('', 0) for any other text: the request to AEM then fails with a message."""
     try:
         parts = urlsplit(url)
         host = (parts.hostname or '').replace('%25', '%')   # a zone, RFC 6874
@@ -134,7 +133,7 @@ def _resolved(host: str) -> List[str]:
 
 
 def _addresses(resolve: Resolve, host: str) -> Set[Address]:
-    if host.rstrip('.') == 'localhost':     # RFC 6761 section 6.3, whatever /etc/hosts says
+    if host.rstrip('.') == 'localhost':     # RFC 6761 section 6.3, regardless of /etc/hosts
         return {ipaddress.ip_address('127.0.0.1'), ipaddress.ip_address('::1')}
     found = set()   # type: Set[Address]
     for text in resolve(host):
@@ -142,13 +141,13 @@ def _addresses(resolve: Resolve, host: str) -> Set[Address]:
             address = _plain(ipaddress.ip_address(text.partition('%')[0]))
         except ValueError:
             continue
-        # Linux connects to this host where the address is 0.0.0.0 or ::.
+        # For 0.0.0.0 and ::, Linux connects to this host.
         found.add(ipaddress.ip_address('127.0.0.1' if address.version == 4 else '::1') if address.is_unspecified else address)
     return found
 
 
 def _plain(address: Address) -> Address:
-    """An IPv4 address that is written as an IPv6 one, as IPv4."""
+    """Return an IPv4-mapped IPv6 address as IPv4."""
     mapped = getattr(address, 'ipv4_mapped', None)
     return mapped or address
 
@@ -158,12 +157,12 @@ def _loopback(addresses: Iterable[Address]) -> Set[Address]:
 
 
 def local_addresses(root: str = '/') -> Set[Address]:
-    """The addresses of this network namespace."""
+    """Return the addresses of this network namespace."""
     return {ipaddress.ip_address(text) for text in own_addresses(Host(root=root))}
 
 
 def listeners(root: str = '/', byteorder: str = sys.byteorder) -> List[Listener]:
-    """The listening TCP sockets of this network namespace: proc(5), /proc/net/tcp and tcp6."""
+    """Return the listening TCP sockets of this network namespace: proc(5), /proc/net/tcp and tcp6."""
     found = []
     for name in ('tcp', 'tcp6'):
         for line in text_of(root, 'proc/net/' + name).splitlines()[1:]:
@@ -175,19 +174,19 @@ def listeners(root: str = '/', byteorder: str = sys.byteorder) -> List[Listener]
 
 
 def _from_hex(text: str, byteorder: str) -> Address:
-    """An address of /proc/net: words of 32 bits, each printed in the byte order of the machine."""
+    """Parse an address of /proc/net: words of 32 bits, each printed in the byte order of the machine."""
     words = [int(text[at:at + 8], 16) for at in range(0, len(text), 8)]
     return ipaddress.ip_address(b''.join(word.to_bytes(4, 'little' if byteorder == 'little' else 'big') for word in words))
 
 
 def _serving(sockets: Sequence[Listener], addresses: Set[Address]) -> List[Listener]:
-    """The sockets that accept a connection to one of the addresses: bound to it or, if there are none, to all addresses."""
+    """Return the sockets that accept a connection to one of the addresses: bound to it, or else to all addresses."""
     exact = [each for each in sockets if each.address in addresses]
     return exact or [each for each in sockets if each.address.is_unspecified]
 
 
 def _main_of(proc: Processes, pids: List[int]) -> int:
-    """The process of AEM among those that share a socket: the Java process, not the systemd that passed the socket on."""
+    """Return the process of AEM among those that share a socket: the Java process, not the systemd that opened it."""
     java = [pid for pid in pids if proc.is_java(pid)]
     return (java or [pid for pid in pids if pid != 1] or pids)[0]
 
@@ -196,11 +195,11 @@ def _main_of(proc: Processes, pids: List[int]) -> int:
 
 
 def _unit_and_reason(proc: Processes, pids: List[int], pid: int, home: str) -> Tuple[str, str]:
-    """(the systemd unit, why it must not be stopped for AEM). One of the two is ''."""
+    """Return (the systemd unit, why it must not be stopped for AEM). One of the two is ''."""
     called = 'AEM (PID {0})'.format(pid)
     path = proc.cgroup(pid)
     parts = [part[1:] if part.startswith('_') else part for part in path.split('/') if part]
-    # A service that is only called after a container engine runs in none: the engine's own name comes first.
+    # A service whose name only contains that of a container engine is not in a container: the engine's name comes first.
     container = next((part for part in parts if _CONTAINER.search(part) and (
         not part.endswith('.service') or _CONTAINER.match(re.sub(r'^snap\.', '', part)))), '')
     name = proc.name(pid)
@@ -238,9 +237,9 @@ def _in_other_namespace(proc: Processes, pid: int) -> bool:
 
 
 def _starter_of(proc: Processes, path: str, unit: str, pid: int) -> str:
-    """An agent or a supervisor to which the unit belongs and that has started AEM, in words; '' where the unit is AEM's own.
+    """Describe an agent or supervisor of the unit that has started AEM; '' if the unit only runs AEM.
 
-    It is between the unit and AEM, or AEM has left it and the program that the unit starts runs beside AEM.
+    It is an ancestor of AEM, or AEM has left it, and the program that the unit starts still runs in the unit.
     """
     ancestors = [each for each in proc.ancestors(pid) if each > 1 and (proc.cgroup(each) + '/').startswith(path + '/')]
     for each in ancestors:
@@ -259,13 +258,13 @@ def _starter_of(proc: Processes, path: str, unit: str, pid: int) -> str:
 
 
 def _programs(proc: Processes, pid: int) -> Set[str]:
-    """The names by which a process may be called: of its file, and of its command (a login shell is "-bash")."""
+    """Return the possible names of a process: that of its file, and that of its command (a login shell is "-bash")."""
     first = (proc.command(pid) or [''])[0].split(' ')[0]
     return {os.path.basename(proc.link(pid, 'exe')), os.path.basename(first.lstrip('-'))}
 
 
 def _others_in(proc: Processes, path: str, pids: List[int], pid: int, home: str) -> str:
-    """Another Java program in the unit's cgroup that is no part of this AEM, in words; '' where there is none."""
+    """Describe another Java program in the unit's cgroup that is not a part of this AEM; '' if there is none."""
     family = set(pids) | set(proc.ancestors(pid))
     for other in proc.pids():
         if other in family or not (proc.cgroup(other) + '/').startswith(path + '/') or not proc.is_java(other):

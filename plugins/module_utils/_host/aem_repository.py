@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The repository that an AEM runs on: a segment store or a document store, and how strict its lease check is."""
+"""Finds the repository of an AEM: a segment store or a document store, and how strict its lease check is."""
 
 import glob
 import os
@@ -26,7 +26,7 @@ _MOST_FILES = 20000
 
 
 class Store(NamedTuple):
-    """A repository: segment, document or unknown; the lease check of a document store; what tells so."""
+    """A repository: segment, document or unknown; the lease check of a document store; the evidence."""
 
     kind: str
     lease_check: str
@@ -37,7 +37,7 @@ UNKNOWN = Store('unknown', 'unknown', '')
 
 
 def aem_home(proc: Processes, pid: int) -> str:
-    """The path of AEM's crx-quickstart folder; '' if it is not known."""
+    """Return the path of AEM's crx-quickstart folder; '' if it is not known."""
     words, cwd = proc.command(pid), proc.link(pid, 'cwd')
     candidates = []
     for word, following in zip(words, words[1:] + ['']):
@@ -60,7 +60,7 @@ def aem_home(proc: Processes, pid: int) -> str:
 
 
 def repository(proc: Processes, pid: int, home: str) -> Store:
-    """The repository according to the command line of the process, then to its files."""
+    """Return the repository according to the command line of the process, or else to its files."""
     words = proc.command(pid)
     modes = run_modes(proc.root, words, home)
     configured = dict(_configured(proc.root, home, modes))
@@ -85,7 +85,7 @@ def repository(proc: Processes, pid: int, home: str) -> Store:
 
 
 def _mongo_uri(root: str, words: Sequence[str], home: str) -> str:
-    """Where oak.mongo.uri is set, the property of a document store on MongoDB; '' where it is not."""
+    """Return where oak.mongo.uri is set, the property of a document store on MongoDB; '' if it is not set."""
     if any(word.startswith('-Doak.mongo.uri=') for word in words):
         return 'oak.mongo.uri on its command line'
     path = os.path.join(home, 'conf/sling.properties')
@@ -97,7 +97,7 @@ def _store(kind: str, lease: str, evidence: str) -> Store:
 
 
 def run_modes(root: str, words: Sequence[str], home: str) -> List[str]:
-    """The run modes that the command line gives, or else sling.properties."""
+    """Return the run modes from the command line, or else from sling.properties."""
     found = []  # type: List[str]
     for at, word in enumerate(words):
         if word.startswith('-Dsling.run.modes='):
@@ -111,7 +111,7 @@ def run_modes(root: str, words: Sequence[str], home: str) -> List[str]:
 
 
 def _configured(root: str, home: str, modes: Sequence[str]) -> Iterable[Tuple[str, str]]:
-    """(kind of store, path) for each OSGi configuration of a node store below install and in what Felix has taken in."""
+    """Yield (kind of store, path) for each OSGi configuration of a node store below install and in those Felix installed."""
     if not home:
         return
     left = _MOST_FILES
@@ -132,13 +132,13 @@ def _configured(root: str, home: str, modes: Sequence[str]) -> Iterable[Tuple[st
 
 
 def _applies(folder: str, modes: Sequence[str]) -> bool:
-    """Whether the installer reads a folder: install.author.crx3mongo is for these run modes together."""
+    """Return whether the installer reads a folder: install.author.crx3mongo needs both of these run modes."""
     kind, dot, needed = folder.partition('.')
     return not modes or not dot or kind not in ('install', 'config') or set(needed.split('.')) <= set(modes)
 
 
 def _lease_check(root: str, words: Sequence[str], home: str, configuration: str) -> str:
-    """strict, lenient, disabled or unknown: as configured, else by the version of AEM or of Oak."""
+    """Return strict, lenient, disabled or unknown: as configured, or else by the version of AEM or Oak."""
     if any(word.lower() == '-doak.documentmk.disableleasecheck=true' for word in words):      # Boolean.getBoolean() has no case
         return 'disabled'
     said = _LEASE_MODE.search(' '.join(words)) or _LEASE_MODE.search(text_of(root, configuration.lstrip('/')))
@@ -159,13 +159,13 @@ def _lease_check(root: str, words: Sequence[str], home: str, configuration: str)
 
 
 def lease_check_of(oak: str) -> str:
-    """The lease check that this version of Apache Oak has by default."""
+    """Return the default lease check of this version of Apache Oak."""
     numbers = _numbers(oak)
     return 'unknown' if len(numbers) < 2 else 'strict' if numbers[:3] >= _STRICT_OAK else 'lenient'
 
 
 def from_overview(overview: Dict[str, Any]) -> Store:
-    """What AEM's system overview (export.json) tells of the repository."""
+    """Return the repository according to AEM's system overview (export.json)."""
     said = overview.get('Repository')
     said = said if isinstance(said, dict) else {}
     kind = str(said.get('Node Store', '')).lower()

@@ -18,7 +18,7 @@ _ZONE_WITHIN = 60.0
 
 
 def facts(root: str = '/') -> Dict[str, Any]:
-    """zone_offsets, rtc_local, last_repair: as time_service_info documents them. Reads files; changes nothing."""
+    """Return zone_offsets, rtc_local and last_repair as time_service_info documents them. Only reads files."""
     folder = os.path.join(root, statedir.STATE.lstrip('/'))
     return {
         'zone_offsets': zone_offsets(),
@@ -28,14 +28,14 @@ def facts(root: str = '/') -> Dict[str, Any]:
 
 
 def zone_offsets() -> List[int]:
-    """Seconds by which local time is ahead of UTC: now, then in the year's other half if that differs."""
+    """Return the seconds by which local time is ahead of UTC: now, and in the other half of the year if that differs."""
     now = time.localtime()
     other = time.localtime(time.mktime(now) + _HALF_A_YEAR)
     return list(dict.fromkeys([now.tm_gmtoff, other.tm_gmtoff]))
 
 
 def rtc_local(root: str = '/') -> bool:
-    """Whether the hardware clock holds local time, by the third line of adjtime(5)."""
+    """Return whether the hardware clock holds local time, by the third line of adjtime(5)."""
     try:
         with open(os.path.join(root, 'etc/adjtime'), encoding='utf-8', errors='replace') as stream:
             lines = stream.read().splitlines()
@@ -45,14 +45,14 @@ def rtc_local(root: str = '/') -> bool:
 
 
 def rtc_misread(offset: float, root: str = '/') -> bool:
-    """Whether the offset (seconds) is explained by a hardware clock that is read as local time."""
+    """Return whether a hardware clock that is read as local time explains the offset (seconds)."""
     return rtc_local(root) and any(zone and abs(abs(offset) - abs(zone)) <= _ZONE_WITHIN for zone in zone_offsets())
 
 
 def interrupted(root: str = '/') -> List[str]:
-    """What repairs have begun on this host and not ended: as brand_portal_health_info documents it. Asks no systemd, needs no root.
+    """Return the interrupted repairs, as brand_portal_health_info documents them. Does not query systemd or need root.
 
-    no_time_daemon: the clock was corrected by clock_step, and no daemon that is known starts at boot to keep it.
+    no_time_daemon: clock_step has corrected the clock, and no known daemon starts at boot to keep it.
     """
     folder = os.path.join(root, statedir.STATE.lstrip('/'))
     left = statedir.interrupted(folder)
@@ -62,8 +62,8 @@ def interrupted(root: str = '/') -> List[str]:
 
 
 def _starts_at_boot(root: str) -> bool:
-    """Whether the unit of a time daemon is enabled: a link of its name in a folder of what a target wants."""
-    # Most hosts have never been repaired, and need not know all layouts (docs/scale.md).
+    """Return whether the unit of a time daemon is enabled: a .wants folder of a target has a link with its name."""
+    # Imported here because most hosts were never repaired and do not need the layouts (docs/scale.md).
     with IMPORT_LOCK:
         from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.layouts import LAYOUTS, OTHER_UNITS
     units = {row.layout.unit for row in LAYOUTS} | set(OTHER_UNITS.values())

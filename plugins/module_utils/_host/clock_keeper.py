@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether anything keeps this host's clock synchronized, by the kernel's state, running processes and a daemon's answer.
+"""Finds out whether anything keeps this host's clock synchronized, from the kernel's state, processes and a daemon's answer.
 
-Every healthy host is looked at, so this reads a few files, sends one datagram over the loopback interface, and starts no command
-but for VMware's tools. No root is needed. Nothing is changed.
+Every healthy host is checked, so this only reads a few files, sends one datagram over the loopback interface, and runs a command
+only for VMware Tools. It does not need root and changes nothing.
 """
 
 import getopt
@@ -36,7 +36,7 @@ class Program(NamedTuple):
     drift: Tuple[str, ...] = ()
 
 
-# The first that runs counts.
+# The first one that runs counts.
 PROGRAMS = (
     Program('chronyd', 'chronyd', ('chronyd', 'chrony'), ('/var/lib/chrony/chrony.drift', '/var/lib/chrony/drift')),
     Program('openntpd', 'openntpd', ('openntpd',), ('/var/lib/openntpd/db/ntpd.drift', '/var/db/ntpd.drift')),
@@ -48,7 +48,7 @@ PROGRAMS = (
     Program('VirtualBox guest additions', 'VBoxService', ('vboxadd-service', 'virtualbox-guest-utils')),
     Program(_TOOLS, 'vmtoolsd', ('vmtoolsd', 'open-vm-tools')),
 )
-# Not what only watches a daemon (chrony_exporter, ntp_exporter, ntpstat).
+# Not programs that only monitor a daemon (chrony_exporter, ntp_exporter, ntpstat).
 _OTHERS = re.compile(r'^(?!.*(?:export|monit|check))(?:.*ntpd|ntimed|ntpclient|chronyd|.*ptpd|ptp4l|statime|.*timesync|clockspeed'
                      r'|roughtime|htpdate|tlsdate)')
 
@@ -67,7 +67,7 @@ Ask = Callable[[], Optional[DaemonAnswer]]
 def look(run: Optional[Callable[[List[str]], str]] = None, root: str = '/', kernel: Callable[[], Optional[KernelClock]] = read,
          asks: Optional[Dict[str, Ask]] = None, now: Callable[[], float] = time.time,
          owner: Callable[[], Optional[str]] = clock_owner) -> Dict[str, Any]:
-    """The result that brand_portal_health_info documents as clock_keeper. run: runs a command and returns its output."""
+    """Return what brand_portal_health_info documents as clock_keeper. run: runs a command and returns its output."""
     said = kernel()
     program, pids, all_seen = (None, [], True) if owner() else _running(root)
     state, reason, source = UNKNOWN, '', ''
@@ -100,8 +100,8 @@ def look(run: Optional[Callable[[List[str]], str]] = None, root: str = '/', kern
 
 
 def _without_daemon(said: Optional[KernelClock], all_seen: bool, owner: Callable[[], Optional[str]]) -> Tuple[str, str, str]:
-    """(state, by, reason) if no daemon is found. One may still run outside of this host's process list."""
-    if owner():     # whatever runs here does not keep it
+    """Return (state, by, reason) if no daemon is found. One may still run outside of this host's process list."""
+    if owner():     # no process here can keep the clock
         return (KEPT, 'the machine that this host runs on', '') if said and said.synchronized else (UNKNOWN, '', '')
     if not all_seen:
         return (KEPT, 'a daemon that this account cannot see', '') if said and said.synchronized else (UNKNOWN, '', '')
@@ -110,15 +110,15 @@ def _without_daemon(said: Optional[KernelClock], all_seen: bool, owner: Callable
 
 def _by_daemon(program: Program, said: Optional[KernelClock], answer: Optional[DaemonAnswer], root: str,
                now: Callable[[], float]) -> Tuple[str, str]:
-    """(state, reason) of a daemon that runs and may set the clock."""
+    """Return (state, reason) for a daemon that runs and may set the clock."""
     if answer:
         if answer.own_clock:
             return NOT_KEPT, 'own_clock'
         return (KEPT, '') if answer.synchronized else (NOT_KEPT, 'not_synchronized')
     folder = os.path.join(root, 'run/systemd/timesync')
     if program.name == 'systemd-timesyncd' and (said is None or os.path.isdir(folder)):
-        # From systemd 239 on it touches this file with each answer. The kernel forgets after nine hours only, and is told that the
-        # clock is not synchronized where the hardware clock holds local time.
+        # systemd 239 and later touches this file with each answer. The kernel clears its state only after nine hours, and counts as
+        # not synchronized if the hardware clock holds local time.
         age = _age(folder + '/synchronized', now)
         kept = age is not None and (age < _LOST or age < 8 * _longest_poll(root))
         return (KEPT, '') if kept else (NOT_KEPT, 'not_synchronized')
@@ -132,7 +132,7 @@ def _by_daemon(program: Program, said: Optional[KernelClock], answer: Optional[D
 
 
 def _longest_poll(root: str) -> float:
-    """PollIntervalMaxSec of timesyncd.conf(5), in seconds; 0 where it is not set."""
+    """Return PollIntervalMaxSec of timesyncd.conf(5), in seconds; 0 if it is not set."""
     with IMPORT_LOCK:
         from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import timesyncd_config
         from ansible_collections.aemops.brand_portal.plugins.module_utils._host.host import Host
@@ -158,7 +158,7 @@ def _message(state: str, by: str, source: str, reason: str) -> str:
 
 
 def _running(root: str) -> Tuple[Optional[Program], List[int], bool]:
-    """(the program that keeps the clock, its processes, whether all processes can be seen)."""
+    """Return (the program that keeps the clock, its processes, whether all processes are visible)."""
     for program in PROGRAMS:
         pids = [pid for unit in program.units for pid in _pids_of(root, unit) if _name(root, pid)]
         if pids:
@@ -179,7 +179,7 @@ def _running(root: str) -> Tuple[Optional[Program], List[int], bool]:
 
 
 def _pids_of(root: str, unit: str) -> List[int]:
-    """The processes of a systemd service, by its control group (version 2, then 1)."""
+    """Return the processes of a systemd service, by its control group (version 2, then 1)."""
     for folder in ('sys/fs/cgroup/system.slice', 'sys/fs/cgroup/systemd/system.slice', 'sys/fs/cgroup/unified/system.slice'):
         text = _text(root, '{0}/{1}.service/cgroup.procs'.format(folder, unit))
         if text:
@@ -203,7 +203,7 @@ def _command(root: str, pid: int) -> List[str]:
 
 
 def _runs_without_control(command: List[str]) -> bool:
-    """Whether a chronyd was started with -x: chronyd(8)."""
+    """Return whether a chronyd was started with -x: chronyd(8)."""
     try:
         options, _rest = getopt.gnu_getopt(command[1:], '46df:F:hl:L:mnpP:qQrRst:u:U:vx', ['help', 'version'])
     except getopt.GetoptError:
@@ -224,7 +224,7 @@ def _age(path: str, now: Callable[[], float]) -> Optional[float]:
 
 
 def _has_rtcsync(root: str) -> bool:
-    """Whether chronyd tells the kernel that it is synchronized: chrony.conf(5)."""
+    """Return whether chronyd tells the kernel that it is synchronized: chrony.conf(5)."""
     texts = _text(root, 'etc/chrony/chrony.conf') + _text(root, 'etc/chrony.conf')
     return not texts or bool(re.search(r'(?im)^\s*rtcsync\b', texts))
 
@@ -237,15 +237,15 @@ def _text(root: str, path: str) -> str:
         return ''
 
 
-# what the daemons say
+# answers of daemons
 
 
 def ask_chronyd(port: int = 323, wait: float = _WAIT, now: Callable[[], float] = time.time) -> Optional[DaemonAnswer]:
-    """chronyd's tracking, as chronyc asks for it over the loopback interface (candm.h, version 6); None without an answer.
+    """Query chronyd's tracking data over the loopback interface, as chronyc does (candm.h, version 6). None without an answer.
 
-    One that has lost all of its sources goes on calling itself synchronized: the time of its last update tells.
+    A chronyd that has lost all of its sources still reports that it is synchronized; the time of its last update shows it.
     """
-    # version, type of packet, two reserved, command 33 (tracking), attempt, sequence; as long as the answer.
+    # version, type of packet, two reserved, command 33 (tracking), attempt, sequence; padded to the length of the answer.
     reply = _exchange(port, struct.pack('!BBBBHHI', 6, 1, 0, 0, 33, 0, 0x61656D21).ljust(128, b'\0'), wait)
     if len(reply) < 76 or struct.unpack('!HHH', reply[4:10]) != (33, 5, 0):
         return None
@@ -260,7 +260,7 @@ def ask_chronyd(port: int = 323, wait: float = _WAIT, now: Callable[[], float] =
     lost = False
     if len(reply) >= 104:
         high, low = struct.unpack('!II', reply[56:64])
-        updated = low if high == 0x7FFFFFFF else high << 32 | low     # of a chronyd with 32 bits
+        updated = low if high == 0x7FFFFFFF else high << 32 | low     # the first case is a 32-bit chronyd
         lost = updated > 0 and _is_lost(now() - updated, _chrony_float(reply[100:104]))
     return _answer(leap != 3 and reference != 0 and not lost, source, own)
 
@@ -270,7 +270,7 @@ def _is_lost(age: float, interval: float) -> bool:
 
 
 def _chrony_float(packed: bytes) -> float:
-    """candm.h: 7 bits of an exponent, 25 of a coefficient, both signed."""
+    """Unpack the Float of candm.h: 7 bits of exponent and 25 bits of coefficient, both signed."""
     number, = struct.unpack('!I', packed)
     exponent, coefficient = number >> 25, number & 0x1FFFFFF
     exponent -= 128 if exponent >= 64 else 0
@@ -279,7 +279,7 @@ def _chrony_float(packed: bytes) -> float:
 
 
 def ask_ntpd(port: int = 123, wait: float = _WAIT) -> Optional[DaemonAnswer]:
-    """ntpd's system variables, as ntpq asks for them (RFC 9327, read variables); None without an answer."""
+    """Query ntpd's system variables, as ntpq does (RFC 9327, read variables). None without an answer."""
     reply = _exchange(port, struct.pack('!BBHHHHH', 0x16, 2, 1, 0, 0, 0, 0), wait)
     if len(reply) < 12 or reply[0] & 0x07 != 6 or reply[1] & 0xDF != 0x82:    # a response to opcode 2; more may follow
         return None
@@ -287,7 +287,7 @@ def ask_ntpd(port: int = 123, wait: float = _WAIT) -> Optional[DaemonAnswer]:
     text = reply[12:].decode('ascii', 'replace')
     refid = re.search(r'\brefid=([^,\s]+)', text)
     source = refid.group(1) if refid else ''
-    # Its own time now and of the last update, in NTP's seconds.
+    # Its current time and that of the last update, in NTP seconds.
     times = [re.search(r'\b{0}=0x([0-9a-f]{{8}})\.'.format(name), text) for name in ('clock', 'reftime')]
     at, updated = (int(found.group(1), 16) if found else 0 for found in times)
     lost = updated > 0 and _is_lost(float(at - updated), 0.0)
@@ -295,9 +295,9 @@ def ask_ntpd(port: int = 123, wait: float = _WAIT) -> Optional[DaemonAnswer]:
 
 
 def _answer(synchronized: bool, source: str, own_clock: bool) -> DaemonAnswer:
-    """A source in 127.0.0.0/8 is on this host: ntpd's local clock (127.127.1.x), orphan mode (127.0.0.1), or another program.
+    """Build the answer. A source in 127.0.0.0/8 is ntpd's local clock (127.127.1.x), orphan mode, or another local program.
 
-    Of that the source is told, and only a configuration tells whether it has a port of its own, by which it may lead elsewhere.
+    For a local program, the answer has the source: the configuration shows whether it has another port, which may lead elsewhere.
     """
     loops = synchronized and (source.startswith('127.') or source == '::1')
     return DaemonAnswer(synchronized and not (own_clock or loops), source if synchronized and not own_clock else '',
@@ -305,7 +305,7 @@ def _answer(synchronized: bool, source: str, own_clock: bool) -> DaemonAnswer:
 
 
 def _leads_elsewhere(root: str, address: str) -> bool:
-    """Whether chronyd's configuration has this address of this host with a port of its own: a tunnel, another program."""
+    """Return whether chronyd's configuration has this local address with another port: of a tunnel or another program."""
     with IMPORT_LOCK:
         from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import chrony_config
         from ansible_collections.aemops.brand_portal.plugins.module_utils._host.host import Host

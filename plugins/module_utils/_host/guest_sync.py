@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The periodic time synchronization of VMware tools, which sets the clock beside a time daemon. Its own command switches it.
+"""Turns the periodic time synchronization of VMware tools on and off, which sets the clock in addition to a time daemon.
 
-VMware's documentation of the tools: use only one form of time synchronization, and disable this one beside NTP.
+According to VMware's documentation, only one form of time synchronization may be used, and NTP requires to disable this one.
 """
 
 from typing import Any, Dict, Sequence
@@ -21,19 +21,19 @@ _TIMEOUT = 30.0
 
 
 def is_on(host: Any) -> bool:
-    """Whether the tools set this clock: what answers otherwise, as outside of VMware's machines, does not."""
+    """Return whether the tools set this clock. Any other answer of the command, such as outside of VMware, means no."""
     return bool(discovery.time_pushers(host, only_pushing=True))
 
 
 def turn(host: Any, enabled: bool) -> str:
     """Switch the synchronization. Returns '' on success, otherwise the output of the command."""
     done = host.execute(_COMMAND + ['enable' if enabled else 'disable'], _TIMEOUT)
-    # Its exit codes differ by version: what it says afterwards counts.
+    # Its exit codes differ by version, so the state afterwards counts.
     return '' if is_on(host) == enabled else done.complaint or 'it did not take the command'
 
 
 def change(log: UndoLog, enabled: bool) -> None:
-    """Raises OSError with what the command said."""
+    """Switch the synchronization through the log. Raises OSError with the output of the command."""
     def act() -> None:
         said = turn(log.host, enabled)
         if said:
@@ -42,7 +42,7 @@ def change(log: UndoLog, enabled: bool) -> None:
 
 
 def states(entries: Sequence[Entry]) -> Dict[str, bool]:
-    """{before, after} of what these acts leave behind; {} where they leave nothing."""
+    """Return {before, after} of the acts that were not undone; {} if there is none."""
     found: Dict[str, bool] = {}
     for entry in entries:
         if entry.act == ACT and not entry.undone:
@@ -52,7 +52,7 @@ def states(entries: Sequence[Entry]) -> Dict[str, bool]:
 
 
 class GuestSyncHandler(Handler):
-    """The act is undone as long as the synchronization is as the run left it."""
+    """Undoes the act if the synchronization still is in the state that the run left."""
 
     def __init__(self, host: Any) -> None:
         self._host = host

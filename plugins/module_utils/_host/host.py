@@ -2,19 +2,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A host as files below a root folder, and as commands. Reads only."""
+"""Read access to a host: files below a root folder, and commands."""
 
 import os
 import stat
 from typing import Callable, Dict, List, Optional
 
-LONGEST_TEXT = 8 * 1024 * 1024     # characters: no configuration is longer, whatever a line includes
+LONGEST_TEXT = 8 * 1024 * 1024     # characters: no configuration is longer, but an included file may be
 
 
 class Host:
-    """A host as files below a root folder, and `run`: runs a command without a shell and gives its output.
+    """A host: files below a root folder, and `run`, which runs a command without a shell and returns its output.
 
-    A host that is made without `run` has no systemd to ask.
+    Without `run`, every command has empty output.
     """
 
     def __init__(self, run: Optional[Callable[[List[str]], str]] = None, root: str = '/') -> None:
@@ -28,7 +28,7 @@ class Host:
         return bool(path) and os.path.exists(self.path(path))
 
     def read(self, path: str) -> str:
-        """The file's text, or '' where it is missing, not readable for this account, or no file: a pipe would never end."""
+        """Return the file's text, or '' if it is missing, not readable for this account, or a pipe, which would block."""
         try:
             if stat.S_ISFIFO(os.stat(self.path(path)).st_mode):
                 return ''
@@ -38,7 +38,7 @@ class Host:
             return ''
 
     def os_release(self) -> Dict[str, str]:
-        """os-release(5): ID, ID_LIKE, VERSION_ID …, with the quotes taken off."""
+        """Return the values of os-release(5), such as ID, ID_LIKE and VERSION_ID, without quotes."""
         text = self.read('/etc/os-release') or self.read('/usr/lib/os-release')
         pairs = (line.split('=', 1) for line in text.splitlines() if '=' in line)
         return {key.strip(): value.strip().strip('"\'') for key, value in pairs}

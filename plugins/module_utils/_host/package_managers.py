@@ -2,23 +2,23 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The commands of each package manager, and what it says that it would do."""
+"""The commands of each package manager, and the parsers of its simulations."""
 
 import html
 import re
 from typing import Callable, Dict, List, NamedTuple
 
-# Without a terminal of its own dpkg stays in the command's process group.
+# Without its own terminal, dpkg stays in the process group of the command.
 _APT = ['apt-get', '-y', '-q', '--no-install-recommends', '-o', 'Dpkg::Use-Pty=0',
         '-o', 'Dpkg::Options::=--force-confdef', '-o', 'Dpkg::Options::=--force-confold']
 _ZYPPER = ['zypper', '--non-interactive']
 _RPM = ['rpm', '-qa', '--qf', '%{NAME} ii %{EPOCHNUM}:%{VERSION}-%{RELEASE}\\n']
-# What else would be removed because nothing needs it any more is not ours to clear up.
+# Packages that nothing needs any more are left alone.
 _KEEP_OTHERS = ['--setopt=clean_requirements_on_remove=0', '--setopt=exit_on_lock=1']
 
 
 class Transaction(NamedTuple):
-    """What a package manager would do: {name: version}, '' where it does not say which."""
+    """What a package manager would do: {name: version}, '' for an unknown version."""
 
     installs: Dict[str, str]
     removes: Dict[str, str]
@@ -30,28 +30,28 @@ class Transaction(NamedTuple):
 
 
 class Manager(NamedTuple):
-    """The commands of one package manager; names of packages are appended."""
+    """The commands of one package manager. Names of packages are appended to them."""
 
-    refresh: List[str]      # [] where installing does it
+    refresh: List[str]      # [] if an installation refreshes the lists
     simulate: List[str]
     install: List[str]
     simulate_removal: List[str]
     remove: List[str]
-    purge: List[str]        # what removing has left of it; [] where it leaves nothing
-    fetch: List[str]        # into its cache, without installing; [] where packages do not replace one another
-    mend: List[str]         # after it was killed
-    listing: List[str]      # one line a package: name, state as dpkg abbreviates it, version
+    purge: List[str]        # removes what a removal leaves; [] if it leaves nothing
+    fetch: List[str]        # downloads to the cache; [] if packages do not replace one another
+    mend: List[str]         # repairs the state after it was killed
+    listing: List[str]      # one line per package: name, state as dpkg abbreviates it, version
     parse: Callable[[str], Transaction]
-    words: Callable[[str], str] = str   # what a simulation prints, without its markup
+    words: Callable[[str], str] = str   # removes markup from the output of a simulation
 
 
-# What a simulation says
+# Parsers of simulations
 
 _APT_LINE = re.compile(r'(Inst|Remv|Purg) (\S+)(?: \[([^\]]*)\])?(?: \((\S+))?')
 
 
 def parse_apt(text: str) -> Transaction:
-    """apt-get --simulate: "Inst chrony (4.3-2 Debian:12/stable [amd64])", "Remv ntp [1:4.2]"."""
+    """Parse apt-get --simulate: "Inst chrony (4.3-2 Debian:12/stable [amd64])", "Remv ntp [1:4.2]"."""
     found = Transaction({}, {}, {})
     for line in text.splitlines():
         parts = _APT_LINE.match(line)
@@ -70,10 +70,10 @@ _SECTIONS = (('install', 'installs'), ('remov', 'removes'), ('eras', 'removes'),
 
 
 def parse_dnf(text: str) -> Transaction:
-    """The table of dnf and yum: sections, each with rows of name, architecture, version, repository and size.
+    """Parse the table of dnf and yum: sections, each with rows of name, architecture, version, repository and size.
 
-    A row that is too long for a line goes on in the next. "replacing NAME.ARCH VERSION" stands below what replaces it; dnf5 writes
-    "replacing NAME ARCH VERSION", and that also below an upgrade, of the same name then.
+    A row that is too long continues on the next line. "replacing NAME.ARCH VERSION" follows the row of the replacement; dnf5 writes
+    "replacing NAME ARCH VERSION", and also writes it after an upgrade, with the same name.
     """
     found = Transaction({}, {}, {})
     section, row, last = '', [], ''   # type: str, List[str], str
@@ -102,7 +102,7 @@ def parse_dnf(text: str) -> Transaction:
 
 
 def parse_zypper(text: str) -> Transaction:
-    """zypper --xmlout: <to-install><solvable type="package" name="chrony" edition="4.1-1" …/></to-install>."""
+    """Parse zypper --xmlout: <to-install><solvable type="package" name="chrony" edition="4.1-1" …/></to-install>."""
     found = Transaction({}, {}, {})
     for kind, body in re.findall(r'<to-([a-z-]+)>(.*?)</to-\1>', text, re.DOTALL):
         target = found.installs if kind == 'install' else found.removes if kind == 'remove' else found.upgrades
@@ -114,7 +114,7 @@ def parse_zypper(text: str) -> Transaction:
 
 
 def zypper_words(text: str) -> str:
-    """The errors and warnings of zypper --xmlout; all of its messages where there are none."""
+    """Return the errors and warnings of zypper --xmlout, or all of its messages if there are none."""
     said = re.findall(r'<message type="(\w+)">(.*?)</message>', text, re.DOTALL)
     bodies = [body for kind, body in said if kind in ('error', 'warning')] or [body for _kind, body in said]
     return html.unescape('\n'.join(bodies))

@@ -2,13 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What to do about a package that could not be installed, by the words of apt, dpkg, dnf, yum, zypper and rpm. Pure."""
+"""The advice for a package that could not be installed, by the messages of the package managers. Pure."""
 
 import re
 from typing import Tuple
 
-# The first that fits counts: what keeps any package from being installed comes before what is said of this one, and the
-# network last, for its words stand in warnings as well.
+# The first match counts. Causes that affect every package come before those of a single one, and the network is last, because
+# warnings also mention it.
 _ADVICE: Tuple[Tuple[str, str], ...] = (
     (r'no space left|not enough (?:free )?space|enough free (?:disk )?space|disk requirements|needs [\w.]+ (?:more space )?on the'
      r'|disk quota exceeded', 'free space on its file systems'),
@@ -56,7 +56,7 @@ REACHES_SOURCES = 'see that this host reaches its package sources'
 
 
 def advice_for(said: str) -> str:
-    """The next step, without a period."""
+    """Return the next step, without a period."""
     for pattern, advice in _ADVICE:
         if re.search(pattern, said, re.IGNORECASE):
             return advice or REACHES_SOURCES

@@ -4,9 +4,9 @@
 
 """Installs the package of a daemon, and can undo exactly that transaction.
 
-The package manager is asked what it would do before it does it. What it names, and nothing else, is undone; where undoing it
-would touch another package, ours stays. Not with Ansible's own modules: these know no way back, and between two tasks of a play
-a host can be cut off.
+The package manager simulates the transaction first. The undo is limited to the packages of this simulation; if it would change
+another package, the installed one stays. Ansible's own modules cannot undo a transaction, and a play can lose a host between two
+tasks.
 """
 
 import hashlib
@@ -24,16 +24,16 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log
 
 _QUIET = {'DEBIAN_FRONTEND': 'noninteractive', 'APT_LISTCHANGES_FRONTEND': 'none', 'NEEDRESTART_SUSPEND': '1',
           'ZYPP_LOCK_TIMEOUT': '0'}
-# Seconds. A slow mirror and a small machine take their time.
+# Seconds. A slow mirror or a small machine may take long.
 _LONGEST = 900.0
 # Seconds to wait for another package manager's lock, and between two tries.
 LOCK_WAIT, _LOCK_PAUSE = 300.0, 5.0
 _LOCKED = re.compile(r'(?i)could not get lock|unable to (acquire|lock)|frontend lock was locked|existing lock|'
                      r'another copy is running|transaction lock|system management is locked|another app is currently holding')
-# A lock that cannot be had at all: waiting does not help.
+# Errors for which waiting for the lock does not help.
 _NO_LOCK = re.compile(r'(?i)read-only|permission denied|are you root')
 
-# States of a package beside its version.
+# States of a package besides its version.
 GONE, CONFIGURED = '', 'removed, configuration kept'
 _BROKEN = 'half-installed'
 
@@ -59,7 +59,7 @@ class Packages:
         self.manager = MANAGERS[manager]
 
     def _run(self, command: List[str], names: Sequence[str] = (), check: Callable[[], None] = lambda: None) -> Done:
-        """Wait for the lock of another package manager, with a limit; check may end the waiting."""
+        """Run a command; if another package manager holds the lock, wait with a limit. check may end the waiting."""
         limit = self._host.now() + LOCK_WAIT
         while True:
             done = self._host.execute(command + list(names), _LONGEST, _QUIET)
@@ -73,7 +73,7 @@ class Packages:
     # looks
 
     def installed(self) -> Dict[str, str]:
-        """{name: version} of all packages; CONFIGURED for one whose configuration alone is left. Raises LookFailed."""
+        """Return {name: version} of all packages; CONFIGURED if only the configuration is left. Raises LookFailed."""
         done = self._host.execute(self.manager.listing, _LONGEST, _QUIET)
         if done.code:
             raise LookFailed(f'the installed packages cannot be listed: {done.complaint[-300:]}')
@@ -89,12 +89,12 @@ class Packages:
         return found
 
     def states(self, names: Sequence[str]) -> Dict[str, str]:
-        """{name: version, CONFIGURED or GONE}. Raises LookFailed."""
+        """Return {name: version, CONFIGURED or GONE} of these packages. Raises LookFailed."""
         found = self.installed()
         return {name: found.get(name, GONE) for name in names}
 
     def ask(self, name: str, check: Callable[[], None] = lambda: None) -> Transaction:
-        """The transaction that installs this package. Refreshes the package lists if they are outdated. Raises CannotInstall."""
+        """Simulate the installation of this package. Refreshes outdated package lists. Raises CannotInstall."""
         transaction, done = self._simulate([name], check)
         if name not in transaction.installs and self.manager.refresh:
             refreshed = self._run(self.manager.refresh, (), check)
@@ -111,16 +111,16 @@ class Packages:
 
     def _asked(self, command: List[str], names: Sequence[str],
                check: Callable[[], None] = lambda: None) -> Tuple[Transaction, Done]:
-        """What a simulation would do, and its result with words as its output."""
+        """Run a simulation. Return its transaction, and its result with the output as plain text."""
         done = self._run(command, names, check)
         return self.manager.parse(done.out), done._replace(out=self.manager.words(done.out))
 
     def would_change(self, name: str) -> List[str]:
-        """Names of all packages that installing this one would touch now."""
+        """Return the names of all packages that installing this one would change now."""
         return self._simulate([name], lambda: None)[0].names
 
     def would_undo(self, removed: Sequence[str], installed: Sequence[str], purge: bool) -> List[str]:
-        """Names of all packages that removing these and restoring those would change. Raises LookFailed."""
+        """Return the names of all packages that removing these and restoring those would change. Raises LookFailed."""
         touched: List[str] = []
         for command, names in self._undoing(removed, installed, purge, simulate=True):
             transaction, done = self._asked(command, names)
@@ -131,7 +131,7 @@ class Packages:
 
     def _undoing(self, removed: Sequence[str], installed: Sequence[str], purge: bool,
                  simulate: bool) -> List[Tuple[List[str], List[str]]]:
-        """The commands of the undo, with their names. apt needs one transaction: a replacement cannot be removed first."""
+        """Return the commands of the undo, with their packages. apt needs one transaction to reverse a replacement."""
         manager = self.manager
         if self.name == 'apt':
             command = manager.simulate_removal if simulate else manager.remove
@@ -143,17 +143,17 @@ class Packages:
     # acts
 
     def fetch(self, names: Sequence[str]) -> None:
-        """Download packages that are about to be replaced: without a network they could not be restored."""
+        """Download packages that will be replaced, because they could not be restored without a network."""
         if names and self.manager.fetch:
             self._run(self.manager.fetch, names)
 
     def install(self, name: str, check: Callable[[], None] = lambda: None, removing: bool = True) -> Done:
-        """removing: other packages may be removed for it. Without being told so dnf, yum and zypper remove none."""
+        """Install a package. removing: whether it may remove others; by default, dnf, yum and zypper remove none."""
         command, keep = self.manager.install, ['--no-remove'] if self.name == 'apt' and not removing else []
         done = self._run(command[:-1] + keep + command[-1:], [name], check)
         if done.code == 124:
             self.mend()
-        # zypper(8), exit codes that inform: it was installed, though a repository was skipped or a restart is suggested.
+        # zypper(8), informational exit codes: the package was installed, but a repository was skipped or a restart is needed.
         return done._replace(code=0) if self.name == 'zypper' and done.code in (100, 101, 102, 103, 106) else done
 
     def undo(self, removed: Sequence[str], installed: Sequence[str], purge: bool) -> str:
@@ -173,16 +173,16 @@ class Packages:
             self._run(self.manager.purge, names)
 
     def mend(self) -> None:
-        """Let a package manager that was killed finish what it had begun."""
+        """Let a package manager that was killed complete its transaction."""
         if self.manager.mend:
             self._run(self.manager.mend)
 
 
 def install(log: UndoLog, packages: Packages, name: str, transaction: Transaction, sentence: str, unit: str,
             config: Sequence[str], replaced: Sequence[str] = ()) -> Done:
-    """Install the package, its transaction in the log. unit: of its daemon; config: where its configuration is or will be.
+    """Install the package through the log. unit: that of its daemon. config: the current or future places of its configuration.
 
-    replaced: units of packages that it takes the place of: a package that comes back starts its unit, whatever state it was in.
+    replaced: units of the packages that it replaces; a reinstalled package starts its unit regardless of its previous state.
     Raises CannotInstall if packages or units have changed since the transaction was simulated.
     """
     names = transaction.names
@@ -194,8 +194,8 @@ def install(log: UndoLog, packages: Packages, name: str, transaction: Transactio
                   upgraded=sorted(transaction.upgrades), units=units)
 
     def act() -> Done:
-        # Another administrator may have installed, removed, started or masked something since.
-        entry.undone = True     # nothing is done yet, also where a look fails
+        # Another administrator may have installed, removed, started or masked something in the meantime.
+        entry.undone = True     # nothing is done yet, even if reading a state fails
         if (packages.states(names), packages.would_change(name), _unit_states(log.host, replaced)) != (before, names, units):
             raise CannotInstall(f'another administrator has changed packages or units of this host a moment ago, so that {name} '
                                 'was not installed', 'let the other administrator finish')
@@ -214,7 +214,7 @@ def _unit_states(host: System, units: Sequence[str]) -> Dict[str, State]:
 
 
 def fingerprints(host: System, places: Sequence[str]) -> Dict[str, str]:
-    """{path: hash} of all files at these places, files or folders."""
+    """Return {path: hash} of all files in these places, which are files or folders."""
     found = {}
     for place in places:
         real = host.path(place)
@@ -243,14 +243,14 @@ class PackagesHandler(Handler):
             self._packages(entry).mend()
 
     def clear_up(self, entry: Entry) -> None:
-        """Remove empty folders that stay when another administrator removes the package while our file is in them."""
+        """Remove folders that stayed because our file was in them when another administrator removed the package."""
         for place in entry.how['folders']:
             for folder, _folders, _names in os.walk(self._host.path(place), topdown=False):
                 self._host.remove_folder('/' + os.path.relpath(folder, self._host.root))
 
     def now(self, entry: Entry) -> State:
         found = self._packages(entry).states(list(entry.before))
-        # One that was upgraded along is not taken back.
+        # Upgrades of other packages are not undone.
         return {name: entry.before[name] if name in entry.how['upgraded'] else state for name, state in found.items()}
 
     def ours(self, entry: Entry, now: State) -> bool:
@@ -258,7 +258,7 @@ class PackagesHandler(Handler):
 
     @staticmethod
     def _foreign(entry: Entry, now: Mapping[str, str]) -> List[str]:
-        """Packages that are neither as before nor as this run left them. An interrupted run may have left them half-installed."""
+        """Return the packages in neither the state before nor after the run. Half-installed ones may be of an interrupted run."""
         gone = (GONE, CONFIGURED)
         return [name for name, state in now.items()
                 if state not in (entry.before[name], entry.after[name]) and not state.startswith(_BROKEN)
@@ -303,7 +303,7 @@ class PackagesHandler(Handler):
         raise CannotUndo(f'the package {listed(list(names)) or entry.target} stays installed ({said}), because {why}')
 
     def _edited(self, entry: Entry) -> List[str]:
-        """Configuration that others changed or added after the installation. Our own changes are undone before this check."""
+        """Return the configuration that others changed since the installation. Our own changes are undone before this check."""
         came = entry.how.get('files')
         if came is None:
             return []

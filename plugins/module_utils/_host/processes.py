@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Processes in /proc: their sockets, commands, ancestors and control groups."""
+"""Reads processes from /proc: their sockets, commands, ancestors and control groups."""
 
 import os
 import re
@@ -33,10 +33,10 @@ class Processes:
             return []
 
     def owners(self, inodes: Set[str]) -> Tuple[List[int], bool]:
-        """(processes that have one of these sockets open, whether every process could be looked at)."""
+        """Return (the processes that have one of these sockets open, whether all processes could be read)."""
         wanted, found = {'socket:[{0}]'.format(inode) for inode in inodes}, []
         pids = self.pids()
-        all_seen = 1 in pids        # proc(5): with the mount option hidepid an account sees its own processes only
+        all_seen = 1 in pids        # proc(5): with the mount option hidepid, an account sees only its own processes
         for pid in pids:
             folder = os.path.join(self.root, 'proc/{0}/fd'.format(pid))
             try:
@@ -64,7 +64,7 @@ class Processes:
         return self.text(pid, 'comm').strip() or os.path.basename((self.command(pid) or ['?'])[0])
 
     def state(self, pid: int) -> str:
-        """One letter, as proc(5) has it: Z is a process that has ended; '' where it is not told."""
+        """Return the state as a letter of proc(5), such as Z for a zombie; '' if it is not known."""
         return (self.text(pid, 'stat').rpartition(')')[2].split() or [''])[0]
 
     def parent(self, pid: int) -> int:
@@ -84,7 +84,7 @@ class Processes:
         return any(_JAVA.match(name) for name in names)
 
     def cgroup(self, pid: int) -> str:
-        """The control group that systemd gave the process, relative to systemd's own: cgroups(7), version 1, 2 and hybrid."""
+        """Return the control group that systemd gave the process, relative to systemd's own: cgroups(7), v1, v2 and hybrid."""
         path, base = self._cgroup(pid), self._cgroup(1)
         base = base[:-len('/init.scope')] if base.endswith('/init.scope') else ''
         return path[len(base):] if base and path.startswith(base + '/') else path
@@ -99,7 +99,7 @@ class Processes:
 
 
 def text_of(root: str, path: str) -> str:
-    """The file's text; '' where there is none, or it may not be read."""
+    """Return the file's text; '' if there is no file, or it may not be read."""
     try:
         with open(os.path.join(root, path), encoding='utf-8', errors='replace') as stream:
             return stream.read()

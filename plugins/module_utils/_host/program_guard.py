@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A program that no unit runs, stopped and started by commands under the same guard as services.
+"""Stops and starts a program without a unit by commands, under the same guard as services.
 
-A unit of ours below /run wraps the two commands, so that whatever starts services again starts it too. It is out of any session,
-and gone after a boot.
+A unit below /run wraps the two commands, so that everything that starts services again also starts the program. The unit does not
+belong to a session, and is gone after a boot.
 """
 
 import os
@@ -22,7 +22,7 @@ UNIT = 'aemops-brand-portal-program.service'
 _PATH = '/run/systemd/system/' + UNIT
 _PAUSE = 0.2
 _FOLDERS = ('/usr/sbin', '/usr/bin', '/sbin', '/bin')
-# Its process may still be ending: then it is waited for, and not started twice.
+# Its process may still be ending. The script waits for it, so that the program does not run twice.
 _START = ('n=$1 pid=$2; shift 2; while [ -d "/proc/$pid" ] && [ "$n" -gt 0 ]; do sleep 1; n=$((n-1)); done; '
           '[ -d "/proc/$pid" ] || exec "$@"')
 _WAIT = 'while [ -d "/proc/$1" ]; do sleep 0.2; done'
@@ -31,7 +31,7 @@ _WAIT = 'while [ -d "/proc/$1" ]; do sleep 0.2; done'
 class ProgramGuard(ServiceGuard):
     """Stops `units` and the program while the clock is set.
 
-    program: stop and start, each a list of words, and pid, the process that has to be gone before the clock is set.
+    program: stop and start, each a list of words, and pid, the process that must end before the clock is set.
     """
 
     def __init__(self, units: List[str], above: float, timeout: float, program: Mapping[str, Any], host: Optional[System] = None,
@@ -42,7 +42,7 @@ class ProgramGuard(ServiceGuard):
             self._program[name] = self._command(name, [str(word) for word in program[name]])
 
     def _command(self, name: str, words: List[str]) -> List[str]:
-        """The command with the full path of its program."""
+        """Return the command with the full path of its program."""
         first = words[0] if words else ''
         places = [first] if first.startswith('/') else ['{0}/{1}'.format(folder, first) for folder in _FOLDERS] if first else []
         found = next((place for place in places if self._host.exists(place)), '')
@@ -70,7 +70,7 @@ class ProgramGuard(ServiceGuard):
         super()._begin(wanted)
 
     def _wrap(self) -> None:
-        """The unit counts as started, because the program runs; only then its start means the command."""
+        """Create the unit. It is started with a dummy command first, because the program already runs."""
         self._host.make_folder(os.path.dirname(_PATH))
         for text in (self._text(['/bin/true']), self._text(self._started_by)):
             self._host.write(_PATH, text, 0o600)
@@ -103,6 +103,6 @@ class ProgramGuard(ServiceGuard):
 
 
 def quoted(words: Sequence[str]) -> str:
-    """Words quoted for ExecStart= (systemd.service(5), "Command lines"), so that no variable or specifier is expanded."""
+    """Quote words for ExecStart= (systemd.service(5), "Command lines"), so that no variable or specifier is expanded."""
     return ' '.join('"{0}"'.format(str(word).replace('\\', '\\\\').replace('"', '\\"').replace('%', '%%').replace('$', '$$'))
                     for word in words)

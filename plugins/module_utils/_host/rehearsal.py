@@ -4,7 +4,7 @@
 
 """Checks on a host what a repair needs, without any change. Each check reports what it found and what to do.
 
-Packages are downloaded into a temporary folder, with lists of their own where those of the host no longer do.
+Packages are downloaded to a temporary folder, with fresh package lists if those of the host are outdated.
 """
 
 import os
@@ -19,14 +19,14 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.package_
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.service_guard import ServiceGuard
 
 MIB = 1024 * 1024
-# What is written without a package: files of a few kB, their backups, the state; and what a daemon's package takes.
+# Space for files of a few kB, their backups and the state, and for the package of a daemon.
 ROOM = {'/etc': 5 * MIB, '/var/lib': 5 * MIB}
 ROOM_FOR_A_PACKAGE = {'/usr': 50 * MIB, '/var': 100 * MIB}
 _INODES = 50
 _UNREACHED = 'Failed to fetch'
 _DOWNLOAD = 120.0   # seconds
 
-# {folder} is a temporary one; the package's name is appended. The second try brings lists of its own.
+# {folder} is a temporary one; the name of the package is appended. The second attempt downloads its own lists.
 _APT = ['apt-get', '-q', '-y', '--no-install-recommends', '-o', 'Dir::Cache={folder}', '-o', 'Debug::NoLocking=1']
 _OWN_LISTS = ['-o', 'Dir::State::lists={folder}/lists']
 DOWNLOADS = {
@@ -39,7 +39,7 @@ DOWNLOADS = {
 
 
 class Check(NamedTuple):
-    """check: what was tried. found: what it found, in a sentence without its full stop. advice: '' where it passed."""
+    """A check. found: what it found, as a sentence without a period. advice: '' if it passed."""
 
     check: str
     passed: bool
@@ -49,7 +49,7 @@ class Check(NamedTuple):
 
 def rehearse(host: Any, units: Sequence[str], provider: str = 'auto', euid: Callable[[], int] = os.geteuid,
              clock_owner: Callable[[], str] = lambda: '', statvfs: Callable[[str], Any] = os.statvfs) -> List[Check]:
-    """Run all checks, whether or not some fail. host: a System. units: the services to stop around a step."""
+    """Run all checks, even if some fail. host: a System. units: the services to stop around a step."""
     package = needed_package(host, provider)
     checks = [
         lambda: become(euid()),
@@ -92,7 +92,7 @@ def systemd(host: Any) -> Check:
 
 
 def stoppable(host: Any, units: Sequence[str]) -> Check:
-    """Whether the services to be stopped around a step exist and can be stopped and started again."""
+    """Check whether the services to stop around a step exist and can be stopped and started again."""
     if not units:
         return Check('service', True, 'no service is stopped around a step')
     guard = ServiceGuard(list(units), 0.0, 300.0, host)
@@ -108,7 +108,7 @@ def stoppable(host: Any, units: Sequence[str]) -> Check:
 
 
 def needed_package(host: Any, provider: str = 'auto') -> str:
-    """The package that a repair would install; '' where a daemon is installed that can keep the clock."""
+    """Return the package that a repair would install; '' if a suitable daemon is installed."""
     daemons = discovery.find_daemons(host)
     wanted = [facts for facts in daemons if provider in ('auto', facts['name']) or (provider, facts['name']) == ('ntpd', 'ntpsec')]
     if any(facts['installed'] and not facts.get('condition') for facts in wanted):
@@ -148,7 +148,7 @@ def source_of_packages(host: Any, package: str) -> Check:
 
 
 def room(host: Any, package: bool, statvfs: Callable[[str], Any] = os.statvfs) -> Check:
-    """Whether the file systems that a repair writes to have free blocks and inodes."""
+    """Check whether the file systems that a repair writes to have free blocks and inodes."""
     wanted = dict(ROOM)
     if package:
         wanted.update(ROOM_FOR_A_PACKAGE)
@@ -165,7 +165,7 @@ def room(host: Any, package: bool, statvfs: Callable[[str], Any] = os.statvfs) -
 
 
 def writable(host: Any, statvfs: Callable[[str], Any] = os.statvfs) -> Check:
-    """Whether the file systems that a repair writes to are mounted read-write."""
+    """Check whether the file systems that a repair writes to are mounted read-write."""
     for place in ('/etc', statedir.STATE.rsplit('/', 1)[0]):
         if statvfs(host.path(place)).f_flag & os.ST_RDONLY:
             return Check('files', False, '{0} is mounted read-only'.format(place),

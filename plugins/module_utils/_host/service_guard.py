@@ -4,12 +4,12 @@
 
 """Stops services around a step of the clock, and makes sure that they run again.
 
-Three things ensure that, each for what the ones before it cannot:
+Three mechanisms ensure this, each for the cases that the previous ones do not cover:
 
-1. The process that stops a unit starts it again, also after an error; a signal is honored after that.
-2. A guard, armed on the host before anything is stopped: a transient service that waits for the process to end (the kernel
-   releases its lock however it ended) or for a limit, and then starts the units. It is no child of any session.
-3. A log, on the disk before anything is stopped: the next run finds it after a reboot and starts what was left.
+1. The process that stops a unit starts it again, even after an error. It handles a signal afterwards.
+2. A guard, which is started before anything is stopped: a transient service that waits until the process has ended (the kernel
+   then releases its lock) or until a limit, and then starts the units. It does not belong to a session.
+3. A log, which is on the disk before anything is stopped: after a reboot, the next run reads it and starts the units.
 """
 
 import difflib
@@ -29,12 +29,12 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log
 FOLDER = statedir.STATE + '/service_stop'
 GUARD = 'aemops-brand-portal-guard.service'
 
-# Seconds beyond the time a unit may take to stop, after which the guard no longer waits for the process.
+# Seconds after the limit for stopping the units for which the guard still waits for the process.
 _GUARD_MARGIN = 60.0
 _ATTEMPTS, _BETWEEN, _SETTLE = 3, 2.0, 1.0
 _COMMAND_TIMEOUT = 30.0
 
-# Exit code 1 is flock's for a wait that was too long. Any other failure is no sign that the process has ended.
+# flock exits with 1 at its limit. Any other failure does not mean that the process has ended.
 _SCRIPT = ('limit=$1 lock=$2 folder=$3; shift 3; flock --wait "$limit" "$lock" true || [ $? -eq 1 ] || sleep "$limit"; '
            'systemctl start -- "$@" && touch "$folder/started"')
 _FLOCK = ('/usr/bin/flock', '/bin/flock')
@@ -42,7 +42,7 @@ _FLOCK = ('/usr/bin/flock', '/bin/flock')
 _NAME = re.compile(r'[A-Za-z0-9:_\\][A-Za-z0-9:_.\\@-]*\Z')
 _LOOKS_LIKE_AEM = re.compile(r'aem|cq5?|crx|quickstart|author', re.IGNORECASE)
 _PROPERTIES = ('Id', 'LoadState', 'ActiveState', 'SubState', 'CanStart', 'CanStop', 'RequiredBy', 'BoundBy', 'ConsistsOf')
-# A unit that has just been started and waits to be started once more has not been started.
+# A unit that waits for its automatic restart does not run.
 _FAILING = ('auto-restart', 'auto-restart-queued')
 
 
@@ -51,22 +51,22 @@ class StopRefused(ClockError):
 
 
 class Unit(NamedTuple):
-    """A unit as it was before."""
+    """A unit in its state before the step."""
 
     name: str
     active: str
     loaded: str
     startable: bool
     stoppable: bool
-    bound: List[str]    # units that systemd stops along with it, and does not start along with it
+    bound: List[str]    # units that systemd stops together with it, but does not start together with it
 
 
 class ServiceGuard(StepHooks):
     """Stops `units` while the clock is set by `above` seconds or more. Offsets are reference - host, in seconds.
 
-    The order of calls: inspect, then any of needed, predict and stopped_during, then recover. Nothing is changed before
-    stopped_during or recover. The caller holds the lock from before inspect to after recover, unless nothing is changed.
-    timeout: seconds that stopping all of them may take, and starting each.
+    The order of calls is inspect, then any of needed, predict and stopped_during, then recover. Only stopped_during and recover
+    change something; for these, the caller must hold the lock from before inspect until after recover.
+    timeout: seconds to stop all units, and for each attempt to start them.
     """
 
     def __init__(self, units: List[str], above: float, timeout: float, host: Optional[System] = None,
@@ -82,14 +82,14 @@ class ServiceGuard(StepHooks):
         self._log = UndoLog(self._host, FOLDER, self.stop)
         self._started = FOLDER + '/started'
         self.running: List[str] = []       # to be stopped and started
-        self.left: List[str] = []       # stopped by an earlier run that was cut off, and down since
+        self.left: List[str] = []       # stopped by an interrupted earlier run, and still down
         self.entries: List[Entry] = []      # of this run, for its record
-        self._failed = False        # to start one: that is for the next run
+        self._failed = False        # whether a unit could not be started; the next run tries again
 
     # before
 
     def inspect(self) -> None:
-        """Find out what runs and what an earlier run left. Raises BadOption, StopRefused; changes nothing."""
+        """Find out what runs and what an earlier run left, without any change. Raises BadOption and StopRefused."""
         units = self._units(self.names)
         for asked, unit in zip(self.names, units):
             self._check(asked, unit)
@@ -125,11 +125,11 @@ class ServiceGuard(StepHooks):
         return list(dict.fromkeys(near + difflib.get_close_matches(asked, names, 3, 0.75)))[:5]
 
     def _closure(self, units: List[Unit]) -> List[str]:
-        """Names of the units that systemd stops together with these, directly or indirectly."""
+        """Return the names of the units that systemd stops together with these, directly or indirectly."""
         known, waiting = [unit.name for unit in units], [name for unit in units for name in unit.bound]
         found: List[str] = []
         while waiting:
-            # A target would start whatever belongs to it, also what was stopped by hand.
+            # A target would start all of its units, even those that were stopped by hand.
             fresh = [name for name in dict.fromkeys(waiting) if name not in known + found and not name.endswith('.target')]
             found += fresh
             waiting = [name for unit in self._units(fresh) for name in unit.bound]
@@ -145,14 +145,14 @@ class ServiceGuard(StepHooks):
             self.messages.append('An earlier run was cut off while it was stopping {0}, which runs'.format(listed(names)))
 
     def needed(self, offset: float) -> bool:
-        """Whether a step by this offset stops anything."""
+        """Return whether a step by this offset stops anything."""
         return bool(self.running) and abs(offset) >= self.above
 
     def would_stop(self, offset: float) -> List[str]:
         return list(self.running) if self.needed(offset) else []
 
     def predict(self, offset: float) -> str:
-        """What a run would do with the units, in a sentence; '' if it does nothing with them."""
+        """Return what a run would do with the units, in sentences; '' for nothing."""
         said = []
         if self.needed(offset):
             said.append('{0} would be stopped and started again.'.format(listed(self.running)))
@@ -167,7 +167,7 @@ class ServiceGuard(StepHooks):
     def stopped_during(self, offset: float, act: Callable[[], Answer]) -> Answer:
         """Run act, which sets the clock by offset, with the units stopped. They run again when this returns or raises.
 
-        Raises StopRefused where they could not be stopped, then act is not run, or not be started again; and what act raises.
+        Raises StopRefused if they cannot be stopped (act is then not run) or not be started again, and the errors of act.
         """
         entry = Entry('clock', 'clock', {'offset': round(offset, 6)}, {'offset': 0.0}, 'set the clock by {0:+.3f} s'.format(offset))
         if not self.needed(offset):
@@ -191,12 +191,12 @@ class ServiceGuard(StepHooks):
             raise
         self._end(wanted, None, began)
         self.messages.append('{0} was stopped for {1:.1f} s and runs again'.format(listed(self.running), self.stopped['seconds']))
-        # A signal that came while they were stopped.
+        # For a signal that was received while they were stopped.
         self.stop.check()
         return answer
 
     def recover(self, check_mode: bool) -> str:
-        """Start what an earlier run has left stopped and clear its log. Returns what was done, in sentences. Raises StopRefused."""
+        """Start the units that an earlier run left stopped, and clear its log. Return the messages. Raises StopRefused."""
         if not check_mode and not self._failed and self._host.exists(FOLDER):
             if self.left:
                 problem = self._start(self.left)
@@ -239,8 +239,8 @@ class ServiceGuard(StepHooks):
             raise StopRefused('The clock was not set, because {0} could not be stopped within {1:g} s: {2}'.format(
                 listed([unit.name for unit in still] or self.running), self.timeout,
                 done.complaint if done.code else 'it is ' + still[0].active))
-        # A unit that systemd wraps around a SysV script, or with KillMode=process, is stopped once its script has ended. AEM
-        # may go on for minutes, and the clock would be set under it.
+        # A unit that systemd generates for a SysV script, or one with KillMode=process, is stopped once its script has ended. AEM
+        # may continue to run for minutes, even while the clock is set.
         left = self._processes()
         while left and self._host.now() - began <= self.timeout:
             self._host.sleep(_BETWEEN)
@@ -250,7 +250,7 @@ class ServiceGuard(StepHooks):
                 listed(self.running), listed(left), self.timeout))
 
     def _processes(self) -> List[str]:
-        """The Java programs that are left of the units, in words. Another helper, such as one for logs, may outlive its service."""
+        """Describe the Java programs of the units that still run. Other processes, such as log helpers, are ignored."""
         proc = Processes(self._host.root)
         return ['{0} (PID {1})'.format(proc.name(pid), pid) for pid in proc.pids()
                 if [part for part in proc.cgroup(pid).split('/') if part and not part.endswith('.slice')][:1] in
@@ -277,7 +277,7 @@ class ServiceGuard(StepHooks):
             self.messages.append('{0} runs, as before'.format(listed(wanted)))
 
     def _start(self, names: List[str]) -> str:
-        """Why one of the units does not run, after a few attempts; '' when all do."""
+        """Start the units in a few attempts. Return why one of them does not run, or ''."""
         missing: List[Unit] = []
         done = Done(0, '', '')
         self._host.log('start {0}'.format(listed(names)))
@@ -287,7 +287,7 @@ class ServiceGuard(StepHooks):
                 self._systemctl('reset-failed', names)
             done = self._systemctl('start', names, self.timeout)
             self._host.sleep(_SETTLE)
-            # One whose start has failed may look as if it were starting: systemd tries it again by itself.
+            # A unit whose start has failed may be in the state "activating", because systemd tries again by itself.
             good = UP if done.code in (0, TOOK_TOO_LONG) else ('active',)
             try:
                 missing = [unit for unit in self._units(names) if unit.active not in good]
@@ -309,7 +309,7 @@ class ServiceGuard(StepHooks):
         if not any(self._host.exists(path) for path in _FLOCK):
             return 'flock is not installed (package util-linux)'
         self._systemctl('reset-failed', [GUARD])
-        # flock waits until this process is gone, or for the limit: its time is not moved by the clock's.
+        # flock waits until this process has ended, or for the limit, which a step of the clock does not affect.
         limit = int(self.timeout + _GUARD_MARGIN)
         done = self._run(['systemd-run', '--unit', GUARD, '--description', 'Starts what a repair of the clock has stopped',
                           '/bin/sh', '-c', _SCRIPT, 'sh', str(limit), self._lock.path, self._host.path(FOLDER)] + names)
@@ -330,7 +330,7 @@ class ServiceGuard(StepHooks):
         return self._run(['systemctl', '--no-ask-password', verb, '--'] + units, timeout)
 
     def _units(self, names: List[str]) -> List[Unit]:
-        """systemd's view of the units, in the order asked. Raises StopRefused where there is no systemd to ask."""
+        """Return the units as systemd describes them, in the given order. Raises StopRefused if systemd does not answer."""
         if not names:
             return []
         done = self._run(['systemctl', 'show', '--no-pager', '--property', ','.join(_PROPERTIES), '--'] + names)
@@ -352,7 +352,7 @@ class ServiceGuard(StepHooks):
 
 
 def _full_name(name: str) -> str:
-    """The unit's full name. Raises BadOption if it is not the name of a service."""
+    """Return the unit's full name. Raises BadOption if it is not the name of a service."""
     whole = name if '.' in name.rpartition('@')[2] else name + '.service'
     if not _NAME.match(whole) or not whole.endswith('.service'):
         raise BadOption('stop_services: "{0}" is not the name of a systemd service, such as aem.service '

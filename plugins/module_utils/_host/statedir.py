@@ -2,18 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What runs leave on a host for the next run, readable by every account."""
+"""The state that runs keep on a host for later runs. Every account can read it."""
 
 import json
 import os
 from typing import Any, Dict, List
 
-# Anybody may read what is in it; only root writes. A folder in it is the record of a run that has not ended.
+# Every account may read it; only root writes. A folder in it is the record of a run that has not ended.
 STATE = '/var/lib/aemops-brand-portal'
 
 
 def interrupted(state: str = STATE) -> List[str]:
-    """What earlier runs have begun and not ended, by the names of their folders; [] on a host in order. No root needed."""
+    """Return the names of the folders of runs that have not ended; [] if there are none. Does not need root."""
     try:
         return sorted(name for name in os.listdir(state) if os.path.isdir(os.path.join(state, name)))
     except OSError:
@@ -21,7 +21,7 @@ def interrupted(state: str = STATE) -> List[str]:
 
 
 def read(path: str) -> Dict[str, Any]:
-    """The file's object; {} where there is none, or it cannot be read."""
+    """Return the object in the file; {} if there is no file, or it cannot be read."""
     try:
         with open(path, encoding='utf-8') as stream:
             found = json.load(stream)

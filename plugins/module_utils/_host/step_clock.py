@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A step of the clock on a host: stops services around it, and records the repair."""
+"""Steps the clock of a host: stops services around the step, and records the repair."""
 
 import json
 from typing import Any, Callable, Dict, List, Mapping, Optional
@@ -19,9 +19,9 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log
 
 
 class ClockStep:
-    """One step of a host's clock. The caller holds the lock where something may be changed.
+    """One step of a host's clock. The caller must hold the lock, except in check mode.
 
-    options: STEP_OPTIONS; ntplib: what the controller sent of it.
+    options: those of STEP_OPTIONS. ntplib: its source that the controller sent.
     """
 
     def __init__(self, options: Mapping[str, Any], ntplib: Any, check_mode: bool, warn: Callable[[str], None],
@@ -39,7 +39,7 @@ class ClockStep:
         return self._guard.entries
 
     def run(self) -> Dict[str, Any]:
-        """The result of `step`, with the acts. Raises ClockError, StepRefused."""
+        """Return the result of step() and the acts. Raises ClockError and StepRefused."""
         try:
             done = step(self._options, ntplib_loader.load(self._ntplib), self._check_mode, SystemCalls(rtc_misread=rtc_misread),
                         self._guard)
@@ -58,7 +58,7 @@ class ClockStep:
 
 def step_on_host(options: Mapping[str, Any], ntplib: Any, check_mode: bool, warn: Callable[[str], None],
                  host: Optional[System] = None, stop: Optional[StopRequest] = None) -> Dict[str, Any]:
-    """A whole run: one at a time on a host, recorded as its last one. Raises ClockError, StepRefused, Busy, OSError."""
+    """Do a whole run under the lock, and record it as the last run. Raises ClockError, StepRefused, Busy and OSError."""
     host = host or System()
     lock, begun = Lock(host), now_utc()
     if not check_mode:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Host operations: run commands with a time limit, replace files atomically, tell the host's journal. Faked in tests."""
+"""Host operations: run commands with a time limit, replace files atomically, write to the host's journal. Faked in tests."""
 
 import errno
 import os
@@ -15,11 +15,11 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._common.pause 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.process import Done
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.host import Host
 
-# Where this host's journal takes what is told it: systemd's own protocol, else syslog's (RFC 3164).
+# Sockets of the host's journal: with systemd's own protocol, or else that of syslog (RFC 3164).
 _JOURNAL, _SYSLOG = '/run/systemd/journal/socket', '/dev/log'
 IDENTIFIER = 'aemops-brand-portal'
 
-# A transaction that is ended gets the time to close its database. Seconds between TERM and KILL.
+# Seconds between SIGTERM and SIGKILL for a transaction, which needs time to close its database.
 _PACKAGE_COMMANDS = ('apt-get', 'dpkg', 'dnf', 'yum', 'zypper', 'rpm')
 _TRANSACTION_GRACE = 30.0
 
@@ -31,7 +31,7 @@ class System(Host):
         super().__init__(lambda command: self.execute(command).out, root)
 
     def execute(self, command: List[str], timeout: float = 100.0, environment: Optional[dict] = None) -> Done:
-        """Run a command without a shell, its messages in English; timeout in seconds."""
+        """Run a command without a shell, with its messages in English. timeout: in seconds."""
         grace = _TRANSACTION_GRACE if os.path.basename(command[0]) in _PACKAGE_COMMANDS else process.GRACE
         return process.run(command, timeout, environment, grace)
 
@@ -49,7 +49,7 @@ class System(Host):
                 continue
 
     def now(self) -> float:
-        """Seconds of a clock that is never set."""
+        """Return the seconds of a clock that is never set."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
@@ -58,9 +58,9 @@ class System(Host):
     # files
 
     def text(self, path: str) -> Optional[str]:
-        """The file's text, byte for byte; None if the file does not exist. Other errors are raised.
+        """Return the file's text, byte for byte; None if the file does not exist. Raises OSError.
 
-        So is one for what is no file: a pipe would be waited for.
+        Anything but a regular file raises Obstacle, because reading a pipe would block.
         """
         if os.path.exists(self.path(path)) and not os.path.isfile(self.path(path)):
             obstacle = files.Obstacle(f'{path} is not a regular file')
@@ -75,13 +75,13 @@ class System(Host):
             raise
 
     def make_folder(self, path: str, mode: int = 0o755) -> List[str]:
-        """Make the folder and those above it that are missing; returns those that were made, the outermost first."""
+        """Create the folder and its missing parents. Return the created ones, the outermost first."""
         cut = len(self.path('/').rstrip('/'))
         return [made[cut:] for made in files.make_folder(self.path(path), mode)]
 
     def write(self, path: str, text: str, mode: int, group: str = '', like: str = '') -> None:
-        """Replace the file, or make it, in one move that a crash cannot halve. Owner, mode, ACL and label of the file that is
-        there stay; mode and group are for a new one, or those of the file `like`."""
+        """Replace or create the file atomically. An existing file keeps its owner, mode, ACL and label. A new one gets this mode
+        and group, or those of the file `like`."""
         files.write(self.path(path), text.encode('utf-8', 'surrogateescape'), files.Access(mode, group), self._label,
                     self.path(like) if like else '')
 
@@ -92,18 +92,18 @@ class System(Host):
         files.copy(self.path(path), self.path(kept))
 
     def obstacle(self, path: str) -> str:
-        """Why the file cannot be written, with the next step; '' if it can be written."""
+        """Return why the file cannot be written, with the next step; '' if it can be written."""
         return files.obstacle(self.path(path))
 
     def names(self, folder: str) -> List[str]:
-        """The entries of a folder; [] where there is none."""
+        """Return the entries of a folder; [] if there is no such folder."""
         try:
             return sorted(os.listdir(self.path(folder)))
         except OSError:
             return []
 
     def remove(self, path: str) -> None:
-        """Remove a file, a link or an empty folder; it may be gone already."""
+        """Remove a file, a link or an empty folder, if it exists."""
         real = self.path(path)
         if os.path.isdir(real) and not os.path.islink(real):
             try:
@@ -115,12 +115,12 @@ class System(Host):
             files.remove(real)
 
     def remove_folder(self, path: str) -> None:
-        """Remove a folder if it is empty; a link, and what is no folder, stays."""
+        """Remove a folder if it is empty. Links and files stay."""
         if os.path.isdir(self.path(path)) and not os.path.islink(self.path(path)):
             self.remove(path)
 
     def links(self, folder: str) -> dict:
-        """The symbolic links in a folder and one level below: {path: target}."""
+        """Return the symbolic links in a folder and one level below: {path: target}."""
         found = {}
         top = self.path(folder)
         for place, folders, names in os.walk(top):
@@ -133,7 +133,7 @@ class System(Host):
         return found
 
     def link(self, path: str, target: str) -> None:
-        """Make the symbolic link point to target."""
+        """Create or change the symbolic link, so that it points to target."""
         real = self.path(path)
         if os.path.islink(real):
             if os.readlink(real) == target:
@@ -144,5 +144,5 @@ class System(Host):
 
 
 def listed(names: List[str]) -> str:
-    """For a sentence: a, b and c."""
+    """Join names for a sentence: a, b and c."""
     return ' and '.join([', '.join(names[:-1]), names[-1]] if len(names) > 1 else names)

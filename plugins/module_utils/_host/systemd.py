@@ -2,17 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""systemd's view of units, and its verbs."""
+"""Reads and changes the states of systemd units."""
 
 import os
 from typing import Any, Dict, List, Sequence
 
 UNIT_PROPERTIES = ('Id', 'LoadState', 'ActiveState', 'UnitFileState', 'MainPID', 'ConditionResult', 'ConditionTimestampMonotonic',
                    'ActiveEnterTimestampMonotonic')
-# systemd's words for a unit that runs, or is about to; and for one that starts at boot.
+# States of a unit that runs or is about to, and of one that starts at boot.
 UP = ('active', 'activating', 'reloading')
 STARTS_AT_BOOT = ('enabled', 'enabled-runtime', 'alias', 'generated', 'static')
-# Links that systemd makes for what is enabled, masked, or has another name.
+# Folder of the links for units that are enabled, masked, or have another name.
 UNIT_LINKS = '/etc/systemd/system'
 
 # Seconds: a unit may take 90 to stop or to start unless it says otherwise.
@@ -24,9 +24,9 @@ class NoAnswer(Exception):
 
 
 def unit_states(host: Any, units: List[str]) -> Dict[str, Dict[str, str]]:
-    """One call for all units: {asked name: {property: value}} of UNIT_PROPERTIES.
+    """Query all units with one call; return {given name: {property: value}} of UNIT_PROPERTIES.
 
-    systemd answers in the order asked, one block each, also for units it does not know (LoadState not-found).
+    systemd answers with one block per unit in the given order, even for unknown units (LoadState not-found).
     """
     command = ['systemctl', 'show', '--no-pager', '--property', ','.join(UNIT_PROPERTIES)] + units
     blocks = host.run(command).strip().split('\n\n')
@@ -35,7 +35,7 @@ def unit_states(host: Any, units: List[str]) -> Dict[str, Dict[str, str]]:
 
 
 def known_states(host: Any, units: List[str]) -> Dict[str, Dict[str, str]]:
-    """The same. Raises NoAnswer where systemd does not answer for each of them: nothing may be concluded from that."""
+    """Do the same, but raise NoAnswer if systemd does not answer for each unit."""
     states = unit_states(host, units)
     if not all(states.get(unit, {}).get('LoadState') for unit in units):
         raise NoAnswer(f"systemd does not answer on this host (systemctl show {' '.join(units[:1])})")
@@ -43,13 +43,13 @@ def known_states(host: Any, units: List[str]) -> Dict[str, Dict[str, str]]:
 
 
 class Units:
-    """systemd's verbs on units, and the states that an act on a unit changes: active, enabled, masked."""
+    """Runs verbs of systemctl on units, and reads the states that an act can change: active, enabled, masked."""
 
     def __init__(self, host: Any) -> None:
         self._host = host
 
     def verb(self, verb: str, units: Sequence[str], *options: str) -> str:
-        """Run a verb of systemctl. Returns '' or its error output. A unit that was stopped by others stays so on a restart."""
+        """Run a verb of systemctl; return '' or its error output. A restart does not start a unit that others stopped."""
         verb = 'try-restart' if verb == 'restart' else verb
         if not units and verb != 'daemon-reload':
             return ''
@@ -57,7 +57,7 @@ class Units:
         return done.complaint if done.code else ''
 
     def state(self, unit: str, keys: Sequence[str]) -> Dict[str, Any]:
-        """Of active (True, False or 'failed'), enabled and masked those that are asked for. Raises NoAnswer."""
+        """Return these keys of the state: active (True, False or 'failed'), enabled, masked. Raises NoAnswer."""
         found = known_states(self._host, [unit])[unit]
         file_state = found.get('UnitFileState', '')
         state = {
@@ -68,7 +68,7 @@ class Units:
         return {key: state[key] for key in keys}
 
     def bring(self, unit: str, wanted: Dict[str, bool]) -> str:
-        """Bring the unit into this state of active, enabled and masked. Returns '' or the error output of systemctl."""
+        """Bring the unit into this state of active, enabled and masked. Return '' or the error output of systemctl."""
         now = self.state(unit, ['active', 'enabled', 'masked'])
         for verb, due in (
                 ('stop', not wanted['active'] and now['active'] is True),
@@ -86,12 +86,12 @@ class Units:
         return unit_states(self._host, [unit]).get(unit, {}).get('ActiveState') in UP
 
     def links(self, unit: str, also: Sequence[str] = ()) -> Dict[str, str]:
-        """The links about this unit that make it start at boot, be masked, or have another name; and those at `also`."""
+        """Return the links that enable, mask or rename this unit, and those at the paths `also`."""
         return {path: target for path, target in self._host.links(UNIT_LINKS).items()
                 if path in also or unit in (os.path.basename(path), os.path.basename(target))}
 
     def journal(self, unit: str, lines: int = 12) -> List[str]:
-        """The last lines of the unit in the journal."""
+        """Return the last lines of the unit in the journal."""
         done = self._host.execute(['journalctl', '--unit', unit, '--boot', '--lines', str(lines), '--no-pager', '--quiet',
                                    '--output', 'short-iso'], 30.0)
         return done.out.splitlines()[-lines:]

@@ -4,9 +4,8 @@
 
 """The acts of a run, each recorded on disk before it is done, and their undo.
 
-An act names what it changes, the state before and the state after. It is undone only while the host still is in the state
-after: what another administrator has changed since is left alone and named. A run that was cut off is settled by the next one,
-by the same rule.
+An act names its target, the state before and the state after. It is undone only while the target is still in the state after it.
+Later changes of another administrator are left alone and reported. The next run undoes an interrupted one by the same rule.
 """
 
 import contextlib
@@ -20,12 +19,12 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._common.stop_r
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.statedir import STATE
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System
 
-# Gone after a boot, as the processes that could hold it.
+# Gone after a boot, like the processes that could hold it.
 LOCK = '/run/aemops-brand-portal.lock'
 FILE = 'undo.json'
 LAST_RUN = STATE + '/last-run.json'
 
-# Seconds that the guard of a run that was killed may hold the lock after it.
+# Seconds for which the guard of a killed run may still hold the lock.
 _HANDOVER = 1.0
 
 State = Dict[str, Any]
@@ -36,11 +35,11 @@ class Busy(Exception):
 
 
 class LogUnreadable(Exception):
-    """The log of an earlier run cannot be read, so that nothing may be changed."""
+    """The log of an earlier run cannot be read, so nothing may be changed."""
 
 
 class Lock:
-    """One run at a time on a host. It ends with the process, however that ends."""
+    """Allows one run at a time on a host. The kernel releases it when the process ends."""
 
     def __init__(self, host: System) -> None:
         self._host = host
@@ -52,9 +51,9 @@ class Lock:
         return self._descriptor is not None
 
     def take(self) -> None:
-        """Raises Busy with the PID and the start of the run that has it; OSError.
+        """Take the lock. Raises Busy with the PID and the start of the run that holds it, and OSError.
 
-        Another account than root gets no lock where it may not write; it can change nothing either, and is told so later.
+        An account that may not write the file gets no lock. It cannot change anything either, which a later message says.
         """
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
         limit = self._host.now() + _HANDOVER
@@ -117,13 +116,13 @@ def now_utc() -> str:
 
 
 class Entry:
-    """One act. `how` is what undoing it takes, and is shown to no user; `sentence` is for people, '' where none is needed."""
+    """One act. how: data for its undo, never shown. sentence: description for the user, '' if the act is not reported."""
 
     def __init__(self, act: str, target: str, before: State, after: State, sentence: str = '', **how: Any) -> None:
         self.act, self.target, self.before, self.after, self.sentence, self.how = act, target, before, after, sentence, how
         self.done = False
         self.undone = False
-        self.reverted = False   # undoing it has changed the host
+        self.reverted = False   # whether its undo has changed the host
         self.left = ''          # why it could not be undone
 
     def stored(self) -> Dict[str, Any]:
@@ -149,17 +148,17 @@ class Entry:
 
 
 class Handler:
-    """A kind of act: how to read the state of its target, and how to undo it. Both may raise."""
+    """A kind of act: reads the state of its target, and undoes it. Both may raise."""
 
     def settle(self, entry: Entry) -> None:
-        """Remove what an interrupted act has left half-done, before its state is read."""
+        """Remove leftovers of an interrupted act, before its state is read."""
 
     def now(self, entry: Entry) -> State:
-        """The state of the target, with the keys of entry.after."""
+        """Return the state of the target, with the keys of entry.after."""
         raise NotImplementedError
 
     def ours(self, entry: Entry, now: State) -> bool:
-        """Whether this is the state after the act, or after an interrupted act."""
+        """Return whether this is the state after the act, or after an interrupted act."""
         return now == entry.after
 
     def undo(self, entry: Entry, now: State) -> None:
@@ -174,7 +173,7 @@ class CannotUndo(Exception):
 
 
 class UndoLog:
-    """The acts of one run, in `folder` while it runs. The caller holds the lock from before read() to after close()."""
+    """The acts of one run, stored in `folder` while it runs. The caller holds the lock from before read() to after close()."""
 
     def __init__(self, host: System, folder: str, stop: Optional[StopRequest] = None) -> None:
         self.host = host
@@ -183,12 +182,12 @@ class UndoLog:
         self.stop = stop or StopRequest()
         self.begun = now_utc()
         self.entries: List[Entry] = []
-        self.how: Dict[str, Any] = {}       # what the way back has to know beside the acts
+        self.how: Dict[str, Any] = {}       # data that the rollback needs besides the acts
 
-    # what a former run left
+    # earlier runs
 
     def read(self) -> bool:
-        """Take over the acts of a run that was cut off; returns whether there was one. Raises LogUnreadable, changes nothing."""
+        """Read the acts of an interrupted run; return whether there was one. Raises LogUnreadable."""
         text = self.host.text(self.file)
         if text is None:
             return self.host.exists(self.folder)
@@ -204,7 +203,7 @@ class UndoLog:
     # acts
 
     def perform(self, entry: Entry, act: Callable[[], Any]) -> Any:
-        """Do one act. Raises Interrupted before it when a signal has come, OSError where it cannot be written down, and its own."""
+        """Do one act. Raises Interrupted or OSError before it (a signal, or no record), and the errors of the act."""
         self.begin([entry])
         if entry.sentence:
             self.host.log(entry.sentence)
@@ -214,7 +213,7 @@ class UndoLog:
         return result
 
     def begin(self, entries: List[Entry]) -> None:
-        """Write down what is about to be done. Raises Interrupted, OSError."""
+        """Record acts before they are done. Raises Interrupted and OSError."""
         self.stop.check()
         known = list(self.entries)
         self.entries += entries
@@ -225,17 +224,17 @@ class UndoLog:
             raise
 
     def save(self) -> None:
-        """The log is on the disk when this returns."""
+        """Write the log. It is on the disk when this returns."""
         if not self.host.exists(self.folder):
             self.host.make_folder(STATE)
             self.host.make_folder(self.folder, 0o700)
         self.host.write(self.file, json.dumps({'begun': self.begun, 'pid': os.getpid(), 'how': self.how,
                                                'entries': [entry.stored() for entry in self.entries]}, sort_keys=True), 0o600)
 
-    # the way back
+    # undo
 
     def undo(self, handlers: Mapping[str, Handler]) -> List[str]:
-        """Undo the acts, the last one first. Returns what stays, in words. Neither a signal nor an error stops it."""
+        """Undo the acts in reverse order. Return what stays, in sentences. Neither a signal nor an error stops it."""
         problems: List[str] = []
         foreign: List[str] = []
         for entry in reversed(self.entries):
@@ -270,34 +269,34 @@ class UndoLog:
             handler.clear_up(entry)
         except CannotUndo as problem:
             return str(problem)
-        except Exception as error:  # one trouble more must not keep the others from being undone
+        except Exception as error:  # an error must not prevent the undo of the other acts
             return f'{what} could not be put back: {error}'
         entry.undone = True
         return ''
 
     def _save_if_possible(self) -> None:
-        """Save the log unless the disk is full, which must not stop the undo. An interrupted undo reads each target again."""
+        """Save the log, but ignore errors such as a full disk. A repeated undo reads each target again."""
         with contextlib.suppress(OSError):
             self.save()
 
     # the end
 
     def close(self, before: Sequence[Entry] = (), **result: Any) -> None:
-        """All is done, or undone as far as it can be: what was done is kept as the last run, the log is empty.
+        """End the log after all acts are done, or undone as far as possible: keep them as the last run, and remove the log.
 
-        before: acts of this run that have a log of their own.
+        before: acts of this run that have their own log.
         """
         entries, self.entries = self.entries, []
         record(self.host, self.begun, list(before) + entries, **result)
         self.forget()
 
     def forget(self) -> None:
-        """Remove the folder with all copies. The log goes first: copies without a log are of no run."""
+        """Remove the folder with all copies. The log is removed first: copies without a log do not belong to a run."""
         self.host.remove(self.file)
         for name in self.host.names(self.folder):
             self.host.remove(f'{self.folder}/{name}')
         self.host.remove(self.folder)
-        self.host.remove(STATE)     # where not even a record is in it
+        self.host.remove(STATE)     # only if it is empty
 
 
 def _words(state: State) -> str:
@@ -308,21 +307,21 @@ def _words(state: State) -> str:
 
 
 def record(host: System, begun: str, entries: Sequence[Entry], **result: Any) -> None:
-    """Keep what a run has done as the host's last run; one that has done nothing leaves the record of the one before."""
+    """Record the acts of a run as the host's last run. A run without acts keeps the previous record."""
     if not entries:
         return
     content = dict(result, begun=begun, ended=now_utc(), pid=os.getpid(), actions=actions(entries),
                    acts=[entry.shown() for entry in entries])
-    with contextlib.suppress(OSError):      # it is a report; the disk may be full
+    with contextlib.suppress(OSError):      # only a report; the disk may be full
         host.make_folder(STATE)
         host.write(LAST_RUN, json.dumps(content, sort_keys=True, indent=1) + '\n', 0o644)
 
 
 def actions(entries: Sequence[Entry]) -> List[str]:
-    """A sentence for each act that was done, in order."""
+    """Return a sentence for each act that was done, in order."""
     return [entry.sentence for entry in entries if entry.sentence and (entry.done or entry.left)]
 
 
 def changed(entries: Sequence[Entry]) -> bool:
-    """Whether an act was done and not undone."""
+    """Return whether an act was done and not undone."""
     return any(entry.stays for entry in entries)

@@ -26,16 +26,16 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
     Wanted,
 )
 
-# Codes of Status.reason; '' where the daemon is synchronized.
-NO_SOURCE = 'no_source'                     # nothing is configured that it could ask
-UNREACHABLE = 'unreachable'                 # it has had no answer
-NOT_SELECTED = 'not_selected'               # it has answers and does not use them
-MAY_NOT_BE_ASKED = 'may_not_be_asked'       # it runs and does not answer this host
-TOO_OLD_TO_TELL = 'too_old_to_tell'         # its version does not say whether it is synchronized
-OWN_CLOCK = 'own_clock'                     # it follows this host's own clock
+# Codes of Status.reason; '' if the daemon is synchronized.
+NO_SOURCE = 'no_source'                     # no source is configured
+UNREACHABLE = 'unreachable'                 # no source has answered
+NOT_SELECTED = 'not_selected'               # sources have answered, but it does not use them
+MAY_NOT_BE_ASKED = 'may_not_be_asked'       # it runs, but does not answer this host
+TOO_OLD_TO_TELL = 'too_old_to_tell'         # its version does not show whether it is synchronized
+OWN_CLOCK = 'own_clock'                     # its source is this host's own clock
 NO_CONTROL_OF_CLOCK = NO_CONTROL            # it never sets the clock
 NOT_RUNNING = 'not_running'
-UNKNOWN = 'unknown'                         # its answer cannot be read
+UNKNOWN = 'unknown'                         # its answer cannot be parsed
 
 
 class Status(NamedTuple):
@@ -43,15 +43,15 @@ class Status(NamedTuple):
 
     synchronized: bool
     residual_offset: float  # seconds it still has to correct; positive: the clock is behind
-    answered: bool          # some source has answered it at all
-    reason: str             # a code of those above; '' where it is synchronized
+    answered: bool          # whether any source has answered it
+    reason: str             # one of the codes above; '' if it is synchronized
     msg: str                # the state as the second part of a sentence
-    advice: str = ''        # the next step, a sentence; '' where there is none
+    advice: str = ''        # the next step, a sentence; '' if there is none
     stepped: bool = False   # it has just stepped the clock and waits for its next poll
 
 
 def number(text: Any) -> Optional[float]:
-    """A field that a daemon prints; None where it is no finite number."""
+    """Parse a number that a daemon prints; None if it is not a finite number."""
     try:
         value = float(text)
     except (TypeError, ValueError):
@@ -60,17 +60,17 @@ def number(text: Any) -> Optional[float]:
 
 
 class Daemon:
-    """One time daemon on one host. Commands that a version of it lacks count as done: what they do is looked at afterwards.
+    """A time daemon on a host. A command that its version does not have counts as done, because the result is checked afterwards.
 
-    host: Host; of one that only reads, only lines, sources and files may be asked. facts: of discovery.find_daemons.
-    measured: the sources of this run's own measurement, as RV(skew.sources): what is said about the network rests on them.
+    host: a Host; if it is read-only, only lines, sources and files may be called. facts: those of discovery.find_daemons.
+    measured: the sources of this run's own measurement, as RV(skew.sources), for messages about the network.
     """
 
     _where_heard = ('This run has heard {0} from this host, so the network lets answers through: see the sources of {1} and '
                     'journalctl -b -u {1}.')
-    # Seconds in which the first answers come where they can come at all.
+    # Seconds in which the first answers arrive if the sources are reachable.
     patience = 15.0
-    # Seconds that it leaves to a slow correction, and is right to.
+    # Offset in seconds below which it always slews.
     slews_below = 0.0
     # The directive that names the key file, and one line of that file.
     _key_directive = 'keyfile'
@@ -86,31 +86,31 @@ class Daemon:
     # Reading
 
     def lines(self, without_own: bool = False, host: Optional[Any] = None) -> List[ConfigLine]:
-        """The lines of its configuration and of all that it includes, in the order in which it reads them."""
+        """Return the lines of its configuration and of included files, in the order in which it reads them."""
         raise NotImplementedError
 
     def sources_of(self, lines: List[ConfigLine]) -> List[Source]:
-        """The sources that lines of its configuration name."""
+        """Return the sources in lines of its configuration."""
         raise NotImplementedError
 
     def sources(self, without_own: bool = False, host: Optional[Any] = None) -> List[Source]:
         return self.sources_of(self.lines(without_own, host))
 
     def source_names(self) -> List[str]:
-        """The servers and pools that it asks, each once."""
+        """Return the servers and pools that it queries, without duplicates."""
         return list(dict.fromkeys(source.name for source in self.sources() if source.kind in ASKED and source.asked))
 
     def asks_after_boot(self, server: Server) -> List[Source]:
-        """The sources of others by which it asks a server also after a reboot: what a lease brought may be gone then."""
+        """Return the sources of others that remain after a reboot, unlike those of a DHCP lease."""
         names = next((cloud.also for cloud in layouts.CLOUDS.values() if cloud.server == server.host), ()) + (server.host,)
         return [source for source in self.sources(without_own=True)
                 if source.kind in ASKED and source.asked and source.line.lasting
                 and config.folded(source.host) in map(config.folded, names) and (source.port or 123) == (server.port or 123)]
 
     def _missing(self, servers: Sequence[Server], nts: bool = False, keyed: Sequence[str] = ()) -> List[Server]:
-        """Those that are not configured by others: one that is named twice is refused or counted twice.
+        """Return the servers that are not configured yet, because a daemon refuses a second entry or counts it twice.
 
-        Raises Refused where it is configured without the authentication that is asked for.
+        Raises Refused if a server is configured without the requested authentication.
         """
         missing = []
         for server in servers:
@@ -128,7 +128,7 @@ class Daemon:
     # Writing
 
     def files(self, want: Wanted) -> List[File]:
-        """The files that make the daemon do what is wanted; [] where nothing is. In the order they have to be written."""
+        """Return the files to write, in this order, so that the daemon does what is wanted."""
         planned = self._files(want)
         if want.only:
             planned = self._silence(want, planned)
@@ -138,13 +138,13 @@ class Daemon:
         return planned
 
     def _others(self, want: Wanted, sources: Sequence[Source]) -> List[Source]:
-        """Sources with an address that the options do not name."""
+        """Return the sources with an address that the options do not name."""
         also = layouts.CLOUDS[want.cloud].also if want.cloud else ()
         names = {config.folded(name) for name in [server.host for server in want.all_servers] + list(also)}
         return [source for source in sources if source.kind in ASKED + ('fallback',) and config.folded(source.host) not in names]
 
     def _silence(self, want: Wanted, planned: List[File]) -> List[File]:
-        """The files with other lines commented out that name sources or take them from a lease. Raises Refused."""
+        """Return the files in which to comment out other lines that name sources or use a lease. Raises Refused."""
         lines = [source.line for source in self._others(want, self.sources(without_own=True)) if source.line.lasting]
         lines += [line for line in self.lines(without_own=True) if line.directive == 'sourcedir'
                   and not any(config.lasting(folder) for folder in line.words[1:])]
@@ -161,7 +161,7 @@ class Daemon:
         return planned
 
     def _check_only(self, want: Wanted, planned: List[File]) -> None:
-        """Raises Refused where another source would still be asked."""
+        """Raise Refused if the daemon would still query another source."""
         written = {file.path: current(file, self.host.read(file.path) if self.host.exists(file.path) else None)
                    for file in planned if not file.secret}
         if not self.host.exists(self.config):
@@ -178,7 +178,7 @@ class Daemon:
         raise NotImplementedError
 
     def _check_reached(self, want: Wanted, planned: List[File]) -> None:
-        """Raises Refused where the daemon would not read what is to be written, or a later line of others would overrule it."""
+        """Raise Refused if the daemon would not read what is written, or if a later line of others would override it."""
         written = {file.path: current(file, self.host.read(file.path) if self.host.exists(file.path) else None)
                    for file in planned if not file.secret}
         ours = [file for file in planned if not file.secret and file.text]
@@ -205,11 +205,11 @@ class Daemon:
                     raise Refused('{0} overrules the line "{1}" that this role would write.'.format(last.quoted, line.text),
                                   'Remove or change it, then run again.')
 
-    # Directives of which the last line counts.
+    # Directives for which the last line counts.
     _last_wins: Set[str] = set()
 
     def check_against(self, want: Wanted) -> None:
-        """Raises Refused where what there is does not go with what is wanted. Nothing is changed by it."""
+        """Raise Refused if the existing configuration conflicts with the options. Changes nothing."""
         if self.facts.get('no_control'):
             raise Refused('{0} is started with {1} and never sets the clock.'.format(self.unit, self.facts['no_control']),
                           'Remove the option and restart the unit, or use another provider.', NO_CONTROL)
@@ -230,7 +230,7 @@ class Daemon:
                     want.cloud, self.config, '; '.join(line.quoted for line in foreign)))
 
     def _in_configuration(self, lines: List[str], asked: bool) -> List[File]:
-        """The lines beside the vendor's configuration where it has a folder for that, else as a block in it."""
+        """Return the file for these lines: a drop-in if the configuration has a folder for it, otherwise a block in it."""
         if not asked:
             return []
         if self.facts['config_dir']:
@@ -238,7 +238,7 @@ class Daemon:
         return [File(self.config, '\n'.join(lines), block=True)]
 
     def _key_file(self, keys: List[Key]) -> Tuple[List[File], List[str]]:
-        """The keys go where the configuration reads them; where it reads none, into the layout's file, which is then named."""
+        """Return the file with the keys: the one that the configuration names, or else that of the layout, which is added to it."""
         if not keys:
             return [], []
         named = [line.words[1] for line in self.lines(without_own=True)
@@ -255,14 +255,14 @@ class Daemon:
 
     @property
     def keys_group(self) -> str:
-        """The group that the daemon belongs to, which has to read the keys; '' where this host has no such group."""
+        """Return the group of the daemon, which must be able to read the keys; '' if this host has no such group."""
         groups = [line.split(':')[0] for line in self.host.read('/etc/group').splitlines()]
         return self.facts['keys_group'] if self.facts.get('keys_group') in groups else ''
 
     # Asking and telling
 
     def complaint(self) -> str:
-        """The error of the daemon about its configuration; '' if it accepts it, or cannot check it without a start."""
+        """Return the daemon's error about its configuration; '' if it accepts it, or cannot check it without a start."""
         return ''
 
     def status(self) -> Status:
@@ -289,7 +289,7 @@ class Daemon:
         return False
 
     def reads_ours(self) -> str:
-        """Why the running daemon does not use what this collection wrote; '' if it does."""
+        """Return why the running daemon does not use what this collection wrote; '' if it does."""
         written = [line for line in self.lines() if line.own]
         if not written:
             return ''
@@ -303,19 +303,19 @@ class Daemon:
         # ntpq shows no more than 15 characters of an address.
         absent = [source for source in ours if not {config.folded(source.host), config.folded(source.host)[:15]} & listed
                   and config.address_of(source.host) is not None and not config.is_this_host(self.host, source.host)]
-        # Names may not be resolved yet, and versions differ in how they list them: an address is listed at once.
+        # Names may not be resolved yet, and versions list them differently. Addresses are listed at once.
         if absent and len(absent) == len([source for source in ours if config.address_of(source.host) is not None]):
             return '{0} does not list {1} of {2} among its sources'.format(self.unit, absent[0].host, absent[0].line.place)
         return ''
 
     def _listed(self) -> Optional[Set[str]]:
-        """The addresses and names that the running daemon lists, folded; None where it does not tell."""
+        """Return the addresses and names that the running daemon lists, normalized; None if it does not list them."""
         return None
 
     # Saying
 
     def _not_answering(self, said: str, advice: str) -> Status:
-        """The status of a daemon that does not answer this host."""
+        """Return the status of a daemon that does not answer this host."""
         state = systemd.unit_states(self.host, [self.unit]).get(self.unit, {})
         if state and state.get('ActiveState') not in systemd.UP:
             return Status(False, 0.0, False, NOT_RUNNING, 'it does not run',
@@ -323,12 +323,12 @@ class Daemon:
         return Status(False, 0.0, False, MAY_NOT_BE_ASKED, said, advice)
 
     def _no_answer(self, residual: float, listed: Sequence[str]) -> Status:
-        """None of its sources answers it. What is to be done depends on whether this run has heard them from this host."""
+        """Return the status if no source answers. The advice depends on whether this run could query them from this host."""
         names = self.source_names()
         if not names and not listed:
             return Status(False, residual, False, NO_SOURCE, 'no source is configured',
                           'Name servers (option servers, in the roles time_sync_servers).')
-        # One with a port of its own is another program on this host, which may lead elsewhere (a tunnel).
+        # A source with another port is another program on this host, which may lead elsewhere (a tunnel).
         own = [source.name for source in self.sources() if not source.port and config.is_this_host(self.host, source.host)]
         own = [name for name in names if name in own]
         if names and len(own) == len(names):
@@ -345,7 +345,7 @@ class Daemon:
         return name.partition(':')[0] if name.count(':') == 1 else name
 
     def _about_the_network(self, names: Sequence[str]) -> List[str]:
-        """What this run's own measurement tells of servers that the daemon does not hear, in sentences."""
+        """Describe, in sentences, what this run measured for the servers that do not answer the daemon."""
         reasons = {name: self._measured_reason(name) for name in names}
         heard = [name for name, reason in reasons.items() if reason == '']
         unheard = [name for name, reason in reasons.items() if reason and reason.startswith('no answer')]
@@ -356,7 +356,7 @@ class Daemon:
                 ', '.join(unheard), 'it' if len(unheard) == 1 else 'them'))
         for name, reason in reasons.items():
             if reason and name not in unheard:
-                # It does not resolve, or turns this host away, or has no right time itself: no port is to be opened for that.
+                # The name does not resolve, or the server refuses or has no correct time: the advice is not to open a port.
                 advice.append("This run's own measurement cannot use {0} either: {1}.".format(name, reason))
                 if 'root distance' in reason:
                     advice.append('Raise max_distance (in the roles time_sync_max_distance) if it is the right server.')
@@ -367,9 +367,9 @@ class Daemon:
         return advice
 
     def _measured_reason(self, name: str) -> Optional[str]:
-        """Why this run's own measurement could not use a server; '' where it could, None where it did not ask it.
+        """Return why this run's own measurement could not use a server; '' if it could, None if it did not query it.
 
-        Of several addresses that counts which tells most.
+        If the server has several addresses, the most informative reason counts.
         """
         wanted = config.folded(self._host_of(name))
         found = [source for source in self.measured if source.get('kind') == 'ntp' and wanted in [
@@ -383,7 +383,7 @@ class Daemon:
 
 
 def _running_config(host: Any, facts: Mapping[str, Any]) -> str:
-    """The configuration that the running process was started with; '' where that cannot be told."""
+    """Return the configuration that the running process was started with; '' if it is not known."""
     daemon = next(each for each in layouts.DAEMONS if each.name == facts['name'])
     letter, long_name = launch.CONFIG_OPTIONS.get(daemon.name, ('', ''))
     state = systemd.unit_states(host, [facts['unit']]).get(facts['unit'], {})

@@ -56,7 +56,7 @@ class Chrony(Daemon):
                           'Remove that line, or give the servers as nts_servers or with keys.')
 
     def _refuse_device(self, cloud: str, device: str) -> None:
-        """The kernel's clock may be there without its lasting name, which a rule of udev gives: its number may change at a boot."""
+        """Check the device. Without the persistent name from a udev rule, the number of the device may change at a boot."""
         for path in config.matching(self.host, '/sys/class/ptp/*/clock_name'):
             if self.host.read(path).strip() == 'hyperv':
                 raise Refused('cloud={0}: the clock of this machine is /dev/{1}, but has no name {2}.'.format(
@@ -66,7 +66,7 @@ class Chrony(Daemon):
             cloud, device))
 
     def _setting(self, directive: str) -> Optional[ConfigLine]:
-        """The last line of others that has the directive."""
+        """Return the last line of others with this directive."""
         found = [line for line in self.lines(without_own=True) if line.directive == directive]
         return found[-1] if found else None
 
@@ -79,8 +79,8 @@ class Chrony(Daemon):
 
     def _files(self, want: Wanted) -> List[File]:
         keyed = {key.server: ' key {0}'.format(key.number) for key in want.keys}
-        # authselectmode mix, the default since 4.0: beside authenticated sources the others count only where they agree with those,
-        # and where those are out of reach, never. What the user names is required and trusted like them (chrony.conf(5)).
+        # authselectmode mix, the default since 4.0: if there are authenticated sources, others count only if they agree with them, and
+        # never if those are unreachable. The sources of the user therefore also get "require" and "trust" (chrony.conf(5)).
         mode = self._setting('authselectmode')
         mixed = self._foreign_nts() and not (mode and mode.words[1:2] == ['ignore'])
         trusted = ' require trust' if mixed else ''
@@ -94,7 +94,7 @@ class Chrony(Daemon):
             if cloud.server:
                 sources += [_line('server', server, cloud.options) for server in self._missing([Server(cloud.server)])]
             elif not self._has_device(cloud.device):
-                # As Microsoft documents it: the device is asked every 8 s, and trusted as stratum 2.
+                # According to Microsoft's documentation: a poll every 8 s, and stratum 2.
                 settings.append('refclock PHC {0} poll 3 dpoll -2 offset 0 stratum 2'.format(cloud.device))
         settings += self._enough(want)
         if want.max_distance:
@@ -110,14 +110,14 @@ class Chrony(Daemon):
         return result + self._in_configuration(settings, bool(settings or want.names))
 
     def _enough(self, want: Wanted) -> List[str]:
-        """minsources: a host that reaches only what the user names would never be synchronized by a larger one."""
+        """Return the line for minsources: with a larger value, the sources of the user alone could never synchronize the clock."""
         line = self._setting('minsources')
         least = number(line.words[1]) if line and len(line.words) > 1 else None
         few = len(want.servers) + len(want.nts_servers) + 4 * len(want.pools) + bool(want.cloud)
         return ['minsources {0}'.format(few)] if least and want.names and few < least else []
 
     def _has_device(self, device: str) -> bool:
-        """Whether a reference clock of that device is there: twice, one clock would vote twice."""
+        """Return whether the device is already a reference clock: configured twice, it would have two votes."""
         def real(path: str) -> str:
             return os.path.realpath(self.host.path(path))
         named = [source.host.split()[1].partition(':')[0] for source in self.sources(without_own=True) if source.kind == 'refclock']
@@ -135,7 +135,7 @@ class Chrony(Daemon):
     def complaint(self) -> str:
         given = list(self.facts.get('directives') or ()) or ['-f', self.config]
         done = self.host.execute(['chronyd', '-p'] + given, 20.0)
-        # Before 4.0 there is no -p; then the start will tell.
+        # Before 4.0, there is no -p, and only a start shows errors.
         if not done.code or re.search(r'(?i)usage|invalid option|unrecognized', done.err):
             return ''
         said = re.sub(r'^\S*Z\s+|Fatal error : ', '', ' '.join(done.err.split()) or done.said)
@@ -163,20 +163,20 @@ class Chrony(Daemon):
             return self._on_its_own(residual, name)
         rows = self._rows()
         if rows and not self._heard(rows):
-            # chronyd goes on calling itself synchronized when it has lost all of its sources.
+            # chronyd still reports that it is synchronized after it has lost all of its sources.
             listed = [row[2] for row in rows]
             return self._all_offline(residual, listed) or self._no_answer(residual, listed)
         return Status(True, residual, True, '', 'synchronized to {0}, {1:+.6f} s left'.format(name, residual))
 
     @staticmethod
     def _heard(rows: List[List[str]]) -> List[List[str]]:
-        """The sources that have answered one of the last eight requests."""
+        """Return the sources that have answered one of the last eight requests."""
         return [row for row in rows if row[5] not in ('0', '')]
 
     def _is_own(self, address: str) -> bool:
-        """A source that is this chronyd itself; one with another port is another program, which may lead elsewhere (a tunnel).
+        """Return whether a source is this chronyd itself. With another port, it is another program, such as a tunnel.
 
-        The reference ID of an IPv4 source is its address, so 7F000001 is no other than such a source (chrony.conf(5), chronyc(1)).
+        The reference ID of an IPv4 source is its address, so 7F000001 is such a source (chrony.conf(5), chronyc(1)).
         """
         if not config.address_of(address) or not config.is_this_host(self.host, address):
             return False
@@ -209,7 +209,7 @@ class Chrony(Daemon):
         return Status(False, residual, True, NOT_SELECTED, msg, advice)
 
     def _all_offline(self, residual: float, listed: List[str]) -> Optional[Status]:
-        """Where all sources are switched offline (by a script for networks, mostly) none is asked; None where one is not."""
+        """Return the status if all sources are offline, usually by a network script; None if one is not."""
         counts = [number(field) for field in self._chronyc('-c', 'activity').strip().split(',')]
         if len(counts) < 5 or any(count is None for count in counts) or counts[0] or not counts[1]:
             return None
@@ -217,7 +217,7 @@ class Chrony(Daemon):
                       'Run chronyc online on this host, and see what has switched them (a script of NetworkManager or dhclient).')
 
     def _states(self) -> Dict[str, str]:
-        """{address: state} of chronyc selectdata, which 4.0 and older do not know."""
+        """Return {address: state} of chronyc selectdata, which 4.0 and older do not have."""
         rows = [line.split(',') for line in self._chronyc('-c', 'selectdata').splitlines()]
         return {row[1]: row[0] for row in rows if len(row) > 2}
 
@@ -226,7 +226,7 @@ class Chrony(Daemon):
         return _STATES.get(state, 'state {0}'.format(state))
 
     def _in_the_way(self, heard: List[str], count: int) -> Tuple[str, str]:
-        """The line that keeps chronyd from selecting what it hears, and what to do about it."""
+        """Return the line that prevents chronyd from selecting a source, and what to do about it."""
         mode, least = self._setting('authselectmode'), self._setting('minsources')
         secured = self._foreign_nts()
         plain = [source for source in self.sources() if not (source.nts or source.keyed) and source.kind in config.ASKED]
@@ -248,7 +248,7 @@ class Chrony(Daemon):
         return not self.facts.get('stale') and all(self._told('add', *line.split()) for line in lines)
 
     def remove_sources(self, lines: List[str]) -> bool:
-        """One that was never resolved is not known by its name: then it has to be a restart."""
+        """Remove the sources. One that was never resolved is not known by its name, which requires a restart."""
         return all(self._told('delete', line.split()[1]) for line in lines if line.startswith('server ')) \
             and not any(line.startswith('pool ') for line in lines)
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How chronyd reads its configuration: chrony.conf(5), chronyd(8). Apart from chrony.py, because each measurement needs it."""
+"""Reads chronyd's configuration: chrony.conf(5), chronyd(8). Separate from chrony.py, because each measurement needs it."""
 
 import os
 import re
@@ -30,7 +30,7 @@ def directives_of(arguments: Sequence[str]) -> List[str]:
 
 
 def flag_of(arguments: List[str], letter: str) -> bool:
-    """Whether a flag is given, also among others (-4x)."""
+    """Return whether a flag is given, alone or combined with others (-4x)."""
     value = False
     for word in arguments:
         if value or not re.fullmatch('-[A-Za-z0-9].*', word):
@@ -46,7 +46,7 @@ def flag_of(arguments: List[str], letter: str) -> bool:
 
 
 def read(host: Any, path: str, without_own: bool = False, directives: Sequence[str] = ()) -> List[ConfigLine]:
-    """The lines in the order in which chronyd reads them: what is included comes in its place, source folders last."""
+    """Return the lines in the order in which chronyd reads them: included files in their place, source folders last."""
     reading = Reading(without_own, _MOST_LEVELS)
     if directives:
         for text in directives:
@@ -66,7 +66,7 @@ def read(host: Any, path: str, without_own: bool = False, directives: Sequence[s
 
 
 def _plain(host: Any, path: str) -> List[ConfigLine]:
-    """The lines that are no comments: those that begin with one of ! ; # %."""
+    """Return the lines that are not comments, which begin with one of ! ; # %."""
     return [ConfigLine(path, at, text.strip(), own) for at, text, own in config.numbered(host, path)
             if text.strip() and text.strip()[0] not in '!;#%']
 
@@ -92,7 +92,7 @@ def _take(host: Any, line: ConfigLine, reading: Reading) -> None:
 
 
 def source_of(line: ConfigLine) -> Optional[Source]:
-    """The source that one line names."""
+    """Return the source that a line names."""
     words = line.words
     if line.directive == 'refclock' and len(words) > 2:
         return Source('refclock', ' '.join(words[1:3]), 0, line)
@@ -113,7 +113,7 @@ def source_of(line: ConfigLine) -> Optional[Source]:
 
 
 def folders_of(host: Any, path: str, directives: Sequence[str], directive: str) -> List[str]:
-    """The drop-in folders below /etc that the configuration names, those that count more first."""
+    """Return the drop-in folders below /etc that the configuration names, those with precedence first."""
     lines = read(host, path, without_own=True, directives=directives)
     found: List[str] = []
     for line in lines:
@@ -125,5 +125,5 @@ def folders_of(host: Any, path: str, directives: Sequence[str], directive: str) 
 
 
 def sources_of(lines: Sequence[ConfigLine]) -> List[Source]:
-    """The sources that lines name."""
+    """Return the sources that the lines name."""
     return [source for source in (source_of(line) for line in lines) if source]

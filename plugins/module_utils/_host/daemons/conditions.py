@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The conditions of a unit, by which systemd skips its start: systemd.unit(5)."""
+"""Checks the conditions of a unit, for which systemd skips its start: systemd.unit(5)."""
 
 import os
 from typing import Any, List, Optional, Tuple
@@ -12,7 +12,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
 
 
 def _conditions(host: Any, unit: str) -> List[Setting]:
-    """The conditions that count: an empty one takes back all before it, of every kind (systemd.unit(5))."""
+    """Return the effective conditions: an empty one resets all previous ones of every kind (systemd.unit(5))."""
     found: List[Setting] = []
     for setting in unit_settings(host, unit):
         if setting.section == 'Unit' and setting.key.startswith('Condition'):
@@ -29,9 +29,9 @@ def untold_condition(host: Any, unit: str) -> str:
 
 
 def unmet_condition(host: Any, unit: str) -> str:
-    """The Condition of a unit that makes systemd skip its start, with its place; '' where all that files tell is met.
+    """Return the condition for which systemd skips the start of a unit, with its place; '' if there is none.
 
-    systemctl start ends with 0 all the same. Conditions that files do not tell (virtualization, capabilities) count as met here.
+    systemctl start ends with 0 in this case. Conditions that files do not show (virtualization, capabilities) count as met.
     """
     alternatives: List[Tuple[bool, Setting]] = []
     for setting in _conditions(host, unit):

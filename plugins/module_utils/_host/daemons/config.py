@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the readers of all daemons share: lines with their places, the sources that they name, and whose address is meant.
+"""Common parts of the readers of all daemons: lines with their places, sources, and the addresses of the host.
 
-Reads files below a host's root, executes nothing and never raises for what a file contains.
+Reads files below a host's root, executes nothing, and never raises because of the content of a file.
 """
 
 import fnmatch
@@ -14,7 +14,7 @@ import os
 import re
 from typing import Any, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-# What this collection writes is marked, so that it is found again and told from what others wrote.
+# Marks of this collection's own text, to find it again and to distinguish it from that of others.
 OWN_NAME = 'aemops-brand-portal'
 BLOCK_BEGIN = '# BEGIN aemops.brand_portal.time_sync (managed by Ansible)'
 BLOCK_END = '# END aemops.brand_portal.time_sync'
@@ -27,13 +27,13 @@ ASKED = ('server', 'pool', 'peer')
 
 
 class ConfigLine(NamedTuple):
-    """One line of a configuration that is no comment, or one directive of a command line (number 0)."""
+    """A line of a configuration without comments, or a directive of a command line (number 0)."""
 
     path: str
     number: int
     text: str
     own: bool = False       # written by this collection
-    leased: bool = False    # written by a DHCP client, which takes it away again
+    leased: bool = False    # written by a DHCP client, which also removes it
 
     @property
     def place(self) -> str:
@@ -62,10 +62,10 @@ class Source(NamedTuple):
 
     kind: str               # server, pool, peer; fallback; refclock; local (this host's own clock); other
     host: str               # as it is written; of a refclock its driver and address
-    port: int               # 0 is the usual one
+    port: int               # 0 means the default port
     line: ConfigLine
     options: Tuple[str, ...] = ()
-    asked: bool = True      # the daemon asks it: not overridden, not noselect, not offline
+    asked: bool = True      # whether the daemon queries it: not overridden, not noselect, not offline
 
     @property
     def nts(self) -> bool:
@@ -83,20 +83,20 @@ class Source(NamedTuple):
 
 
 def lasting(path: str) -> bool:
-    """Whether a file is there after the next boot as well."""
+    """Return whether a file still exists after the next boot."""
     return bool(path) and not path.startswith(_VOLATILE)
 
 
 def real_path(host: Any, path: str) -> str:
-    """Where a path of the host leads to, as a path of the host."""
+    """Resolve the links of a path of the host, as a path of the host."""
     real, root = os.path.realpath(host.path(path)), os.path.realpath(host.root)
     return '/' + os.path.relpath(real, root) if root == '/' or real.startswith(root + '/') else real
 
 
 class Reading:
-    """What one reading of a configuration has come to: its lines, and how many files it may still open.
+    """The state of reading a configuration: its lines, and how many files it may still open.
 
-    A file that includes itself, directly or not, is read once in each branch; a configuration of so many files is none.
+    A file that includes itself, directly or indirectly, is read once in each branch. No valid configuration has that many files.
     """
 
     def __init__(self, without_own: bool, most_levels: int) -> None:
@@ -108,7 +108,7 @@ class Reading:
         self._open: List[str] = []
 
     def enter(self, path: str) -> bool:
-        """Whether the file is to be read; leave() has to follow then."""
+        """Return whether to read the file. If so, leave() must follow."""
         if path in self._open or len(self._open) > self._most_levels or self._left <= 0:
             return False
         self._left -= 1
@@ -119,7 +119,7 @@ class Reading:
         self._open.pop()
 
     def take(self, line: ConfigLine) -> bool:
-        """Add a line; False where it is ours and not wanted."""
+        """Add a line; return False if it is ours and not wanted."""
         if line.own and self.without_own:
             return False
         self.lines.append(line)
@@ -127,7 +127,7 @@ class Reading:
 
 
 class Overlay:
-    """A host as it would be with some files written: for readers only."""
+    """A host with the planned content of some files, for the readers of configurations."""
 
     def __init__(self, host: Any, planned: Dict[str, Optional[str]]) -> None:
         self._host = host
@@ -148,7 +148,7 @@ class Overlay:
 
 
 def matching(host: Any, pattern: str) -> List[str]:
-    """The files of a pattern, sorted, as paths of the host; a pattern without wildcards is the file if it is there."""
+    """Return the files of a pattern, sorted, as paths of the host. A pattern without wildcards matches an existing file."""
     pattern = pattern if pattern.startswith('/') else '/' + pattern
     root = host.root.rstrip('/')
     found = {'/' + os.path.relpath(name, host.root) if root else name for name in glob.glob(host.path(pattern))}
@@ -159,7 +159,7 @@ def matching(host: Any, pattern: str) -> List[str]:
 
 
 def numbered(host: Any, path: str) -> Iterator[Tuple[int, str, bool]]:
-    """(number, text, whether ours) of each line of a file, the line end taken off."""
+    """Yield (number, text without line end, whether it is ours) for each line of a file."""
     whole = OWN_NAME in os.path.basename(path)
     inside = False
     for number, text in enumerate(re.split('\r\n|\n', host.read(path)), 1):
@@ -168,7 +168,7 @@ def numbered(host: Any, path: str) -> Iterator[Tuple[int, str, bool]]:
 
 
 def merged(host: Any, folders: List[str], suffix: str) -> List[str]:
-    """The files of several folders in the order of their names; of one name only that of the first folder counts.
+    """Return the files of several folders in the order of their names. For each name, the first folder counts.
 
     chrony.conf(5) on confdir and sourcedir, systemd.unit(5) and timesyncd.conf(5) on drop-ins.
     """
@@ -188,7 +188,7 @@ _THIS_HOST = ('localhost', 'localhost.localdomain', 'localhost4', 'localhost4.lo
 
 
 def address_of(text: str) -> Optional[Any]:
-    """The IP address that a word is, without its zone; None for a name."""
+    """Return the IP address of a word, without its zone; None for a name."""
     try:
         return ipaddress.ip_address(text.strip('[]').partition('%')[0])
     except ValueError:
@@ -196,7 +196,7 @@ def address_of(text: str) -> Optional[Any]:
 
 
 def why_no_server(word: str) -> str:
-    """Why a word cannot be a server; '' where it can."""
+    """Return why a word cannot be a server; '' if it can."""
     if address_of(word) is not None:
         return ''
     if ',' in word or ';' in word:
@@ -207,7 +207,7 @@ def why_no_server(word: str) -> str:
 
 
 def folded(host: str) -> str:
-    """One spelling of a name or an address: names have no case, an IPv6 address has many forms, its zone has a case."""
+    """Normalize a name or an address: names have no case, an IPv6 address has several forms, and its zone has a case."""
     address = address_of(host)
     if address is None:
         return host.rstrip('.').lower()
@@ -216,7 +216,7 @@ def folded(host: str) -> str:
 
 
 def own_addresses(host: Any) -> FrozenSet[str]:
-    """The addresses of all interfaces, as the kernel lists them without being asked by a command."""
+    """Return the addresses of all interfaces from the kernel's files, without a command."""
     found = set()
     # In fib_trie an address that is this host's own is followed by a line "/32 host LOCAL".
     last = ''
@@ -233,7 +233,7 @@ def own_addresses(host: Any) -> FrozenSet[str]:
 
 
 def _in_hosts(host: Any, name: str) -> List[Any]:
-    """The addresses that hosts(5) has for a name."""
+    """Return the addresses of a name in hosts(5)."""
     found = []
     for text in host.read('/etc/hosts').splitlines():
         words = text.partition('#')[0].split()
@@ -243,7 +243,7 @@ def _in_hosts(host: Any, name: str) -> List[Any]:
 
 
 def is_this_host(host: Any, name: str) -> bool:
-    """Whether a server's name or address is the host itself: its clock is no witness for itself."""
+    """Return whether a server's name or address is the host itself, whose clock cannot be its own reference."""
     address = address_of(name)
     if address is None:
         return folded(name) in _THIS_HOST or folded(name) == folded(host.read('/etc/hostname').strip()) or any(
@@ -253,7 +253,7 @@ def is_this_host(host: Any, name: str) -> bool:
 
 
 def operands_of(arguments: Sequence[str], with_value: str, long_with_value: Sequence[str] = ()) -> List[str]:
-    """The words of a command line that are no options and no values of them, by the rules of getopt(3).
+    """Return the words of a command line that are not options or their values, by the rules of getopt(3).
 
     with_value, long_with_value: the options that have a value, as letters and as words such as ``--configfile``.
     """

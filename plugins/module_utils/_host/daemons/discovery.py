@@ -4,8 +4,8 @@
 
 """Finds the time daemons of a host, their state, how they are started and configured, and their servers.
 
-Reads files and asks systemd once; starts, stops and writes nothing. No root is needed.
-What is known of daemons, units and paths is in layouts.
+Reads files and queries systemd once. Starts, stops and writes nothing, and does not need root.
+The tables of daemons, units and paths are in layouts.
 """
 
 import os
@@ -28,7 +28,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd 
 
 
 def why_no_packages(host: Any) -> str:
-    """Why no package can be installed on this host, in words; '' where one can."""
+    """Return why no package can be installed on this host, as a phrase; '' if one can."""
     words = systems(host)
     for commands, names, why in layouts.IMAGES:
         if any(host.exists(command) for command in commands) or set(words[:1]) & set(names):
@@ -38,9 +38,9 @@ def why_no_packages(host: Any) -> str:
 
 
 def package_manager(host: Any) -> str:
-    """The name of the Ansible module that installs packages here: apt, dnf, yum or zypper; '' where none does.
+    """Return the name of the Ansible module that installs packages here: apt, dnf, yum or zypper; '' for none.
 
-    The one that is there decides. Of a system that is known, its usual one where none is seen.
+    The installed package manager decides. If none is found, it is the usual one of a known system.
     """
     words = systems(host)
     if any(any(host.exists(command) for command in commands) or set(words[:1]) & set(names)
@@ -52,9 +52,9 @@ def package_manager(host: Any) -> str:
 
 
 def layout_for(host: Any, daemon: str) -> Optional[Layout]:
-    """The layout that the daemon's package has on this system; None where the system has no such package.
+    """Return the layout of the daemon's package on this system; None if the system has no such package.
 
-    A system that os-release does not make known has the layouts of the packages that its package manager installs.
+    For a system that os-release does not identify, the package manager decides.
     """
     known = {row.system for row in layouts.LAYOUTS}
     words = [word for word in systems(host) if word in known]
@@ -73,10 +73,10 @@ def layout_for(host: Any, daemon: str) -> Optional[Layout]:
 
 
 def find_daemons(host: Any, states: Optional[Dict[str, Dict[str, str]]] = None) -> List[Dict[str, Any]]:
-    """Every daemon of the table: installed, unit, enabled, active, masked, how it is started, where its configuration is.
+    """Return the facts of all daemons in the table: installed, unit, enabled, active, masked, how it starts, its configuration.
 
-    The unit that the host really has wins over the system's usual one: a layout is knowledge, the host is the fact.
-    states: systemd's view of layouts.all_units(), where it has been asked already.
+    The actual unit of the host takes precedence over the usual one of the layout.
+    states: the states of layouts.all_units(), if they are known already.
     """
     if states is None:
         states = unit_states(host, layouts.all_units())
@@ -84,7 +84,7 @@ def find_daemons(host: Any, states: Optional[Dict[str, Dict[str, str]]] = None) 
 
 
 def steerers(host: Any) -> List[Any]:
-    """What else sets this clock, see others.Steerer."""
+    """Return what else sets this clock, see others.Steerer."""
     with IMPORT_LOCK:
         from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import others
     return others.find_steerers(host, unit_states(host, list(others.UNITS)))
@@ -99,20 +99,20 @@ def _describe(host: Any, daemon: layouts.KnownDaemon, states: Dict[str, Dict[str
     unit = _unit_in_use(layout.unit, states)
     state = states.get(unit, {})
     if state.get('Id', unit) != unit:
-        state = {}      # the name is another daemon's alias
+        state = {}      # the name is an alias of another daemon
     file_state = state.get('UnitFileState', '')
     active = state.get('ActiveState') in UP
     installed = bool(there) and (_has_binary(host, daemon) or _runs_another_binary(host, daemon, [unit]))
     facts: Dict[str, Any] = {
         'name': daemon.name,
         'installed': installed,
-        # The package this system would install it from; '' where the system does not have it.
+        # The package of the daemon on this system; '' if the system does not have one.
         'package': usual.package if usual else '',
         'unit': unit,
         'active': active,
         'enabled': file_state in STARTS_AT_BOOT,
         'masked': file_state.startswith('masked') or state.get('LoadState') == 'masked',
-        # The condition of the unit that makes systemd skip its start; '' where it is met.
+        # The condition for which systemd does not start the unit; '' if all are met.
         'condition': '' if active or not installed else _condition(host, unit, state),
         'pid': state.get('MainPID', ''),
         'keys': layout.keys,
@@ -128,7 +128,7 @@ def _has_binary(host: Any, daemon: layouts.KnownDaemon) -> bool:
 
 
 def _runs_another_binary(host: Any, daemon: layouts.KnownDaemon, units: Sequence[str]) -> bool:
-    """Whether a unit starts the daemon from where no package puts it (below /opt): installing the package would shadow it."""
+    """Return whether a unit starts the daemon from a place of no package (/opt), which the package would shadow."""
     names = {os.path.basename(binary) for binary in daemon.binaries}
     programs = [launch.program_of(host, unit) for unit in dict.fromkeys(units)]
     return any(os.path.basename(program) in names and host.exists(program) for program in programs)
@@ -136,14 +136,14 @@ def _runs_another_binary(host: Any, daemon: layouts.KnownDaemon, units: Sequence
 
 def _condition(host: Any, unit: str, state: Dict[str, str]) -> str:
     unmet = conditions.unmet_condition(host, unit)
-    # Of a unit whose conditions were never looked at, systemd says "no" as well; and files may have changed since.
+    # systemd also says "no" for a unit whose conditions were never checked, and files may have changed since.
     if not unmet and state.get('ConditionResult') == 'no' and state.get('ConditionTimestampMonotonic', '0') != '0':
         return conditions.untold_condition(host, unit)
     return unmet
 
 
 def _has_unit(host: Any, unit: str, state: Dict[str, str]) -> bool:
-    """Whether the unit is this daemon's own: not an alias of another one's, nor only a mask over nothing."""
+    """Return whether the unit belongs to this daemon: it is not an alias of another unit, and not only a mask."""
     if state.get('LoadState') == 'masked':
         folders = ('/lib/systemd/system/', '/usr/lib/systemd/system/')
         return any(host.exists(folder + unit) for folder in folders) or \
@@ -162,7 +162,7 @@ def _unit_in_use(unit: str, states: Dict[str, Dict[str, str]]) -> str:
 
 
 def _started(host: Any, daemon: layouts.KnownDaemon, layout: Layout, unit: str, pid: str) -> Dict[str, Any]:
-    """arguments, config, directives, and why what is written would not be read or would not steer the clock."""
+    """Return arguments, config, directives, and why the daemon would not read our files or not set the clock."""
     facts: Dict[str, Any] = {'arguments': [], 'started_by': '', 'config': layout.config, 'directives': [], 'no_control': '',
                              'not_read': '', 'not_read_advice': '', 'stale': False}
     letter, long_name = launch.CONFIG_OPTIONS.get(daemon.name, ('', ''))
@@ -205,10 +205,10 @@ def _started(host: Any, daemon: layouts.KnownDaemon, layout: Layout, unit: str, 
 
 
 def _folders(host: Any, name: str, layout: Layout, facts: Dict[str, Any]) -> Dict[str, str]:
-    """Where files may be dropped beside the configuration.
+    """Return the folders for drop-in files.
 
     Only chrony's configuration names its folders (sourcedir, confdir, or include with a pattern); those of the others are built in.
-    The layout's count where there is no file yet. A folder below /run is empty after the next boot, one below /usr is the vendor's.
+    Without a configuration, those of the layout are used. Folders below /run (emptied at boot) and /usr (the vendor's) do not count.
     """
     path = facts['config']
     if name == 'chrony' and (host.exists(path) or facts['directives']):
@@ -220,7 +220,7 @@ def _folders(host: Any, name: str, layout: Layout, facts: Dict[str, Any]) -> Dic
 
 
 def make(host: Any, facts: Mapping[str, Any], measured: Sequence[Any] = ()) -> Daemon:
-    """The daemon of these facts."""
+    """Return the daemon for these facts."""
     name = facts['name']
     if name == 'chrony':
         with IMPORT_LOCK:
@@ -243,7 +243,7 @@ def make(host: Any, facts: Mapping[str, Any], measured: Sequence[Any] = ()) -> D
 
 
 def time_pushers(host: Any, only_pushing: bool = False) -> List[str]:
-    """Sources by which a hypervisor or a cloud may set this host's clock, in words; or those that do it unasked."""
+    """Describe the sources through which a hypervisor or a cloud may set this host's clock, or those that do by themselves."""
     found = [pusher for pusher in layouts.TIME_PUSHERS if host.exists(pusher.path) and (pusher.asked or not only_pushing)]
-    # The tools are also installed where no VMware is; there the command says something else.
+    # The tools may also be installed outside of VMware, where the command has other output.
     return [pusher.words for pusher in found if not pusher.asked or 'Enabled' in host.run(pusher.asked.split())]

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How a unit starts its daemon: systemd.unit(5) with drop-ins, systemd.exec(5) with environment files, and /proc.
+"""Finds out how a unit starts its daemon: systemd.unit(5) with drop-ins, systemd.exec(5) with environment files, and /proc.
 
-What a daemon reads is what it is started with, not what its package ships. Reads files only.
+The options of the start decide what a daemon reads, not the files of its package. Reads files only.
 """
 
 import os
@@ -14,11 +14,11 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config
 
-# In the order in which one counts more than the next (systemd.unit(5), "Unit File Load Path").
+# In the order of precedence (systemd.unit(5), "Unit File Load Path").
 UNIT_FOLDERS = ('/etc/systemd/system', '/run/systemd/system', '/usr/local/lib/systemd/system', '/usr/lib/systemd/system',
                 '/lib/systemd/system')
 
-# Names that vendors give a time daemon's unit beside its own.
+# Further names that vendors give the unit of a time daemon.
 _OTHER_NAMES = ('chrony.service', 'chronyd.service', 'ntp.service', 'ntpd.service', 'ntpsec.service', 'openntpd.service',
                 'ntp-daemon.service', 'dbus-org.freedesktop.timesync1.service')
 
@@ -42,16 +42,16 @@ class Launch(NamedTuple):
 
     arguments: List[str]        # without the program
     place: str                  # where they are written, for a message
-    known: bool = True          # False: a script starts it that is not known, or nothing tells
+    known: bool = True          # False: an unknown script starts it, or no file shows how it starts
 
 
 def assignments(host: Any, path: str) -> List[Setting]:
-    """The assignments of one file of systemd's: sections, comments, lines that go on after a backslash."""
+    """Return the assignments of a systemd file: sections, comments, lines that continue after a backslash."""
     found: List[Setting] = []
     section, begun, started = '', '', 0
     for number, text, _own in config.numbered(host, path):
         if text.strip()[:1] in ('#', ';') and text.strip():
-            continue        # also between the parts of a line that goes on
+            continue        # also between the parts of a continued line
         started = started if begun else number
         begun += text
         if begun.endswith('\\'):
@@ -68,8 +68,8 @@ def assignments(host: Any, path: str) -> List[Setting]:
 
 
 def unit_settings(host: Any, unit: str) -> List[Setting]:
-    """The unit's own file, then its drop-ins, in the order in which they count."""
-    # An instance has the file and the drop-ins of its template where it has none of its own.
+    """Return the unit's own file and then its drop-ins, in their order."""
+    # An instance without its own file and drop-ins has those of its template.
     template = re.sub(r'@[^@]*\.', '@.', unit)
     names = list(dict.fromkeys([unit, template]))
     paths = ['{0}/{1}'.format(folder, name) for name in names for folder in UNIT_FOLDERS]
@@ -91,7 +91,7 @@ _SPECIFIERS = {'%': '%', 't': '/run', 'S': '/var/lib', 'C': '/var/cache', 'L': '
 
 
 def _specified(text: str, unit: str) -> str:
-    """The text with the specifiers expanded that the unit's name tells; others stay."""
+    """Expand the specifiers that depend on the unit's name. Others stay."""
     name = unit.rpartition('.')[0]
     prefix, _at, instance = name.partition('@')
     of_name = {'n': unit, 'N': name, 'p': prefix, 'i': instance, 'I': instance.replace('-', '/')}
@@ -99,7 +99,7 @@ def _specified(text: str, unit: str) -> str:
 
 
 def _aliases(host: Any, unit: str) -> List[str]:
-    """Other names of a unit: links beside it that lead to it. To look at all units would take each healthy host longer."""
+    """Return other names of a unit: links to it in the same folder. Reading all units would take longer on each healthy host."""
     found: List[str] = []
     for name in _OTHER_NAMES:
         for folder in UNIT_FOLDERS if name != unit else ():
@@ -111,7 +111,7 @@ def _aliases(host: Any, unit: str) -> List[str]:
 
 
 def values(settings: List[Setting], section: str, key: str) -> List[Setting]:
-    """The assignments of one key that count: an empty one takes back those before it."""
+    """Return the effective assignments of a key: an empty one resets the previous ones."""
     found: List[Setting] = []
     for setting in settings:
         if (setting.section, setting.key) == (section, key):
@@ -133,7 +133,7 @@ def environment_file(host: Any, path: str) -> Dict[str, Tuple[str, str]]:
             continue
         assigned = re.match(r'\s*([A-Za-z_]\w*)=(.*)$', begun, re.DOTALL)
         if assigned and _is_open(assigned.group(2)):
-            begun += '\n'       # a quoted value goes on to the quote that ends it
+            begun += '\n'       # a quoted value continues until its closing quote
             continue
         begun = ''
         if assigned:
@@ -143,7 +143,7 @@ def environment_file(host: Any, path: str) -> Dict[str, Tuple[str, str]]:
 
 
 def _is_open(text: str) -> bool:
-    """Whether a quote in it has no end."""
+    """Return whether a quotation is not closed."""
     try:
         shlex.split(text, comments=True)
     except ValueError:
@@ -152,7 +152,7 @@ def _is_open(text: str) -> bool:
 
 
 def shell_variables(host: Any, path: str) -> Dict[str, Tuple[str, str]]:
-    """{name: (value, place)} of a file of assignments, as a shell reads it; substitutions are left out."""
+    """Return {name: (value, place)} of a file of assignments, as a shell reads it, without substitutions."""
     found: Dict[str, Tuple[str, str]] = {}
     for number, text, _own in config.numbered(host, path):
         assigned = re.match(r'\s*(?:export\s+)?([A-Za-z_]\w*)=(.*)$', text)
@@ -165,16 +165,16 @@ def shell_variables(host: Any, path: str) -> Dict[str, Tuple[str, str]]:
 def _words(text: str, comments: bool = False) -> List[str]:
     try:
         return shlex.split(text, comments=comments)
-    except ValueError:      # a quote that does not end
+    except ValueError:      # a quotation that is not closed
         return text.replace('"', ' ').replace("'", ' ').split()
 
 
 def of_unit(host: Any, unit: str, programs: Tuple[str, ...], defaults: Tuple[str, str], dhcp: Tuple[str, ...],
             config_option: str) -> Launch:
-    """How the unit starts its daemon the next time.
+    """Return how the unit will start its daemon.
 
-    programs: the daemon's own binaries. defaults: the vendor's file and variable of options, for a unit that does not tell.
-    dhcp: the files with which the vendor's wrapper replaces the configuration where DHCP gave one, by the option config_option.
+    programs: the daemon's own binaries. defaults: the vendor's file and variable of options, for a unit that does not show them.
+    dhcp: the files from DHCP by which the vendor's wrapper replaces the configuration, with the option config_option.
     """
     settings = unit_settings(host, unit)
     commands = values(settings, 'Service', 'ExecStart')
@@ -209,7 +209,7 @@ def other_root(host: Any, unit: str, path: str) -> Optional[Setting]:
 
 
 def program_of(host: Any, unit: str) -> str:
-    """The program that the unit starts; '' where its files do not tell."""
+    """Return the program that the unit starts; '' if its files do not show it."""
     commands = values(unit_settings(host, unit), 'Service', 'ExecStart')
     return (_words(re.sub(r'^[@\-:+!|]+', '', commands[-1].value)) + [''])[0] if commands else ''
 
@@ -228,7 +228,7 @@ def _environment(host: Any, settings: List[Setting]) -> Dict[str, Tuple[str, str
 
 
 def _expanded(words: List[str], variables: Dict[str, Tuple[str, str]]) -> Tuple[List[str], List[str]]:
-    """systemd.service(5): $NAME is split at spaces, ${NAME} is not; what is not set is empty."""
+    """Expand variables: $NAME is split at spaces, ${NAME} is not, and unset ones are empty (systemd.service(5))."""
     arguments: List[str] = []
     places: List[str] = []
     for word in words:
@@ -244,20 +244,20 @@ def _expanded(words: List[str], variables: Dict[str, Tuple[str, str]]) -> Tuple[
 
 def _of_vendor(host: Any, defaults: Tuple[str, str], dhcp: Tuple[str, ...], config_option: str,
                environment: Dict[str, Tuple[str, str]]) -> Launch:
-    """A vendor's wrapper: it takes options out of a file, and another configuration where DHCP has written one."""
+    """Return how a vendor's wrapper starts the daemon: with options from a file, and with a configuration from DHCP."""
     path, variable = defaults
     variables = dict(shell_variables(host, path) if path else {}, **environment)
     options, place = variables.get(variable, ('', ''))
     arguments = [word for word in _words(options) if not word.startswith('$')]
     replaced = next((name for name in dhcp if host.exists(name)), '')
-    # Debian's wrapper of ntpsec looks at IGNORE_DHCP, that of the classic ntp does not.
+    # Debian's wrapper of ntpsec respects IGNORE_DHCP, that of the classic ntp does not.
     if replaced and not ('ntpsec' in path and variables.get('IGNORE_DHCP', ('', ''))[0] == 'yes'):
         return Launch(arguments + [config_option, replaced], replaced)
     return Launch(arguments, place if arguments else '')
 
 
 def of_process(host: Any, pid: str, programs: Tuple[str, ...]) -> Optional[Launch]:
-    """How the process that runs was started; None where that cannot be read, or it is another program."""
+    """Return how the running process was started; None if this cannot be read, or it is another program."""
     if not re.fullmatch('[1-9][0-9]*', pid or ''):
         return None
     words = host.read('/proc/{0}/cmdline'.format(pid)).split('\0')
@@ -289,6 +289,6 @@ def option_of(arguments: List[str], letter: str, long_name: str = '') -> str:
 _FLAGS = '46aAbdghmMnNqQRsvxz'
 
 
-# The option by which each daemon is given another configuration.
+# The option that sets another configuration file, for each daemon.
 CONFIG_OPTIONS = {'chrony': ('-f', ''), 'ntpd': ('-c', '--configfile'), 'ntpsec': ('-c', '--configfile'), 'openntpd': ('-f', ''),
                   'ntpd-rs': ('-c', '--config')}

@@ -2,25 +2,25 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The tables: which time daemons there are, and where each lives on which system.
+"""The tables of time daemons, and of their places on each system.
 
-A layout is knowledge of a vendor's package, needed where it is not installed yet. Where it is, the host is the fact:
-the unit that systemd knows and the folders that the configuration names win over what stands here.
+A layout describes a vendor's package that is not installed yet. For an installed daemon, the host decides: the unit that systemd
+knows and the folders that the configuration names take precedence over the layout.
 """
 
 from typing import Dict, List, NamedTuple, Tuple
 
 
 class Layout(NamedTuple):
-    """Where one daemon lives on one kind of system. Paths are absolute; '' where the system has no such place."""
+    """The places of a daemon on one kind of system. Paths are absolute; '' if the system has no such place."""
 
     package: str
     unit: str
     config: str
     sources_dir: str = ''   # files *.sources, read again without a restart (chrony 4)
     config_dir: str = ''    # files *.conf, read at start
-    keys: str = ''          # keys for authentication, where the configuration names no other file
-    keys_group: str = ''    # the group that the daemon runs as, which has to read the keys
+    keys: str = ''          # keys for authentication, if the configuration names no other file
+    keys_group: str = ''    # the group of the daemon, which must be able to read the keys
     # The file and the variable of options, for a unit that does not tell, and the configurations that the vendor's wrapper takes
     # instead where DHCP has named a server.
     defaults: Tuple[str, str] = ('', '')
@@ -31,12 +31,12 @@ class KnownDaemon(NamedTuple):
     """One time daemon, and what can be configured with it."""
 
     name: str
-    provider: str               # what users call it: chrony, ntpd, timesyncd; '' for one that is only ever stopped
+    provider: str               # value of the option provider: chrony, ntpd, timesyncd; '' for one that is only stopped
     binaries: Tuple[str, ...]
     can: Tuple[str, ...]        # of FEATURES
 
 
-# What a user may ask for that not every daemon can do.
+# Features of the options that not every daemon has.
 FEATURES = {
     'ports': 'a server with a port other than 123',
     'keys': 'symmetric keys',
@@ -44,7 +44,7 @@ FEATURES = {
     'refclock': 'a PTP device as a reference clock',
 }
 
-# One that an administrator has built lies below /usr/local.
+# A daemon that an administrator has compiled is below /usr/local.
 DAEMONS = (
     KnownDaemon('chrony', 'chrony', ('/usr/sbin/chronyd', '/usr/local/sbin/chronyd'), ('ports', 'keys', 'nts', 'refclock')),
     KnownDaemon('ntpd', 'ntpd', ('/usr/sbin/ntpd', '/usr/local/sbin/ntpd', '/usr/local/bin/ntpd'), ('keys',)),
@@ -66,7 +66,7 @@ class Row(NamedTuple):
 
 
 _ANY: Tuple[int, ...] = ()
-# Newer than all versions, also than the dates that a rolling release counts by (20261126).
+# Newer than all versions, including the dates of a rolling release (20261126).
 NEWEST: Tuple[int, ...] = (10 ** 9,)
 _END: Tuple[int, ...] = (10 ** 9 + 1,)
 
@@ -112,7 +112,7 @@ LAYOUTS = (
     Row('ntpd', 'rhel', _ANY, (8,), _NTP_REDHAT),
     Row('ntpsec', 'ubuntu', (22,), _END, _NTPSEC),
     Row('ntpsec', 'debian', (11,), _END, _NTPSEC),
-    # A part of systemd itself before it got a package of its own.
+    # A part of the package systemd before it got its own package.
     Row('timesyncd', 'ubuntu', _ANY, (20, 4), _TIMESYNCD._replace(package='systemd')),
     Row('timesyncd', 'debian', _ANY, (11,), _TIMESYNCD._replace(package='systemd')),
     Row('timesyncd', 'ubuntu', _ANY, _END, _TIMESYNCD),
@@ -127,12 +127,12 @@ LAYOUTS = (
 
 
 def all_layouts(daemon: str) -> List[Layout]:
-    """Every layout known of a daemon, those that differ only in a folder included."""
+    """Return all known layouts of a daemon, including those that differ only in a folder."""
     return list(dict.fromkeys(row.layout for row in LAYOUTS if row.daemon == daemon))
 
 
 def all_units() -> List[str]:
-    """The units of all daemons."""
+    """Return the units of all daemons."""
     return sorted({row.layout.unit for row in LAYOUTS} | set(OTHER_UNITS.values()))
 
 
@@ -155,7 +155,7 @@ MANAGERS = (
     PackageManager('yum', '/usr/bin/yum', 'fedora'),
     PackageManager('zypper', '/usr/bin/zypper', 'suse'),
 )
-# The usual one of a system that is known, where no command of one is seen.
+# The usual package manager of a known system, if no command of one is found.
 USUAL_MANAGERS = {'debian': 'apt', 'ubuntu': 'apt', 'rhel': 'dnf', 'fedora': 'dnf', 'amzn': 'dnf', 'suse': 'zypper',
                   'sles': 'zypper'}
 
@@ -170,11 +170,11 @@ IMAGES = (
      'it is an image without a package manager (enable the time daemon that it has, systemd-timesyncd for instance)'),
 )
 
-# Derivatives that call themselves otherwise than their ID_LIKE says.
+# Derivatives whose ID_LIKE does not name their base system.
 SAME_AS = {'centos': 'rhel', 'opensuse': 'suse', 'ol': 'rhel', 'eurolinux': 'rhel', 'openeuler': 'fedora', 'sle-micro': 'suse',
            'sl-micro': 'suse', 'sles_sap': 'sles'}
 
-# Those that count their versions as the system does that they are like; any other derivative counts its own.
+# Derivatives with the version numbers of their base system; all others have their own.
 SAME_VERSIONS = ('almalinux', 'anolis', 'centos', 'circle', 'cloudlinux', 'eurolinux', 'miraclelinux', 'ol', 'raspbian', 'rocky',
                  'scientific', 'sles_sap', 'springdale', 'virtuozzo')
 
@@ -207,12 +207,12 @@ TIME_PUSHERS = (
 class Cloud(NamedTuple):
     """A cloud's own source of time."""
 
-    server: str         # '' where it is a device
+    server: str         # '' if it is a device
     options: str        # of chrony's server line
     device: str
-    smears: bool        # a leap second is spread over a day: never mixed with servers that do not
+    smears: bool        # whether it spreads a leap second over a day, and must not be mixed with servers that do not
     also: Tuple[str, ...] = ()      # other addresses and names of the same source
-    alike: Tuple[str, ...] = ()     # servers of others that spread a leap second in the same way
+    alike: Tuple[str, ...] = ()     # other providers' servers that spread a leap second in the same way
 
 
 # Both spread it evenly from noon to noon (UTC), as their documentation says.

@@ -23,7 +23,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import File
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import NO_CONTROL, Refused, Server, Wanted
 
-# Flags of restrict by which a server's answers are dropped, and those by which ntpq gets none.
+# Flags of restrict that drop a server's answers, and those that prevent answers to ntpq.
 _NO_TIME = {'ignore', 'noserve', 'notrust'}
 _NO_QUERY = {'ignore', 'noquery'}
 
@@ -50,7 +50,7 @@ def restrictions(lines: Sequence[ConfigLine]) -> List[Restriction]:
         target, flags = rest[0], rest[1:]
         family = 4 if '-4' in words else 6 if '-6' in words else 0
         if flags[:1] == ['mask'] and len(flags) > 1:
-            # A name is one host, whatever its mask.
+            # A name is one host, regardless of a mask.
             one = config.address_of(target) is None or flags[1] == '255.255.255.255'
             target = target if one else '{0}/{1}'.format(target, flags[1])
             flags = flags[2:]
@@ -63,9 +63,9 @@ def restrictions(lines: Sequence[ConfigLine]) -> List[Restriction]:
 
 
 def restriction_of(rules: Sequence[Restriction], host: str) -> Optional[Restriction]:
-    """The rule that counts for a server or for this host: the closest one, of equal ones the last; None: no line.
+    """Return the rule for a server or for this host: the most specific one, and the last of equal ones; None without a line.
 
-    A name is asked over either family: it is dropped where both are.
+    A name may resolve to either family, so only a rule for both of them drops it.
     """
     address = config.address_of(host)
     if address is None:
@@ -123,7 +123,7 @@ class Ntpd(Daemon):
                           'Remove that line, then run again.', NO_CONTROL)
 
     def _disabled(self) -> Optional[ConfigLine]:
-        """The line "disable ntp" that no later "enable ntp" takes back."""
+        """Return the line "disable ntp" unless a later "enable ntp" reverts it."""
         found = [line for line in self.lines() if line.words[0] in ('disable', 'enable') and 'ntp' in line.words[1:]]
         return found[-1] if found and found[-1].words[0] == 'disable' else None
 
@@ -150,7 +150,7 @@ class Ntpd(Daemon):
         return list(key_file) + self._in_configuration(lines, bool(lines or want.names))
 
     def _let_in(self, want: Wanted) -> List[str]:
-        """restrict lines without which ntpd would drop what these servers answer, or ntpq would get no answer (ntp.conf(5))."""
+        """Return the restrict lines without which ntpd would drop answers of these servers or not answer ntpq (ntp.conf(5))."""
         if not want.names:
             return []
         rules = restrictions(self.lines(without_own=True))
@@ -176,7 +176,7 @@ class Ntpd(Daemon):
         return list(dict.fromkeys(lines))
 
     def _mute(self, rules: Sequence[Restriction]) -> Optional[Restriction]:
-        """The rule by which this host itself gets no answer to ntpq."""
+        """Return the rule that prevents answers to ntpq from this host."""
         rule = restriction_of(rules, '127.0.0.1')
         if (self.facts['name'] == 'ntpsec' or is_ntpsec(self.host)) and (rule is None or rule.target == 'default'):
             # NTPsec has "noquery" built into its default; a line with other flags only adds to it (ntp.conf(5), unrestrict).
@@ -217,11 +217,11 @@ class Ntpd(Daemon):
         return peers
 
     def _is_itself(self, peer: 'NtpqRow') -> bool:
-        """Whether it is this host's own clock or address. 127.127.t.u is a reference clock of type t: radio, PPS, shared memory."""
+        """Return whether this is the host's own clock or address. 127.127.t.u is a reference clock of type t, such as PPS."""
         return peer.own or (not peer.remote.startswith('127.127.') and config.is_this_host(self.host, peer.remote))
 
     def _follows(self, residual: float, refid: str, peers: List['NtpqRow']) -> Status:
-        """The source that a synchronized ntpd follows."""
+        """Return the source that a synchronized ntpd uses."""
         selected = next((peer for peer in peers if peer.tally in '*o'), None)
         itself = _OWN_CLOCK.match(refid) or (selected and self._is_itself(selected))
         if itself:
@@ -234,7 +234,7 @@ class Ntpd(Daemon):
                           'Remove that line, then run again.')
         others = [peer for peer in peers if not peer.own]
         if others and not selected and all(peer.reach == '0' for peer in others):
-            # ntpd goes on calling itself synchronized when it has lost all of its servers.
+            # ntpd still reports that it is synchronized after it has lost all of its servers.
             return self._unheard(residual, others)
         return Status(True, residual, True, '', 'synchronized to {0}, {1:+.6f} s off'.format(refid, residual))
 
@@ -249,7 +249,7 @@ class Ntpd(Daemon):
             'it does not answer ntpq', 'See ntpq -n -c rv on this host and the restrict lines of {0}.'.format(self.config))
 
     def _unheard(self, residual: float, peers: List['NtpqRow']) -> Status:
-        """No answer has come: restrict may have dropped it, else it is the network."""
+        """Return the status if no answer has arrived: restrict may drop it, or else the network does."""
         rules = restrictions(self.lines())
         if not any(rule.target == 'source' and not rule.flags & _NO_TIME for rule in rules):
             for source in self.sources():
@@ -266,7 +266,7 @@ class Ntpd(Daemon):
         return self._no_answer(residual, [peer.remote for peer in peers])
 
     def _in_the_way(self) -> Tuple[str, str]:
-        """The line that asks for more servers than answer, and what to do."""
+        """Return the line that requires more servers than those that answer, and what to do."""
         lines = [line for line in self.lines() if line.words[0] == 'tos' and {'minsane', 'minclock'} & set(line.words)]
         if lines:
             return '; {0}'.format(lines[-1].quoted), 'Name more servers, or lower minsane there.'
@@ -280,7 +280,7 @@ class Ntpd(Daemon):
 class NtpqRow(NamedTuple):
     """A row of ntpq -pn."""
 
-    tally: str      # * is the one that is followed
+    tally: str      # * marks the selected source
     remote: str
     refid: str
     reach: str      # octal

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How ntpd reads its configuration: ntp.conf(5), ntpd(8). Apart from ntpd.py, because each measurement needs it."""
+"""Reads ntpd's configuration: ntp.conf(5), ntpd(8). Separate from ntpd.py, because each measurement needs it."""
 
 import os
 import re
@@ -22,9 +22,9 @@ _LONG_WITH_VALUE = ('--configfile', '--driftfile', '--keyfile', '--logfile', '--
 
 
 def read(host: Any, path: str, without_own: bool = False, folder: str = '', arguments: Sequence[str] = ()) -> List[ConfigLine]:
-    """The lines in the order in which ntpd reads them. folder: NTPsec's ntp.d, which it reads after the file itself.
+    """Return the lines in the order in which ntpd reads them. folder: NTPsec's ntp.d, which it reads after the file itself.
 
-    arguments: servers that are named on the command line.
+    arguments: servers on the command line.
     """
     reading = Reading(without_own, _MOST_LEVELS)
     for word in arguments:
@@ -56,7 +56,7 @@ def _file(host: Any, path: str, reading: Reading) -> None:
 
 
 def source_of(line: ConfigLine) -> Optional[Source]:
-    """The source that one line names."""
+    """Return the source that a line names."""
     words = [word.strip('"') for word in line.words]
     if words[0] == 'refclock' and len(words) > 1:
         return Source('local' if words[1] == 'local' else 'refclock', words[1], 0, line)
@@ -87,21 +87,21 @@ def source_of(line: ConfigLine) -> Optional[Source]:
 
 
 def servers_of(arguments: Sequence[str]) -> List[str]:
-    """ntpd(8): what is no option is a server."""
+    """Return the servers on the command line: words that are not options (ntpd(8))."""
     return config.operands_of(arguments, _ARGUMENTS_WITH_VALUE, _LONG_WITH_VALUE)
 
 
 def is_ntpsec(host: Any) -> bool:
-    """Whether an ntpd of the usual name and place is NTPsec's, as in Fedora and EPEL: only NTPsec has this program."""
+    """Return whether /usr/sbin/ntpd is NTPsec's, as in Fedora and EPEL: only NTPsec has this program."""
     return bool(host.exists('/usr/bin/ntpmon'))
 
 
 def read_all(host: Any, path: str, ntpsec: bool, arguments: Sequence[str], without_own: bool = False) -> List[ConfigLine]:
-    """The lines that an ntpd reads that is started with these arguments; NTPsec reads the folder ntp.d beside its file, too."""
+    """Return the lines that an ntpd with these arguments reads. NTPsec also reads the folder ntp.d beside its file."""
     folder = os.path.dirname(path) + '/ntp.d' if ntpsec or is_ntpsec(host) else ''
     return read(host, path, without_own, folder, servers_of(arguments))
 
 
 def sources_of(lines: Sequence[ConfigLine]) -> List[Source]:
-    """The sources that lines name."""
+    """Return the sources that the lines name."""
     return [source for source in (source_of(line) for line in lines) if source]

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whatever else steers a clock: daemons that are only read and stopped, guest services, PTP, units and cron jobs that set the time.
+"""Finds what else sets a clock: daemons that are only read and stopped, guest services, PTP, units, and cron jobs.
 
-All of it is found in files and in systemd's answer about units; nothing that is found is executed.
+It only reads files and queries systemd. It executes nothing of what it finds.
 """
 
 import glob
@@ -23,7 +23,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.processe
 
 
 class Foreign(Daemon):
-    """A daemon that this collection reads and stops, and never configures."""
+    """A daemon that this collection reads and stops, but never configures."""
 
     def lines(self, without_own: bool = False, host: Optional[Any] = None) -> List[ConfigLine]:
         return others_config.read(host or self.host, self.config, without_own)
@@ -42,13 +42,13 @@ class Foreign(Daemon):
 
 
 class Steerer(NamedTuple):
-    """Something that sets this host's clock beside a time daemon."""
+    """Something other than a time daemon that sets this host's clock."""
 
-    name: str           # for people
-    unit: str           # its unit; '' where it has none
+    name: str           # for messages
+    unit: str           # its unit; '' if it has none
     place: str          # where it was found: a unit, or file and line
     can_stop: bool      # stopping and disabling the unit ends it, and starting and enabling it restores it
-    advice: str         # what to do where it cannot be stopped; '' where it can
+    advice: str         # what to do if it cannot be stopped; '' if it can
 
 
 class _Known(NamedTuple):
@@ -88,7 +88,7 @@ _LONGEST = 200000
 
 
 def find_steerers(host: Any, states: Dict[str, Dict[str, str]]) -> List[Steerer]:
-    """Everything that sets the clock beside the daemons of layouts. states: systemd's view of UNITS."""
+    """Return everything that sets the clock except the daemons of layouts. states: those of UNITS."""
     found: Dict[str, Steerer] = {}
     for known in _KNOWN:
         state = states.get(known.unit, {})
@@ -104,7 +104,7 @@ def find_steerers(host: Any, states: Dict[str, Dict[str, str]]) -> List[Steerer]
 
 
 def _steers(host: Any, known: _Known, state: Dict[str, str]) -> bool:
-    """Whether it sets the clock as it is started: VBoxService and ptp4l may run and leave the clock alone."""
+    """Return whether it sets the clock with its options: VBoxService and ptp4l may run without setting it."""
     words = host.read('/proc/{0}/cmdline'.format(state.get('MainPID') or 'none')).split('\0')
     commands = launch.values(launch.unit_settings(host, known.unit), 'Service', 'ExecStart')
     text = ' '.join(words) + ' ' + ' '.join(command.value for command in commands)
@@ -130,7 +130,7 @@ _CAP_SYS_TIME = 25
 
 
 def _of_processes(host: Any) -> List[Steerer]:
-    """What runs outside the units that are known: instances of a template, in a container, started by hand."""
+    """Return processes outside of known units: instances of a template, in a container, or started by hand."""
     found: Dict[str, Steerer] = {}
     for path in glob.glob(host.path('/proc/[0-9]*/comm')):
         pid = os.path.basename(os.path.dirname(path))
@@ -153,7 +153,7 @@ def _of_processes(host: Any) -> List[Steerer]:
 
 
 def _may_set_clock(host: Any, pid: str) -> bool:
-    # In a user namespace of its own (a container without privileges) all that it may set is nothing of this host.
+    # A process in its own user namespace (an unprivileged container) cannot set the clock of this host.
     mapped = host.read('/proc/{0}/uid_map'.format(pid)).split()
     if mapped and mapped != ['0', '0', '4294967295']:
         return False
@@ -162,7 +162,7 @@ def _may_set_clock(host: Any, pid: str) -> bool:
 
 
 def _of_units(host: Any) -> List[Steerer]:
-    """Units that start at boot or by a timer, and run a command that sets the clock."""
+    """Return units that start at boot or by a timer, and run a command that sets the clock."""
     found = []
     for link in sorted(glob.glob(host.path('/etc/systemd/system/*.wants/*'))):
         unit = os.path.basename(link)
@@ -188,7 +188,7 @@ def _of_units(host: Any) -> List[Steerer]:
 
 
 def _of_command(host: Any, unit: str, command: str, place: str) -> Optional[Steerer]:
-    """Only a unit that does nothing else is one to stop. What a unit does once, when it starts at boot, steers nothing later."""
+    """Return the unit as something to stop if it does nothing else. Setting the clock once at boot does not count."""
     name = setter_in(command)
     if name and not re.search(r'[;|&`]|\$\(|(?:^|/)\w*sh\s', command):
         return Steerer('{0} by {1}'.format(name, unit), unit, place, True, '')
@@ -201,7 +201,7 @@ def _of_command(host: Any, unit: str, command: str, place: str) -> Optional[Stee
 
 
 def _beside(by: str, place: str, name: str) -> Steerer:
-    """One that does more than set the clock, perhaps: never stopped."""
+    """Return something that may do more than set the clock, and is never stopped."""
     return Steerer('{0} by {1}'.format(name, by), '', place, False, 'Remove the command from {0}, then run again.'.format(place))
 
 
@@ -219,7 +219,7 @@ def _of_cron(host: Any) -> List[Steerer]:
                 if name:
                     found.append(_beside('cron ({0})'.format(line) if place != line else 'cron', place, name))
     for path in ('/etc/rc.local', '/etc/rc.d/rc.local', '/etc/init.d/boot.local', '/etc/init.d/after.local'):
-        # It runs once: what it leaves running in a loop goes on.
+        # It runs once, but a loop that it started may still run.
         place, name = _place_in(host, path) if os.access(host.path(path), os.X_OK) else ('', '')
         if name and _LOOP.search(host.read(path)):
             found.append(_beside('rc.local', place, name))

@@ -10,10 +10,10 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._common.import
 
 
 def ntp_servers(given: Optional[List[str]]) -> List[str]:
-    """Those that are given, else the servers of this host's own time daemon or its vendor's pool."""
+    """Return the given servers, or else those of this host's own time daemon or of the vendor's pool."""
     if given:
         return given
-    # Every host would pay for the knowledge of all layouts, each night (docs/scale.md): read where it is needed.
+    # Imported here because not every measurement needs the layouts of all daemons (docs/scale.md).
     with IMPORT_LOCK:
         from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.servers import effective_ntp_servers
         from ansible_collections.aemops.brand_portal.plugins.module_utils._host.host import Host
@@ -21,7 +21,7 @@ def ntp_servers(given: Optional[List[str]]) -> List[str]:
 
 
 def _output(command: List[str]) -> str:
-    """What a command prints; '' where it cannot be asked."""
+    """Return the output of a command; '' if it cannot be run."""
     with IMPORT_LOCK:
         from ansible_collections.aemops.brand_portal.plugins.module_utils._common.process import run
     return run(command, 10.0).out

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which NTP servers a host's own time daemon asks.
+"""Finds the NTP servers that a host's own time daemon queries.
 
-Each measurement needs this, so it reads no more of our source than it must (docs/scale.md).
+Each measurement needs this, so it imports as little as possible (docs/scale.md).
 """
 
 from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
@@ -17,16 +17,16 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
 
 
 def vendor_pool(host: Any) -> ServerWord:
-    """What to ask where nothing is configured."""
+    """Return the servers to query if none is configured."""
     pools = [layouts.VENDOR_POOLS[name] for name in systems(host) if name in layouts.VENDOR_POOLS]
     return ServerWord((pools + [layouts.ANY_POOL])[0])
 
 
 def effective_ntp_servers(host: Any) -> List[ServerWord]:
-    """The servers of the daemon that works here, else of one that is installed, else the vendor's pool.
+    """Return the servers of the daemon that works here, or else of an installed one, or else the vendor's pool.
 
-    In the order of the configuration, each once: `host` or `host:port`. A word that cannot be a server, or is this host itself,
-    has a reason and is not asked. systemd is asked only where there is a choice.
+    They are in the order of the configuration, without duplicates, as `host` or `host:port`. A word that cannot be a server, or is
+    this host itself, has a reason and is not queried. systemd is queried only if there are several daemons.
     """
     found: List[ServerWord] = []
     for row in _in_order(host):
@@ -38,7 +38,7 @@ def effective_ntp_servers(host: Any) -> List[ServerWord]:
 
 
 class _Row(NamedTuple):
-    """A daemon that may be here, and its place."""
+    """A daemon that this host may have, and its layout."""
 
     name: str
     binaries: Tuple[str, ...]
@@ -47,7 +47,7 @@ class _Row(NamedTuple):
 
 
 def _in_order(host: Any) -> List[_Row]:
-    """The daemons whose configuration counts: the one that runs, then those that start at boot, then those that are installed."""
+    """Return the daemons in order of precedence: the one that runs, those that start at boot, those that are installed."""
     rows = [_Row(daemon.name, daemon.binaries, layout) for daemon in layouts.DAEMONS
             for layout in layouts.all_layouts(daemon.name) if _is_there(host, daemon, layout.unit)]
     rows += [row._replace(layout=row.layout._replace(unit=layouts.OTHER_UNITS[row.layout.unit])) for row in rows
@@ -75,7 +75,7 @@ def _has_file(host: Any, unit: str) -> bool:
 
 
 def _ranked(host: Any, rows: List[_Row]) -> List[_Row]:
-    """The one that works first, as systemd tells; all as they are where there is no systemd."""
+    """Sort the daemon that works first, according to systemd. Without systemd, keep the order."""
     with IMPORT_LOCK:
         from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.conditions import unmet_condition
         from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import STARTS_AT_BOOT, UP, unit_states
@@ -94,7 +94,7 @@ def _ranked(host: Any, rows: List[_Row]) -> List[_Row]:
 
 
 def _sources(host: Any, row: _Row) -> List[Source]:
-    """The sources that the daemon reads, by what it is started with."""
+    """Return the sources that the daemon reads, according to its options."""
     letter, long_name = launch.CONFIG_OPTIONS.get(row.name, ('', ''))
     layout = row.layout
     started = launch.Launch([], '')
@@ -122,7 +122,7 @@ def _sources(host: Any, row: _Row) -> List[Source]:
 
 
 def words_of(host: Any, sources: Sequence[Source]) -> List[ServerWord]:
-    """What a measurement asks of these sources, each once; a word that cannot be asked has the reason."""
+    """Return the servers of these sources for a measurement, without duplicates. Invalid ones have a reason."""
     words: Dict[str, ServerWord] = {}
     for source in sources:
         if source.kind not in config.ASKED + ('fallback',) or (source.kind == 'fallback' and not source.asked):

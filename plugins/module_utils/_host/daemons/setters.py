@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Commands that set the clock, as they are written in scripts, crontabs and units. Pure text.
+"""Finds commands that set the clock in the text of scripts, crontabs and units. Pure.
 
-A line that only names such a command (a package, a test for a file, a word of a message) sets nothing: what counts is the program
-that a simple command runs. Variables and functions are not followed.
+A line that only mentions such a command (a package, a test for a file, a word of a message) does not set the clock: the program of a
+simple command counts. Variables and functions are not resolved.
 """
 
 import os
@@ -15,12 +15,12 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 _QUOTED = re.compile(r"'[^']*'|\"(?:\\.|[^\"\\])*\"")
 # What ends a simple command, or begins another one inside it.
 _BETWEEN = re.compile(r'[;|&()`\n]')
-# `sh -c 'COMMAND'` and `su -c "COMMAND"`: what is quoted is run.
+# `sh -c 'COMMAND'` and `su -c "COMMAND"` run the quoted text.
 _RUN_QUOTED = re.compile(r'\s-\w*c\s+([\'"])(.*?)\1')
 
 
 class _Wrapper(NamedTuple):
-    """A word that runs the command that follows: its options that have a value, and how many words come before the command."""
+    """A program that runs the command after it: its options with a value, and the number of words before the command."""
 
     with_value: str = ''
     words: int = 0
@@ -35,8 +35,8 @@ _WRAPPERS: Dict[str, _Wrapper] = {
 
 
 class _Setter(NamedTuple):
-    """A program that sets the clock: its options with a value, those by which it sets it (none: it does so by itself), those by
-    which it does not, and the same as words."""
+    """A program that sets the clock: its options with a value, the options that make it set the clock (none: it always does),
+    those that prevent this, and the same as long options."""
 
     with_value: str
     sets: str = ''
@@ -66,7 +66,7 @@ _DATE_TO_SET = re.compile(r'[0-9]{8}(?:[0-9]{2}){0,2}(?:\.[0-9]{2})?')
 
 
 def setter_in(text: str) -> str:
-    """Which command in a line of a script or a unit sets the clock; '' where none does."""
+    """Return the command in a line of a script or a unit that sets the clock; '' if there is none."""
     text = _RUN_QUOTED.sub(lambda found: ' ; {0} ; '.format(found.group(2)), text)
     text = re.sub(r'(?:^|\s)#.*', '', _QUOTED.sub(_without_blanks, text))
     for part in _BETWEEN.split(text):
@@ -100,7 +100,7 @@ def _sets(words: List[str]) -> str:
 
 
 def _program(words: List[str]) -> Tuple[str, List[str]]:
-    """(the program that a simple command runs, its arguments)."""
+    """Return (the program that a simple command runs, its arguments)."""
     words = list(words)
     while words:
         word = words.pop(0)
@@ -123,7 +123,7 @@ def _program(words: List[str]) -> Tuple[str, List[str]]:
 
 
 def _parsed(words: List[str], with_value: str) -> Tuple[str, List[str], List[str]]:
-    """(letters of options, long options, other words), as getopt(3) takes a command line apart."""
+    """Split a command line as getopt(3) does: (letters of options, long options, other words)."""
     letters, long_ones, operands = '', [], []  # type: str, List[str], List[str]
     value = False
     for word in words:
@@ -143,9 +143,9 @@ def _parsed(words: List[str], with_value: str) -> Tuple[str, List[str], List[str
 
 
 def job_of(path: str, line: str) -> Optional[str]:
-    """The command of a line of a crontab (crontab(5), anacrontab(5)); None for a line that is no job.
+    """Return the command of a line of a crontab (crontab(5), anacrontab(5)); None for a line that is not a job.
 
-    Five fields of time or @daily and the like come first, then, but in the crontabs of users, the account.
+    It follows five time fields or a word such as @daily and, except in the crontabs of users, an account.
     """
     line = line.strip()
     if not line or line.startswith('#') or re.match(r'\w+\s*=', line):

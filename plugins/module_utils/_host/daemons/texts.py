@@ -16,18 +16,18 @@ _HEADER = '# Managed by Ansible (aemops.brand_portal.time_sync). Remove this fil
 
 
 class File(NamedTuple):
-    """A file as it has to be: `text` whole where it is ours (None: it must not be there), else our block in it."""
+    """A wanted file. text: its whole content if it is ours (None: it must not exist), otherwise our block in it."""
 
     path: str
     text: Optional[str]
     block: bool = False
-    effect: str = 'restart'     # what makes the daemon read it: reload or restart
-    secret: bool = False        # mode 0640, in no diff
-    silence: Tuple[int, ...] = ()       # numbers of lines of others that are commented out
+    effect: str = 'restart'     # how the daemon reads it: by a reload or a restart
+    secret: bool = False        # mode 0640, and not in the diff
+    silence: Tuple[int, ...] = ()       # numbers of the other lines to comment out
 
 
 def own_file(path: str, lines: List[str], effect: str = 'restart') -> File:
-    """A file of ours beside the vendor's; without lines there is none."""
+    """Return our own file beside the vendor's. Without lines, it must not exist."""
     return File(path, _HEADER + ''.join(line + '\n' for line in lines) if lines else None, effect=effect)
 
 
@@ -35,10 +35,10 @@ _BLOCK = re.compile('\n?' + re.escape(BLOCK_BEGIN) + r'\r?\n.*?' + re.escape(BLO
 
 
 def with_block(text: str, lines: str) -> str:
-    """The text with our block: replaced where there is one, else added at the end; '' takes it away.
+    """Return the text with our block replaced or added at the end; '' removes it.
 
-    Nothing else changes by a byte. The block brings the line end before it along, so that taking it away gives back
-    a text that ended without one.
+    No other byte changes. If the text does not end with a line end, the block begins with one, so that removing the block
+    restores the text.
     """
     block = '\n{0}\n{1}\n{2}\n'.format(BLOCK_BEGIN, lines, BLOCK_END) if lines else ''
     found = _BLOCK.search(text)
@@ -46,7 +46,7 @@ def with_block(text: str, lines: str) -> str:
 
 
 def block_of(text: str) -> str:
-    """Our block in a text, its marks included; '' where there is none."""
+    """Return our block in a text, including its marks; '' if there is none."""
     found = _BLOCK.search(text)
     return found.group(0).strip('\n') if found else ''
 
@@ -60,24 +60,24 @@ SILENCED = '# aemops.brand_portal (only): '
 
 
 def silenced(text: str, numbers: Sequence[int]) -> str:
-    """The text with these lines commented out."""
+    """Return the text with these lines commented out."""
     lines = text.splitlines(keepends=True)
     return ''.join(SILENCED + line if at in numbers else line for at, line in enumerate(lines, 1))
 
 
 def without_ours(text: str) -> str:
-    """The text without our block, and with what we have commented out."""
+    """Return the text without our block, and with the lines restored that we have commented out."""
     return ''.join(line[len(SILENCED):] if line.startswith(SILENCED) else line
                    for line in without_block(text).splitlines(keepends=True))
 
 
 def current(file: File, text: Optional[str]) -> Optional[str]:
-    """What the file has to contain, given what it contains (None: it is not there)."""
+    """Return the wanted content of the file, given its current content (None: it does not exist)."""
     return with_block(silenced(text or '', file.silence), file.text or '') if file.block else file.text
 
 
 def new_sources(before: Optional[str], after: Optional[str]) -> Optional[List[str]]:
-    """The lines of sources that make all the difference between two texts; None where there is another one."""
+    """Return the added lines if two texts differ only in added sources; otherwise None."""
     old, new = ([line for line in (text or '').splitlines() if line.strip() and line[0] != '#'] for text in (before, after))
     added = [line for line in new if line not in old]
     other = set(old) - set(new) or [line for line in added if not re.match(r'(server|pool) ', line)]
@@ -85,7 +85,7 @@ def new_sources(before: Optional[str], after: Optional[str]) -> Optional[List[st
 
 
 def diff_of(file: File, before: Optional[str], after: Optional[str]) -> Dict[str, str]:
-    """For --diff; of a file with secrets only whether it changes."""
+    """Return the diff of a file. For a file with secrets, it only shows whether the file changes."""
     if file.secret:
         before, after = 'the keys as they are\n', 'the keys as asked for (not shown)\n'
     return {'before_header': file.path, 'after_header': file.path, 'before': before or '', 'after': after or ''}

@@ -28,12 +28,12 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
 )
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Refused, Server, Wanted
 
-# The file is touched with each answer that the clock is adjusted by, and goes when the daemon stops (systemd 239): its age is what
-# tells that the servers are lost, for Server and Packet count stay as they were.
+# timesyncd touches the file with each answer by which it adjusts the clock, and removes it when it stops (systemd 239). Its age shows
+# that the servers are lost, because Server and Packet count do not change then.
 SYNCHRONIZED = '/run/systemd/timesync/synchronized'
 # Seconds without such an answer, at least, and polls at the longest interval, after which the servers are lost.
 _LOST, _LOST_POLLS = 4 * 3600, 8
-# Touched with each answer that the clock is adjusted by; older versions have only this one.
+# Touched with each answer by which the clock is adjusted. Older versions have only this file.
 _CLOCK = '/var/lib/systemd/timesync/clock'
 
 
@@ -63,14 +63,14 @@ class Timesyncd(Daemon):
             named = named + [Server(layouts.CLOUDS[want.cloud].server)]
         missing = ' '.join(server.host for server in (named if want.only else self._missing(named)))
         lines = ['NTP={0}'.format(missing)] if missing else []
-        if want.only:       # an empty value takes back what was named before; FallbackNTP has a built-in one
+        if want.only:       # an empty value resets the previous ones; FallbackNTP has a built-in value
             lines = ['NTP='] + lines + ['FallbackNTP=']
         if want.max_distance:
             lines.append('RootDistanceMaxSec={0:g}'.format(want.max_distance))
         return self._in_configuration(['[Time]'] + lines if lines else [], bool(lines or want.names))
 
     def _silence(self, want: Wanted, planned: List[File]) -> List[File]:
-        return planned      # its own file takes the others back
+        return planned      # our own file resets the others
 
     def _check_reached(self, want: Wanted, planned: List[File]) -> None:
         super()._check_reached(want, planned)
@@ -103,14 +103,14 @@ class Timesyncd(Daemon):
         return Status(True, residual, True, '', 'synchronized to {0}, was {1:+.6f} s off'.format(name, residual))
 
     def _is_lost(self, shown: str) -> bool:
-        """Whether no answer has come for so long that its servers count as lost."""
+        """Return whether there was no answer for so long that its servers count as lost."""
         adjusted = self._touched(SYNCHRONIZED)
         longest = re.search(r'(?m)^\s*Poll interval:.*\bmax:? (\S.*?)\)', shown)
         polls = _LOST_POLLS * (timespan(longest.group(1)) if longest else 0.0)
         return adjusted is not None and time.time() - adjusted > max(_LOST, polls)
 
     def _built_in(self) -> List[str]:
-        """The servers that it asks where no file names any: those that the distribution has built in (FallbackNTP=)."""
+        """Return the servers that it queries if no file names any: those that the distribution has built in (FallbackNTP=)."""
         if self.source_names():
             return []
         done = self.host.execute(['timedatectl', 'show-timesync', '--property', 'FallbackNTPServers'], 20.0)
@@ -141,7 +141,7 @@ class Timesyncd(Daemon):
         return Status(True, 0.0, True, '', 'synchronized, as the kernel and {0} tell'.format(_CLOCK))
 
     def _running_since(self) -> Tuple[bool, float]:
-        """Whether it runs, and since when, in Unix seconds of the clock as it is now; 0 where that is not told."""
+        """Return whether it runs, and since when, in Unix seconds of the current clock; 0 if this is not known."""
         state = systemd.unit_states(self.host, [self.unit]).get(self.unit, {})
         since = state.get('ActiveEnterTimestampMonotonic', '')
         running = not state or state.get('ActiveState') in systemd.UP

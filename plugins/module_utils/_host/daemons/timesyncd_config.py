@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How systemd-timesyncd reads its configuration: timesyncd.conf(5). Apart from timesyncd.py, because each measurement needs it."""
+"""Reads systemd-timesyncd's configuration: timesyncd.conf(5). Separate from timesyncd.py: each measurement needs it."""
 
 import os
 import re
@@ -12,14 +12,14 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ConfigLine, Source
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.launch import assignments
 
-# Of one name only the file of the first folder counts (timesyncd.conf(5)).
+# If several folders have a file of one name, the first one counts (timesyncd.conf(5)).
 _FOLDERS = ('/etc/systemd', '/run/systemd', '/usr/local/lib/systemd', '/usr/lib/systemd', '/lib/systemd')
 # systemd-networkd's leases and links, where DHCP names servers.
 _LINKS = '/run/systemd/netif/links/*'
 
 
 def read(host: Any, path: str, without_own: bool = False) -> List[ConfigLine]:
-    """The assignments of [Time], those of the file first and of its drop-ins in the order of their names."""
+    """Return the assignments of [Time], first those of the file, then those of its drop-ins in the order of their names."""
     name = os.path.basename(path)
     whole = next((each for each in ['{0}/{1}'.format(folder, name) for folder in _FOLDERS] if host.exists(each)), '')
     drop_ins = config.merged(host, ['{0}/{1}.d'.format(folder, name) for folder in _FOLDERS], '.conf')
@@ -34,18 +34,18 @@ def read(host: Any, path: str, without_own: bool = False) -> List[ConfigLine]:
 
 
 def named_servers(lines: List[ConfigLine], key: str, kind: str) -> List[Source]:
-    """The words of a list that is reset by an empty assignment."""
+    """Return the words of a list, which an empty assignment resets."""
     found: List[Source] = []
     for line in lines:
         name, _equals, value = line.text.partition('=')
         if name == key:
-            # Brackets make no address of a word here: it is looked up as a name.
+            # A word in brackets is not an address here: it is resolved as a name.
             found = found + [Source(kind, word, 0, line, (), word[0] != '[') for word in value.split()] if value.strip() else []
     return found
 
 
 def linked(host: Any) -> List[Source]:
-    """The servers that DHCP names on the links of systemd-networkd."""
+    """Return the servers that DHCP names on the links of systemd-networkd."""
     found: List[Source] = []
     for path in config.matching(host, _LINKS):
         for number, text, _own in config.numbered(host, path):
@@ -55,7 +55,7 @@ def linked(host: Any) -> List[Source]:
 
 
 def sources_of(host: Any, lines: List[ConfigLine]) -> List[Source]:
-    """NTP= counts together with what the links bring; FallbackNTP= only where there is neither."""
+    """Return the effective sources: NTP= and those of the links; FallbackNTP= only if there are none."""
     named = named_servers(lines, 'NTP', 'server') + linked(host)
     return named + [source._replace(asked=not named) for source in named_servers(lines, 'FallbackNTP', 'fallback')]
 
@@ -65,7 +65,7 @@ _UNITS = {'us': 1e-6, 'ms': 1e-3, 's': 1.0, 'min': 60.0, 'h': 3600.0, 'd': 86400
 
 
 def timespan(text: str) -> float:
-    """Seconds of what systemd prints, or takes: -1.243ms, +1min 30.2s, 300."""
+    """Parse a time span as systemd prints or accepts it, to seconds: -1.243ms, +1min 30.2s, 300."""
     if re.fullmatch(r'\s*[0-9]+(\.[0-9]+)?\s*', text):
         return float(text)
     parts = re.findall(r'([0-9]+(?:\.[0-9]+)?)(us|ms|month|min|s|h|d|w|y)', text.replace('\u03bc', 'u').replace('\u00b5', 'u'))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a user wants of a time daemon (sources, keys, limits), checked. Pure: no file is read here."""
+"""Checks the options of a user for a time daemon (sources, keys, limits). Pure: reads no file."""
 
 import re
 from typing import Any, List, Mapping, NamedTuple
@@ -12,16 +12,16 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons 
 _NAME = re.compile(r'[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?')
 KEY_TYPES = ('MD5', 'SHA1', 'SHA256', 'SHA384', 'SHA512', 'AES128', 'AES256')
 
-# Reasons of Refused that speak against the daemon, not against the clock: a clock that a verified service has measured may still be
-# set, and is then right but not kept (option on_unsynchronized).
+# Reasons of Refused that only concern the daemon: the clock may still be set if a verified service has measured it, and is then right
+# but not kept (option on_unsynchronized).
 NOT_READ, ANOTHER_STEERS, NO_CONTROL = 'not_read', 'another_steers', 'no_control_of_clock'
 SOFT = (NOT_READ, ANOTHER_STEERS, NO_CONTROL)
 
 
 class Refused(Exception):
-    """Nothing was changed, and nothing will be: the text says what is in the way.
+    """The run was refused before any change. The text says what prevents it.
 
-    advice: the next step, a sentence of its own. reason: a code, '' where there is none.
+    advice: the next step, as a sentence. reason: a code, '' if there is none.
     """
 
     def __init__(self, message: str, advice: str = '', reason: str = '') -> None:
@@ -36,7 +36,7 @@ class Refused(Exception):
 
 
 class Server(NamedTuple):
-    """An NTP server; port 0 is the usual one."""
+    """An NTP server. Port 0 means the default port."""
 
     host: str
     port: int = 0
@@ -48,7 +48,7 @@ class Server(NamedTuple):
 
 
 class Key(NamedTuple):
-    """A secret that one server shares with this host."""
+    """A key that a server shares with this host."""
 
     server: str
     number: int
@@ -57,19 +57,19 @@ class Key(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """What the user asks for, checked."""
+    """The checked options of the user."""
 
     servers: List[Server]
     nts_servers: List[Server]
     pools: List[Server]
     keys: List[Key]
     cloud: str              # of layouts.CLOUDS, or ''
-    max_distance: float     # seconds; 0 leaves it to the daemon
-    only: bool = False      # no other servers than these
+    max_distance: float     # seconds; 0 keeps the daemon's own limit
+    only: bool = False      # whether the daemon may use only these servers
 
     @property
     def features(self) -> List[str]:
-        """Of layouts.FEATURES, what the daemon must be able to do."""
+        """The keys of layouts.FEATURES that the daemon needs."""
         needed = {
             'ports': any(server.port for server in self.servers + self.nts_servers + self.pools),
             'keys': bool(self.keys),
@@ -85,13 +85,13 @@ class Wanted(NamedTuple):
 
     @property
     def names(self) -> List[str]:
-        """The sources, for people."""
+        """The sources, for messages."""
         device = layouts.CLOUDS[self.cloud].device if self.cloud else ''
         return [server.host for server in self.all_servers] + ([device] if device else [])
 
     @property
     def references(self) -> List[str]:
-        """The sources as they are measured against."""
+        """The sources as references for a measurement."""
         return ['[{0}]:{1}'.format(server.host, server.port or 123) if ':' in server.host else str(server)
                 for server in self.all_servers]
 
@@ -104,7 +104,7 @@ NOTHING = Wanted([], [], [], [], '', 0.0)
 
 
 def wanted(options: Mapping[str, Any]) -> Wanted:
-    """Raises Refused, naming the option and what to write instead."""
+    """Check the options. Raises Refused, which names the option and what to write instead."""
     cloud = options.get('cloud') or 'none'
     result = Wanted(
         servers=[_server('servers', text) for text in _unique(options.get('servers'))],
@@ -136,7 +136,7 @@ def _unique(values: Any) -> List[str]:
 
 
 def _server(option: str, text: str) -> Server:
-    """host, host:port, [v6]:port or v6."""
+    """Parse host, host:port, [v6]:port or v6."""
     found = re.match(r'\[(?P<six>[^\]]+)\](?::(?P<port6>[0-9]+))?$', text) or \
         re.match(r'(?P<host>[^:]+):(?P<port>[0-9]+)$', text)
     parts = found.groupdict() if found else {'host': text}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Revert what earlier runs changed of a host's time service, except for what others have changed since."""
+"""Reverts the changes of earlier runs to a host's time service, except for those that others have changed since."""
 
 from functools import partial
 from typing import Any, Dict, List, Mapping, NamedTuple
@@ -25,13 +25,13 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_ser
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.run import Run
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import State
 
-# The order in which a unit is brought back: what is to run last.
+# The order of the verbs that restore a unit; starting it is last.
 _VERBS = (('stop', 'active', False), ('unmask', 'masked', False), ('disable', 'enabled', False), ('enable', 'enabled', True),
           ('mask', 'masked', True), ('start', 'active', True))
 
 
 class UnitBack(NamedTuple):
-    """A unit with the part of its state that is to be put back, and is still as the runs have left it."""
+    """A unit, and the part of its state to restore, which is still as the runs have left it."""
 
     unit: str
     to: State
@@ -46,13 +46,13 @@ class UnitBack(NamedTuple):
 
 
 class Undoing(NamedTuple):
-    """The changes to revert. left: what another administrator has changed since, in words."""
+    """The changes to revert. left: what another administrator has changed since, in sentences."""
 
     changes: List[Change]
     units: List[UnitBack]
     restarts: List[str]
     left: List[str]
-    guest_sync: bool = False    # the time synchronization of VMware tools is to be turned on again
+    guest_sync: bool = False    # whether to turn the time synchronization of VMware tools on again
 
     @property
     def sentences(self) -> List[str]:
@@ -61,7 +61,7 @@ class Undoing(NamedTuple):
 
 
 class Absent(Run):
-    """Remove our files and blocks, and bring units into the state before the first run."""
+    """Removes our files and blocks, and restores units to the state before the first run."""
 
     failed = 'Could not take back what this role has changed'
 
@@ -83,7 +83,7 @@ class Absent(Run):
             return self.details
         try:
             self._apply(undoing, daemons)
-        except Exception as error:      # whatever it is, the host comes first
+        except Exception as error:      # after any error, restore the host first
             self._roll_back('the time daemon', error)
         self._clear(known, undoing)
         self.details.update(
@@ -110,7 +110,7 @@ class Absent(Run):
         return Undoing(changes, units, restarts, left, guest)
 
     def _boot_files(self, known: lasting.Lasting, left: List[str]) -> List[Change]:
-        """Drop-ins and the waiting unit that were written for the next boot."""
+        """Return the changes for drop-ins and the waiting unit that were written for the next boot."""
         found = []
         for path, written in sorted(known.files.items()):
             text = self.host.text(path) if path.startswith('/etc/systemd/system/') else None
@@ -123,7 +123,7 @@ class Absent(Run):
         return found
 
     def _own_files(self, daemon: Mapping[str, Any], known: lasting.Lasting, left: List[str]) -> List[Change]:
-        """The files of ours that a daemon has, wherever its package puts them; backups have no effect on it."""
+        """Return the changes for our files of a daemon, in all layouts of its package; backups have no effect on it."""
         places = [(daemon['config'], daemon['sources_dir'], daemon['config_dir'], daemon['keys'])] + [
             (each.config, each.sources_dir, each.config_dir, each.keys) for each in layouts.all_layouts(daemon['name'])]
         found: List[Change] = []
@@ -160,7 +160,7 @@ class Absent(Run):
             return found
         if text is not None and (BLOCK_BEGIN in text or SILENCED in text):
             rest = without_ours(text)
-            # A file that has nothing but our block was made for it.
+            # A file that contains only our block was created for it.
             found.append(Change(File(path, '', block=True, secret=secret), text, rest or None))
         backup = f'{path}.before-{OWN_NAME}'
         former = self.host.text(backup) if path else None
@@ -169,7 +169,7 @@ class Absent(Run):
         return found
 
     def _units_back(self, known: lasting.Lasting) -> List[UnitBack]:
-        """What of each unit still is as the runs have left it. One that is gone is left out."""
+        """Return the parts of each unit's state that are still as the runs have left them. Missing units are left out."""
         found = []
         states = known_states(self.host, sorted(known.units)) if known.units else {}
         for unit in sorted(known.units):
@@ -180,7 +180,7 @@ class Absent(Run):
             to = {key: before[key] for key in after if before.get(key) != after[key] and now[key] == after[key]}
             if to:
                 found.append(UnitBack(unit, to))
-        # What is to be stopped comes before what is to be started: two daemons must not steer one clock.
+        # Units to stop come before units to start: two daemons must not steer one clock.
         return sorted(found, key=lambda each: each.to.get('active') is True)
 
     # doing
@@ -207,7 +207,7 @@ class Absent(Run):
         self.stop.check()
 
     def _clear(self, known: lasting.Lasting, undoing: Undoing) -> None:
-        """Folders that were made for our files, where nothing else is in them, and the record of what there was."""
+        """Remove empty folders that were created for our files, and the record of the changes."""
         for folder in sorted(known.folders, reverse=True):
             self.host.remove_folder(folder)
         if not undoing.left:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Apply a plan, each act through the undo log."""
+"""Applies a plan, with each act through the undo log."""
 
 import os
 from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
@@ -25,7 +25,7 @@ SHOWN_OF_A_COMPLAINT = 600
 
 
 class Failure(Exception):
-    """An act failed: which one, why, and the next step, a sentence."""
+    """An act failed. doing: the act; why: the reason; advice: the next step, as a sentence."""
 
     def __init__(self, doing: str, why: str, advice: str = '') -> None:
         super().__init__(f'"{doing}" failed: {why.strip().rstrip(".") or "without error output"}')
@@ -33,7 +33,7 @@ class Failure(Exception):
 
 
 class Applied(NamedTuple):
-    """measures_again: the daemon forgot what it had measured, or is new to it."""
+    """An applied plan. measures_again: whether the daemon measures from scratch."""
 
     plan: Plan
     daemon: Daemon
@@ -45,16 +45,16 @@ def _then_run_again(advice: str) -> str:
 
 
 class Apply:
-    """look: finds the host's daemons and plans again, after a package has brought units and configuration."""
+    """Applies a plan. look: finds the daemons and plans again, after a package has installed units and configuration."""
 
     def __init__(self, log: UndoLog, manager: Packages, look: Callable[[str], Tuple[Plan, Daemon]]) -> None:
         self._log, self._packages, self._look = log, manager, look
         self._units = Units(log.host)
-        self._effects: List[str] = []       # what makes the daemon read what was changed: reload, add, restart
-        self._sources: List[str] = []       # lines that a running daemon is told of
+        self._effects: List[str] = []       # how the daemon reads the changes: reload, add, restart
+        self._sources: List[str] = []       # lines for the running daemon
 
     def run(self, plan: Plan, daemon: Daemon, clock_was_set: bool) -> Applied:
-        """Raises Failure, OSError, Interrupted."""
+        """Apply the plan. Raises Failure, OSError and Interrupted."""
         if plan.package:
             self._install(plan)
             plan, daemon = self._look(plan.daemon['name'])
@@ -136,7 +136,7 @@ class Apply:
                 self._log.save()
 
     def _start(self, plan: Plan, daemon: Daemon, clock_was_set: bool) -> bool:
-        """Unmask, enable, start; or make a running daemon read what is new. Returns whether it measures from scratch now."""
+        """Unmask, enable and start the daemon, or make it read the changes. Return whether it measures from scratch now."""
         unit = plan.daemon['unit']
         if plan.unmask:
             self._order('unmask', unit, {'masked': False})
@@ -154,7 +154,7 @@ class Apply:
             return True
         status = daemon.status()
         if clock_was_set or not (self._effects or status.synchronized or status.reason == MAY_NOT_BE_ASKED):
-            # What was measured before the clock was set would mislead it; what does not answer is asked soon.
+            # Samples from before the step would mislead the daemon, and it should query sources that did not answer again soon.
             if not self._perform(Entry('source', unit, {}, {'measured': 'again'}, f'let {unit} measure again'),
                                  daemon.reset_measurements):
                 self.restart(unit)
@@ -177,7 +177,7 @@ class Apply:
                                   and ('reload' not in self._effects or daemon.reload_sources())))
 
     def _perform(self, entry: Entry, act: Callable[[], bool]) -> bool:
-        """Perform an act that a daemon may refuse; then it counts as not done."""
+        """Perform an act that a daemon may refuse. A refused act counts as not done."""
         entry.done = bool(self._log.perform(entry, act))
         return entry.done
 
@@ -193,7 +193,7 @@ class Apply:
 
 
 def config_places(daemon: Facts) -> Sequence[str]:
-    """The files and folders of a daemon's configuration."""
+    """Return the files and folders of a daemon's configuration."""
     folder = os.path.dirname(daemon['config'])
     places = [daemon['config'] if folder in ('/etc', '/etc/systemd') else folder, daemon['sources_dir'], daemon['config_dir'],
               daemon.get('keys', '')]

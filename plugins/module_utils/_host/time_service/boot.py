@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The next boot: a unit that waits until the clock is synchronized, at most for a limit, and services that start after it.
+"""Plans the next boot: a unit that waits until the clock is synchronized or a limit is reached, and services that start after it.
 
-systemd.special(7): what needs a right clock is ordered after time-sync.target, which a unit that waits holds back.
+systemd.special(7): services that need a correct clock are ordered after time-sync.target, which the waiting unit delays.
 """
 
 from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
@@ -15,7 +15,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd 
 
 UNITS = '/etc/systemd/system'
 OURS = OWN_NAME + '-time-wait.service'
-# The waiting unit that comes with a daemon, and the program that it starts.
+# The waiting unit in the package of a daemon, and the program that it starts.
 _WAITS: Dict[str, Tuple[Tuple[str, str], ...]] = {
     'chrony': (('chrony-wait.service', '/usr/bin/chronyc'),),
     'ntpsec': (('ntpsec-wait.service', '/usr/sbin/ntpwait'), ('ntp-wait.service', '/usr/bin/ntpwait')),
@@ -24,12 +24,12 @@ _WAITS: Dict[str, Tuple[Tuple[str, str], ...]] = {
                   ('systemd-time-wait-sync.service', '/usr/lib/systemd/systemd-time-wait-sync')),
 }
 _CHRONYC = '/usr/bin/chronyc -h 127.0.0.1,::1 waitsync 0 0.1 0.0 1'
-# The kernel's own word (STA_UNSYNC), as every systemd tells it.
+# The state of the kernel (STA_UNSYNC), as every version of systemd shows it.
 _KERNEL = ("/bin/sh -c 'until LC_ALL=C timedatectl status | grep -Eq \"(NTP|System clock) synchronized: yes\"; do sleep 1; done'")
 
 
 class Boot(NamedTuple):
-    """files: as they have to be. wait: the unit to enable, '' for none."""
+    """The plan of the next boot. files: the wanted ones. wait: the waiting unit, '' for none."""
 
     files: List[File]
     wait: str
@@ -40,7 +40,7 @@ NOTHING = Boot([], '', False)
 
 
 def plan_boot(host: Any, daemon: Mapping[str, Any], options: Mapping[str, Any]) -> Boot:
-    """What the options wait_at_boot, wait_at_boot_timeout and start_after_sync ask for. daemon: facts. Raises Refused."""
+    """Plan the options wait_at_boot, wait_at_boot_timeout and start_after_sync. daemon: facts. Raises Refused."""
     files = [_after(unit) for unit in options.get('start_after_sync') or []]
     states = unit_states(host, options.get('start_after_sync') or []) if files else {}
     for unit, state in states.items():
@@ -52,7 +52,7 @@ def plan_boot(host: Any, daemon: Mapping[str, Any], options: Mapping[str, Any]) 
     if not 1 <= limit <= 3600:
         raise Refused(f'wait_at_boot_timeout: {limit} is not a number of seconds from 1 to 3600.')
     unit = _vendors(host, daemon['name'])
-    # An installation brings the vendor's unit; then it is looked for again.
+    # If the package still has to be installed, this runs again afterwards and finds the vendor's unit.
     limited = own_file(f'{UNITS}/{unit}.d/{OWN_NAME}.conf', ['[Service]', f'TimeoutStartSec={limit}'], 'boot')
     files.append(limited if unit else _ours(daemon, limit))
     wait = unit or OURS
@@ -61,7 +61,7 @@ def plan_boot(host: Any, daemon: Mapping[str, Any], options: Mapping[str, Any]) 
 
 
 def _vendors(host: Any, daemon: str) -> str:
-    """The waiting unit that came with the daemon and can work; '' where there is none."""
+    """Return the waiting unit from the daemon's package if it can work; '' if there is none."""
     for unit, program in _WAITS.get(daemon, ()):
         state = unit_states(host, [unit]).get(unit, {})
         if state.get('LoadState') == 'loaded' and host.exists(program):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What runs have changed for good, kept for state=absent: units before the first of them and after the last, and our own files."""
+"""The record of permanent changes for state=absent: units before the first and after the last run, and our own files."""
 
 import json
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
@@ -15,15 +15,15 @@ FILE = STATE + '/changes.json'
 
 
 class Lasting(NamedTuple):
-    """units: {unit: {before, after}}; files: {path: hash} of files that are wholly ours, folders that were made for them; packages
-    that a run has installed."""
+    """Permanent changes. units: {unit: {before, after}}. files: {path: hash} of files that are entirely ours. packages: installed
+    by a run. folders: created for the files."""
 
     units: Dict[str, Dict[str, State]]
     files: Dict[str, str]
     packages: List[str]
     folders: List[str]
-    silenced: List[str] = []    # files in which lines of others are commented out
-    blocks: Dict[str, str] = {}     # {path: hash} of our blocks in files of others
+    silenced: List[str] = []    # files in which a run has commented out lines
+    blocks: Dict[str, str] = {}     # {path: hash} of our blocks in other files
     guest_sync: Dict[str, bool] = {}    # before and after, of the time synchronization of VMware tools
 
 
@@ -31,7 +31,7 @@ NOTHING = Lasting({}, {}, [], [])
 
 
 def stored(text: Optional[str]) -> Lasting:
-    """What is stored; nothing where there is no text, or one that cannot be read."""
+    """Parse the record. Without a text, or with an invalid one, it is empty."""
     try:
         found = json.loads(text or '{}')
         units = {str(unit): {'before': dict(states['before']), 'after': dict(states['after'])}
@@ -44,7 +44,7 @@ def stored(text: Optional[str]) -> Lasting:
 
 
 def merged(text: Optional[str], entries: Sequence[Entry]) -> str:
-    """The file's text with what these acts have changed; '' where they change nothing of it."""
+    """Return the record with the changes of these acts added; '' if they do not change it."""
     known = stored(text)
     before = _text(known)
     for entry in entries:

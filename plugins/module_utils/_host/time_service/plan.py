@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What has to be done so that one time daemon keeps the clock. Pure: the host was looked at before."""
+"""Plans how one time daemon becomes the keeper of the clock. Pure: the facts of the host are arguments."""
 
 import hashlib
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
@@ -19,9 +19,9 @@ Facts = Dict[str, Any]
 
 
 class Change(NamedTuple):
-    """A file with its text before and after; None is no file.
+    """A file with its text before and after; None means no file.
 
-    edited: how what is ours in it differs from what a former run has left, in words; '' where it does not.
+    edited: how our text in it differs from what an earlier run has left, as a phrase; '' if it does not.
     """
 
     file: File
@@ -48,10 +48,10 @@ class Change(NamedTuple):
 
     @property
     def backup(self) -> str:
-        """Where a vendor's file that gets its first block, or one of ours that was edited, is kept as it was; '' for any other."""
+        """Path of the backup of a vendor's file that gets its first block, or of our text that was edited; '' for others."""
         if self.edited:
-            # A name of its own for each content: no edit is ever overwritten. state=absent leaves it.
-            # Of keys even a hash tells something, so that theirs is a slow one.
+            # Each content has its own name, so no edit is ever overwritten. state=absent keeps these backups.
+            # Even a hash of keys reveals something, so it is a slow one.
             text = self.before or ''
             slow = hashlib.pbkdf2_hmac('sha256', text.encode('utf-8', 'surrogateescape'), self.file.path.encode(), 200000).hex() \
                 if self.file.secret else ''
@@ -64,18 +64,18 @@ class Change(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What has to be done, in this order. Empty where the host is right already."""
+    """The changes to make, in this order. Empty if the host already matches the options."""
 
     daemon: Facts
-    package: str                # to install, '' where it is there
-    replaced: List[Facts]       # daemons whose packages that one takes the place of
+    package: str                # to install; '' if it is installed
+    replaced: List[Facts]       # daemons whose packages it replaces
     changes: List[Change]
     unmask: bool
     enable: bool
     start: bool
-    competitors: List[Facts]    # that run, or start at boot
+    competitors: List[Facts]    # daemons that run or start at boot
     boot: List[Change] = []     # files for the next boot
-    wait: str = ''              # the unit that waits for a right clock at boot, '' where it is enabled or not asked for
+    wait: str = ''              # waiting unit to enable; '' if it is enabled or not wanted
     guest_sync: bool = False    # whether VMware tools set the clock as well
 
     @property
@@ -85,7 +85,7 @@ class Plan(NamedTuple):
 
     @property
     def sentences(self) -> List[str]:
-        """One for each act."""
+        """One sentence for each act."""
         unit = self.daemon['unit']
         verbs = [('unmask', self.unmask), ('enable', self.enable), ('start', self.start)]
         return ([self.install_sentence] if self.package else []) \
@@ -101,7 +101,7 @@ class Plan(NamedTuple):
         return f"install the package {self.package}{f', which replaces {replaced}' if replaced else ''}"
 
     def diff(self) -> List[Dict[str, str]]:
-        """For --diff: the files, then the states of the units."""
+        """Return the result of --diff: the files, then the states of the units."""
         result = [change.diff() for change in self.changes + self.boot]
         before = {each['unit']: state_line(each) for each in [self.daemon] + self.replaced + self.competitors}
         after = {each['unit']: state_line(dict(each, active=False, enabled=False)) for each in self.competitors}
@@ -126,9 +126,10 @@ def state_line(daemon: Mapping[str, Any]) -> str:
 
 
 def choose(daemons: List[Facts], provider: str, want: Wanted) -> Facts:
-    """The daemon to configure. Raises Refused if none supports the options.
+    """Return the daemon to configure. Raises Refused if none supports the options.
 
-    auto: the one that works (runs, starts at boot) and can do it; else one that is there, chrony first; else chrony.
+    auto: among those that support the options, one that works (runs, starts at boot), else an installed one, chrony first, else
+    chrony.
     """
     by_name = {known.name: known for known in layouts.DAEMONS}
     possible = [each for each in daemons if by_name[each['name']].provider and (each['installed'] or each['package'])]
@@ -144,7 +145,7 @@ def choose(daemons: List[Facts], provider: str, want: Wanted) -> Facts:
         raise Refused(f"provider={provider} cannot do {', '.join(lacking)}.", 'Use provider=chrony, or remove the option.')
 
     def rank(each: Facts) -> Tuple[bool, ...]:
-        # A unit whose condition is not met is not started, whatever systemctl says.
+        # systemd does not start a unit whose condition is not met, even if systemctl shows it as enabled.
         works = each['installed'] and not each['masked'] and not each['condition'] and (each['active'] or each['enabled'])
         chrony = each['name'] == 'chrony'
         return (not each['condition'], works, works and each['active'], works and each['enabled'], each['installed'] and chrony,
@@ -159,9 +160,9 @@ def choose(daemons: List[Facts], provider: str, want: Wanted) -> Facts:
 def make_plan(found: List[Facts], chosen: Facts, files: List[Tuple[File, Optional[str]]], packages_replace: bool,
               boot: Sequence[Tuple[File, Optional[str]]] = (), wait: str = '', known: Lasting = NOTHING,
               guest: bool = False) -> Plan:
-    """found: all daemons and what else sets the clock; files: those that the daemon needs, with their present text, and so boot.
+    """Return the plan. found: all daemons and what else sets the clock. files, boot: the wanted files, with their current texts.
 
-    known: what former runs have written. guest: whether VMware tools set the clock.
+    known: the record of earlier runs. guest: whether VMware tools set the clock.
     """
     package = '' if chosen['installed'] else chosen['package']
     others = [each for each in found if each['name'] != chosen['name'] and each['unit'] != chosen['unit']]
@@ -182,7 +183,7 @@ NO_RECORD = 'of which no former run has left a record'
 
 
 def edited(file: File, text: Optional[str], known: Lasting) -> str:
-    """Why what is ours in a file is not as a former run has written it, in words; '' where it is."""
+    """Return how our text in a file differs from what an earlier run has written, as a phrase; '' if it does not."""
     ours = texts.block_of(text or '') if file.block else text
     if not ours:
         return ''
@@ -191,14 +192,14 @@ def edited(file: File, text: Optional[str], known: Lasting) -> str:
 
 
 def hash_of(text: str) -> str:
-    """The hash by which a text of ours is known again."""
+    """Return the hash that identifies a text of ours."""
     return fingerprint(text.encode('utf-8', 'surrogateescape'))
 
 
 def refuse_removals(package: str, removes: Mapping[str, str]) -> str:
-    """Which packages that are no time daemons' an installation would remove, in words; '' where it removes none."""
+    """Return the packages, other than those of time daemons, that an installation would remove; '' for none."""
     known = {row.layout.package for row in layouts.LAYOUTS} | set(_GO_WITH_DAEMONS)
-    # apt names the architecture of a package of another one: ntp:i386.
+    # apt appends a foreign architecture to the name: ntp:i386.
     strange = sorted(name for name in removes if name.partition(':')[0] not in known and name != package)
     return listed(strange)
 

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Configure one time daemon: inspect the host, plan, set the clock, apply, wait.
+"""Configures one time daemon: inspects the host, plans, sets the clock, applies the plan, and waits.
 
-First everything is looked at and a plan is made; what is in the way is said before anything is changed.
+The inspection and the plan come first, so that obstacles are reported before anything is changed.
 """
 
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
@@ -29,23 +29,23 @@ _BOUNDS = (('sync_timeout', 3600), ('sync_tolerance', 1000), ('max_skew', 1e9), 
 
 
 class HostClock(NamedTuple):
-    """'' or whose clock it is; writes the hardware clock."""
+    """Access to the clock. owner: returns which machine owns it, or ''. write_rtc: writes the hardware clock."""
 
     owner: Callable[[], str]
     write_rtc: Callable[[], Dict[str, Any]]
 
 
 class Found(NamedTuple):
-    """What was looked at before anything is changed."""
+    """The facts of the host before any change."""
 
-    daemons: List[Facts]        # and what else sets the clock and can be stopped
+    daemons: List[Facts]        # and other units that set the clock and can be stopped
     steerers: List[Any]
     chosen: Facts
     daemon: Daemon
 
 
 class Present(Run):
-    """Have one time daemon keep the clock."""
+    """Configures one time daemon that keeps the clock."""
 
     failed = "Could not keep this host's clock right with {unit}"
 
@@ -84,7 +84,7 @@ class Present(Run):
             if self._limits.good(found.daemon, status):
                 return self._succeed(plan, found.daemon, status)
             if status.reason == MAY_NOT_BE_ASKED:
-                # It may work well: it is not restarted for its silence.
+                # It may work well, so it is not restarted only because it does not answer.
                 if self.tolerant:
                     return self._succeed(plan, found.daemon, status)
                 self.details.update(reason=status.reason)
@@ -103,7 +103,7 @@ class Present(Run):
         return Found(daemons + self._stoppable(steerers), steerers, chosen, discovery.make(self.host, chosen, self.measured))
 
     def _stoppable(self, steerers: List[Any]) -> List[Facts]:
-        """Units that set the clock beside the daemons and can be stopped, in the shape of daemons."""
+        """Return units other than daemons that set the clock and can be stopped, in the form of daemons."""
         units = [each.unit for each in steerers if each.can_stop]
         states = known_states(self.host, units) if units else {}
         return [{'name': unit, 'unit': unit, 'package': '', 'installed': True, 'masked': False, 'condition': '',
@@ -201,12 +201,12 @@ class Present(Run):
             plan, daemon, fresh = apply.run(plan, daemon, clock_was_set)
             waited = wait(self.log, daemon, self._limits, apply.restart)
             if not waited.status.synchronized:
-                # It stays for it may get synchronized; until then nothing else would keep the clock.
+                # The daemon stays, because it may synchronize later. Until then, nothing else would keep the clock.
                 apply.guest_sync_back()
             self._keep_backups(plan)
             self._remember(self.log.entries)
             self.stop.check()
-        except Exception as error:      # whatever it is, the host comes first
+        except Exception as error:      # after any error, restore the host first
             self._roll_back(plan.daemon['unit'], error)
         self._write_rtc(waited, fresh, clock_was_set, daemon)
         return self._succeed(plan, daemon, waited.status, first)
@@ -222,21 +222,21 @@ class Present(Run):
         return plan, daemon
 
     def _keep_backups(self, plan: Plan) -> None:
-        """A vendor's file that has got its first block, and one of ours that others have edited, stays beside it as it was."""
+        """Write backups of a vendor's file that got its first block, and of our text that others have edited."""
         for change in plan.changes + plan.boot:
             if change.backup:
                 acts.write_file(self.log, change.backup, change.before, '', expected=self.host.text(change.backup),
                                 secret=change.file.secret, like=change.file.path, of=change.file.path)
 
     def _remember(self, entries: Sequence[Entry]) -> None:
-        """For state=absent, see lasting."""
+        """Record the permanent changes for state=absent, see lasting."""
         text = lasting.merged(self.host.text(lasting.FILE), entries)
         if text:
-            # It has the hashes of files with keys.
+            # Not readable by others, because it has the hashes of files with keys.
             acts.write_file(self.log, lasting.FILE, text, '', 0o600, expected=self.host.text(lasting.FILE))
 
     def _write_rtc(self, waited: Waited, fresh: bool, clock_was_set: bool, daemon: Daemon) -> None:
-        """A step writes it; so does a daemon that has just been made to correct the clock."""
+        """Write the hardware clock, unless a step did it, if the daemon has just corrected the clock."""
         if not clock_was_set and (fresh or waited.moved) and self._limits.good(daemon, waited.status):
             self.details['rtc'] = self.clock.write_rtc()
 
@@ -259,6 +259,6 @@ def _disabled(plan: Plan) -> List[str]:
 
 
 def _verified_by_service(measured: Mapping[str, Any]) -> bool:
-    """Whether a service that TLS has verified has taken part in the agreement on the clock."""
+    """Return whether a TLS-verified service is part of the agreement on the clock."""
     return bool(measured['verified']) and any(
         source['kind'] == 'https' and source['accepted'] and source['tls_verified'] for source in measured['sources'])

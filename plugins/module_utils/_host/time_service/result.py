@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The result of the module, read from the undo log, with the same keys in every outcome."""
+"""Builds the result of the module from the undo log, with the same keys in every outcome."""
 
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
@@ -25,7 +25,7 @@ class TimeServiceFailed(Exception):
 
 
 def blank() -> Dict[str, Any]:
-    """The result of a run that has found and done nothing."""
+    """Return the result of a run without findings and acts."""
     return {
         'changed': False, 'synchronized': False, 'reason': '', 'advice': '', 'provider': '', 'unit': '', 'residual_offset': None,
         'sources': [], 'actions': [], 'acts': [], 'restored': True, 'problems': [], 'backups': {}, 'stopped': [],
@@ -33,7 +33,7 @@ def blank() -> Dict[str, Any]:
 
 
 def of_log(entries: Sequence[Entry]) -> Dict[str, Any]:
-    """The keys of the result that follow from the acts."""
+    """Return the keys of the result that follow from the acts."""
     return {
         'changed': changed(entries),
         'actions': actions(entries),
@@ -47,14 +47,14 @@ def of_log(entries: Sequence[Entry]) -> Dict[str, Any]:
 
 
 def of_step(step: Mapping[str, Any]) -> Dict[str, Any]:
-    """The keys of the result that follow from a step of the clock in the same call."""
+    """Return the keys of the result that follow from a step of the clock in the same call."""
     stopped = step.get('stopped') or {}
     return {'clock': {key: step[key] for key in _OF_STEP if key in step}, 'stopped': list(stopped.get('units') or []),
             'downtime': float(stopped.get('seconds') or 0.0)}
 
 
 def of_plan(plan: Plan, status: Optional[Status], synchronized: bool, pushers: Sequence[str], sources: List[str]) -> Dict[str, Any]:
-    """The keys of the result that describe the daemon, with the next step if it does not keep the clock."""
+    """Return the keys of the result that describe the daemon, with the next step if it does not keep the clock."""
     unit = plan.daemon['unit']
     advice = '' if synchronized or not status else status.advice
     if synchronized and status:
@@ -71,7 +71,7 @@ def of_plan(plan: Plan, status: Optional[Status], synchronized: bool, pushers: S
 
 
 def hidden(value: Any, secrets: Sequence[str]) -> Any:
-    """The value with every secret in it covered."""
+    """Return the value with every secret in it hidden."""
     if isinstance(value, str):
         for secret in sorted(secrets, key=len, reverse=True):
             value = value.replace(secret, HIDDEN)

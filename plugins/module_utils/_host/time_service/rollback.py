@@ -15,7 +15,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log
 
 
 class SourceHandler(Handler):
-    """Sources that a running daemon was told. They are removed from it after its files are restored."""
+    """Sources that were added to a running daemon. They are removed from it after its files are restored."""
 
     def __init__(self) -> None:
         self.told: List[Entry] = []
@@ -26,7 +26,7 @@ class SourceHandler(Handler):
         return entry.before
 
     def undo(self, entry: Entry, now: State) -> None:
-        """It is done at the end."""
+        """Do nothing: Rollback removes the sources at the end."""
 
 
 class Rollback:
@@ -38,7 +38,7 @@ class Rollback:
         self._units = Units(log.host)
 
     def run(self) -> List[str]:
-        """Roll back. Returns what stays, in words. Raises nothing, and no signal stops it."""
+        """Roll back. Return what stays, in sentences. Raises nothing, and no signal stops it."""
         unit_handler, source_handler = UnitHandler(self._host), SourceHandler()
         handlers: Dict[str, Handler] = {
             'file': FileHandler(self._host), 'unit': unit_handler, 'source': source_handler,
@@ -48,7 +48,7 @@ class Rollback:
             problems += self._tell(unit_handler.restarts, source_handler.told)
             if problems:
                 problems += self._not_without_daemon()
-        except Exception as error:      # whatever it is, the report comes first
+        except Exception as error:      # any error must not prevent the report
             problems.append(f'{type(error).__name__}: {error}')
         return problems
 
@@ -61,7 +61,7 @@ class Rollback:
         for unit in dict.fromkeys([*restarts, *(entry.target for entry in told)]):
             active = self._units.state(unit, ['active'])['active']
             if active is False:
-                continue    # it is gone, or stopped
+                continue    # it is removed or stopped
             entries = [entry for entry in told if entry.target == unit]
             if unit in restarts or not all(self._forgets(entry) for entry in entries):
                 said = self._units.verb('start' if active == 'failed' else 'restart', [unit])
@@ -69,14 +69,14 @@ class Rollback:
         return problems
 
     def _forgets(self, entry: Entry) -> bool:
-        """Whether the running daemon uses the sources no more; False where only a restart does it."""
+        """Remove the sources from the running daemon. Return False if only a restart can do this."""
         facts = [each for each in discovery.find_daemons(self._host) if each['name'] == entry.how['daemon']]
         daemon = discovery.make(self._host, facts[0]) if facts else None
         return bool(daemon) and daemon.remove_sources(entry.after['sources']) and (  # type: ignore[union-attr]
             not entry.how['reload'] or daemon.reload_sources())     # type: ignore[union-attr]
 
     def _not_without_daemon(self) -> List[str]:
-        """Keep a daemon that was not there before, rather than leave a host without one that had one."""
+        """Let the new daemon run if otherwise a host that had a time daemon would have none."""
         ours = [entry.how['unit'] for entry in self._log.entries if entry.act == 'packages' and entry.left]
         try:
             if not ours or not self._before or any(self._units.state(unit, ['active'])['active'] is True for unit in self._before):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The frame of every run on a host: a lock, acts through the undo log, and a rollback if an act fails."""
+"""The base of every run on a host: a lock, acts through the undo log, and a rollback if an act fails."""
 
 from typing import Any, Dict, List, NoReturn, Optional, Sequence, Tuple
 
@@ -33,14 +33,14 @@ FOLDER = STATE + '/time_service'
 NOTHING_CHANGED = 'Nothing was changed.'
 _UNDO_FAILED = 'Look at the acts of this run in /var/lib/aemops-brand-portal/last-run.json, then put back by hand what is named.'
 
-# What ends a run before its acts begin.
+# Errors that end a run before its acts begin.
 LOOKS = (Refused, Busy, ClockError, LookFailed, LogUnreadable, NoAnswer, Interrupted, OSError)
 
 
 class Run:
-    """A run: takes the lock, settles an interrupted earlier run, acts through the undo log, and rolls back on failure."""
+    """A run: takes the lock, undoes an interrupted earlier run, acts through the undo log, and rolls back on failure."""
 
-    # What could not be done, for the message of a failure.
+    # The beginning of the message of a failure.
     failed = ''
 
     def __init__(self, host: System, check_mode: bool = False, stop: Optional[StopRequest] = None,
@@ -52,14 +52,14 @@ class Run:
         self.units = Units(host)
         self.log = UndoLog(host, FOLDER, self.stop)
         self.details = result.blank()
-        self.entries: List[Entry] = []      # of this run, but for those in the log
+        self.entries: List[Entry] = []      # of this run, except those in the log
         self.secrets: List[str] = []
-        self.interrupted = False            # a former run was cut off; in check mode it still is to be settled
-        self._may_close = False             # the log is this run's own
-        self._settled = False               # what a run that was cut off had done was undone
+        self.interrupted = False            # whether an interrupted run still has to be undone
+        self._may_close = False             # whether the log is that of this run
+        self._settled = False               # whether acts of an interrupted run were undone
 
     def run(self) -> Dict[str, Any]:
-        """The module's result. Raises TimeServiceFailed with the same keys."""
+        """Return the module's result. Raises TimeServiceFailed with the same keys."""
         try:
             if not self.check_mode:
                 self.lock.take()
@@ -96,7 +96,7 @@ class Run:
         self.log = UndoLog(self.host, FOLDER, self.stop)
 
     def look(self) -> Tuple[List[Facts], List[Any]]:
-        """(all time daemons, what else sets the clock). Raises NoAnswer."""
+        """Return (all time daemons, what else sets the clock). Raises NoAnswer."""
         states = known_states(self.host, layouts.all_units())
         return discovery.find_daemons(self.host, states), discovery.steerers(self.host)
 
@@ -118,7 +118,7 @@ class Run:
     def _clock_is_set(self) -> bool:
         return bool((self.details.get('clock') or {}).get('changed'))
 
-    # going back
+    # failures
 
     def _roll_back(self, unit: str, error: Exception) -> NoReturn:
         acted = bool(self.log.entries)
@@ -145,14 +145,14 @@ class Run:
         self._fail(message, error)
 
     def _said_by(self, unit: str) -> List[str]:
-        """The last journal lines of the daemon. An error here must not prevent the rollback's report."""
+        """Return the daemon's last journal lines. An error here must not prevent the report of the rollback."""
         try:
             return self.units.journal(unit)
         except Exception:       # pylint: disable=broad-except
             return []
 
     def _end_early(self, problem: Exception) -> NoReturn:
-        """End a run whose acts have not begun. Only the clock may have been set."""
+        """End a run before its acts. At most the clock was set."""
         if isinstance(problem, StepRefused):
             self.details.update(result.of_step(problem.details), advice=problem.advice, clock=problem.details)
             self._fail(str(problem), problem)

@@ -10,15 +10,15 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.apply import Failure
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import Entry, UndoLog
 
-# Seconds between two questions to a daemon that is not synchronized yet: a share of the time waited so far, between limits.
+# Seconds between two queries of a daemon that is not synchronized yet: a share of the time waited so far, within limits.
 _SHORTEST_PAUSE, _LONGEST_PAUSE, _PAUSE_SHARE = 0.2, 1.0, 0.05
-# Seconds until one that does not run counts as dead.
+# Seconds after which a daemon that does not run counts as failed.
 _COMES_UP = 2.0
 _DOING = 'Wait until the daemon has corrected the clock'
 
 
 class Limits(NamedTuple):
-    """Seconds; tolerant: a daemon that does not get synchronized stays."""
+    """Limits in seconds. tolerant: whether a daemon that does not synchronize stays."""
 
     sync_timeout: float
     sync_tolerance: float
@@ -36,14 +36,14 @@ class Limits(NamedTuple):
 
 
 class Waited(NamedTuple):
-    """moved: the daemon was told to correct the clock."""
+    """Result of the wait. moved: whether the daemon was told to correct the clock."""
 
     status: Status
     moved: bool
 
 
 def wait(log: UndoLog, daemon: Daemon, limits: Limits, restart: Callable[[str], None]) -> Waited:
-    """Wait until the daemon is synchronized within the tolerance. Raises Failure, Interrupted."""
+    """Wait until the daemon is synchronized within the tolerance. Raises Failure and Interrupted."""
     host, began, told = log.host, log.host.now(), False
     while True:
         log.stop.check()
@@ -60,7 +60,7 @@ def wait(log: UndoLog, daemon: Daemon, limits: Limits, restart: Callable[[str], 
         if not told and status.synchronized and abs(status.residual_offset) > limits.max_skew:
             told = _step(log, daemon, status, limits)
         elif not told and status.stepped:
-            # ntpd asks again only after a minute once it has stepped.
+            # After a step, ntpd queries its sources again only after a minute.
             restart(daemon.unit)
             told = True
         if late:
@@ -76,5 +76,5 @@ def _step(log: UndoLog, daemon: Daemon, status: Status, limits: Limits) -> bool:
                       'Raise max_step if such a step is wanted.')
     entry = Entry('clock', 'clock', {'offset': round(offset, 6)}, {'offset': 0.0}, f'step the clock by {offset:+.3f} s')
     if not log.perform(entry, daemon.step):
-        entry.done = False      # it does not take the command; whether it corrects the clock by itself is seen
+        entry.done = False      # the daemon refused the command; the next status shows whether it corrects the clock by itself
     return True
