@@ -129,6 +129,15 @@ def others(bench: Bench) -> list[list[str]]:
         row('a signature, an extension field, 1,352 bytes more than a packet has (three servers)', told,
             'accepted: what follows the first 48 bytes is not read', told.verdict == 'skewed' and told.holds_truth)
 
+    # Reference timestamps of healthy servers: an SNTP server has none, a radio clock the moment of its reply, and a server that
+    # asks its own sources at the longest interval one of 36 h ago.
+    with NtpServer(honest(last_set=0)) as simple, NtpServer(honest()) as radio, NtpServer(
+            lambda request, _server: [packet(request, true_time(), true_time(), last_set=true_time() - 35 * 3600)]) as slow:
+        told = bench.ask('reference timestamps', [simple.name, radio.name, slow.name])
+        row('no reference timestamp, one of this moment, one of 35 h ago (three servers)', told,
+            f'{sum(source["accepted"] for source in told.skew["sources"])} accepted',
+            told.verdict == 'skewed' and all(source['accepted'] for source in told.skew['sources']))
+
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as closed:
         closed.bind(('127.0.0.1', 0))
         dead = f'127.0.0.1:{closed.getsockname()[1]}'
