@@ -16,6 +16,8 @@ from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Se
 from urllib.parse import urlsplit
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.aem_repository import (
+    UNKNOWN,
+    Store,
     aem_home,
     from_overview,
     merged,
@@ -46,7 +48,8 @@ _SHARED = re.compile(
 # Programs that start another one and wait for it, or exec it: they may be between a unit of AEM and AEM.
 _LAUNCHERS = re.compile(
     r'(?:ba|da|k|z|a|c|tc|mk|pdk)?sh|busybox|env|nohup|setsid|su|sudo|doas|runuser|setpriv|chroot|nice|ionice|chrt|taskset|numactl|'
-    r'prlimit|authbind|start-stop-daemon|daemon|daemonize|systemd-cat|tini(?:-static)?|dumb-init|catatonit|java\d*|jsvc(?:\.exec)?|'
+    r'prlimit|flock|timeout|gosu|su-exec|runcon|cgexec|unshare|stdbuf|capsh|scl|authbind|'
+    r'start-stop-daemon|daemon|daemonize|systemd-cat|tini(?:-static)?|dumb-init|catatonit|java\d*|jsvc(?:\.exec)?|'
     r'wrapper(?:[-.].*)?')
 # Programs that forward connections, by the name that the kernel shows (at most 15 characters).
 _PROXIES = ('docker-proxy', 'rootlessport', 'slirp4netns', 'pasta', 'pasta.avx2', 'conmon', 'haproxy', 'nginx', 'httpd', 'apache2',
@@ -56,6 +59,7 @@ _PROXIES = ('docker-proxy', 'rootlessport', 'slirp4netns', 'pasta', 'pasta.avx2'
 _COMMANDS = ('give fix_bp_jwt_aem_stop_command and fix_bp_jwt_aem_start_command, or name a systemd unit that starts AEM alone in '
              'fix_bp_jwt_aem_service')
 _BY_HAND = 'name the systemd unit of AEM in fix_bp_jwt_aem_service'
+_OF_CONTAINER = 'name the systemd unit that runs its container in fix_bp_jwt_aem_service'
 
 
 class Listener(NamedTuple):
@@ -85,31 +89,49 @@ def find(aem_url: str, root: str = '/', resolve: Optional[Resolve] = None,
                     advice='see whether AEM runs on this host, and ' + _BY_HAND)
     sockets = [each for each in listeners(root) if each.port == port]
     serving = _serving(sockets, addresses)
+    if not serving and sockets:
+        return dict(found, reason='port {0} of this host is open at {1} only, and aem_url leads to {2}'.format(
+            port, _listed(each.address for each in sockets), _listed(addresses)),
+            advice='give such an address in fix_bp_jwt_aem_url, or ' + _BY_HAND)
     if not serving:
-        return dict(found, reason='no process of this host listens on port {0}: AEM does not run, or it runs in a container'.format(
-            port), advice='start AEM; where it runs in a container, ' + _COMMANDS)
+        return _with_overview(
+            dict(found, reason='no process of this host listens on port {0}: AEM does not run, it runs in a container, or the port '
+                 'is forwarded'.format(port), advice='start AEM; where it runs in a container, ' + _OF_CONTAINER), overview)
     pids, all_seen = proc.owners({each.inode for each in serving})
     if not pids:
         if all_seen:
-            return dict(found, advice=_COMMANDS, reason='the socket of port {0} belongs to no process of this host: AEM runs in a '
-                        'container'.format(port))
+            return _with_overview(
+                dict(found, advice=_OF_CONTAINER, reason='the socket of port {0} belongs to no process of this host: AEM runs in a '
+                     'container'.format(port)), overview)
         return dict(found, needs_root=True, reason='only root can see which process listens on port {0}'.format(port),
                     advice=_BY_HAND)
     pid = _main_of(proc, pids)
     home = aem_home(proc, pid)
     found.update(pid=pid, home=home)
     unit, reason = _unit_and_reason(proc, pids, pid, home)
-    store = repository(proc, pid, home)
-    if overview and 'unknown' in (store.kind, store.lease_check if store.kind == 'document' else '') and is_aem(proc, pid, home):
-        store = merged(store, from_overview(overview()))
-    found.update(unit=unit, store=store.kind, lease_check=store.lease_check, evidence=store.evidence, stoppable=not reason,
-                 reason=reason, advice=reason and _COMMANDS)
-    return found
+    found.update(unit=unit, stoppable=not reason, reason=reason, advice=reason and _COMMANDS)
+    # What only passes connections on may do so to another host, unless a container engine's program does it.
+    if not is_aem(proc, pid, home) and not _container_of(proc, pid):
+        return found
+    store = repository(proc, pid, home) if is_aem(proc, pid, home) else UNKNOWN
+    return _with_overview(dict(found, store=store.kind, lease_check=store.lease_check, evidence=store.evidence), overview)
+
+
+def _with_overview(found: Dict[str, Any], overview: Optional[Callable[[], Dict[str, Any]]]) -> Dict[str, Any]:
+    """Add to the result what the system overview tells and the files do not."""
+    files = Store(found['store'], found['lease_check'], found['evidence'])
+    if overview and 'unknown' in (files.kind, files.lease_check if files.kind == 'document' else ''):
+        files = merged(files, from_overview(overview()))
+    return dict(found, store=files.kind, lease_check=files.lease_check, evidence=files.evidence)
+
+
+def _listed(addresses: Iterable[Address]) -> str:
+    return ' and '.join(sorted({str(address) for address in addresses}))
 
 
 def is_aem(proc: Processes, pid: int, home: str) -> bool:
     """Return whether the process looks like AEM: a Java virtual machine, or a process with a crx-quickstart folder."""
-    return bool(home) or proc.is_java(pid)
+    return proc.is_java(pid) or (bool(home) and proc.name(pid) not in _PROXIES)
 
 
 # sockets
@@ -198,15 +220,13 @@ def _unit_and_reason(proc: Processes, pids: List[int], pid: int, home: str) -> T
     """Return (the systemd unit, why it must not be stopped for AEM). One of the two is ''."""
     called = 'AEM (PID {0})'.format(pid)
     path = proc.cgroup(pid)
-    parts = [part[1:] if part.startswith('_') else part for part in path.split('/') if part]
-    # A service whose name only contains that of a container engine is not in a container: the engine's name comes first.
-    container = next((part for part in parts if _CONTAINER.search(part) and (
-        not part.endswith('.service') or _CONTAINER.match(re.sub(r'^snap\.', '', part)))), '')
+    parts = _parts(path)
     name = proc.name(pid)
-    if container or _in_other_namespace(proc, pid):
+    container = _container_of(proc, pid)
+    if container:
         return '', 'the process on its port (PID {0}, {1}) belongs to a container engine or a container ({2})'.format(
-            pid, name, container or 'a process ID namespace of its own')
-    if name in _PROXIES or not is_aem(proc, pid, home):
+            pid, name, container)
+    if not is_aem(proc, pid, home):
         kind = 'passes connections on' if name in _PROXIES else 'is no Java program'
         return '', 'the process on its port (PID {0}, {1}) {2}, so it is not AEM itself'.format(pid, name, kind)
     if any(_USER.search(part) for part in parts):
@@ -231,9 +251,18 @@ def _unit_and_reason(proc: Processes, pids: List[int], pid: int, home: str) -> T
     return unit, ''
 
 
-def _in_other_namespace(proc: Processes, pid: int) -> bool:
+def _parts(path: str) -> List[str]:
+    """Return the names in the path of a cgroup. systemd writes _ before one that a controller could have."""
+    return [part[1:] if part.startswith('_') else part for part in path.split('/') if part]
+
+
+def _container_of(proc: Processes, pid: int) -> str:
+    """Describe the container or the container engine that the process belongs to; '' if it belongs to none."""
+    # A service whose name only contains that of a container engine is not in a container: the engine's name comes first.
+    found = next((part for part in _parts(proc.cgroup(pid)) if _CONTAINER.search(part) and (
+        not part.endswith('.service') or _CONTAINER.match(re.sub(r'^snap\.', '', part)))), '')
     ours, its = proc.link(1, 'ns/pid'), proc.link(pid, 'ns/pid')
-    return bool(ours and its and ours != its)
+    return found or ('a process ID namespace of its own' if ours and its and ours != its else '')
 
 
 def _starter_of(proc: Processes, path: str, unit: str, pid: int) -> str:
@@ -264,12 +293,16 @@ def _programs(proc: Processes, pid: int) -> Set[str]:
 
 
 def _others_in(proc: Processes, path: str, pids: List[int], pid: int, home: str) -> str:
-    """Describe another Java program in the unit's cgroup that is not a part of this AEM; '' if there is none."""
+    """Describe another Java program or server in the unit's cgroup that is not a part of this AEM; '' if there is none."""
     family = set(pids) | set(proc.ancestors(pid))
+    ports = {'socket:[{0}]'.format(each.inode) for each in listeners(proc.root)}
     for other in proc.pids():
-        if other in family or not (proc.cgroup(other) + '/').startswith(path + '/') or not proc.is_java(other):
+        if other in family or not (proc.cgroup(other) + '/').startswith(path + '/') or pid in proc.ancestors(other):
             continue
-        if pid in proc.ancestors(other) or (home and aem_home(proc, other) == home):
+        if proc.is_java(other):
+            if home and aem_home(proc, other) == home:
+                continue
+        elif not ports & set(proc.open_files(other)):
             continue
         return '{0} (PID {1})'.format(aem_home(proc, other) or proc.name(other), other)
     return ''

@@ -135,7 +135,8 @@ def test_two_aem_on_one_host_are_told_apart(tree):
 
 def test_nothing_listens(tree):
     found = tree.find()
-    assert found['reason'] == 'no process of this host listens on port 4502: AEM does not run, or it runs in a container'
+    assert found['reason'] == (
+        'no process of this host listens on port 4502: AEM does not run, it runs in a container, or the port is forwarded')
     assert not found['stoppable'] and not found['needs_root'] and found['store'] == 'unknown'
 
 
@@ -283,6 +284,25 @@ def test_the_launcher_and_the_helpers_of_the_same_aem_are_its_own(tree):
     assert tree.find()['unit'] == 'aem.service'
 
 
+@pytest.mark.parametrize('name', ['mongod', 'httpd', 'haproxy'])
+def test_a_unit_that_runs_another_server_beside_aem_is_not_stopped(tree, name):
+    tree.write('/etc/systemd/system/aem.service', '[Service]\nExecStart=/opt/aem/bin/start\n')
+    tree.aem()
+    tree.process(900, '/system.slice/aem.service', ['/usr/sbin/' + name], name, cwd='/')
+    assert tree.find()['stoppable']
+    tree.listen(900, port=27017)
+    assert 'aem.service also runs {0} (PID 900), which would be stopped along'.format(name) in tree.find()['reason']
+
+
+def test_a_port_that_is_open_at_another_address_is_said_to_be(tree):
+    tree.aem()
+    tree.sockets.clear()
+    tree.listen(800, address=LOOP4)
+    found = tree.find('http://author.example.com:4502', lambda host: ['127.0.1.1'])
+    assert found['reason'] == 'port 4502 of this host is open at 127.0.0.1 only, and aem_url leads to 127.0.1.1'
+    assert 'fix_bp_jwt_aem_url' in found['advice']
+
+
 @pytest.mark.parametrize('name, command', [
     ('ctmagent', ['/opt/ctm/exe/p_ctmag']), ('node', ['/usr/bin/node', '/opt/pm2/god.js']),
     ('python3', ['python3', '/opt/agent.py']), ('screen', ['SCREEN', '-dmS', 'aem']), ('tmux: server', ['tmux', 'new', '-d'])])
@@ -304,7 +324,8 @@ def test_an_agent_that_aem_has_left_still_owns_the_unit(tree):
 
 @pytest.mark.parametrize('command', [
     ['/bin/ksh', '/opt/aem/bin/start'], ['-bash'], ['/usr/bin/su', '-', 'aem'], ['runuser', '-u', 'aem'],
-    ['/usr/bin/authbind', 'java'],
+    ['/usr/bin/authbind', 'java'], ['/usr/bin/timeout', '0', 'java'], ['/usr/bin/flock', '-n', '/run/aem.lock', 'java'],
+    ['/usr/local/bin/gosu', 'aem', 'java'],
     ['/opt/aem/bin/wrapper-linux-x86-64', 'conf'], ['/usr/bin/jsvc', '-user', 'aem'], ['/bin/sh', '-c', 'java']])
 def test_what_a_unit_of_aem_has_before_aem_is_its_own(tree, command):
     tree.write('/etc/systemd/system/aem.service', '[Service]\nExecStart=/opt/aem/bin/start\n')
@@ -395,6 +416,72 @@ def test_an_open_segment_store_wins_over_a_configuration_nobody_uses(tree):
     assert tree.find()['store'] == 'segment'
 
 
+def test_a_composite_store_with_a_document_store_in_it_is_one(tree):
+    tree.aem(modes='author', files=['/opt/aem/crx-quickstart/repository-libs/segmentstore/data00000a.tar'])
+    for name in ('composite.CompositeNodeStoreService', 'plugins.document.DocumentNodeStoreService',
+                 'segment.SegmentNodeStoreFactory~libs'):
+        tree.write(f'/opt/aem/crx-quickstart/install/org.apache.jackrabbit.oak.{name}.cfg.json', '{}')
+    found = tree.find()
+    assert (found['store'], 'DocumentNodeStoreService' in found['evidence']) == ('document', True)
+
+
+def test_a_composite_store_of_segment_stores_is_one(tree):
+    tree.aem(modes='author')
+    for name in ('composite.CompositeNodeStoreService', 'segment.SegmentNodeStoreFactory~libs',
+                 'segment.SegmentNodeStoreFactory~global'):
+        tree.write(f'/opt/aem/crx-quickstart/install/org.apache.jackrabbit.oak.{name}.config')
+    assert tree.find()['store'] == 'segment'
+
+
+def test_the_address_of_mongodb_beside_a_segment_store_tells_nothing(tree):
+    tree.aem(modes='author')
+    tree.write('/opt/aem/crx-quickstart/conf/sling.properties', 'oak.mongo.uri=mongodb://db.example\n')
+    tree.write('/opt/aem/crx-quickstart/install/org.apache.jackrabbit.oak.segment.SegmentNodeStoreService.config')
+    assert tree.find()['store'] == 'unknown'
+
+
+@pytest.mark.parametrize('text', [
+    'sling.run.modes=author,crx3mongo\n', 'sling.run.modes : author, crx3mongo\r\n', 'sling.run.modes author,crx3mongo',
+    'sling.run.modes=author,\\\n    crx3mongo\n'])
+def test_properties_in_each_form_that_java_reads(tree, text):
+    tree.aem(modes='author')
+    command = [word for word in QUICKSTART if 'run.modes' not in word]
+    tree.write('/proc/800/cmdline', '\0'.join(command) + '\0')
+    tree.write('/opt/aem/crx-quickstart/conf/sling.properties', '# sling.run.modes=crx3tar\n' + text)
+    found = tree.find()
+    assert (found['store'], found['evidence']) == ('document', 'run mode crx3mongo')
+
+
+@pytest.mark.parametrize('how', ['a file', 'JAVA_TOOL_OPTIONS', 'JDK_JAVA_OPTIONS', '_JAVA_OPTIONS'])
+def test_options_of_java_that_are_not_on_its_command_line(tree, how):
+    tree.aem(modes='author')
+    options = '-Dsling.run.modes=author,crx3mongo "-Dsling.home=/opt/aem/crx-quickstart"'
+    command = ['/usr/bin/java', '-jar', '/opt/aem/start.jar']
+    if how == 'a file':
+        tree.write('/opt/aem/conf/jvm.options', '# -Dsling.run.modes=crx3tar\n' + options)
+        command.insert(1, '@conf/jvm.options')
+    else:
+        tree.write('/proc/800/environ', 'SECRET=-Dsling.run.modes=crx3tar\0{0}={1}\0'.format(how, options))
+    tree.write('/proc/800/cmdline', '\0'.join(command) + '\0')
+    found = tree.find()
+    assert (found['store'], found['home']) == ('document', '/opt/aem/crx-quickstart')
+
+
+def test_the_web_application_in_tomcat(tree):
+    tree.process(800, '/system.slice/tomcat.service', ['/usr/bin/java', '-Dcatalina.base=/opt/tomcat', '-classpath',
+                                                       '/opt/tomcat/bin/bootstrap.jar', 'org.apache.catalina.startup.Bootstrap',
+                                                       'start'], cwd='/')
+    tree.listen(800)
+    tree.write('/data/author/repository/x')
+    tree.write('/opt/tomcat/webapps/ROOT/WEB-INF/web.xml', '''<web-app>
+        <!-- <init-param><param-name>sling.run.modes</param-name><param-value>crx3tar</param-value></init-param> -->
+        <init-param><param-name>sling.run.modes</param-name>
+          <param-value>author,crx3rdb</param-value></init-param>
+        <init-param><param-name>sling.home</param-name><param-value>/data/author</param-value></init-param></web-app>''')
+    found = tree.find()
+    assert (found['unit'], found['store'], found['home']) == ('tomcat.service', 'document', '/data/author')
+
+
 def test_two_configurations_that_contradict_each_other_tell_nothing(tree):
     tree.aem(modes='author')
     for name in ('plugins.document.DocumentNodeStoreService', 'segment.SegmentNodeStoreService'):
@@ -424,9 +511,10 @@ def test_the_lease_check_by_the_version_of_oak(tree, oak, lease):
 
 
 @pytest.mark.parametrize('repository, store, lease', [
-    ({'Node Store': 'Segment Tar', 'Apache Oak Version': '1.22.3'}, 'segment', 'unknown'),
-    ({'Node Store': 'TarMK', 'Apache Oak Version': '1.8.2'}, 'segment', 'unknown'),
-    ({'Node Store': 'Document NodeStore', 'Apache Oak Version': '1.22.3'}, 'document', 'strict'),
+    ({'Node Store': 'Segment Tar', 'Apache Jackrabbit Oak': '1.22.3'}, 'segment', 'unknown'),
+    ({'Node Store': 'TarMK', 'Apache Jackrabbit Oak': '1.8.2'}, 'segment', 'unknown'),
+    ({'Node Store': 'Document NodeStore', 'Apache Jackrabbit Oak': '1.22.3'}, 'document', 'strict'),
+    ({'Node Store': 'MongoMK', 'Apache Jackrabbit Oak': '1.8.2'}, 'document', 'lenient'),
     ({'Node Store': 'MongoMK', 'Apache Oak Version': '1.8.2'}, 'document', 'lenient'),
     ({}, 'unknown', 'unknown'),
     ('text', 'unknown', 'unknown'),
@@ -437,9 +525,53 @@ def test_the_system_overview(tree, repository, store, lease):
     assert (found['store'], found['lease_check']) == (store, lease)
 
 
+@pytest.mark.parametrize('modes, store', [
+    ('s7connect, crx3, non-composite, author, samplecontent, crx3tar', 'segment'), ('author, crx3, crx3mongo', 'document'),
+    ('author, crx3', 'unknown'), (None, 'unknown')])
+def test_the_run_modes_of_the_system_overview(tree, modes, store):
+    tree.aem(modes='author', version='x')
+    overview = {'Instance': {'Adobe Experience Manager': '6.5.0', 'Run Modes': modes},
+                'Repository': {'Apache Jackrabbit Oak': '1.22.3'}}
+    assert tree.find(overview=lambda: overview)['store'] == store
+
+
+def in_no_process(tree):
+    tree.listen(0)
+
+
+def not_here(tree):
+    tree.listen(0, port=8080)
+
+
+def behind_an_engine(tree):
+    tree.process(800, '/system.slice/docker.service', ['/usr/bin/docker-proxy', '-host-port', '4502'], 'docker-proxy', cwd='/')
+    tree.listen(800)
+
+
+def in_a_container(tree):
+    tree.aem(cgroup='/kubepods.slice/kubepods-besteffort.slice/cri-containerd-4f2a.scope', modes='author', home='/opt/x')
+    tree.link('/proc/1/ns/pid', 'pid:[4026531836]')
+    tree.link('/proc/800/ns/pid', 'pid:[4026532000]')
+
+
+@pytest.mark.parametrize('place', [in_no_process, not_here, behind_an_engine, in_a_container])
+def test_the_system_overview_tells_the_store_of_an_aem_in_a_container(tree, place):
+    """The host's clock is the container's: a step under a document store must not be taken for one under an unknown store."""
+    place(tree)
+    found = tree.find(overview=lambda: {'Repository': {'Node Store': 'Document NodeStore', 'Apache Jackrabbit Oak': '1.22.3'}})
+    assert (found['store'], found['lease_check'], found['stoppable']) == ('document', 'strict', False)
+    assert 'container' in found['reason']
+
+
+def test_a_proxy_that_may_lead_to_another_host_is_not_asked_for_its_store(tree):
+    tree.process(800, '/system.slice/haproxy.service', ['haproxy'], 'haproxy', cwd='/')
+    tree.listen(800)
+    assert tree.find(overview=lambda: pytest.fail('asked'))['store'] == 'unknown'
+
+
 def test_the_system_overview_adds_the_lease_check_that_the_files_do_not_tell(tree):
     tree.aem(modes='crx3mongo', version='x')
-    found = tree.find(overview=lambda: {'Repository': {'Node Store': 'MongoMK', 'Apache Oak Version': '1.8.2'}})
+    found = tree.find(overview=lambda: {'Repository': {'Node Store': 'MongoMK', 'Apache Jackrabbit Oak': '1.8.2'}})
     assert (found['store'], found['lease_check'], found['evidence']) == ('document', 'lenient', 'run mode crx3mongo')
 
 
