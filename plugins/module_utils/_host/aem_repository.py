@@ -69,7 +69,7 @@ def aem_home(proc: Processes, pid: int) -> str:
 
 
 def java_words(proc: Processes, pid: int) -> List[str]:
-    """Return the command line of a Java process, with the options that it takes from files (@FILE, java(1)) and from its environment."""
+    """Return the command line of a Java process, with the options in files (@FILE, java(1)) and in its environment."""
     words = []  # type: List[str]
     for word in proc.command(pid):
         if word.startswith('@') and len(word) > 1:
