@@ -22,7 +22,7 @@ AUTO = 'auto'
 STEP, STOP = 'step', 'stop'
 DEFERRED, CANNOT_STOP = 'stop_deferred', 'cannot_stop_aem'
 
-# What a step does to an AEM that runs on (Apache Oak: the cluster lease of a document store lasts 120 s of the wall clock).
+# The effect of a step on a running AEM (Apache Oak: the cluster lease of a document store lasts 120 s of the wall clock).
 STEP_UNDER_AEM = (
     'The clock of this host will be stepped by {by} while AEM runs, because {why}. An AEM on a segment store (TarMK) goes on. On a '
     'document store (MongoDB or a database) {harm}. This run tests AEM afterwards. To have AEM stopped around the step, {advice}'
@@ -51,7 +51,7 @@ _WINDOW = re.compile(r'([01]\d|2[0-3]):([0-5]\d)-(?=\d\d:\d\d\Z)([01]\d|2[0-3]|2
 
 
 class Guard(t.NamedTuple):
-    """What a repair does with AEM. state: '' or why no repair is begun; why, next_step: of that state."""
+    """What a repair does with AEM. state: the state that prevents the repair, or ''; why, next_step: those of this state."""
 
     units: list[str] = []
     program: dict[str, t.Any] = {}     # stop and start (lists of words), pid
@@ -69,11 +69,11 @@ def guard(
     options: t.Mapping[str, t.Any],
     trusted_now: datetime.datetime | None,
 ) -> Guard:
-    """What to do with AEM around a step by `offset`, which is large enough to matter.
+    """Decide what to do with AEM around a step by `offset`, which is above the threshold.
 
-    aem_state: as brand_portal_health_info names it. found: the key aem of time_service_info, {} before it was asked.
+    aem_state: that of brand_portal_health_info. found: the key aem of time_service_info, {} before that module has run.
     options: aem_service, aem_unknown_store, aem_stop_command, aem_start_command, may_stop_aem, stop_window, stop_window_zone.
-    trusted_now: the right time, None where it is not known yet; then AEM may be stopped.
+    trusted_now: the correct time. If it is None, because it is not known yet, AEM may be stopped.
     """
     service = options.get('aem_service', '')
     found = {name: in_role_words(value) if name == 'reason' else value for name, value in found.items()}
@@ -93,7 +93,7 @@ def guard(
 
 def _found(offset: float, aem_state: str, found: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> Guard:
     if not found or (not found['pid'] and aem_state == 'unreachable'):
-        return Guard()      # not looked for yet; or AEM does not run
+        return Guard()      # AEM was not searched for yet, or it does not run
     if found['store'] == 'segment':
         return Guard(note=STEPPED_LIVE.format(evidence=found['evidence']))
     known = found['store'] == 'document'
@@ -122,7 +122,7 @@ def _warning(offset: float, why: str, advice: str) -> str:
 
 
 def _not_now(options: t.Mapping[str, t.Any], now: datetime.datetime) -> tuple[str, str]:
-    """(why AEM may not be stopped now, what to do about it), ('', '') where it may."""
+    """Return (why AEM may not be stopped now, what to do about it), or ('', '') if it may."""
     if not options.get('may_stop_aem', True):
         return FORBIDDEN, ALLOW
     window, zone = options.get('stop_window', ''), options.get('stop_window_zone') or 'UTC'
@@ -133,7 +133,7 @@ def _not_now(options: t.Mapping[str, t.Any], now: datetime.datetime) -> tuple[st
 
 
 def in_window(window: str, zone: str, now: datetime.datetime) -> bool:
-    """Whether a moment is in a daily window such as 22:00-05:00: from its first minute on, up to its last."""
+    """Return whether a moment is in a daily window such as 22:00-05:00, whose end is exclusive."""
     begin, end = _minutes(window)
     here = now.astimezone(zoneinfo.ZoneInfo(zone))
     minute = here.hour * 60 + here.minute
@@ -141,7 +141,7 @@ def in_window(window: str, zone: str, now: datetime.datetime) -> bool:
 
 
 def complaints(options: t.Mapping[str, t.Any]) -> t.Iterator[str]:
-    """What is wrong with the options of these names, with the prefix that they have in the role."""
+    """Yield the errors of these options, which have the names of the role."""
     window, zone = options.get('fix_bp_jwt_stop_window') or '', options.get('fix_bp_jwt_stop_window_zone') or 'UTC'
     if window:
         try:
@@ -164,7 +164,7 @@ def complaints(options: t.Mapping[str, t.Any]) -> t.Iterator[str]:
 
 
 def _minutes(window: str) -> tuple[int, int]:
-    """Begin and end in minutes of the day. Raises ValueError."""
+    """Return begin and end in minutes of the day. Raises ValueError."""
     match = _WINDOW.fullmatch(str(window).strip())
     if not match:
         raise ValueError(f'{window!r} is not a time window. Write it as 22:00-05:00')

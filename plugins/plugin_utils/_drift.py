@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The drift of a clock: its offsets in the last runs, and when it will exceed the threshold. Pure.
+"""Computes the drift of a clock from its offsets in the last runs, and when it will exceed the threshold. Pure.
 
 Offsets are reference − host, in seconds. The alerting rule BrandPortalClockWillBeWrong does the same in Prometheus.
 """
@@ -22,7 +22,7 @@ Row = t.Mapping[str, t.Any]
 
 
 def with_history(rows: t.Iterable[dict[str, t.Any]], former: t.Any, max_skew: float | None) -> list[dict[str, t.Any]]:
-    """The rows of a report with clock_history, the points of earlier reports before this one's, and wrong_in_days."""
+    """Add clock_history (the points of earlier reports, then that of this one) and wrong_in_days to the rows of a report."""
     before: dict[str, list[t.Any]] = {}
     if isinstance(former, dict):
         for row in former.get('results') or former.get('hosts') or []:
@@ -36,7 +36,7 @@ def with_history(rows: t.Iterable[dict[str, t.Any]], former: t.Any, max_skew: fl
 
 
 def history(points: list[t.Any], row: Row) -> list[list[t.Any]]:
-    """[when, low, high] of the last runs, the newest last. A repair begins a new history."""
+    """Return [when, low, high] of the last runs, the newest last. A repair begins a new history."""
     clock = row.get('clock_after') or row.get('clock_before') or {}
     known = [point for point in points if isinstance(point, list) and len(point) == 3 and unix_seconds(point[0]) is not None]
     if row.get('clock_after'):
@@ -49,12 +49,12 @@ def history(points: list[t.Any], row: Row) -> list[list[t.Any]]:
 
 
 def wrong_in_days(points: t.Sequence[t.Sequence[t.Any]], max_skew: float | None) -> float | None:
-    """In how many days the bound that is nearer to zero leaves max_skew by its drift; None where it does not within 30."""
+    """Return in how many days the drift moves the bound nearer to zero out of max_skew; None if not within 30 days."""
     times = [unix_seconds(when) or 0.0 for when, _low, _high in points]
     if not max_skew or len(points) < _LEAST_POINTS or times[-1] - times[0] < _LEAST_TIME:
         return None
     if not -max_skew <= points[-1][1] <= points[-1][2] <= max_skew:
-        return None     # it is wrong, or may be, already
+        return None     # the clock is or may be wrong already
     found = []
     for bounds, sign in (([point[1] for point in points], 1.0), ([-point[2] for point in points], -1.0)):
         slope, now = _line(times, bounds)
@@ -66,7 +66,7 @@ def wrong_in_days(points: t.Sequence[t.Sequence[t.Any]], max_skew: float | None)
 
 
 def _line(times: t.Sequence[float], values: t.Sequence[float]) -> tuple[float, float]:
-    """(slope, value at the last time) of the least squares' line."""
+    """Return (slope, value at the last time) of the least-squares line."""
     middle, mean = sum(times) / len(times), sum(values) / len(values)
     spread = sum((time - middle) ** 2 for time in times)
     slope = sum((time - middle) * (value - mean) for time, value in zip(times, values)) / spread

@@ -13,7 +13,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._common.format
 
 Result = t.Mapping[str, t.Any]
 
-# What is wrong with these hosts besides the clock was wrong before, and no repair of a clock could have healed it.
+# These hosts have another problem, which they had before and which no repair of a clock solves.
 NOT_HEALED_BY_A_CLOCK = ('not_only_the_clock', 'aem_unreachable')
 
 
@@ -22,17 +22,17 @@ class Serial(ValueError):
 
 
 def common_skew(results: t.Iterable[Result]) -> tuple[str, float, list[str]]:
-    """The largest set of hosts whose clocks one error of the reference would explain: (direction, error, names).
+    """Return the largest set of hosts whose offsets one error of the reference would explain: (direction, error, names).
 
-    An error e of the reference (seconds, signed as an offset: positive makes hosts look behind) explains a host when
-    its clock is right within its max_skew once e is taken away: some offset in [low, high] is in [e - max_skew,
-    e + max_skew]. Hosts that are right, and those without a believable reference, are not asked. ('', 0.0, []) without any.
+    An error e of the reference (seconds, with the sign of an offset: positive makes hosts look behind) explains a host if its clock
+    is within max_skew once e is subtracted: some offset in [low, high] is in [e - max_skew, e + max_skew]. Hosts with a correct
+    clock or without a reliable reference do not count. Returns ('', 0.0, []) if there are no hosts.
     """
     best: tuple[str, float, list[str]] = ('', 0.0, [])
     for direction in ('behind', 'ahead'):
         spans = [(clock['low'] - result['max_skew'], clock['high'] + result['max_skew'], result['host'])
                  for result, clock in _clocks(results) if clock['verdict'] == 'skewed' and clock['direction'] == direction]
-        # At some lower end the most spans are open at once, for only there one more opens.
+        # The maximum number of overlapping spans is reached at a lower end, because only there another one begins.
         count = most = 0
         error = 0.0
         for value, closes, _host in sorted([(low, 0, host) for low, _high, host in spans]
@@ -46,7 +46,7 @@ def common_skew(results: t.Iterable[Result]) -> tuple[str, float, list[str]]:
 
 
 def measured(results: t.Iterable[Result]) -> int:
-    """How many of them have a clock that was compared with a believable reference."""
+    """Return the number of hosts whose clock was compared with a reliable reference."""
     return sum(1 for _result, clock in _clocks(results) if clock['verdict'] in ('in_sync', 'skewed'))
 
 
@@ -58,7 +58,7 @@ def _clocks(results: t.Iterable[Result]) -> t.Iterator[tuple[Result, t.Mapping[s
 
 
 def suspicion(results: t.Sequence[Result], percentage: float, at_least: int) -> str:
-    """Why the reference rather than all these clocks must be wrong; '' where nothing says so."""
+    """Return why the reference is more likely to be wrong than the clocks; '' if it is not."""
     direction, _error, alike = common_skew(results)
     total = measured(results)
     if len(alike) < max(at_least, 1) or 100.0 * len(alike) <= percentage * total:
@@ -74,7 +74,7 @@ def suspicion(results: t.Sequence[Result], percentage: float, at_least: int) -> 
 
 
 def read_serial(value: t.Any) -> list[str]:
-    """fix_bp_jwt_serial as a list of '2' and '25%'. A survey of AWX gives it as a text, such as '1,25%,100%'."""
+    """Parse fix_bp_jwt_serial to a list such as ['2', '25%']. A survey of AWX returns a string, such as '1,25%,100%'."""
     if isinstance(value, str):
         text = value.strip()
         try:
@@ -97,7 +97,7 @@ def read_serial(value: t.Any) -> list[str]:
 
 
 def batches(hosts: t.Sequence[str], serial: t.Sequence[str]) -> list[list[str]]:
-    """The hosts cut as the play keyword serial would: shares are of all of them, the last size is repeated."""
+    """Divide the hosts as the play keyword serial does: percentages are of all hosts, and the last size is repeated."""
     rest = list(hosts)
     cut: list[list[str]] = []
     while rest:
@@ -109,10 +109,10 @@ def batches(hosts: t.Sequence[str], serial: t.Sequence[str]) -> list[list[str]]:
 
 
 def pattern(hosts: t.Sequence[str]) -> str:
-    """A pattern of Ansible that means just these hosts, whatever characters their names have; one that means none for [].
+    """Return an Ansible pattern that matches exactly these hosts, with any characters in their names, or no host for [].
 
-    Each character that could mean something, to the pattern or to the regular expression in it, is written as its number. The
-    localhost that no inventory names is matched by its name only.
+    Each character that could be special, in the pattern or in its regular expression, is written as its number. The implicit
+    localhost can only be matched by its name.
     """
     if not hosts:
         return '!all'
@@ -124,9 +124,9 @@ def pattern(hosts: t.Sequence[str]) -> str:
 
 
 def went_wrong(result: Result | None) -> bool | None:
-    """Whether the repair that was begun on a host failed. None: it was found out before that nothing may be tried.
+    """Return whether the repair of a host failed; None if it was not tried, because the host may not set its clock.
 
-    No result: the host was lost in the middle.
+    result: None if the host was lost during the repair.
     """
     if result is None:
         return True
@@ -138,7 +138,7 @@ def went_wrong(result: Result | None) -> bool | None:
 
 
 def may_go_on(outcomes: t.Mapping[str, Result | None], percentage: float) -> str:
-    """Why no other repair may be begun after these; '' where it may. None means a host that was lost."""
+    """Return why no further repair may begin after these outcomes; '' if one may. An outcome of None is a lost host."""
     wrong = [host for host, result in outcomes.items() if went_wrong(result)]
     tried = sum(1 for result in outcomes.values() if went_wrong(result) is not None)
     if not wrong or 100.0 * len(wrong) <= percentage * tried:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""JMESPath: what fix_bp_jwt_agent_query chooses of AEM's agents, and fix_bp_jwt_report_query of the hosts' results. Pure."""
+"""Evaluates the JMESPath options fix_bp_jwt_agent_query and fix_bp_jwt_report_query. Pure."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def understand(expression: str, option: str = REPORT) -> None:
 
 
 def names(agents: list[dict[str, t.Any]], expression: str) -> list[str]:
-    """The names of agents that the expression chooses of replication_agent_info's agents, in its order."""
+    """Return the names of the agents that the expression selects, in its order. agents: those of replication_agent_info."""
     chosen = _search(AGENTS, expression, agents)
     if not isinstance(chosen, list) or not all(isinstance(name, str) for name in chosen):
         raise _complaint(AGENTS, expression, f'gives no list of names, but {chosen!r:.200}')
@@ -49,7 +49,7 @@ def names(agents: list[dict[str, t.Any]], expression: str) -> list[str]:
 
 
 def shape(hosts: list[dict[str, t.Any]], expression: str) -> list[dict[str, t.Any]]:
-    """What the expression gives of the hosts: a list of objects that have their host. An empty one leaves them as they are."""
+    """Apply the expression, which must return a list of objects with their host. An empty one returns the hosts unchanged."""
     if not expression:
         return hosts
     chosen = _search(REPORT, expression, hosts)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The controller's ntplib, which it sends to a host, so that nothing has to be installed there."""
+"""The controller's ntplib, which is sent to hosts, so that nothing has to be installed there."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import 
 
 @functools.lru_cache(maxsize=1)
 def packed_ntplib() -> str:
-    """The controller's ntplib.py, compressed, as text; read once a worker."""
+    """Return the controller's ntplib.py, compressed, as text. It is read once per worker."""
     spec = find_spec('ntplib')
     if spec is None or not spec.origin:
         raise AnsibleActionFail(

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Replaces the names of modules' options in a message by those of the role. Pure."""
+"""Replaces the names of module options in a message with those of the role's options. Pure."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ NAMES = {
     'sync_tolerance': 'time_sync_sync_tolerance',
     'provider': 'time_sync_provider', 'on_unsynchronized': 'time_sync_on_unsynchronized',
 }
-# These are English words: they mean an option only where a message begins with one and a colon.
+# These are English words: they mean an option only at the beginning of a message and before a colon.
 WORDS = {'servers': 'fix_bp_jwt_ntp_servers', 'pools': 'time_sync_pools', 'keys': 'time_sync_keys', 'cloud': 'time_sync_cloud',
          'only': 'time_sync_only'}
-# Names that are no English words mean an option wherever they are.
+# Names that are not English words mean an option anywhere.
 _CLEAR = '|'.join(name for name in NAMES if '_' in name and name != 'max_skew')
 _ANY = '|'.join(sorted(NAMES, key=len, reverse=True))
 _NAMED = re.compile(rf'\b(?:[Tt]he )?options? ((?:{_ANY})(?:(?:, | and | or )(?:{_ANY}))*)\b(?!=)')
@@ -34,7 +34,7 @@ _EACH = re.compile(rf'\b(?:{_ANY})\b')
 
 
 def in_role_words(text: str) -> str:
-    """A sentence of a module with the role's options; one that names them beside the module's stays as it is."""
+    """Return a module's sentence with the role's options. A sentence that already names these stays unchanged."""
     if '(in this role:' in text:
         return text
     text = _NAMED.sub(lambda found: _EACH.sub(lambda name: NAMES[name.group()], found.group(1)), text)

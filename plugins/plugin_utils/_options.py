@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The options of the role fix_bp_jwt, read and checked on the controller; meta/argument_specs.yml of the role says what they are.
+"""Reads and checks the options of the role fix_bp_jwt on the controller, according to the role's meta/argument_specs.yml.
 
-Ansible can check them too, but that takes a task on every host.
+Ansible can also check them, but only with a task on every host.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ SPECIFICATION = _read_specification()
 
 
 def complaints_about_names(names: t.Iterable[str]) -> list[str]:
-    """What is to be said of these variables' names."""
+    """Return the errors in these names of variables."""
     names = list(names)
     unknown = sorted(name for name in names if name.startswith(PREFIX) and name not in SPECIFICATION and name != RESULT)
     found = _near_misses(name for name in names if name.startswith('time_sync_'))
@@ -50,7 +50,7 @@ def complaints_about_names(names: t.Iterable[str]) -> list[str]:
 
 
 def _near_misses(names: t.Iterable[str]) -> list[str]:
-    """Names that are almost an option of the role time_sync, which a repair uses. Other roles may have names that begin so."""
+    """Return errors for names that resemble an option of the role time_sync. Other roles may use the same prefix."""
     given = sorted(names)
     known = _read_specification('time_sync') if given else {}
     found = []
@@ -62,7 +62,7 @@ def _near_misses(names: t.Iterable[str]) -> list[str]:
     return found
 
 
-# What one host is asked for all of them: it may be one whose other options are wrong.
+# Options of the whole run, which are read from one host. Its other options may be wrong.
 OF_THE_RUN = tuple(f'{PREFIX}{name}' for name in (
     'mode', 'serial', 'max_fail_percentage', 'common_skew_percentage', 'common_skew_hosts', 'accept_common_skew',
     'report_dir', 'report_query', 'report_keep_days', 'prometheus_file', 'table_hosts', 'stats_hosts', 'allow_no_hosts',
@@ -70,9 +70,9 @@ OF_THE_RUN = tuple(f'{PREFIX}{name}' for name in (
 
 
 def check(values: t.Mapping[str, t.Any], names: t.Iterable[str] = SPECIFICATION) -> tuple[dict[str, t.Any], list[str]]:
-    """The options of these names with the types they should have, and what is wrong with them.
+    """Return the options of these names with their types, and the errors in them.
 
-    null, which an inventory has where nothing follows the colon, is the default.
+    null, the value of an empty entry in an inventory, means the default.
     """
     specification = {name: SPECIFICATION[name] for name in names}
     values = {name: value for name, value in values.items()
@@ -101,25 +101,25 @@ def check(values: t.Mapping[str, t.Any], names: t.Iterable[str] = SPECIFICATION)
 
 
 def for_repair(options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """The checked options that the tasks of a repair use, without the prefix and without what is secret."""
+    """Return the checked options that the tasks of a repair use, without the prefix and without secrets."""
     return {name.removeprefix(PREFIX): value for name, value in options.items() if name not in OF_THE_RUN
             and name not in ACCOUNT and not SPECIFICATION[name].get('no_log')}
 
 
 class Unfit(ValueError):
-    """The value of an option does not have its type; the text says what it has to be."""
+    """The value of an option does not have its type. The text says what it must be."""
 
 
-ACCOUNT = ('fix_bp_jwt_aem_user', 'fix_bp_jwt_aem_password')  # kept as they are, with every blank
+ACCOUNT = ('fix_bp_jwt_aem_user', 'fix_bp_jwt_aem_password')  # not changed, not even leading or trailing blanks
 MORE_THAN_0 = ('fix_bp_jwt_max_skew', 'fix_bp_jwt_timeout', 'fix_bp_jwt_test_timeout')
-PATHS = ('fix_bp_jwt_report_dir', 'fix_bp_jwt_prometheus_file')  # of the controller
+PATHS = ('fix_bp_jwt_report_dir', 'fix_bp_jwt_prometheus_file')  # on the controller
 _UNIT = re.compile(r'[A-Za-z0-9:_.\\@-]+')
 
 
 def _read(name: str, value: t.Any, about: t.Mapping[str, t.Any]) -> t.Any:
-    """The value as its type. What was typed may have lost it: -e and surveys of AWX give texts, YAML takes words for values.
+    """Convert the value to its type, which -e and surveys of AWX (strings) and YAML (words as values) may have changed.
 
-    Raises Unfit. A text or a list may hold a secret: it is not shown.
+    Raises Unfit. Its text does not show a string or a list, which may contain a secret.
     """
     kind = about['type']
     if kind in ('int', 'float'):
@@ -148,7 +148,7 @@ def _read(name: str, value: t.Any, about: t.Mapping[str, t.Any]) -> t.Any:
 
 
 def _number(name: str, value: t.Any, whole: bool) -> float:
-    """Not negative, infinite or nan, with which nothing compares."""
+    """Convert the value to a finite number that is not negative."""
     text = value.strip() if isinstance(value, str) else value
     if isinstance(text, str) and name.endswith('_percentage'):
         text = text.removesuffix('%')
@@ -169,7 +169,7 @@ def _number(name: str, value: t.Any, whole: bool) -> float:
 
 
 def _is_utf8(value: str) -> bool:
-    """Bytes of an environment variable that are no UTF-8 come as lone surrogates."""
+    """Return whether the text is valid. Invalid UTF-8 in an environment variable is decoded to lone surrogates."""
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -178,7 +178,7 @@ def _is_utf8(value: str) -> bool:
 
 
 def _text(name: str, value: str) -> str:
-    """Without the blanks that are copied along with a value."""
+    """Return the text without leading and trailing blanks, and check it."""
     value = value.strip()
     if name in PATHS:
         path = os.path.expanduser(value)
@@ -196,7 +196,7 @@ def _text(name: str, value: str) -> str:
 
 
 def _several(value: t.Any) -> t.Any:
-    """A list as the command line and surveys give it: a text with commas or lines, or a list as YAML writes it. '' is none."""
+    """Parse a list from the command line or a survey: a string with commas or line breaks, or a YAML list. '' is empty."""
     if isinstance(value, (list, tuple)):
         value = [each.strip() if isinstance(each, str) else each for each in value]
         return [each for each in value if each not in ('', None)]

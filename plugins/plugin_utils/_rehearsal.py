@@ -12,7 +12,7 @@ import typing as t
 Check = dict[str, t.Any]
 Result = t.Mapping[str, t.Any]
 
-# States of a host in which a repair could be proven: what is wrong, if anything, a repair heals.
+# States of a host in which a repair could be proven, because a repair solves all problems of the host.
 PROVABLE = ('healthy', 'at_risk', 'jwt_expired', 'interrupted', 'unfinished', 'not_kept', 'stop_deferred')
 HEADINGS = ('host', 'state', 'stops', 'time daemon', 'changes', 'obstacle', 'what to do')
 _NO_TTY = re.compile(r'must have a tty|no tty present|requiretty')
@@ -24,14 +24,14 @@ def check(name: str, found: str, advice: str = '', passed: bool = False) -> Chec
 
 
 def measured(result: Result) -> Check:
-    """Whether a repair of this host could be proven."""
+    """Check whether a repair of this host could be proven."""
     if result['state_before'] in PROVABLE:
         return check('proof', 'the clock can be measured and the agents can be tested', passed=True)
     return check('proof', f'{result["state_before"]}: {result["summary"]}', result['next_step'])
 
 
 def looked(said: Result) -> list[Check]:
-    """From the first call that becomes root: [] where it went well."""
+    """Return the failed check of the first call that becomes root; [] if it succeeded."""
     if not said.get('failed') and not said.get('unreachable'):
         return []
     told = (said.get('msg') or said.get('exception'), said.get('module_stderr'), said.get('module_stdout'))
@@ -47,7 +47,7 @@ def looked(said: Result) -> list[Check]:
 
 
 def daemon(said: Result) -> Check:
-    """From time_service in check mode."""
+    """Return the check from the result of time_service in check mode."""
     if said.get('failed'):
         text = str(said.get('msg') or 'time_service failed')
         advice = str(said.get('advice') or 'correct it on this host')
@@ -57,21 +57,21 @@ def daemon(said: Result) -> Check:
 
 
 def each_once(daemon: Check, others: t.Sequence[Check]) -> list[Check]:
-    """The checks without what two modules say alike: that this host may not set its clock, or that an option is wrong."""
+    """Return the checks without duplicates from two modules: the host may not set its clock, or an option is wrong."""
     if any(not each['passed'] and each['check'] == 'clock' and each['found'] in daemon['found'] for each in others):
         return list(others)
     return [daemon, *(each for each in others if each['passed'] or each['found'] != daemon['found'])]
 
 
 def aem(decided: Result) -> Check | None:
-    """From the verdict on a clock that is an hour off: whether AEM can be guarded. None where it can."""
+    """Return the failed check if AEM could not be stopped for a clock that is an hour off; None if it can."""
     if decided['state'] == 'cannot_stop_aem':
         return check('service', decided['summary'], decided['next_step'])
     return None
 
 
 def conclude(result: Result, checks: t.Sequence[Check], **plan: t.Any) -> dict[str, t.Any]:
-    """The host's result with its rehearsal. `plan`: stops (units), provider, actions."""
+    """Return the host's result with its rehearsal. plan: stops (units), provider, actions."""
     obstacles = [each for each in checks if not each['passed']]
     rehearsal = {'checks': list(checks), 'stops': list(plan.get('stops') or []), 'provider': plan.get('provider') or '',
                  'actions': list(plan.get('actions') or [])}
@@ -86,12 +86,12 @@ def conclude(result: Result, checks: t.Sequence[Check], **plan: t.Any) -> dict[s
 
 
 def short(text: str, width: int = 100) -> str:
-    """The beginning of a sentence that would make the table too wide; the report has all of it."""
+    """Truncate a sentence that would make the table too wide; the report has all of it."""
     return text if len(text) <= width else text[:width - 1].rstrip() + '…'
 
 
 def table(rows: t.Iterable[Result]) -> list[str]:
-    """A line for each host, and one for each further obstacle: what a change board wants to know."""
+    """Return a line for each host, and one for each further obstacle, for a change advisory board."""
     lines = [HEADINGS]
     for row in rows:
         found = row.get('rehearsal')

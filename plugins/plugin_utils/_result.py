@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The result of one host: its state before and after, the changes, and the next step. Pure.
+"""Builds the result of one host: its state before and after, the changes, and the next step. Pure.
 
-Offsets are reference − host, in seconds: positive is behind. docs/report.md describes the keys.
+Offsets are reference − host, in seconds, positive if the host is behind. docs/report.md describes the keys.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ WITHOUT_RESULT = {
     NO_RESULT: ('the host failed before it was measured', 'correct what the message says, then run again'),
 }
 MAKE_ROOM = 'make room on this host ("df -h /tmp /var/tmp ~" there), or let Ansible write to one of them, then run again'
-# The last line of a Python that could not even begin, where it tells of the system: it holds no argument of the module.
+# The last line of a Python that failed to start, if it is an error of the system: it contains no argument of the module.
 _SYSTEM_SAID = re.compile(r'^\w+: (\[Errno \d+\] .*)$', re.MULTILINE)
 _NO_ROOM = re.compile(r'No space left on device|No usable temporary directory')
 
 
-# What became of a repair, in a host's result as `repair`.
-NONE = 'none'                # none was due, or this host may not set its clock
+# Outcomes of a repair: the key `repair` of a host's result.
+NONE = 'none'                # not due, or this host may not set its clock
 DUE = 'due'                  # due and not tried yet
 PREDICTED = 'predicted'      # due, but check mode and fix_bp_jwt_mode=diagnose change nothing
-NOT_BEGUN = 'not_begun'      # due, but this run has stopped before
-FAILED = 'failed'            # begun, and stopped by an error
-NOT_PROVEN = 'not_proven'    # came to its end, but the host is not proven healthy
+NOT_BEGUN = 'not_begun'      # due, but the run stopped before it
+FAILED = 'failed'            # begun, but stopped by an error
+NOT_PROVEN = 'not_proven'    # completed, but the host is not proven healthy
 PROVEN = 'proven'
 LOST = 'lost'                # the host became unreachable during the repair
 
@@ -56,26 +56,26 @@ def sum_up(
     diagnose_only: bool = False,
     changes: t.Mapping[str, t.Any] | None = None,
 ) -> dict[str, t.Any]:
-    """The result of one host: what the variable fix_bp_jwt_result holds.
+    """Return the result of one host: the content of the variable fix_bp_jwt_result.
 
-    `before` and `after` are results of brand_portal_health_info (`after` is {} where nothing was repaired), `verdict`
-    and `verdict_after` the verdicts on them, `error` what stopped a repair, `check_mode` whether this is check mode.
-    `diagnose_only`: whether nothing is repaired whatever is found.
-    `repair_due`: None before a repair; after it, whether one was due (`verdict` then knows whether the host may set its clock).
-    `passed`: proven healthy, or in check mode a host that a run would repair.
-    `changes`: the result of time_service, {} where it was not run. The advice of one that failed is the first next step.
+    before, after: results of brand_portal_health_info; `after` is {} if nothing was repaired. verdict, verdict_after: the verdicts
+    on them. error: the error that stopped the repair. diagnose_only: whether nothing is repaired in any case.
+    repair_due: None before a repair; after it, whether it was due (`verdict` then considers whether the host may set its clock).
+    changes: the result of time_service, {} if it did not run. If it failed, its advice is the first next step.
+    The key `passed` is true for a host that is proven healthy, and in check mode for one that a run would repair.
     """
     tried = repair_due is not None and (verdict['repair'] or bool(error))
     would_repair = check_mode and verdict['repair'] and not error and verdict['state'] not in NOT_HEALED_BY_A_CLOCK
     proven = verdict_after['healthy'] and not error
-    # Also a host that is well may have something left open: say, that nothing keeps its clock right.
-    left = '' if error and verdict_after['repair'] else verdict_after['next_step']  # '': what is left to do is what was tried
+    # A healthy host may also have a next step, for example if nothing keeps its clock right.
+    # With an error, the next step of the verdict would be the repair that was just tried.
+    left = '' if error and verdict_after['repair'] else verdict_after['next_step']
     advice = str(changes.get('advice') or '').rstrip('.') if error and changes and changes.get('failed') else ''
     next_step = '; '.join(filter(None, [advice if advice not in left else '', left])) \
         or ('' if proven else AFTER_AN_ERROR if error else verdict['next_step'])
     if verdict['repair'] and not error and (check_mode or diagnose_only):
         next_step = 'run without --check' if check_mode else 'run with fix_bp_jwt_mode=fix'
-        if verdict['state'] == 'not_only_the_clock':  # the clock alone cures nothing
+        if verdict['state'] == 'not_only_the_clock':  # correcting the clock alone is not enough
             next_step = f'{next_step}, and for what else keeps the agents from working: {verdict["next_step"]}'
     failing = [test for test in before.get('tests') or [] if not test['succeeded']]
     result = {
@@ -84,7 +84,7 @@ def sum_up(
         'healthy': proven,
         'state_before': verdict['state'],
         'state_after': verdict_after['state'],
-        # A daemon that was brought and reaches no source has repaired nothing.
+        # A new daemon that reaches no source is not a repair.
         'repaired': bool(after) and proven and verdict['state'] != verdict_after['state'],
         'repair': DUE if verdict['state'] == DEFERRED else _what_became(
             verdict['repair'], repair_due is not None, tried, bool(error), bool(after) and proven, check_mode or diagnose_only),
@@ -125,14 +125,14 @@ def _what_became(due: bool, over: bool, tried: bool, error: bool, proven: bool, 
     return PROVEN if proven else NOT_PROVEN
 
 
-# What a result of time_service says of its acts, by the type that a report shows.
+# The keys of a result of time_service that the report shows, with their default values.
 CHANGES: dict[str, t.Any] = {
     'actions': [], 'acts': [], 'backups': {}, 'stopped': [], 'downtime': 0.0, 'disabled': [], 'restored': False, 'problems': [],
 }
 
 
 def changes_of(result: t.Mapping[str, t.Any]) -> dict[str, t.Any] | None:
-    """What was changed on a host, or in check mode would be; None where time_service was not run."""
+    """Return what was changed on a host, or would be in check mode; None if time_service did not run."""
     if not any(name in result for name in CHANGES):
         return None
     kept = {name: result.get(name) or default for name, default in CHANGES.items()}
@@ -145,30 +145,30 @@ def changes_of(result: t.Mapping[str, t.Any]) -> dict[str, t.Any] | None:
 
 
 def clock(health: dict[str, t.Any]) -> dict[str, t.Any]:
-    """The measured values of the clock."""
+    """Return the measured values of the clock."""
     return {name: health['skew'].get(name) for name in CLOCK}
 
 
 def certificate_expiry(health: dict[str, t.Any]) -> str | None:
-    """When the first of the tenants' and services' certificates expires, ISO 8601 in UTC; None where none is known."""
+    """Return when the first certificate of the tenants and services expires, in ISO 8601 and UTC; None if unknown."""
     known = [source.get('certificate_not_after') for source in health['skew'].get('sources') or []]
     return min((date for date in known if date), default=None)
 
 
 def keeper(health: dict[str, t.Any]) -> dict[str, t.Any] | None:
-    """What keeps the clock, as it was measured last."""
+    """Return what keeps the clock, according to the last measurement."""
     found = health.get('clock_keeper')
     return {name: found.get(name) for name in KEEPER} if found else None
 
 
 def count_answered(health: dict[str, t.Any]) -> dict[str, int]:
-    """How many agents were answered 200, of how many tested."""
+    """Return the number of agents that were answered 200, and of those tested."""
     tests = health.get('tests') or []
     return {'answered': sum(1 for test in tests if test['succeeded']), 'tested': len(tests)}
 
 
 def agents(before: dict[str, t.Any], after: dict[str, t.Any]) -> list[dict[str, t.Any]]:
-    """Each agent before and after a repair; `response_code` and `cause` are those of its last test."""
+    """Return each agent before and after a repair. `response_code` and `cause` are those of its last test."""
     then = {test['agent']: test for test in before.get('tests') or []}
     now = {test['agent']: test for test in after.get('tests') or []}
     listed = []
@@ -189,7 +189,7 @@ def agents(before: dict[str, t.Any], after: dict[str, t.Any]) -> list[dict[str, 
 
 
 def _authentication(*tests: t.Mapping[str, t.Any] | None) -> str:
-    """How the agent gets its access token, by whichever test knows; a test that succeeded does not ask."""
+    """Return how the agent gets its access token, from a test that knows it; a successful test does not."""
     known = [test.get('authentication') or 'unknown' for test in tests if test]
     return next((way for way in known if way != 'unknown'), 'unknown')
 
@@ -199,7 +199,7 @@ def _cause(test: t.Mapping[str, t.Any]) -> str:
 
 
 def without_result(host: str, said: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """A host that was not measured. `said`: how Ansible ended its measurement (unreachable, msg, module_stderr), or {}."""
+    """Return the result of a host that was not measured. said: Ansible's result (unreachable, msg, module_stderr), or {}."""
     state = UNREACHABLE if said.get('unreachable') else NO_RESULT
     summary, next_step = WITHOUT_RESULT[state]
     error = ' '.join([str(said.get('msg') or ''), *_SYSTEM_SAID.findall(str(said.get('module_stderr') or ''))[-1:]])
@@ -219,7 +219,7 @@ def without_result(host: str, said: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 
 def conclude(result: t.Mapping[str, t.Any], stopped: str = '', lost: bool = False) -> dict[str, t.Any]:
-    """The final result of a host whose repair was due: why it was not begun (`stopped`), or that it became unreachable (`lost`)."""
+    """Return the final result of a host whose repair was due. stopped: why it did not begin. lost: it became unreachable."""
     last = dict(result)
     if last.get('rehearsal'):
         return last
@@ -232,7 +232,7 @@ def conclude(result: t.Mapping[str, t.Any], stopped: str = '', lost: bool = Fals
     return last
 
 
-# How a sentence with `error` begins, by `repair`. Of a host without a result the error is Ansible's own sentence.
+# Beginnings of a sentence with `error`, by `repair`. For a host without a result, the error is Ansible's own sentence.
 ERROR_BEGINS = {NOT_BEGUN: 'The repair was ', FAILED: 'The repair stopped: ', LOST: 'The repair stopped: '}
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Likely causes of an offset: local time instead of UTC, drift, a hypervisor. Pure.
+"""Finds likely causes of an offset: local time instead of UTC, drift, a hypervisor. Pure.
 
 A hint explains; it never decides. Offsets are reference − host, in seconds: a clock that is ahead has a negative one.
 """
@@ -15,24 +15,24 @@ from ansible_collections.aemops.brand_portal.plugins.plugin_utils._times import 
 
 HOUR, QUARTER = 3600.0, 900.0
 
-# How near to a zone's offset the skew has to be: this host's own zone is a strong suspicion, any quarter of an hour a weak one.
+# Maximum distance from a zone's offset, in seconds: larger for this host's own zone, which is a likelier cause than any other.
 OWN_ZONE_WITHIN, ANY_ZONE_WITHIN = 60.0, 5.0
 FARTHEST_ZONE = 14 * HOUR
 
-# Above this no oscillator is to blame, but something that sets, stops or stretches time. Parts per million.
+# Above this rate, the cause is not an oscillator, but something that sets or stops the clock. Parts per million.
 NO_OSCILLATOR = 500.0
-# A repair soon after another says nothing about drift.
+# A repair soon after another one says nothing about drift. Seconds.
 TOO_SOON = 600.0
 
 
 class Hint(t.NamedTuple):
-    """What is striking, with {places} for figures, and what people do about it ('' where the fact is all)."""
+    """A finding with {placeholders} for figures, and the advice for it ('' if there is none)."""
 
     fact: str
     advice: str
 
 
-# By what the hardware clock is taken to hold, and on which side the clock is off by the host's own zone.
+# By the mode of the hardware clock, and the direction in which the clock is off by the host's own zone.
 ZONE_HINTS: dict[tuple[str, str], Hint] = {
     ('utc', 'local_as_utc'): Hint(
         "it was off by exactly the UTC offset of this host's zone ({zone}): local time was taken for UTC",
@@ -59,7 +59,7 @@ RAN_AWAY = Hint('since the last repair ({at}) it drifted by {by} in {within}: {p
 RAN_AWAY_FAST = Hint('since the last repair ({at}) it drifted by {by} in {within}: {ppm} ppm, more than an oscillator can',
                      "check the hypervisor's time (a suspended or migrated machine, tools that set time) and what else sets this "
                      'clock')
-# A document store that is started before the clock is right is ended by the step of the daemon.
+# If AEM starts on a document store before the clock is right, the step of the daemon ends it.
 HURT_AT_BOOT = Hint('this host has no hardware clock, so each boot begins with a wrong clock, and its correction ends an AEM on a '
                     'document store',
                     'have each boot wait for a right clock before it starts AEM: time_sync_wait_at_boot=true and '
@@ -69,10 +69,10 @@ PUSHED = Hint('{pushers} may set this clock too', '')
 
 def hints(offset: float, reference_time: str | None, host: t.Mapping[str, t.Any],
           waits_at_boot: bool = False) -> list[Hint]:
-    """What is striking about a clock that is off by `offset`, the strongest first.
+    """Return the hints for a clock that is off by `offset`, the strongest first.
 
-    `reference_time` is the right time (ISO 8601, UTC). `host` is what time_service_info returned; what an older one does not
-    tell is not guessed. `waits_at_boot`: AEM is to start after the clock is right.
+    reference_time: the correct time (ISO 8601, UTC). host: the result of time_service_info; keys may be missing. waits_at_boot:
+    whether each boot starts AEM only after the clock is right.
     """
     found = [zone_hint(offset, host.get('zone_offsets') or [], bool(host.get('rtc_local'))),
              drift_hint(offset, reference_time, host.get('last_repair') or {})]
@@ -85,10 +85,10 @@ def hints(offset: float, reference_time: str | None, host: t.Mapping[str, t.Any]
 
 
 def zone_hint(offset: float, zones: t.Sequence[int], rtc_local: bool) -> Hint | None:
-    """Is the skew that of a zone: this host's own, its summer time, any other."""
+    """Return a hint if the skew is that of a zone: this host's own, its summer time, or any other."""
     for zone in zones:
         if zone and abs(abs(offset) - abs(zone)) <= OWN_ZONE_WITHIN:
-            # Local time is zone seconds ahead of UTC; a clock that holds it as UTC is ahead by as much.
+            # Local time is `zone` seconds ahead of UTC, and so is a clock that has local time as UTC.
             side = 'local_as_utc' if (offset > 0) != (zone > 0) else 'utc_as_local'
             return _filled(ZONE_HINTS['local' if rtc_local else 'utc', side], zone=in_hours(zone))
     if len(zones) > 1 and abs(abs(offset) - abs(zones[0] - zones[1])) <= OWN_ZONE_WITHIN:
@@ -100,7 +100,7 @@ def zone_hint(offset: float, zones: t.Sequence[int], rtc_local: bool) -> Hint | 
 
 
 def drift_hint(offset: float, reference_time: str | None, last_repair: t.Mapping[str, t.Any]) -> Hint | None:
-    """Did the clock run away since it was repaired last."""
+    """Return a hint if the clock has drifted since its last repair."""
     then, now = unix_seconds(last_repair.get('at')), unix_seconds(reference_time)
     if then is None or now is None or now - then < TOO_SOON:
         return None
@@ -110,7 +110,7 @@ def drift_hint(offset: float, reference_time: str | None, last_repair: t.Mapping
 
 
 def in_hours(zone: float) -> str:
-    """A zone's offset as people write it: +1 h, -3:30 h."""
+    """Return the offset of a zone as text: +1 h, -3:30 h."""
     hours, minutes = divmod(round(abs(zone) / 60), 60)
     return f'{"-" if zone < 0 else "+"}{hours}{f":{minutes:02}" if minutes else ""} h'
 

@@ -11,7 +11,7 @@ import typing as t
 
 
 def unix_seconds(text: t.Any) -> float | None:
-    """Unix seconds of an ISO 8601 text, such as 2017-02-28T18:39:51Z; None for any other value."""
+    """Return the Unix seconds of an ISO 8601 text, such as 2017-02-28T18:39:51Z; None for any other value."""
     try:
         return datetime.datetime.fromisoformat(str(text).replace('Z', '+00:00')).timestamp()
     except ValueError:
@@ -19,7 +19,7 @@ def unix_seconds(text: t.Any) -> float | None:
 
 
 def in_two_figures(seconds: float) -> str:
-    """12.3 s, 4 min, 3.5 h, 12 d: enough for a hint, or for an age. The sign is left out."""
+    """Return a duration such as 12.3 s, 4 min, 3.5 h or 12 d, for a hint or an age, without its sign."""
     size = abs(seconds)
     for name, unit in (('d', 86400), ('h', 3600), ('min', 60)):
         if size >= 2 * unit:

@@ -4,8 +4,8 @@
 
 """The decision: one pure function and one table, from the measurement to the repair.
 
-Two questions are put to the measurement: what do the agents say (a row of `TABLE`), and what does the clock say
-(a column). The answer is a state; `STATES` says what follows from it. Nothing here is asked of a network or a host.
+The results of the agents' tests select a row of `TABLE`, and the measured clock selects a column. The cell is the state of the
+host, and `STATES` has its consequences. Nothing here accesses a network or a host.
 """
 
 from __future__ import annotations
@@ -66,17 +66,17 @@ STATES: dict[str, State] = {
         'correct the clock of the machine that this host runs on'),
 }
 
-# What the agents say (row) and what the clock says (column) make the state.
+# The state by the results of the agents' tests (row) and the measured clock (column).
 TABLE: dict[str, dict[str, str]] = {
     'answered_200': {'in_sync': 'healthy', 'skewed': 'at_risk', 'no_reference': 'no_reference'},
     'clock_cause': {'in_sync': 'other_clock', 'skewed': 'jwt_expired', 'no_reference': 'no_reference'},
     'other_cause': {'in_sync': 'not_the_clock', 'skewed': 'not_only_the_clock', 'no_reference': 'no_reference'},
     'unreachable': {'in_sync': 'aem_unreachable', 'skewed': 'aem_unreachable', 'no_reference': 'no_reference'},
-    # Bad input (password, agent names, address): corrected by people before anything is changed.
+    # Wrong input (password, agent names, address) must be corrected before anything is changed.
     'not_testable': {'in_sync': 'not_testable', 'skewed': 'not_testable', 'no_reference': 'not_testable'},
 }
 
-# A right clock that nothing keeps, by the reason that brand_portal_health_info gives (clock_keeper).
+# Advice for a right clock that nothing keeps, by the reason in clock_keeper of brand_portal_health_info.
 KEEP_IT = 'run with fix_bp_jwt_fix_not_kept=true'
 NOT_KEPT: dict[str, str] = {
     'no_time_daemon': f'enable a time daemon, or have this role install one: {KEEP_IT}',
@@ -88,22 +88,22 @@ NOT_KEPT: dict[str, str] = {
                         f'fix_bp_jwt_ntp_servers, and have this role configure them: {KEEP_IT}',
 }
 
-# AEM complains of a clock, yet its clock and this host's are both right: the message is no reason to touch either.
+# AEM reports a clock problem, but its clock and that of the host are both right: the message is not a reason to change one.
 CLOCK_IS_RIGHT_BY_NOW = (
     "AEM's clock and this host's are right: if either was corrected a moment ago, run again; "
     "if not, look at the expiry that AEM's token provider gives its JWTs, or migrate to OAuth Server-to-Server (docs/aem-levels.md)"
 )
 
-# AEM's own words speak of the modules' options; these are the role's.
+# Messages about AEM name the options of the modules; these are the options of the role.
 OPTIONS_TO_CORRECT = {
     'unauthorized': 'fix_bp_jwt_aem_user and fix_bp_jwt_aem_password',
     'unknown_agent': 'fix_bp_jwt_agents',
     'no_agents': 'fix_bp_jwt_agents',
     'not_aem': 'fix_bp_jwt_aem_url',
-    'failed': '',  # no option helps
+    'failed': '',  # not a matter of options
 }
 
-FINEST_DATE = 5.0  # seconds: an HTTP Date tells whole ones, and the answer took its time
+FINEST_DATE = 5.0  # seconds: an HTTP Date has whole seconds, and the answer may take some
 
 # States of AEM, as brand_portal_health_info names them, in which it does not answer.
 AEM_SILENT = ('unreachable', 'starting')
@@ -127,19 +127,16 @@ def decide(
     repair_results: t.Mapping[str, t.Any] | None = None,
     fix_not_kept: bool = False,
 ) -> dict[str, t.Any]:
-    """The verdict on one host.
+    """Return the verdict on one host.
 
-    `health` is what brand_portal_health_info returned (`skew`, `tests`, `aem`); `time_service` what time_service_info did,
-    once that was asked. `aem_service` and `aem_stop_above` (seconds) are the role's options; `aem_options` are more of them, see
-    aem_guard.guard. `repair_results` is what a repair has
-    done by now: `keep` is the result of time_service, `step` that of clock_step or of time_service's own step of the clock, each {}
-    where it was not run; `aem` is what AEM's state was before.
-    Returns `state`, `repair` (whether the clock must be corrected), `healthy`, `summary` (one sentence
-    of what is the case, with figures), `next_step` ('' where nothing is left to do), `cause` (the id of the
-    first failing agent's cause, '' when none fails), `warning` (what a repair may do to AEM, '' where nothing) and `aem`: the
-    units (`stop_services`) or the `program` (commands and PID) that is stopped around
-    the step, and a `note` on why it is stopped, or not.
-    Offsets are reference − host, in seconds.
+    health: the result of brand_portal_health_info (skew, tests, aem). time_service: that of time_service_info, once it has run.
+    aem_service, aem_stop_above (seconds): options of the role; aem_options has more of them, see aem_guard.guard.
+    repair_results: the results of a repair so far. `keep` is that of time_service, `step` that of clock_step or of the step in
+    time_service, each {} if it did not run; `aem` is the state of AEM before the repair.
+    The keys of the verdict are `state`, `repair` (whether the clock must be corrected), `healthy`, `summary` (one sentence with
+    figures), `next_step` ('' if there is none), `cause` (the id of the first failing agent's cause, or ''), `warning` (how a repair
+    may affect AEM, or ''), and `aem`: the units (`stop_services`) or the `program` (commands and PID) that are stopped around the
+    step, and a `note` about this. Offsets are reference − host, in seconds.
     """
     skew, tests, aem = health['skew'], health.get('tests') or [], health.get('aem') or {'state': 'ok', 'message': ''}
     failing = [test for test in tests if not test['succeeded']]
@@ -147,16 +144,16 @@ def decide(
     keeper = health.get('clock_keeper') or {}
     if state == 'healthy' and keeper.get('state') == 'not_kept':
         state = 'not_kept'
-    # What this very run could not finish has a message of its own.
+    # A repair that this run itself could not finish has its own message.
     if not (repair_results or {}).get('step') and _is_unfinished(state, skew['verdict'], health.get('interrupted') or []):
         state = 'unfinished'
     rule = STATES[state]
     repair = rule.repair and (skew['verdict'] == 'skewed' or state == 'unfinished') and (state != 'at_risk' or fix_at_risk)
-    # After a repair the state is only told.
+    # After a repair, the state is only reported.
     repair = repair or (state == 'not_kept' and fix_not_kept and repair_results is None)
     guard = aem_guard.Guard()
     if repair and skew['verdict'] == 'skewed' and abs(skew['offset']) >= aem_stop_above:
-        # An AEM that an earlier run has left stopped is started at any time of day.
+        # An AEM that an earlier run left stopped may be started at any time of day.
         stopped = 'service_stop' in (health.get('interrupted') or [])
         guard = aem_guard.guard(
             skew['offset'], aem['state'], (time_service or {}).get('aem') or {},
@@ -185,17 +182,17 @@ def decide(
 
 
 def _trusted_now(skew: t.Mapping[str, t.Any], time_service: t.Mapping[str, t.Any]) -> datetime.datetime | None:
-    """The right time when time_service_info looked: the host's clock corrected by the measured offset; None before that."""
+    """Return the correct time when time_service_info ran: the host's clock plus the measured offset; None before that."""
     moment = unix_seconds(time_service.get('host_time'))
     return None if moment is None else (
         datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc) + datetime.timedelta(seconds=moment + skew['offset']))
 
 
 def _is_unfinished(state: str, clock: str, left: t.Sequence[str]) -> bool:
-    """Whether finishing what an earlier run has left is what is to be done.
+    """Return whether the next step is to finish an interrupted run.
 
-    An AEM that it has left stopped is started even where nothing is known of the clock: without AEM the tenant is not known,
-    whose Date would tell. The step of the clock then starts it, and still sets no clock that is not proven wrong.
+    An AEM that was left stopped is started even if the clock could not be measured, because the tenant, whose Date is the
+    reference, is not known without AEM. clock_step then starts it, and still does not set a clock that is not proven wrong.
     """
     if clock == 'in_sync':
         return bool(left) and state in ('healthy', 'not_kept', 'aem_unreachable')
@@ -203,13 +200,13 @@ def _is_unfinished(state: str, clock: str, left: t.Sequence[str]) -> bool:
 
 
 def _what_was_stepped(repair_results: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """The result of a clock_step that has set the clock, {} where none has."""
+    """Return the result of the step that has set the clock; {} if there was none."""
     step = repair_results.get('step') or {}
     return step if step.get('changed') and (step.get('before') or {}).get('verdict') == 'skewed' else {}
 
 
 def _why_aem_is_down(stepped: dict[str, t.Any], aem_stop_above: float) -> tuple[str, str] | None:
-    """(fact, next step) about an AEM that does not answer after a large step of the clock."""
+    """Return (fact, next step) about an AEM that does not answer after a large step of the clock."""
     if not stepped or abs(stepped['before']['offset']) < aem_stop_above:
         return None
     units = ' and '.join((stepped.get('stopped') or {}).get('units') or [])
@@ -225,9 +222,9 @@ def _more_to_say(
     keep: dict[str, t.Any],
     waits_at_boot: bool,
 ) -> tuple[list[str], list[str]]:
-    """Beside the state: (facts, next steps) of what a repair has left open and of why the clock was wrong."""
+    """Return (facts, next steps) about what a repair has left open, and about why the clock was wrong."""
     facts, steps = [], []
-    # A reason is given for a daemon that was looked at: not in check mode, nor before a step that failed.
+    # There is a reason only if the daemon was queried: not in check mode, and not before a step that failed.
     if keep.get('synchronized') is False and skew['verdict'] == 'in_sync' and keep.get('reason'):
         facts.append(str(keep.get('msg') or '').rstrip('.'))
         steps.append(str(keep.get('advice') or '').rstrip('.'))
@@ -252,7 +249,7 @@ def _state(
     if clock == 'skewed' and aem_clock == 'differs':
         return 'other_clock'
     if clock == 'in_sync' and agents == 'clock_cause':
-        # What is only likely a clock's is not, unless AEM's clock is known to be another one.
+        # A cause that is only likely the clock does not count, unless AEM's clock is known to be another one.
         certain = any(test['clock_related'] == 'yes' for test in tests)
         if aem_clock == 'same' or (aem_clock == 'unknown' and not certain):
             return 'not_the_clock'
@@ -274,16 +271,16 @@ def _what_agents_say(tests: list[dict[str, t.Any]], aem_state: str) -> str:
 
 
 def _what_clock_says(skew: dict[str, t.Any], accept_unverified: bool) -> str:
-    """A clock that looks wrong to unverified references only is not called wrong, unless that is asked for."""
+    """Return the column of the table. Unverified references alone do not make a clock wrong, unless the option allows it."""
     if skew['verdict'] == 'skewed' and not (skew['verified'] or accept_unverified):
         return 'no_reference'
     return skew['verdict'] if skew['verdict'] in ('in_sync', 'skewed') else 'no_reference'
 
 
 def _aem_against_host(skew: t.Mapping[str, t.Any], aem: t.Mapping[str, t.Any]) -> str:
-    """Does AEM's own Date agree with the host's clock: same, differs, or unknown.
+    """Compare AEM's own Date with the host's clock: same, differs, or unknown.
 
-    Where no agent got an answer, as when TLS fails, the Date of AEM's own answers is all there is; it resolves seconds.
+    If no agent got an answer, for example because TLS failed, only the Date of AEM's own answers is left, in whole seconds.
     """
     agents = [source for source in skew['sources'] if source['kind'] == 'agent']
     if agents:
@@ -315,7 +312,7 @@ def _summary(
         parts.append(aem['message'])
     if failing:
         parts.append(f'{failing[0]["agent"]}: {failing[0]["evidence"]}')
-    # The evidence may be a line about a clock, which is not what keeps these agents from working.
+    # The evidence may be a line about a clock, which is not the reason why these agents fail.
     parts += [test['meaning'] for test in failing if test['cause'] == 'jwt_end_of_life'][:1]
     return parts
 
@@ -326,7 +323,7 @@ def _joined(parts: t.Iterable[str]) -> str:
 
 
 def _next_step(state: str, rule: State, failing: list[dict[str, t.Any]], aem: dict[str, t.Any]) -> str:
-    """The rule's own next step, or the advice that came with the cause: of the test, or of the access to AEM."""
+    """Return the next step of the state, or the advice of the cause, from the test or from the access to AEM."""
     if state in ('not_the_clock', 'not_only_the_clock'):
         advice = next((test['advice'] for relation in ('no', 'likely') for test in failing
                        if test['clock_related'] == relation), '')

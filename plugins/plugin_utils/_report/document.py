@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The document of all hosts, which the JSON file is, and what AWX keeps of it. Pure; docs/report.schema.json describes it."""
+"""Builds the document of all hosts (the JSON file), and the statistics for AWX. Pure; docs/report.schema.json describes it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ansible_collections.aemops.brand_portal.plugins.plugin_utils._result import
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._times import unix_seconds
 
 SCHEMA_VERSION = 1
-LONGEST_WORD = 500  # characters of a text in the statistics, of which AWX keeps thousands
+LONGEST_WORD = 500  # maximum number of characters of a text in the statistics, of which AWX keeps thousands
 
 
 def document(
@@ -21,9 +21,9 @@ def document(
     rows: list[dict[str, t.Any]] | None = None,
     **about: t.Any,
 ) -> dict[str, t.Any]:
-    """The document: counts over all `results`, and the `hosts` to list. `about` is what it says of the run (ABOUT).
+    """Return the document: counts of all `results`, the `hosts` to list, and facts about the run (`about`, see ABOUT).
 
-    `rows` are those of all hosts, also of the ones that an earlier run has left: `hosts` where nothing has shaped them.
+    rows: the rows of all hosts, including those kept from earlier runs. Equal to `hosts` unless a query has shaped them.
     """
     rows = hosts if rows is None else rows
     return {
@@ -40,23 +40,23 @@ ABOUT: dict[str, t.Any] = {
     'collection_version': '', 'started_at': None, 'finished_at': None, 'complete': True, 'mode': 'fix', 'max_skew': None,
     'stopped': '',
 }
-# Of a result; what else it has is for the role.
+# The keys of a result that the document lists. The others are only for the role.
 LISTED = ('host', 'passed', 'healthy', 'state_before', 'state_after', 'repaired', 'repair', 'clock_before', 'clock_after',
           'clock_keeper', 'certificate_not_after', 'agents_before', 'agents_after', 'agents', 'changes', 'rehearsal', 'cause',
           'meaning', 'evidence', 'next_step', 'error', 'summary', 'message')
-# Of a row that a query has shaped, so that it is still known how the host is.
+# Keys that are added again to a row that a query has shaped, because the page needs them.
 HOW_IT_IS = ('passed', 'healthy', 'state_before', 'state_after', 'repaired', 'repair', 'age')
 
 
 def listed(result: t.Mapping[str, t.Any], mode: str = 'fix', reported_at: str | None = None) -> dict[str, t.Any]:
-    """A host as the document lists it; `age` is 0 for a host of this run."""
+    """Return a host as the document lists it. `age` is 0 for a host of this run."""
     return {**{name: result.get(name) for name in LISTED}, 'mode': mode, 'reported_at': reported_at, 'age': 0}
 
 
 def kept(former: t.Any, hosts: t.Container[str], now: str, days: float) -> list[dict[str, t.Any]]:
-    """The rows of an earlier document for the hosts that are not in this run, with their age in seconds.
+    """Return the rows of an earlier document for the hosts that are not in this run, with their age in seconds.
 
-    Not those that are older than `days`, and none of what is no document of ours.
+    Rows older than `days` are left out. A file that is not such a document has no rows.
     """
     if not isinstance(former, dict) or former.get('schema_version') != SCHEMA_VERSION:
         return []
@@ -77,18 +77,18 @@ def kept(former: t.Any, hosts: t.Container[str], now: str, days: float) -> list[
 
 
 def rows_of(report: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
-    """The rows of all hosts, as they were before a query shaped them."""
+    """Return the rows of all hosts, before a query shaped them."""
     return report.get('results') or report['hosts']
 
 
 def shaped(report: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
-    """The hosts to list, each with how it is (HOW_IT_IS), which a query may have left out."""
+    """Return the hosts to list, with the keys in HOW_IT_IS, which a query may have left out."""
     known = {row['host']: {name: row[name] for name in HOW_IT_IS if name in row} for row in rows_of(report)}
     return [{**known.get(host['host'], {}), **host} for host in report['hosts']]
 
 
 def count(results: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
-    """How many hosts there are of each kind; passed, failed, unreachable and no_result are all of them."""
+    """Return the number of hosts of each kind. passed, failed, unreachable and no_result add up to all hosts."""
     states: dict[str, int] = {}
     for result in results:
         states[result['state_after']] = states.get(result['state_after'], 0) + 1
@@ -108,7 +108,7 @@ def count(results: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
 
 
 def statistics(report: t.Mapping[str, t.Any], at_most: int) -> dict[str, t.Any]:
-    """What AWX keeps with the job: the counts, and the first `at_most` hosts that did not pass. Bounded for any fleet."""
+    """Return the statistics for AWX: the counts, and at most `at_most` hosts that did not pass, in any fleet."""
     rows = {row['host']: row for row in rows_of(report)}
     chosen = [rows[host['host']] for host in report['hosts'] if host['host'] in rows]
     sick = [row for row in chosen if not row['passed'] and not row.get('age')]

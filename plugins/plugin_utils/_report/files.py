@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The report's files on the controller: where they are, whether they can be written, and how a later run reads them."""
+"""Checks, writes and reads the files of the report on the controller."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Options = t.Mapping[str, t.Any]
 
 
 def check(options: Options) -> None:
-    """Raise OSError where a file could not be written."""
+    """Raise OSError if a file could not be written."""
     for folder in filter(None, (options['fix_bp_jwt_report_dir'], os.path.dirname(options['fix_bp_jwt_prometheus_file']))):
         os.makedirs(folder, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
@@ -30,7 +30,7 @@ def check(options: Options) -> None:
 
 
 def write(options: Options, document: dict[str, t.Any]) -> None:
-    """Write the page and the JSON, and the metrics of a run that is over."""
+    """Write the page and the JSON, and at the end of a run also the metrics."""
     folder, file = options['fix_bp_jwt_report_dir'], options['fix_bp_jwt_prometheus_file']
     if folder:
         _replace(_path(options), json.dumps(document, indent=1, ensure_ascii=False) + '\n')
@@ -40,7 +40,7 @@ def write(options: Options, document: dict[str, t.Any]) -> None:
 
 
 def former(options: Options) -> t.Any:
-    """The document of an earlier run; None where there is none that can be read."""
+    """Return the document of an earlier run; None if there is none, or it cannot be read."""
     if not options['fix_bp_jwt_report_dir']:
         return None
     try:
@@ -58,7 +58,7 @@ def _page(options: Options) -> str:
 
 
 def _read(path: str) -> str:
-    """What an earlier run has written; '' where there is nothing that can be read."""
+    """Return the text of a file of an earlier run; '' if there is none, or it cannot be read."""
     try:
         return Path(path).read_text(encoding='utf-8')
     except (OSError, UnicodeDecodeError):
@@ -66,7 +66,7 @@ def _read(path: str) -> str:
 
 
 def _replace(path: str, text: str) -> None:
-    """Write a file of the controller so that its readers see the old one or the new one."""
+    """Replace a file atomically, so that readers see the old or the new content."""
     with tempfile.NamedTemporaryFile('w', encoding='utf-8', dir=os.path.dirname(path) or '.', delete=False) as file:
         try:
             file.write(text)

@@ -22,7 +22,7 @@ from ansible_collections.aemops.brand_portal.plugins.plugin_utils._times import 
 
 
 class MetricSample(t.NamedTuple):
-    """What the metrics say of a host. `at` is in seconds since the epoch."""
+    """The metrics of a host. at: Unix seconds."""
 
     state: str
     healthy: bool
@@ -44,9 +44,9 @@ class MetricSample(t.NamedTuple):
 
 
 def metrics(report: t.Mapping[str, t.Any], former: str = '', days: float = 7.0) -> str:
-    """The same for node_exporter's textfile collector, in Prometheus' text format.
+    """Return the document as metrics.
 
-    `former` is the text of an earlier run: its hosts that are in none of the report's rows are kept, for so many days.
+    former: the metrics of an earlier run. Its hosts that are not in the report are kept for this number of days.
     """
     started, finished = (unix_seconds(report[name]) for name in ('started_at', 'finished_at'))
     samples = {row['host']: _sample(row) for row in rows_of(report)}
@@ -133,7 +133,7 @@ def _sample(row: t.Mapping[str, t.Any]) -> MetricSample:
 
 
 def read_metrics(text: str) -> dict[str, MetricSample]:
-    """What an earlier file of these metrics says of each host; what cannot be read is left out."""
+    """Parse an earlier file of these metrics by host. Invalid lines are ignored."""
     found: dict[str, dict[str, t.Any]] = {}
     for name, labels, value in _LINE.findall(text):
         label = {key: re.sub(r'\\.', lambda escaped: _ESCAPED.get(escaped.group(), escaped.group()), raw)

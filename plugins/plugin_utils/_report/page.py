@@ -2,13 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The report as one HTML page for people: the verdict first, then the hosts that need the reader, then all others. Pure.
+"""Writes the report as an HTML page: the verdict first, then the hosts that need attention, then all others. Pure.
 
-One file that loads nothing: its style and its script stand in it (page.css and page.js beside this file), and
-its Content-Security-Policy allows these two, by their hashes, and nothing else. So even markup that slipped through, in a
-host's name or in what AEM answered, could not run; and none slips through: `_text` escapes all that is not ours.
+The page loads no other file. It contains its style and its script (page.css and page.js beside this file), and its
+Content-Security-Policy allows only these two, by their hashes. `_text` escapes all text from outside, and even if it missed
+markup in a host's name or in an answer of AEM, this markup could not run.
 
-The script sorts and filters; without it the page is complete, in the order that matters.
+The script sorts and filters. Without it, the page is complete and has the same order.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ MODES = {
     'diagnose': 'Diagnosis, nothing was changed',
 }
 _SHOWN_STATES = 4  # in the headline
-_MANY = 20         # hosts, from which on a picture of all of them says what their rows do not
+_MANY = 20         # number of hosts from which the page has a histogram of all clocks
 
 
 def page(report: Data) -> str:
-    """The page of a report document (see docs/report.md).
+    """Return the page of a report document (see docs/report.md).
 
     Keys that fix_bp_jwt_report_query left out are shown as not told. Offsets are reference − host, in seconds.
     """
@@ -74,11 +74,11 @@ def page(report: Data) -> str:
     return '\n'.join(part for part in parts if part)
 
 
-# What is said of all hosts
+# All hosts
 
 
 def headline(report: Data, hosts: t.Sequence[HostRow]) -> str:
-    """One sentence: which hosts need the reader, of how many, and why."""
+    """Return one sentence: how many hosts need attention, and why."""
     total = _total(report, hosts)
     if not total:
         return 'No host was in this run'
@@ -122,7 +122,7 @@ def _reasons(hosts: t.Iterable[HostRow]) -> str:
 
 
 def _total(report: Data, hosts: t.Sequence[HostRow]) -> int:
-    """All hosts of the run and those kept from earlier ones: a report query may have left some out of the list."""
+    """Return the number of hosts of this run and those kept from earlier ones, even if a query left out some of them."""
     counted = number((report.get('counts') or {}).get('hosts'))
     return max(int(counted or 0) + int(number(report.get('kept')) or 0), len(hosts))
 
@@ -169,7 +169,7 @@ def _notes(report: Data, mode: str, hosts: t.Sequence[HostRow]) -> str:
 
 
 def _counts(hosts: t.Sequence[HostRow]) -> str:
-    """How many of each group, as a bar and as what can be pressed to see only these; and the same by state."""
+    """Return the number of hosts in each group, as a bar and as buttons that filter, and the same by state."""
     if not hosts:
         return ''
     groups, states = _count(host.group for host in hosts), _count(host.state for host in hosts)
@@ -198,7 +198,7 @@ def _count(words: t.Iterable[str]) -> dict[str, int]:
 
 
 def _when(report: Data) -> str:
-    """Begin, end and duration; a time that cannot be read is shown as it is there."""
+    """Return begin, end and duration. An invalid time is shown unchanged."""
     raw = [str(report.get(key) or '') for key in ('started_at', 'finished_at')]
     try:
         start, end = (datetime.datetime.fromisoformat(text.replace('Z', '+00:00')) if text else None for text in raw)
@@ -223,7 +223,7 @@ def _tools(count: int) -> str:
 
 
 def _spread(hosts: t.Sequence[HostRow], max_skew: float | None) -> str:
-    """A histogram of all clocks before the repairs: how far most are off, and whether many share an offset."""
+    """Return a histogram of all clocks before the repairs, which shows whether many share an offset."""
     clocks = [_before_and_after(host.data)[0] for host in hosts]
     known = [clock for clock in clocks if clock and number(clock.get('offset')) is not None]
     if len(known) < _MANY:

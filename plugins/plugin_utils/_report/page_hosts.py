@@ -39,7 +39,7 @@ GROUPS: dict[str, Group] = {
     'healthy': Group('✓', 'healthy', 'healthy', 'healthy'),
     'untold': Group('–', 'not told', 'not told of', 'not told of'),
 }
-# A state in few words, for those who do not know its name. A state that is new here is shown by its name.
+# A short description of each state. A state without one is shown by its name.
 WORDS: dict[str, str] = {
     'healthy': 'healthy',
     'at_risk': 'clock wrong, not yet noticed by the agents',
@@ -58,7 +58,7 @@ WORDS: dict[str, str] = {
     'unreachable': 'host unreachable',
     'no_result': 'failed before it was measured',
 }
-# Of two hosts that need the reader, the one whose agents fail comes first.
+# The order of hosts that need attention: those whose agents fail come first.
 _URGENCY = ('jwt_expired', 'not_only_the_clock', 'not_the_clock', 'other_clock', 'cannot_set_clock', 'cannot_stop_aem',
             'stop_deferred', 'aem_unreachable', 'not_testable', 'no_reference', 'unfinished', 'at_risk', 'not_kept', 'no_result',
             'unreachable')
@@ -67,21 +67,21 @@ CLOCK_VERDICTS = {
     'in_sync': 'right', 'skewed': 'wrong', 'undecided': 'undecided: the threshold lies within the interval',
     'unreachable': 'no reference answered', 'sources_disagree': 'the references disagree',
 }
-# What a terminal or a browser may take for an order: controls, and those that turn the direction of text.
+# Control characters, and those that change the direction of text.
 _UNPRINTABLE = re.compile('[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]')
 
 
 class HostRow(t.NamedTuple):
-    """A host as the page needs it; whatever a report query left out is empty."""
+    """A host on the page. Keys that a report query left out are empty."""
 
     name: str
     group: str
-    state: str         # the last that is known
+    state: str         # the last known one
     data: Data
 
 
 def _text(value: t.Any) -> str:
-    """Anything as text in HTML, in an attribute too: markup is escaped, what is not printable is shown as its number."""
+    """Return any value as text for HTML and its attributes. Markup is escaped; unprintable characters become numbers."""
     text = '' if value is None else str(value)
     return html.escape(_UNPRINTABLE.sub(lambda found: f'\\u{ord(found.group()):04x}', text))
 
@@ -129,9 +129,9 @@ def _table(hosts: t.Sequence[HostRow], axis: Axis) -> str:
 
 
 def _rows(rank: int, host: HostRow, axis: Axis) -> str:
-    """What there is to know at a glance, and below it, to be opened, what it rests on."""
+    """Return the row of a host, and the evidence below it, which can be opened."""
     data = host.data
-    # What the script sorts by: numbers as numbers; an empty one stays last.
+    # data-key is what the script sorts by: numbers as numbers, and an empty one last.
     cells = (
         ('state', str(rank), _state(host)),
         ('clock', _size_of_skew(data), _clock(host, axis)),
@@ -145,7 +145,7 @@ def _rows(rank: int, host: HostRow, axis: Axis) -> str:
 
 
 def _name(name: str) -> str:
-    """The host's own part in bold; an address has none."""
+    """Return the name with the host's own part in bold; an address has none."""
     own, dot, domain = name.partition('.')
     if own.isdecimal():
         own, dot, domain = name, '', ''
@@ -166,7 +166,7 @@ def _state(host: HostRow) -> str:
 
 
 def _age(data: Data) -> float:
-    """Seconds since the run that this row is of; 0 for this run."""
+    """Return the seconds since the run of this row; 0 for this run."""
     return number(data.get('age')) or 0.0
 
 
@@ -276,7 +276,7 @@ def _measured(clock: Data | None) -> str:
 
 
 def _agent_list(agents: t.Sequence[Data]) -> str:
-    """Those that failed, each with its answer; then the others by name."""
+    """Return the failed agents, each with its answer, and then the names of the others."""
     failed, well = [], []
     for agent in agents:
         before, after = agent.get('succeeded_before'), agent.get('succeeded_after')
@@ -296,7 +296,7 @@ def _agent_list(agents: t.Sequence[Data]) -> str:
 
 
 def _answer(agent: Data, when: str) -> str:
-    """'jwt_expired (401)'. A row of an earlier version has only the last answer."""
+    """Return an answer such as 'jwt_expired (401)'. A row of an earlier version has only the last answer."""
     last = agent.get('response_code_before') is None and agent.get('response_code_after') is None
     code = agent.get('response_code') if last else agent.get(f'response_code{when}')
     cause = agent.get('cause_before', agent.get('cause')) if when == '_before' else agent.get('cause')
@@ -305,7 +305,7 @@ def _answer(agent: Data, when: str) -> str:
 
 
 def _changes(changes: Data, mode: str) -> list[tuple[str, str]]:
-    """What was changed on the host, as rows of its evidence."""
+    """Return the changes of the host, as rows of its evidence."""
     stopped = [str(unit) for unit in changes.get('stopped') or []]
     downtime = number(changes.get('downtime'))
     down = ', '.join(stopped) + (f', down for {downtime:.1f} s' if downtime else '') if stopped else ''

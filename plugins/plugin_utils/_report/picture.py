@@ -2,14 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The picture of the hosts' clocks in the report's page: one axis for all, a strip of it for each host. Pure.
+"""Draws the hosts' clocks for the page of the report: one axis for all hosts, and a strip for each. Pure.
 
-Left of the middle stand clocks that are behind, right of it those that are ahead: a host's own time, seen from the right
-one. (An offset is reference − host, so it has the opposite sign.) The axis is symmetric-logarithmic: linear within a
-millisecond, logarithmic beyond, because one fleet may hold clocks that are milliseconds and clocks that are decades off.
+Clocks that are behind are on the left of the middle, those that are ahead on the right. (An offset is reference − host, so it has
+the opposite sign.) The axis is symmetric-logarithmic: linear within a millisecond and logarithmic beyond, because a fleet may have
+clocks that are off by milliseconds and by decades.
 
-Each color has a shape of its own as well: a circle is right, an arrowhead is wrong and points to its side, a
-diamond is undecided, hatching is unknown, a dashed line was never measured; hollow is before, filled is after.
+Each color also has a shape: a circle is right, an arrowhead is wrong and points to its side, a diamond is undecided, hatching is
+unknown, a dashed line was not measured. Hollow shapes are before, filled ones after the repair.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ HEIGHT_OF_BARS, WIDTH_OF_BAR = 46, 20
 LINEAR = 0.001  # seconds on each side of the middle
 
 _MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86400, 365 * 86400
-# Where the axis may have a tick, in seconds, the most welcome first: one that has no room is left out.
+# Possible ticks of the axis, in seconds, by priority: one without room is left out.
 _TICKS = ((_YEAR, '1 y'), (_HOUR, '1 h'), (_MINUTE, '1 min'), (_DAY, '1 d'), (1, '1 s'), (10 * _YEAR, '10 y'),
           (30 * _DAY, '30 d'), (0.1, '0.1 s'), (0.01, '10 ms'), (100 * _YEAR, '100 y'), (600, '10 min'), (10, '10 s'))
-_ROOM = 30  # between the middles of two words of the axis
-_LEAST = 100  # times the threshold: so far the axis reaches at least, for a right clock to look right
+_ROOM = 30  # between the middles of two labels of the axis
+_LEAST = 100  # times the threshold is the minimum range of the axis, so that a right clock is near the middle
 
-# In place of a clock that has no interval; the verdicts of M(clock_skew_info), and '' for none at all.
+# Texts in place of a clock without an interval, by the verdict of M(clock_skew_info); '' without a verdict.
 WITHOUT_CLOCK = {
     'unreachable': 'no reference answered',
     'sources_disagree': 'the references disagree',
@@ -54,7 +54,7 @@ Clock = t.Mapping[str, t.Any]
 
 
 class Axis:
-    """From offsets (reference − host, seconds) to places; wide enough for each clock that is given."""
+    """Maps offsets (reference − host, seconds) to positions. Its range includes all given clocks."""
 
     def __init__(self, max_skew: float | None, clocks: t.Iterable[Clock], width: int = WIDTH) -> None:
         self.max_skew = max_skew
@@ -68,20 +68,20 @@ class Axis:
         return math.log10(1 + seconds / LINEAR)
 
     def place(self, offset: float) -> float:
-        """Horizontal position of an offset, from 0 to the width. Clocks that are behind are on the left."""
+        """Return the horizontal position of an offset, from 0 to the width. Clocks that are behind are on the left."""
         along = math.copysign(self._size(abs(offset)) / self._reach, -offset)
         return round(self.middle + along * (self.middle - MARGIN), 1)
 
     def shared(self) -> str:
-        """What every strip uses: the ticks, the range within the threshold, the hatching. Once in a page."""
+        """Return the common parts of all strips: the ticks, the range within the threshold, the hatching. Once per page."""
         return SHARED.format(axis=self._ground(HEIGHT))
 
     def head(self) -> str:
-        """The axis with its words, for the head of the column."""
+        """Return the axis with its labels, for the head of the column."""
         return f'<svg class="strip" viewBox="0 0 {self.width} 28" aria-hidden="true">{self._words(9, 20)}</svg>'
 
     def spread(self, clocks: t.Sequence[Clock | None]) -> str:
-        """A histogram of the clocks, with logarithmic heights, so that a single host is visible too."""
+        """Return a histogram of the clocks, with logarithmic heights, so that a single host is visible."""
         bars: dict[float, dict[str, int]] = {}
         for clock in clocks:
             offset = number((clock or {}).get('offset'))
@@ -95,7 +95,7 @@ class Axis:
                 f'{self._ground(foot)}{drawn}{self._words(foot + 24, foot + 11)}</svg>')
 
     def strip(self, before: Clock | None, after: Clock | None) -> str:
-        """One host's clock before and, below it, after."""
+        """Return the strip of one host: its clock before, and below it the one after."""
         if not after:
             return _strip(self._clock(before, 'before', HEIGHT_OF_ONE // 2), HEIGHT_OF_ONE)
         content = self._clock(before, 'before', 8)
@@ -111,7 +111,7 @@ class Axis:
                 + f'<path class="tick" d="{lines}"/><path class="zero" d="M{self.middle:g} 0V{height}"/>')
 
     def _words(self, sides: int, ticks: int) -> str:
-        """The words of the axis; where the two lines of them stand."""
+        """Return the labels of the axis. sides, ticks: vertical positions of their two lines."""
         words = [f'<text x="2" y="{sides}">← behind</text><text class="mid" x="{self.middle:g}" y="{sides}">right time</text>'
                  f'<text class="end" x="{self.width - 2}" y="{sides}">ahead →</text>']
         words += [_word(self.place(sign * seconds), ticks, name) for seconds, name in self._ticks() for sign in (1, -1)]
@@ -131,11 +131,11 @@ class Axis:
         left, right = (self.place(offset if end is None else end) for end in (high, low))
         seen = right - left > 2
         interval = f'<path class="span {_class(verdict)}" d="M{left:g} {y - 4}v8m0-4H{right:g}m0-4v8"/>' if seen else ''
-        # The interval last: it may be narrower than the marker, and is seen in a hollow one.
+        # The interval is drawn last: it may be narrower than the marker, and is visible in a hollow one.
         return f'<path class="{when} {_class(verdict)}" d="{_shape(verdict, offset, self.place(offset), y)}"/>' + interval
 
     def _verdict(self, clock: Clock, offset: float) -> str:
-        """The verdict on a clock; computed here only for a report without verdicts."""
+        """Return the verdict on a clock, which is computed here only for a report without verdicts."""
         return str(clock.get('verdict') or ('skewed' if self.max_skew and abs(offset) > self.max_skew else 'in_sync'))
 
     def _within_threshold(self, height: int) -> str:
@@ -146,8 +146,8 @@ class Axis:
                 f'<path class="limit" d="M{left:g} 0V{height}M{right:g} 0V{height}"/>')
 
     def _ticks(self) -> list[tuple[float, str]]:
-        """Those with room for their words: apart from each other, from the threshold, the middle and the ends."""
-        beyond = -MARGIN  # as if a word stood there: half of the one at the end needs its room
+        """Return the ticks with room for their labels: apart from each other, the threshold, the middle and the ends."""
+        beyond = -MARGIN  # an imaginary label, because half of the last one needs room
         taken = [self.middle, beyond] + ([self.place(self.max_skew)] if self.max_skew else [])
         found = []
         for seconds, name in _TICKS:

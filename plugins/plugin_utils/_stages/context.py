@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What each stage of the role fix_bp_jwt works with: its task's arguments, the role's options, and modules to run on the host."""
+"""The context of each stage of the role fix_bp_jwt: arguments of the task, options of the role, and modules to run on the host."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _ntplib
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _options as options
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._option_names import in_role_words
 
-# The strategies that let all hosts finish a task before the next one begins.
+# Strategies in which all hosts finish a task before the next one begins.
 IN_STEP = ('linear', 'debug', 'mitogen_linear', 'mitogen')
 OUT_OF_STEP = (
     'The strategy {strategy} of this play lets a host run ahead of the others, so this role could not look at them together or '
@@ -42,9 +42,9 @@ class NotPassed(AnsibleActionFail):
 class StageContext:
     """One stage of one task.
 
-    arguments: the task's arguments, validated. variables: of the host; read are the role's options, the results that hosts
-    have registered, and what Ansible and AWX say of the play. template: resolves the templates in a value. execute: runs a
-    module on the host. strategy: of the play.
+    arguments: the validated arguments of the task. variables: those of the host, of which stages read the options of the role, the
+    registered results, and facts about the play. template: resolves the templates in a value. execute: runs a module on the host.
+    strategy: that of the play.
     """
 
     def __init__(
@@ -68,11 +68,11 @@ class StageContext:
         return self.variables['inventory_hostname']
 
     def host_options(self) -> Options:
-        """All options of the role, for the measurements of this host. Raises NotPassed, also for a mistyped variable name."""
+        """Return all options of the role, for the measurement of this host. Raises NotPassed, also for unknown names."""
         return self._options(tuple(options.SPECIFICATION), options.complaints_about_names(self.variables))
 
     def run_options(self) -> Options:
-        """The options that apply to the whole run; this host's other options are not looked at. Raises NotPassed."""
+        """Return the options of the whole run, without reading this host's other options. Raises NotPassed."""
         return self._options(options.OF_THE_RUN)
 
     def _options(self, names: t.Sequence[str], complaints: t.Sequence[str] = ()) -> Options:
@@ -87,7 +87,7 @@ class StageContext:
         return chosen
 
     def _unresolved(self, raw: t.Mapping[str, t.Any]) -> t.Iterator[str]:
-        """Which of the options has a template, or a vaulted value, that cannot be resolved."""
+        """Yield an error for each option with a template or a vaulted value that cannot be resolved."""
         for name, value in raw.items():
             try:
                 self.template(value)
@@ -95,7 +95,7 @@ class StageContext:
                 yield f'{name} has no value: {str(error).rstrip(".")}.'
 
     def mode(self, chosen: Options) -> str:
-        """fix, check, diagnose or rehearse."""
+        """Return fix, check, diagnose or rehearse."""
         if chosen['fix_bp_jwt_mode'] == 'rehearse':
             return 'rehearse'
         return 'check' if self.check_mode else chosen['fix_bp_jwt_mode']
@@ -104,13 +104,13 @@ class StageContext:
         return 'awx_job_id' in self.variables or 'tower_job_id' in self.variables
 
     def out_of_step(self) -> str:
-        """Why the hosts of this play cannot be looked at together; '' where they can."""
+        """Return why the hosts of this play are not in lockstep; '' if they are."""
         if self._strategy.rpartition('.')[2] in IN_STEP or len(self.variables['ansible_play_hosts_all']) == 1:
             return ''
         return OUT_OF_STEP.format(strategy=self._strategy)
 
     def health(self, chosen: Options, agents: list[str], **more: t.Any) -> Result:
-        """The result of brand_portal_health_info for these agents ([] for all of them)."""
+        """Return the result of brand_portal_health_info for these agents ([] for all of them)."""
         return self.call('brand_portal_health_info', {
             **aem_access(chosen), 'agents': agents, 'test_timeout': chosen['fix_bp_jwt_test_timeout'],
             'ntp_servers': chosen['fix_bp_jwt_ntp_servers'], 'https_urls': chosen['fix_bp_jwt_https_urls'],
@@ -120,7 +120,7 @@ class StageContext:
         })
 
     def call(self, module: str, arguments: dict[str, t.Any]) -> Result:
-        """The result of a module of this collection on the host; arguments of None are left out."""
+        """Run a module of this collection on the host, without arguments that are None; return its result."""
         given = {name: value for name, value in arguments.items() if value is not None}
         result = self._execute(f'aemops.brand_portal.{module}', given)
         result.pop('invocation', None)
@@ -128,25 +128,25 @@ class StageContext:
             result['msg'] = _of_a_module_that_did_not_run(result, str(arguments.get('password') or ''))
         elif result.get('failed') and 'msg' in result:
             result['msg'] = in_role_words(str(result['msg']))
-        # What a host says of AEM, Brand Portal or itself must not reach a terminal as it is.
+        # Text from a host, AEM or Brand Portal must not reach a terminal unchanged.
         return all_printable(result)
 
     def try_to_call(self, module: str, arguments: dict[str, t.Any]) -> Result:
-        """The same, with what keeps Ansible from becoming root or from reaching the host as a failed result."""
+        """Do the same, but return a failed result if Ansible cannot become root or reach the host."""
         try:
             return self.call(module, arguments)
         except AnsibleError as error:
             return {'failed': True, 'msg': str(error)}
 
 
-# What a shell says of a become method that is not there.
+# The message of a shell about a missing become method.
 _NO_BECOME = re.compile(r'\b(sudo|su|doas|dzdo|pbrun|pfexec|ksu|machinectl): (command )?not found')
 
 
 def _of_a_module_that_did_not_run(result: Result, secret: str) -> str:
-    """Ansible's message with what the host said on its error output: is Python missing, too old, or broken?
+    """Return Ansible's message and the error output of the host: Python may be missing, too old or broken.
 
-    The other output is not shown: a wrapper in place of Python may give back the module with its arguments.
+    The standard output is not shown, because a wrapper in place of Python may print the module with its arguments.
     """
     said = ' '.join(str(result['module_stderr']).split())[-400:].rstrip('.') or 'without error output'
     said = said.replace(secret, '********') if secret else said
@@ -159,7 +159,7 @@ def _of_a_module_that_did_not_run(result: Result, secret: str) -> str:
 
 
 def aem_access(chosen: Options) -> dict[str, t.Any]:
-    """The options with which each module reaches AEM."""
+    """Return the options for access to AEM."""
     return {
         'aem_url': chosen['fix_bp_jwt_aem_url'], 'username': chosen['fix_bp_jwt_aem_user'],
         'password': chosen['fix_bp_jwt_aem_password'], 'ca_path': chosen['fix_bp_jwt_ca_path'] or None,
@@ -168,12 +168,12 @@ def aem_access(chosen: Options) -> dict[str, t.Any]:
 
 
 def now() -> str:
-    """The controller's time, ISO 8601 in UTC."""
+    """Return the controller's time in ISO 8601 and UTC."""
     return datetime.datetime.now(datetime.timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
 
 
 def plain(value: t.Any) -> t.Any:
-    """Without Ansible's own kinds of text: JMESPath knows types by their very names."""
+    """Convert Ansible's subclasses of str: jmespath identifies types by their names."""
     if isinstance(value, t.Mapping):
         return {str(name): plain(each) for name, each in value.items()}
     if isinstance(value, (list, tuple)):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The stage `measure`: checks the options, measures the clock and tests the agents, decides, and gives the host's result."""
+"""The stage `measure`: checks the options, measures the clock, tests the agents, decides, and returns the host's result."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def measure(context: StageContext) -> Result:
     agents = chosen['fix_bp_jwt_agents']
     if chosen['fix_bp_jwt_agent_query']:
         listed = context.call('replication_agent_info', {**aem_access(chosen), 'queue': False})
-        # What keeps AEM from answering here, the measurement meets as well, and makes it a result.
+        # If AEM does not answer here, the measurement fails in the same way and returns this as a result.
         if 'agents' in listed:
             try:
                 agents = query.names(plain(listed['agents']), chosen['fix_bp_jwt_agent_query'])
             except query.Problem as problem:
-                raise NotPassed(f'{problem}. Nothing was changed.') from None  # from 2.19 on, core would say it twice
+                raise NotPassed(f'{problem}. Nothing was changed.') from None  # ansible-core 2.19 and later would print it twice
         elif 'kind' not in listed:
             return listed
     began = now()

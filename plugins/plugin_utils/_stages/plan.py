@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The stage `plan`: which hosts need a repair, in which batches, and whether there may be any repair at all. Once for all hosts."""
+"""The stage `plan`: decides which hosts are repaired, in which batches, or why none may be. Runs once for all hosts."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.result
 
 
 def plan(context: StageContext) -> Result:
-    """The plan, from the arguments `hosts`, `begun` and `stopped`.
+    """Return the plan, from the arguments `hosts`, `begun` and `stopped`.
 
-    hosts: of the run. pending: those to repair; batches: the same, in the order of their repair. remaining: the hosts that go
-    on to the next plays. repair_hosts, report_hosts: patterns of the hosts of these plays. rehearse, wanted: whether hosts are
-    rehearsed, or repaired. stopped: why no repair may begin, '' where it may.
+    Its keys are hosts: those of the run; pending: those to repair; batches: the same, in the order of their repair; remaining: the
+    hosts of the next plays; repair_hosts, report_hosts: patterns of the hosts of these plays; rehearse, wanted: whether hosts are
+    rehearsed or repaired; stopped: why no repair may begin, or ''.
     """
     chosen, begun, stopped = context.run_options(), context.arguments['begun'], context.arguments['stopped']
     reachable = set(context.variables['ansible_play_batch'])
@@ -49,7 +49,7 @@ def plan(context: StageContext) -> Result:
         write_unfinished(context, chosen)
     well = [name for name, result in results.items() if result.get('passed') and not result['repair_due']]
     unwell = [name for name in results if name in reachable and name not in set(well)]
-    # A host that passed goes on as well: it reports also when the others have all been lost. A rehearsal is for all of them.
+    # One host that passed remains, and reports even if all others are lost. A rehearsal needs all of them.
     remaining = [*unwell, *[name for name in well if name in reachable][:None if rehearse else 1]]
     wanted = bool(batches or (pending and stopped))
     return {'hosts': list(results), 'remaining': remaining, 'pending': pending, 'batches': batches, 'stopped': stopped,
@@ -58,7 +58,7 @@ def plan(context: StageContext) -> Result:
 
 
 def _check_outputs(chosen: Options, known: dict[str, Result]) -> None:
-    """Nothing is repaired whose report could not be written."""
+    """Check that the report can be written before anything is repaired."""
     try:
         query.shape([report_document.listed(result) for result in known.values()], chosen['fix_bp_jwt_report_query'])
         report_files.check(chosen)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The stage `rehearse`: what a repair would need, tried as root with modules that change nothing. Its task runs in check mode."""
+"""The stage `rehearse`: checks what a repair needs, as root, with modules that change nothing. Its task runs in check mode."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TIME_SYNC = ('provider', 'pools', 'nts_servers', 'keys', 'cloud', 'only', 'max_d
 
 
 def rehearse(context: StageContext) -> Result:
-    """The host's result with its rehearsal."""
+    """Return the host's result with its rehearsal."""
     chosen, result = context.host_options(), measured(context)
     if 'health' not in result:
         return {}
@@ -33,7 +33,7 @@ def rehearse(context: StageContext) -> Result:
     failed = rehearsal.looked(look)
     if failed:
         return rehearsal.conclude(result, [*failed, *checks])
-    # An hour behind: enough to make a repair stop AEM where it has to.
+    # One hour behind: large enough that a repair would stop AEM if it has to.
     skew = {**result['health']['skew'], 'verdict': 'skewed', 'direction': 'behind', 'offset': 3600.0, 'verified': True}
     decided = verdict.decide({**result['health'], 'skew': {**skew, 'sources': []}}, {**look, 'may_set_clock': True},
                              **_stopping_of_aem(chosen))
@@ -54,7 +54,7 @@ def rehearse(context: StageContext) -> Result:
 
 
 def _stopping_of_aem(chosen: Options) -> dict[str, t.Any]:
-    """What the verdict is told of how AEM may be stopped; a rehearsal asks whether it could be, whatever the hour."""
+    """Return the options about stopping AEM, without the time window: a rehearsal checks whether it is possible at all."""
     return {'aem_service': chosen['fix_bp_jwt_aem_service'], 'aem_stop_above': chosen['fix_bp_jwt_aem_stop_above'], 'aem_options': {
         'aem_unknown_store': chosen['fix_bp_jwt_unknown_store'], 'aem_stop_command': chosen['fix_bp_jwt_aem_stop_command'],
         'aem_start_command': chosen['fix_bp_jwt_aem_start_command'], 'may_stop_aem': True, 'stop_window': ''}}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The stage `report`: the files, the statistics, and the lines of the table, which a task of its own prints. Once for all hosts."""
+"""The stage `report`: writes the files and returns the statistics and the lines of the table. Runs once for all hosts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ display = Display()
 
 
 def report(context: StageContext) -> Result:
-    """Write and count what the hosts in the argument `hosts` registered."""
+    """Write the report of the results that the hosts in the argument `hosts` registered."""
     if _is_early(context):
         return {'lines': []}
     chosen = context.run_options()
@@ -45,12 +45,12 @@ def report(context: StageContext) -> Result:
 
 
 def write_unfinished(context: StageContext, chosen: Options) -> None:
-    """Write the files before repairs begin: what is known then stays if the run is killed."""
+    """Write the files before repairs begin, so that they exist if the run is killed."""
     report_files.write(chosen, _document(context, chosen, complete=False))
 
 
 def _is_early(context: StageContext) -> bool:
-    """Out of step, where "once" is once for each host: whether one of the others is not measured yet."""
+    """Without lockstep, run_once runs for each host: return whether another host is not measured yet."""
     others = reversed(context.variables['ansible_play_hosts'])
     return bool(context.out_of_step()) and not all(registered(context, [name])[name] for name in others)
 
@@ -68,7 +68,7 @@ def _document(context: StageContext, chosen: Options, complete: bool) -> Result:
     rows = drift.with_history(rows + report_document.kept(former, set(found), written_at, days), former, limit)
     try:
         listed = query.shape(rows, chosen['fix_bp_jwt_report_query'])
-    except query.Problem as error:  # it could be used before the repairs, so this is rare, and no reason to be silent
+    except query.Problem as error:  # rare, because it worked before the repairs; the report is still written
         display.warning(f'{error}. The report lists all hosts instead.')
         listed = rows
     return report_document.document(
@@ -77,7 +77,7 @@ def _document(context: StageContext, chosen: Options, complete: bool) -> Result:
 
 
 def _version() -> str:
-    """Of this collection: installed it has a manifest, a checkout has galaxy.yml."""
+    """Return the version of this collection from the manifest of the installed one, or from galaxy.yml of a checkout."""
     root = Path(__file__).parents[3]
     manifest = root / 'MANIFEST.json'
     if manifest.exists():

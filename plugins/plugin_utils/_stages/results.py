@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the hosts have registered: the results of their measurements and repairs, read from their variables.
+"""Reads the results of measurements and repairs that the hosts have registered, from their variables.
 
-A task cannot pass these as arguments: as templates Ansible resolves every variable of every host for them, and up to
-ansible-core 2.18 turns the values into text and back.
+They are not arguments of the tasks: for templates, Ansible would resolve every variable of every host, and up to ansible-core 2.18
+it would convert the values to text and back.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ REHEARSAL = '__fix_bp_jwt_rehearsal'
 
 
 def registered(context: StageContext, hosts: t.Iterable[str]) -> dict[str, Result]:
-    """What each host's measurement, repair or rehearsal registered; {} for a host without."""
+    """Return what each host's measurement, repair or rehearsal registered; {} for a host without a result."""
     found = {name: context.variables['hostvars'].raw_get(name) for name in hosts}
     return {name: all_printable(plain(
         said[REHEARSAL] if 'rehearsal' in said.get(REHEARSAL, {}) else said.get(options.RESULT) or {}))
@@ -29,12 +29,12 @@ def registered(context: StageContext, hosts: t.Iterable[str]) -> dict[str, Resul
 
 
 def measured(context: StageContext) -> Result:
-    """What this host registered last of its measurement or repair."""
+    """Return the last result of the measurement or repair that this host registered."""
     return plain(context.variables[options.RESULT])
 
 
 def last_word(name: str, result: Result, begun: bool, stopped: str) -> Result:
-    """The result of a host at its end. begun: whether its repair was begun. stopped: why no other repair was begun, or ''."""
+    """Return the final result of a host. begun: whether its repair began. stopped: why no further repair began, or ''."""
     if 'state_before' not in result:
         return host_result.without_result(name, result)
     return host_result.conclude(result, stopped, lost=begun and not result['concluded'])

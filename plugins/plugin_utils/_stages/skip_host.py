@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The stage `skip_host`: the result of a host whose repair is not begun, with the reason."""
+"""The stage `skip_host`: returns the result of a host whose repair does not begin, with the reason."""
 
 from __future__ import annotations
 

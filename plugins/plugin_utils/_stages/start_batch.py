@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The stage `start_batch`: the hosts of the next batch, or none when too many repairs failed. Once for all hosts."""
+"""The stage `start_batch`: returns the hosts of the next batch, or none if too many repairs failed. Runs once for all hosts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.result
 
 
 def start_batch(context: StageContext) -> Result:
-    """The argument `batch`, unless too many of the hosts in `begun` failed, or none of the first batch could even be tried."""
+    """Return the hosts in `batch`, or none if too many in `begun` failed or no repair of the first batch could be tried."""
     chosen, begun = context.run_options(), context.arguments['begun']
     outcomes = {name: result if result['concluded'] else None for name, result in registered(context, begun).items()}
     stopped = fleet.may_go_on(outcomes, chosen['fix_bp_jwt_max_fail_percentage'])

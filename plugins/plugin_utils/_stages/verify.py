@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The stage `verify`: the same measurement and the same agents once more, after a repair."""
+"""The stage `verify`: measures the clock and tests the same agents again, after a repair."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ UNAUTHORIZED = ('key_not_accepted', 'token_outlived')
 
 
 def verify(context: StageContext) -> Result:
-    """The result of brand_portal_health_info for the agents that the argument `agents` names.
+    """Return the result of brand_portal_health_info for the agents in the argument `agents`.
 
-    A 401 is believed only the second time: with the first AEM may have shown a token that it kept, which by its
-    corrected clock has expired, so that it asks for a new one now.
+    After a 401, the agents are tested a second time: AEM may have used a cached token that has expired by the corrected clock, and
+    then requests a new one.
     """
     chosen, agents = context.host_options(), context.arguments['agents']
     for last in (False, True):

@@ -79,8 +79,8 @@ class Chrony(Daemon):
 
     def _files(self, want: Wanted) -> List[File]:
         keyed = {key.server: ' key {0}'.format(key.number) for key in want.keys}
-        # authselectmode mix, the default since 4.0: if there are authenticated sources, others count only if they agree with them, and
-        # never if those are unreachable. The sources of the user therefore also get "require" and "trust" (chrony.conf(5)).
+        # authselectmode mix, the default since 4.0: if there are authenticated sources, others count only if they agree with them,
+        # and never if those are unreachable. The sources of the user therefore also get "require" and "trust" (chrony.conf(5)).
         mode = self._setting('authselectmode')
         mixed = self._foreign_nts() and not (mode and mode.words[1:2] == ['ignore'])
         trusted = ' require trust' if mixed else ''

@@ -208,7 +208,7 @@ def _folders(host: Any, name: str, layout: Layout, facts: Dict[str, Any]) -> Dic
     """Return the folders for drop-in files.
 
     Only chrony's configuration names its folders (sourcedir, confdir, or include with a pattern); those of the others are built in.
-    Without a configuration, those of the layout are used. Folders below /run (emptied at boot) and /usr (the vendor's) do not count.
+    Without a configuration, those of the layout count. Folders below /run (emptied at boot) and /usr (the vendor's) do not count.
     """
     path = facts['config']
     if name == 'chrony' and (host.exists(path) or facts['directives']):

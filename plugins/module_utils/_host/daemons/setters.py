@@ -4,8 +4,8 @@
 
 """Finds commands that set the clock in the text of scripts, crontabs and units. Pure.
 
-A line that only mentions such a command (a package, a test for a file, a word of a message) does not set the clock: the program of a
-simple command counts. Variables and functions are not resolved.
+A line that only mentions such a command (a package, a test for a file, a word of a message) does not set the clock: the program of
+a simple command counts. Variables and functions are not resolved.
 """
 
 import os

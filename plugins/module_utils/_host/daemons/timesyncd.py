@@ -28,8 +28,8 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
 )
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Refused, Server, Wanted
 
-# timesyncd touches the file with each answer by which it adjusts the clock, and removes it when it stops (systemd 239). Its age shows
-# that the servers are lost, because Server and Packet count do not change then.
+# timesyncd touches the file with each answer by which it adjusts the clock, and removes it when it stops (systemd 239). Its age
+# shows that the servers are lost, because Server and Packet count do not change then.
 SYNCHRONIZED = '/run/systemd/timesync/synchronized'
 # Seconds without such an answer, at least, and polls at the longest interval, after which the servers are lost.
 _LOST, _LOST_POLLS = 4 * 3600, 8

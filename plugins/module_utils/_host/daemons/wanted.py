@@ -12,8 +12,8 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons 
 _NAME = re.compile(r'[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?')
 KEY_TYPES = ('MD5', 'SHA1', 'SHA256', 'SHA384', 'SHA512', 'AES128', 'AES256')
 
-# Reasons of Refused that only concern the daemon: the clock may still be set if a verified service has measured it, and is then right
-# but not kept (option on_unsynchronized).
+# Reasons of Refused that only concern the daemon: the clock may still be set if a verified service has measured it, and is then
+# right but not kept (option on_unsynchronized).
 NOT_READ, ANOTHER_STEERS, NO_CONTROL = 'not_read', 'another_steers', 'no_control_of_clock'
 SOFT = (NOT_READ, ANOTHER_STEERS, NO_CONTROL)
 
