@@ -14,13 +14,14 @@ import re
 import socket
 import struct
 import time
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.capabilities import clock_owner
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.kernel import KernelClock, read
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.importing import IMPORT_LOCK
 
 KEPT, NOT_KEPT, UNKNOWN = 'kept', 'not_kept', 'unknown'
+_RANK = {NOT_KEPT: 0, UNKNOWN: 1, KEPT: 2}     # of several programs
 _WAIT = 0.5             # seconds for an answer over the loopback interface
 _LOST = 4 * 3600        # seconds without an update of the clock, after which the sources are lost: eight polls are 2.3 hours
 _DRIFT_AGE = 3 * 3600   # seconds; chronyd and ntpd write the file every hour while they are synchronized
@@ -69,12 +70,30 @@ def look(run: Optional[Callable[[List[str]], str]] = None, root: str = '/', kern
          owner: Callable[[], Optional[str]] = clock_owner) -> Dict[str, Any]:
     """Return what brand_portal_health_info documents as clock_keeper. run: runs a command and returns its output."""
     said = kernel()
-    program, pids, all_seen = (None, [], True) if owner() else _running(root)
+    found = None    # type: Optional[Tuple[str, str, str, str]]
+    for program, pids in [] if owner() else _running(root):
+        # What the kernel says may be the work of the first program.
+        word = said if found is None else said and said._replace(synchronized=False)
+        verdict = _of_program(program, pids, word, run, root, _ASKS if asks is None else asks, now)
+        if found is None or _RANK[verdict[0]] > _RANK[found[0]]:
+            found = verdict
+        if found[0] == KEPT:
+            break
+    state, by, reason, source = found or _without_daemon(said, bool(_name(root, 1)), owner)
+    if state != KEPT:
+        source = ''
+    return {
+        'state': state, 'by': by, 'source': source, 'reason': reason, 'msg': _message(state, by, source, reason),
+        'kernel_synchronized': said.synchronized if said else None,
+        'maximum_error': said.maximum_error if said else None, 'estimated_error': said.estimated_error if said else None,
+    }
+
+
+def _of_program(program: Program, pids: List[int], said: Optional[KernelClock], run: Optional[Callable[[List[str]], str]],
+                root: str, asks: Dict[str, Ask], now: Callable[[], float]) -> Tuple[str, str, str, str]:
+    """Return (state, by, reason, source) for a program that runs."""
     state, reason, source = UNKNOWN, '', ''
-    by = program.name if program else ''
-    if program is None:
-        state, by, reason = _without_daemon(said, all_seen, owner)
-    elif program.name == 'chronyd' and any(_runs_without_control(_command(root, pid)) for pid in pids):
+    if program.name == 'chronyd' and any(_runs_without_control(_command(root, pid)) for pid in pids):
         state, reason = NOT_KEPT, 'no_control_of_clock'
     elif program.name == _TOOLS:
         pushes = 'enabled' in run(['vmware-toolbox-cmd', 'timesync', 'status']).lower() if run else None
@@ -85,27 +104,22 @@ def look(run: Optional[Callable[[List[str]], str]] = None, root: str = '/', kern
         disabled = any('--disable-timesync' in _command(root, pid) for pid in pids)
         state, reason = (NOT_KEPT, 'no_time_daemon') if disabled else (KEPT, '')
     else:
-        answer = (_ASKS if asks is None else asks).get(program.name, lambda: None)()
+        answer = asks.get(program.name, lambda: None)()
         if program.name == 'chronyd' and answer and answer.own_clock and answer.source:
             answer = DaemonAnswer(True, answer.source) if _leads_elsewhere(root, answer.source) else answer
         source = answer.source if answer else ''
         state, reason = _by_daemon(program, said, answer, root, now)
-    if state != KEPT:
-        source = ''
-    return {
-        'state': state, 'by': by, 'source': source, 'reason': reason, 'msg': _message(state, by, source, reason),
-        'kernel_synchronized': said.synchronized if said else None,
-        'maximum_error': said.maximum_error if said else None, 'estimated_error': said.estimated_error if said else None,
-    }
+    return state, program.name, reason, source
 
 
-def _without_daemon(said: Optional[KernelClock], all_seen: bool, owner: Callable[[], Optional[str]]) -> Tuple[str, str, str]:
-    """Return (state, by, reason) if no daemon is found. One may still run outside of this host's process list."""
+def _without_daemon(said: Optional[KernelClock], all_seen: bool,
+                    owner: Callable[[], Optional[str]]) -> Tuple[str, str, str, str]:
+    """Return (state, by, reason, '') if no daemon is found. One may still run outside of this host's process list."""
     if owner():     # no process here can keep the clock
-        return (KEPT, 'the machine that this host runs on', '') if said and said.synchronized else (UNKNOWN, '', '')
+        return (KEPT, 'the machine that this host runs on', '', '') if said and said.synchronized else (UNKNOWN, '', '', '')
     if not all_seen:
-        return (KEPT, 'a daemon that this account cannot see', '') if said and said.synchronized else (UNKNOWN, '', '')
-    return NOT_KEPT, '', 'no_time_daemon'
+        return (KEPT, 'a daemon that this account cannot see', '', '') if said and said.synchronized else (UNKNOWN, '', '', '')
+    return NOT_KEPT, '', 'no_time_daemon', ''
 
 
 def _by_daemon(program: Program, said: Optional[KernelClock], answer: Optional[DaemonAnswer], root: str,
@@ -126,7 +140,8 @@ def _by_daemon(program: Program, said: Optional[KernelClock], answer: Optional[D
         return KEPT, ''
     if _drift_is_fresh(program, root, now):
         return KEPT, ''
-    if said is None or (program.name == 'chronyd' and not _has_rtcsync(root)):
+    # Not every phc2sys tells the kernel (linuxptp before 3.1 does not).
+    if said is None or program.name == 'phc2sys' or (program.name == 'chronyd' and not _has_rtcsync(root)):
         return UNKNOWN, ''
     return NOT_KEPT, 'not_synchronized'
 
@@ -157,25 +172,30 @@ def _message(state: str, by: str, source: str, reason: str) -> str:
 # what runs
 
 
-def _running(root: str) -> Tuple[Optional[Program], List[int], bool]:
-    """Return (the program that keeps the clock, its processes, whether all processes are visible)."""
+def _running(root: str) -> Iterator[Tuple[Program, List[int]]]:
+    """Yield each program that runs and may keep the clock, with its processes. The first one usually does."""
+    seen = []   # type: List[str]
     for program in PROGRAMS:
         pids = [pid for unit in program.units for pid in _pids_of(root, unit) if _name(root, pid)]
         if pids:
-            return program, pids, True
+            seen.append(program.name)
+            yield program, pids
     names = {pid: _name(root, pid) for pid in _pids(root)}
     for program in PROGRAMS:
         pids = [pid for pid, name in names.items() if name == program.process]
         if pids:
             first = (_command(root, pids[0]) or [''])[0]
-            other = 'openntpd' if program.name == 'ntpd' and first.startswith(('ntpd: ', 'openntpd')) else program.name
-            return next(each for each in PROGRAMS if each.name == other), pids, True
+            if program.name == 'ntpd' and first.startswith(('ntpd: ', 'openntpd')):
+                program = next(each for each in PROGRAMS if each.name == 'openntpd')
+            if program.name not in seen:
+                seen.append(program.name)
+                yield program, pids
+    known = {program.process for program in PROGRAMS}
     for pid, name in names.items():
         if name == 'busybox' and 'ntpd' in [os.path.basename(word) for word in _command(root, pid)[:2]]:
             name = 'ntpd of busybox'
-        if _OTHERS.search(name):
-            return Program(name, name, ()), [pid], True
-    return None, [], bool(_name(root, 1))
+        if name not in known and _OTHERS.search(name):
+            yield Program(name, name, ()), [pid]
 
 
 def _pids_of(root: str, unit: str) -> List[int]:
@@ -213,7 +233,7 @@ def _runs_without_control(command: List[str]) -> bool:
 
 def _drift_is_fresh(program: Program, root: str, now: Callable[[], float]) -> bool:
     ages = [_age(os.path.join(root, path.lstrip('/')), now) for path in program.drift]
-    return next((age < _DRIFT_AGE for age in ages if age is not None), False)
+    return any(age < _DRIFT_AGE for age in ages if age is not None)
 
 
 def _age(path: str, now: Callable[[], float]) -> Optional[float]:

@@ -168,6 +168,49 @@ def test_a_daemon_beside_vmware_tools_is_the_one_that_keeps_and_no_command_is_ru
     assert tree.look(SAYS_SO, SYNCED, run=lambda command: pytest.fail('run'))['by'] == 'chronyd'
 
 
+# The first of PROGRAMS need not be the one that keeps the clock.
+
+
+def test_a_chronyd_that_only_serves_beside_a_timesyncd_that_keeps(tree):
+    tree.process(70, 'chronyd', 'chronyd', '-x', unit='chrony')
+    assert tree.look(DENIES)['reason'] == 'no_control_of_clock'
+    tree.process(77, 'systemd-timesyn', unit='systemd-timesyncd')
+    tree.write('/run/systemd/timesync/synchronized', age=60)
+    assert verdict(tree.look(DENIES)) == ('kept', 'systemd-timesyncd', '')
+    tree.write('/run/systemd/timesync/synchronized', age=90000)
+    assert verdict(tree.look(DENIES)) == ('not_kept', 'chronyd', 'no_control_of_clock')
+
+
+@pytest.mark.parametrize('said, state, by', [
+    ('Enabled\n', 'kept', 'VMware tools'), ('Disabled\n', 'not_kept', 'chronyd'), (None, 'unknown', 'VMware tools')])
+@pytest.mark.parametrize('kernel', [SAYS_SO, DENIES])      # by the chronyd of hours ago
+def test_vmware_tools_beside_a_chronyd_that_has_lost_its_sources(tree, kernel, said, state, by):
+    tree.process(70, 'vmtoolsd', unit='vmtoolsd')
+    tree.process(77, 'chronyd', unit='chronyd')
+    found = tree.look(kernel, LOST, run=said and (lambda command: said))
+    assert (found['state'], found['by'], found['source']) == (state, by, '')
+
+
+@pytest.mark.parametrize('kernel', [SAYS_SO, DENIES])
+def test_phc2sys_beside_a_chronyd_that_may_not_set_the_clock(tree, kernel):
+    tree.process(70, 'chronyd', 'chronyd', '-x', unit='chrony')
+    tree.process(77, 'phc2sys')
+    assert tree.look(kernel)['state'] == 'unknown'
+
+
+def test_phc2sys_alone_is_believed_by_the_kernel_and_else_not_known(tree):
+    tree.process(77, 'phc2sys', unit='phc2sys')
+    assert tree.look(SAYS_SO)['state'] == 'kept'
+    assert tree.look(DENIES)['state'] == 'unknown'      # linuxptp before 3.1 does not tell the kernel
+
+
+def test_the_fresh_one_of_two_drift_files_counts(tree):
+    tree.process(77, 'ntpd', unit='ntp')
+    tree.write('/var/lib/ntp/ntp.drift', '1.0', age=90 * 86400)     # of a package that was replaced
+    tree.write('/var/lib/ntp/drift', '1.0', age=600)
+    assert tree.look(DENIES)['state'] == 'kept'
+
+
 @pytest.mark.parametrize('command, state', [(['VBoxService'], 'kept'), (['VBoxService', '--disable-timesync'], 'not_kept')])
 def test_virtualbox(tree, command, state):
     tree.process(77, 'VBoxService', *command)
