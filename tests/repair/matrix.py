@@ -43,6 +43,11 @@ KINDS = {**hosts.KINDS, **ways_in.KINDS}
 ONCE = {kind for kind, each in KINDS.items() if each.suite != 'bookworm'} | set(ways_in.KINDS)
 
 DOCUMENT = ROOT / 'docs' / 'repair-matrix.md'
+# Rows that tests/repair/selinux.py writes: title, what the host is like before.
+SELINUX = {
+    'SELinux enforcing, no daemon': 'an emulated machine (`make selinux-test`); nothing keeps the time',
+    "SELinux enforcing, RHEL's layout": 'the same machine, with `/etc/chrony.conf` and `chronyd.service`',
+}
 OUTCOMES = OUTPUT / 'matrix.json'
 FIRST = next(iter(CLOCKS))
 INTRODUCTION = f'''\
@@ -134,6 +139,7 @@ def document(outcomes: dict[str, t.Any], command: str, earlier: dict[str, list[s
         lines.append(row([each.title, *marks, rebooted, keeps, run]))
         if each.refused:
             refusals.append(each.title)
+    lines += [row(earlier.get(title) or [title, *['–'] * (len(CLOCKS) + 1), '', NOT_RUN]) for title in SELINUX]
     found = list(outcomes.values())
     if refusals:
         lines += ['', f'**refused**: {", ".join(refusals)}. The run fails and says why; where a configuration is broken it names',
@@ -148,7 +154,8 @@ def document(outcomes: dict[str, t.Any], command: str, earlier: dict[str, list[s
     lines += ['', *(f'With {python}: {", ".join(titles)}.' for python, titles in sorted(pythons.items()) if ' 3.6' in python)]
     lines += ['', f'Written by `{command}`, or by a run of some of its rows, two machines at a time on two cores that had other',
               'work as well; the last column says when each row was run last, and at which commit.', '']
-    lines += ['What the hosts are like before:', '', *[f'- {each.title}: {each.before}.' for each in KINDS.values()], '']
+    lines += ['What the hosts are like before:', '', *[f'- {each.title}: {each.before}.' for each in KINDS.values()],
+              *[f'- {title}: {before}.' for title, before in SELINUX.items()], '']
     lines += [*NOT_HAD]
     return '\n'.join(lines + (['What failed:', '', *failures, ''] if failures else []))
 
@@ -199,6 +206,7 @@ def main() -> int:
         run(wanted, playbook.environment('core-newest'), outcomes)
     except (LabError, playbook.CannotRun) as reason:
         sys.exit(f'The matrix cannot be run here: {reason}')
-    DOCUMENT.write_text(document(outcomes, 'make repair-matrix', {} if whole else earlier_rows(DOCUMENT)), encoding='utf-8')
+    earlier = {title: cells for title, cells in earlier_rows(DOCUMENT).items() if title in SELINUX or not whole}
+    DOCUMENT.write_text(document(outcomes, 'make repair-matrix', earlier), encoding='utf-8')
     print(f'written: {DOCUMENT.relative_to(ROOT)}')
     return 0 if all(outcomes[label(*cell)]['outcome'] == PASSED for cell in wanted) else 1

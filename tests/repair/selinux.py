@@ -29,11 +29,12 @@ from lab import Lab, redhat
 from lab.emulated import Labeled, boot
 from lab.host import LabError
 
-from . import rtc
+from . import matrix, rtc
 from .rtc import Failed, must
-from .trial import NEAR
+from .trial import NEAR, keep_row, run_of
 
 WRONG = '2017-02-28T18:39:51'
+SETTLES = 10     # seconds that the daemon has after a boot
 SITE = 'site.service'
 SERVICE = '[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n'
 # What a run may have written, beside the targets of its acts.
@@ -89,9 +90,11 @@ def who(line: str) -> tuple[str, str]:
     return (found.group(1), found.group(2)) if found else (line, '')
 
 
-def prove(machine: Labeled, environment: playbook.Environment, unit: str, usual: t.Collection[tuple[str, str]] = ()) -> None:
-    before = denied(machine)
+def prove(machine: Labeled, environment: playbook.Environment, unit: str, usual: t.Collection[tuple[str, str]] = ()) -> float:
+    """Heal it, look at labels and denials, run again, boot again. Returns the seconds of the first run."""
+    before, began = denied(machine), time.monotonic()
     said = heal(machine, environment)
+    seconds = time.monotonic() - began
     off = machine.clock()
     must(said['synchronized'] and abs(off) < NEAR, f'healed: {len(said["acts"])} acts, the clock is off by {off * 1000:+.0f} ms')
     written = [act['target'] for act in said['acts'] if act['act'] == 'file']
@@ -106,31 +109,32 @@ def prove(machine: Labeled, environment: playbook.Environment, unit: str, usual:
     must(not again['changed'], 'a second run changes nothing')
     machine.reboot(timeout=1200)
     state = machine.ssh(f'getenforce; systemctl is-active {unit}', check=False).stdout.split()
-    time.sleep(10)
+    time.sleep(SETTLES)
     off = machine.clock()
     must(state == ['Enforcing', 'active'] and abs(off) < NEAR,
          f'booted again: {" ".join(state)}, the clock is off by {off * 1000:+.0f} ms')
     ours = [line for line in denied(machine) if re.search(r'chronyd|aemops', line)]
     must(not ours, 'denied to the daemon: ' + ('\n'.join(ours) or 'nothing'))
+    return seconds
 
 
-def no_daemon(machine: Labeled, environment: playbook.Environment) -> None:
+def no_daemon(machine: Labeled, environment: playbook.Environment) -> float:
     machine.write(f'/etc/systemd/system/{SITE}', SERVICE)
     machine.ssh(f'restorecon /etc/systemd/system/{SITE}; systemctl daemon-reload; systemctl enable -q --now {SITE}')
     usual = of_the_package(machine, environment)
     print(f'   denied to the scripts of the package when Ansible alone installs it: {sorted(usual) or "nothing"}', flush=True)
-    prove(machine, environment, 'chrony', usual)
+    return prove(machine, environment, 'chrony', usual)
 
 
-def layout_of_redhat(machine: Labeled, environment: playbook.Environment) -> None:
+def layout_of_redhat(machine: Labeled, environment: playbook.Environment) -> float:
     machine.ssh('systemctl disable -q --now chrony; rm -rf /etc/chrony/sources.d/aemops* /etc/chrony/conf.d/aemops*')
     redhat.rearrange(machine)
     machine.ssh('restorecon -R /etc /usr/lib/systemd /usr/sbin/chronyd')
-    prove(machine, environment, 'chronyd')
+    return prove(machine, environment, 'chronyd')
 
 
-CASES = {'No daemon: chrony is installed and configured beside what the package has': no_daemon,
-         "RHEL's layout: /etc/chrony.conf is edited": layout_of_redhat}
+# A row of the repair matrix: the case, and the daemon that keeps the time afterwards.
+CASES = dict(zip(matrix.SELINUX, [(no_daemon, 'chrony'), (layout_of_redhat, 'chronyd')]))
 
 
 def main() -> int:
@@ -143,9 +147,11 @@ def main() -> int:
             print(f'ready after {time.monotonic() - began:.0f} s', flush=True)
             enforce(machine)
             print(f'enforcing after {time.monotonic() - began:.0f} s', flush=True)
-            for title, case in CASES.items():
+            for title, (case, daemon) in CASES.items():
                 print(title, flush=True)
-                case(machine, environment)
+                seconds = case(machine, environment)
+                untried = ['–'] * (len(matrix.CLOCKS) - 1)
+                keep_row(matrix.DOCUMENT, [title, f'✓ {seconds:.0f}', *untried, f'{SETTLES}', f'`{daemon}`', run_of()])
     except Failed as problem:
         print(f'NOT as it has to be: {problem}', flush=True)
         return 1

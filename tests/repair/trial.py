@@ -322,6 +322,15 @@ def earlier_rows(document: Path) -> dict[str, list[str]]:
     return {cells[0]: cells for cells in rows if cells[-1] != NOT_RUN}
 
 
+def keep_row(document: Path, cells: t.Sequence[str]) -> None:
+    """Write one row of the table of a document, in the place of the one with the same first cell, or as the last one."""
+    lines = document.read_text(encoding='utf-8').splitlines()
+    rows = [number for number, line in enumerate(lines) if line.startswith('| ')]
+    same = [number for number in rows if lines[number].startswith(f'| {cells[0]} |')]
+    lines[same[0] if same else rows[-1] + 1:same[0] + 1 if same else rows[-1] + 1] = [row(cells)]
+    document.write_text('\n'.join(lines) + '\n', encoding='utf-8')
+
+
 def run_of() -> str:
     """The day and the commit of a run, for its row."""
     commit = subprocess.run(['git', 'rev-parse', '--short', 'HEAD'], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
