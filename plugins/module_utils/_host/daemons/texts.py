@@ -61,14 +61,18 @@ SILENCED = '# aemops.brand_portal (only): '
 
 def silenced(text: str, numbers: Sequence[int]) -> str:
     """Return the text with these lines commented out."""
-    lines = text.splitlines(keepends=True)
-    return ''.join(SILENCED + line if at in numbers else line for at, line in enumerate(lines, 1))
+    return ''.join(SILENCED + line if at in numbers else line for at, line in enumerate(_lines(text), 1))
 
 
 def without_ours(text: str) -> str:
     """Return the text without our block, and with the lines restored that we have commented out."""
     return ''.join(line[len(SILENCED):] if line.startswith(SILENCED) else line
-                   for line in without_block(text).splitlines(keepends=True))
+                   for line in _lines(without_block(text)))
+
+
+def _lines(text: str) -> List[str]:
+    """Return the lines with their ends, as the readers count them: a form feed ends none."""
+    return re.findall('[^\n]*\n|[^\n]+', text)
 
 
 def current(file: File, text: Optional[str]) -> Optional[str]:
@@ -78,7 +82,7 @@ def current(file: File, text: Optional[str]) -> Optional[str]:
 
 def new_sources(before: Optional[str], after: Optional[str]) -> Optional[List[str]]:
     """Return the added lines if two texts differ only in added sources; otherwise None."""
-    old, new = ([line for line in (text or '').splitlines() if line.strip() and line[0] != '#'] for text in (before, after))
+    old, new = ([line for line in (text or '').split('\n') if line.strip() and line[0] != '#'] for text in (before, after))
     added = [line for line in new if line not in old]
     other = set(old) - set(new) or [line for line in added if not re.match(r'(server|pool) ', line)]
     return None if other else added

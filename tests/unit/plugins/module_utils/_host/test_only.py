@@ -64,6 +64,16 @@ def test_only_the_users_sources_are_asked_and_absent_puts_the_others_back(tmp_pa
     assert asked(host, name) == vendors
 
 
+def test_a_form_feed_ends_no_line(tmp_path):
+    text = '# Section one\f\n# two\u2028\vthree\nserver vendor.example iburst\nmakestep 1 3\n'
+    host = FakeHost(tmp_path, 'alma-9', {'/etc/chrony.conf': text}).has('chronyd')
+    run(host)
+    assert asked(host, 'chrony') == ['192.0.2.1']
+    assert host.text('/etc/chrony.conf').startswith(text.replace('server', SILENCED + 'server'))
+    Absent(host).run()
+    assert host.text('/etc/chrony.conf') == text
+
+
 def test_a_lease_brings_none(tmp_path):
     host = FakeHost(tmp_path, 'alma-9', {'/etc/chrony.conf': CHRONY_REDHAT,
                                          '/run/chrony-dhcp/eth0.sources': 'server lease.example iburst\n'}).has('chronyd')
