@@ -385,13 +385,12 @@ class Daemon:
 def _running_config(host: Any, facts: Mapping[str, Any]) -> str:
     """Return the configuration that the running process was started with; '' if it is not known."""
     daemon = next(each for each in layouts.DAEMONS if each.name == facts['name'])
-    letter, long_name = launch.CONFIG_OPTIONS.get(daemon.name, ('', ''))
     state = systemd.unit_states(host, [facts['unit']]).get(facts['unit'], {})
-    running = launch.of_process(host, state.get('MainPID', ''), daemon.binaries) if letter else None
+    running = launch.of_process(host, state.get('MainPID', ''), daemon.binaries) if daemon.name in launch.COMMAND_LINES else None
     if running is None:
         return ''
     usual = [layout.config for layout in layouts.all_layouts(daemon.name) if layout.unit == facts['unit']]
-    named = launch.option_of(running.arguments, letter, long_name)
+    named = launch.configuration_of(daemon.name, running.arguments)
     return named if named else facts['config'] if facts['config'] in usual else (usual + [''])[0]
 
 

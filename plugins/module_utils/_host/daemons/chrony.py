@@ -82,7 +82,7 @@ class Chrony(Daemon):
         # authselectmode mix, the default since 4.0: if there are authenticated sources, others count only if they agree with them,
         # and never if those are unreachable. The sources of the user therefore also get "require" and "trust" (chrony.conf(5)).
         mode = self._setting('authselectmode')
-        mixed = self._foreign_nts() and not (mode and mode.words[1:2] == ['ignore'])
+        mixed = self._foreign_nts() and not (mode and mode.text.lower().split()[1:2] == ['ignore'])
         trusted = ' require trust' if mixed else ''
         sources = [_line('server', server, 'iburst' + keyed.get(server.host, '') + ('' if server.host in keyed else trusted))
                    for server in self._missing(want.servers, keyed=list(keyed))]
@@ -140,7 +140,7 @@ class Chrony(Daemon):
             return ''
         said = re.sub(r'^\S*Z\s+|Fatal error : ', '', ' '.join(done.err.split()) or done.said)
         place = re.search(r'at line ([0-9]+) in file (\S+)', said)
-        lines = self.host.read(place.group(2)).splitlines() if place else []
+        lines = self.host.read(place.group(2)).split('\n') if place else []
         line = lines[int(place.group(1)) - 1].strip() if place and 0 < int(place.group(1)) <= len(lines) else ''
         return '{0}: "{1}"'.format(said, line) if line else said
 
@@ -230,7 +230,7 @@ class Chrony(Daemon):
         mode, least = self._setting('authselectmode'), self._setting('minsources')
         secured = self._foreign_nts()
         plain = [source for source in self.sources() if not (source.nts or source.keyed) and source.kind in config.ASKED]
-        if secured and plain and not (mode and mode.words[1:2] == ['ignore']):
+        if secured and plain and not (mode and mode.text.lower().split()[1:2] == ['ignore']):
             names = ', '.join(dict.fromkeys('{0} ({1})'.format(source.name, source.line.place) for source in secured))
             return ('; authenticated sources do not answer, and {0} beside them no other is selected: {1}'.format(
                 'by ' + mode.quoted if mode else 'by authselectmode mix, the default,', names),

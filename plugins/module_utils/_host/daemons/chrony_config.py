@@ -13,36 +13,16 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
 
 # chronyd reads no deeper.
 _MOST_LEVELS = 10
-# Options of a source that stand alone; all others have a value.
+# Options of a source: those that stand alone, and those with a number.
 _FLAGS = {'auto_offline', 'burst', 'copy', 'iburst', 'ipv4', 'ipv6', 'noselect', 'nts', 'offline', 'prefer', 'require', 'trust',
           'xleave'}
-# Options of chronyd(8) that have a value.
-_WITH_VALUE = 'fFlLPtu'
+_WITH_VALUE = {'asymmetry', 'certset', 'extfield', 'filter', 'key', 'maxdelay', 'maxdelaydevratio', 'maxdelayquant',
+               'maxdelayratio', 'maxpoll', 'maxsamples', 'maxsources', 'maxunreach', 'mindelay', 'minpoll', 'minsamples',
+               'minstratum', 'ntsport', 'offset', 'polltarget', 'port', 'presend', 'version'}
 # What a DHCP client has named, and the vendor's helper tells chronyd: dhclient of RHEL 7 and 8 and of Debian 10, netconfig of SLES.
 _LEASES = (('/usr/libexec/chrony-helper', '/var/lib/dhclient/chrony.servers.*'),
            ('/usr/lib/chrony/chrony-helper', '/var/lib/dhcp/chrony.servers.*'),
            ('/usr/lib/chrony/helper', '/run/netconfig/chrony.servers'))
-
-
-def directives_of(arguments: Sequence[str]) -> List[str]:
-    """chronyd(8): directives on the command line replace the configuration file."""
-    return config.operands_of(arguments, _WITH_VALUE)
-
-
-def flag_of(arguments: List[str], letter: str) -> bool:
-    """Return whether a flag is given, alone or combined with others (-4x)."""
-    value = False
-    for word in arguments:
-        if value or not re.fullmatch('-[A-Za-z0-9].*', word):
-            value = False
-            continue
-        for at, each in enumerate(word[1:], 1):
-            if each in _WITH_VALUE:
-                value = at == len(word) - 1
-                break
-            if each == letter:
-                return True
-    return False
 
 
 def read(host: Any, path: str, without_own: bool = False, directives: Sequence[str] = ()) -> List[ConfigLine]:
@@ -50,7 +30,7 @@ def read(host: Any, path: str, without_own: bool = False, directives: Sequence[s
     reading = Reading(without_own, _MOST_LEVELS)
     if directives:
         for text in directives:
-            _take(host, ConfigLine('the command line of chronyd', 0, ' '.join(text.split())), reading)
+            _take(host, ConfigLine('the command line of chronyd', 0, ' '.join(config.words_of(text))), reading)
     else:
         _file(host, path, reading)
     for helper, pattern in _LEASES:
@@ -60,15 +40,19 @@ def read(host: Any, path: str, without_own: bool = False, directives: Sequence[s
                 reading.take(line._replace(text='server ' + line.text, leased=True))
     for named in reading.folders:
         for name in config.merged(host, named, '.sources'):
-            for line in _plain(host, name):
-                reading.take(line)
+            # Without its line end a line may not be written to its end yet, and is not used.
+            for line in _plain(host, name, terminated=True):
+                if line.directive in config.ASKED:
+                    reading.take(line)
     return reading.lines
 
 
-def _plain(host: Any, path: str) -> List[ConfigLine]:
+def _plain(host: Any, path: str, terminated: bool = False) -> List[ConfigLine]:
     """Return the lines that are not comments, which begin with one of ! ; # %."""
-    return [ConfigLine(path, at, text.strip(), own) for at, text, own in config.numbered(host, path)
-            if text.strip() and text.strip()[0] not in '!;#%']
+    numbered = list(config.numbered(host, path))
+    lines = [ConfigLine(path, at, text.partition('\0')[0].strip(config.WHITE_SPACE), own)
+             for at, text, own in (numbered[:-1] if terminated else numbered)]
+    return [line for line in lines if line.text and line.text[0] not in '!;#%']
 
 
 def _file(host: Any, path: str, reading: Reading) -> None:
@@ -99,16 +83,18 @@ def source_of(line: ConfigLine) -> Optional[Source]:
     if line.directive not in ('server', 'pool', 'peer') or len(words) < 2:
         return None
     options: List[str] = []
-    port = 0
+    port, valid = 0, True
     rest = [word.lower() for word in words[2:]]
     while rest:
         option = rest.pop(0)
         options.append(option)
-        if option not in _FLAGS and rest:
-            value = rest.pop(0)
-            if option == 'port' and re.fullmatch('[0-9]{1,5}', value):
-                port = int(value) if value != '123' else 0
-    asked = not {'noselect', 'offline'} & set(options)
+        value = rest.pop(0) if option not in _FLAGS and rest else ''
+        number = re.match('[+-]?[.]?[0-9]', value) or option == 'extfield'
+        valid = valid and (option in _FLAGS or (option in _WITH_VALUE and bool(number)))
+        if option == 'port' and re.fullmatch('[+]?0*[0-9]{1,5}', value):
+            port = int(value) if int(value) != 123 else 0
+    # In chrony.conf chronyd does not start with a line that it cannot read; in a source folder it leaves that line out.
+    asked = not {'noselect', 'offline'} & set(options) and (valid or not line.path.endswith('.sources'))
     return Source(line.directive, words[1], port, line, tuple(options), asked)
 
 

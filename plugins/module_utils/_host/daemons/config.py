@@ -22,6 +22,9 @@ BLOCK_END = '# END aemops.brand_portal.time_sync'
 # Gone after the next boot: leases, what images generate. Nothing of ours is kept there, and nothing there counts as configured.
 _VOLATILE = ('/run/', '/var/run/', '/tmp/', '/dev/shm/')
 
+# What isspace(3) calls so in the locale of a daemon. Python calls more so, such as the no-break space of a page on the web.
+WHITE_SPACE = ' \t\n\v\f\r'
+
 # Kinds of sources that are asked by a name or an address.
 ASKED = ('server', 'pool', 'peer')
 
@@ -49,12 +52,12 @@ class ConfigLine(NamedTuple):
 
     @property
     def words(self) -> List[str]:
-        return self.text.split()
+        return words_of(self.text)
 
     @property
     def directive(self) -> str:
         """In lower case; '' for a line without a word."""
-        return self.text.split(None, 1)[0].lower() if self.text.strip() else ''
+        return ''.join(self.words[:1]).lower()
 
 
 class Source(NamedTuple):
@@ -80,6 +83,11 @@ class Source(NamedTuple):
         if not self.port or self.kind not in ASKED:
             return self.host
         return '{0}:{1}'.format('[{0}]'.format(self.host) if ':' in self.host else self.host, self.port)
+
+
+def words_of(text: str) -> List[str]:
+    """Return the words of a text, split as a program in C splits it."""
+    return re.findall(r'\S+', text, re.ASCII)
 
 
 def lasting(path: str) -> bool:
@@ -252,22 +260,26 @@ def is_this_host(host: Any, name: str) -> bool:
     return address.is_loopback or address.is_unspecified or str(address) in own_addresses(host)
 
 
-def operands_of(arguments: Sequence[str], with_value: str, long_with_value: Sequence[str] = ()) -> List[str]:
-    """Return the words of a command line that are not options or their values, by the rules of getopt(3).
+def options_of(arguments: Sequence[str], with_value: str, long_with_value: Sequence[str] = ()) -> List[Tuple[str, str]]:
+    """Parse a command line by the rules of getopt(3): return (option, value) for each option, ('', word) for each other word.
 
     with_value, long_with_value: the options that have a value, as letters and as words such as ``--configfile``.
     """
-    found = []
-    value = False
-    for word in arguments:
-        if value:
-            value = False
-        elif word.startswith('--'):
-            value = word in long_with_value
+    found: List[Tuple[str, str]] = []
+    rest = list(arguments)
+    while rest:
+        word = rest.pop(0)
+        if word == '--':
+            return found + [('', each) for each in rest]
+        if word.startswith('--'):
+            name, equals, value = word.partition('=')
+            found.append((name, value if equals or name not in long_with_value or not rest else rest.pop(0)))
         elif word.startswith('-') and len(word) > 1:
             # The first letter with a value takes the rest of the word, or the next one.
             at = next((at for at, letter in enumerate(word[1:], 1) if letter in with_value), 0)
-            value = at == len(word) - 1
+            found += [('-' + letter, '') for letter in (word[1:at] if at else word[1:])]
+            if at:
+                found.append(('-' + word[at], word[at + 1:] or (rest.pop(0) if rest else '')))
         else:
-            found.append(word)
+            found.append(('', word))
     return found

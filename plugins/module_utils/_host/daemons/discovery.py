@@ -165,20 +165,20 @@ def _started(host: Any, daemon: layouts.KnownDaemon, layout: Layout, unit: str, 
     """Return arguments, config, directives, and why the daemon would not read our files or not set the clock."""
     facts: Dict[str, Any] = {'arguments': [], 'started_by': '', 'config': layout.config, 'directives': [], 'no_control': '',
                              'not_read': '', 'not_read_advice': '', 'stale': False}
-    letter, long_name = launch.CONFIG_OPTIONS.get(daemon.name, ('', ''))
-    if not letter or not (_has_binary(host, daemon) or _runs_another_binary(host, daemon, [unit])):
+    if daemon.name not in launch.COMMAND_LINES or not (_has_binary(host, daemon) or _runs_another_binary(host, daemon, [unit])):
         return facts
-    planned = launch.of_unit(host, unit, daemon.binaries, layout.defaults, layout.dhcp, letter)
+    planned = launch.of_unit(host, unit, daemon.binaries, layout.defaults, layout.dhcp,
+                             launch.COMMAND_LINES[daemon.name].letter)
     running = launch.of_process(host, pid, daemon.binaries)
     chosen = planned if planned.known or running is None else running
-    named = launch.option_of(chosen.arguments, letter, long_name)
+    named = launch.configuration_of(daemon.name, chosen.arguments)
     facts.update(arguments=chosen.arguments, started_by=chosen.place, config=named or layout.config)
     if daemon.name == 'chrony':
-        facts['directives'] = chrony_config.directives_of(chosen.arguments)
-        if chrony_config.flag_of(chosen.arguments, 'x'):
+        facts['directives'] = launch.operands_of(daemon.name, chosen.arguments)
+        if ('-x', '') in launch.options_of(daemon.name, chosen.arguments):
             facts['no_control'] = '-x ({0})'.format(chosen.place)
     if running is not None:
-        facts['stale'] = (launch.option_of(running.arguments, letter, long_name) or layout.config) != facts['config']
+        facts['stale'] = (launch.configuration_of(daemon.name, running.arguments) or layout.config) != facts['config']
     why = ''
     if not chosen.known:
         why = '{0} is started by a script ({1}), which does not tell what it reads'.format(unit, chosen.place)

@@ -10,7 +10,7 @@ The options of the start decide what a daemon reads, not the files of its packag
 import os
 import re
 import shlex
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config
 
@@ -45,26 +45,48 @@ class Launch(NamedTuple):
     known: bool = True          # False: an unknown script starts it, or no file shows how it starts
 
 
+# White space and line ends of systemd.
+_BLANKS = ' \t\n\r'
+_LINE_ENDS = re.compile('(?:\r\n|\n\r|\n|\r)\0?|\0')
+
+
+def words_of(text: str) -> List[str]:
+    """Return the words of a list, split as systemd splits it."""
+    return re.findall('[^{0}]+'.format(_BLANKS), text)
+
+
 def assignments(host: Any, path: str) -> List[Setting]:
-    """Return the assignments of a systemd file: sections, comments, lines that continue after a backslash."""
+    """Return the assignments of a systemd file (systemd.syntax(7)).
+
+    systemd stops reading at a line that is not UTF-8 and at a section header that is not valid: such a line is the last setting,
+    without a key.
+    """
     found: List[Setting] = []
     section, begun, started = '', '', 0
-    for number, text, _own in config.numbered(host, path):
-        if text.strip()[:1] in ('#', ';') and text.strip():
+    # The empty line ends a line that continues at the end of the file.
+    for number, text in enumerate(_LINE_ENDS.split(host.read(path)) + [''], 1):
+        if text.lstrip(_BLANKS)[:1] in ('#', ';') and text.strip(_BLANKS):
             continue        # also between the parts of a continued line
+        text = text[1:] if number == 1 and text.startswith('\ufeff') else text
         started = started if begun else number
         begun += text
-        if begun.endswith('\\'):
+        if _goes_on(begun):
             begun = begun[:-1] + ' '
             continue
-        line, begun = begun.strip(), ''
-        header = re.fullmatch(r'\[(.*)\]', line)
-        if header:
-            section = header.group(1)
-        elif '=' in line:
-            key, _equals, value = line.partition('=')
-            found.append(Setting(section, key.strip(), value.strip(), path, started))
+        line, begun = begun.strip(_BLANKS), ''
+        if '\ufffd' in line or (line.startswith('[') and not re.fullmatch(r'\[[^\x00-\x1f"\\\']*\]', line)):
+            return found + [Setting('', '', line, path, started)]
+        key, equals, value = (part.strip(_BLANKS) for part in line.partition('='))
+        if line.startswith('['):
+            section = line[1:-1]
+        elif key and equals:
+            found.append(Setting(section, key, value, path, started))
     return found
+
+
+def _goes_on(text: str) -> bool:
+    """Return whether a line continues: its last backslash is not escaped."""
+    return (len(text) - len(text.rstrip('\\'))) % 2 == 1
 
 
 def unit_settings(host: Any, unit: str) -> List[Setting]:
@@ -120,35 +142,57 @@ def values(settings: List[Setting], section: str, key: str) -> List[Setting]:
 
 
 def environment_file(host: Any, path: str) -> Dict[str, Tuple[str, str]]:
-    """{name: (value, place)} as systemd.exec(5) reads it: a line may go on after a backslash, and "export" makes it void."""
+    """Return {name: (value, place)} as systemd reads the file (systemd.exec(5), EnvironmentFile=), which differs from a shell.
+
+    Quotes have their meaning only at the beginning of a value. Later in it, quotes, spaces and # are part of the value. systemd
+    ignores a line with "export".
+    """
+    text = host.read(path)
+    if '\ufffd' in text:
+        return {}       # systemd ignores a file that is not UTF-8
     found: Dict[str, Tuple[str, str]] = {}
-    begun, started = '', 0
-    for number, text, _own in config.numbered(host, path):
-        if not begun and text.strip()[:1] in ('#', ';'):
-            continue
-        started = started if begun else number
-        begun += text
-        if begun.endswith('\\'):
-            begun = begun[:-1]
-            continue
-        assigned = re.match(r'\s*([A-Za-z_]\w*)=(.*)$', begun, re.DOTALL)
-        if assigned and _is_open(assigned.group(2)):
-            begun += '\n'       # a quoted value continues until its closing quote
-            continue
-        begun = ''
-        if assigned:
-            words = _words(assigned.group(2), comments=True)
-            found[assigned.group(1)] = (' '.join(words[:1]), '{0} line {1}'.format(path, started))
+    name, value, solid, state, line, started = '', '', 0, 'before', 1, 1
+
+    def take() -> None:
+        if re.fullmatch(r'[A-Za-z_]\w*', name.rstrip(_BLANKS), re.ASCII):
+            found[name.rstrip(_BLANKS)] = (value[:solid] if state == 'plain' else value, '{0} line {1}'.format(path, started))
+
+    for each in text:
+        ends = each in '\n\r'
+        if state in ('before', 'comment', 'name'):
+            if ends:
+                name, state = '', 'before'
+            elif state == 'before' and each not in _BLANKS:
+                name, started, state = each, line, 'comment' if each in '#;' else 'name'
+            elif state == 'name' and each == '=':
+                value, state = '', 'begun'
+            elif state == 'name':
+                name += each
+        elif state in ('begun', 'plain') and ends:
+            take()
+            name, state = '', 'before'
+        elif state in ('begun', 'plain') and each == '\\':
+            state = 'escaped'
+        elif state == 'begun' and each in '\'"':
+            state = each
+        elif state == 'plain' or (state == 'begun' and each not in _BLANKS) or state == 'escaped':
+            value += '' if ends else each
+            solid = len(value) if each not in _BLANKS or state == 'escaped' else solid
+            state = 'plain'
+        elif state == '"\\':
+            value += each if each in '"\\`$' else '' if each == '\n' else '\\' + each
+            state = '"'
+        elif state in ('"', "'"):
+            if each == state:
+                state = 'begun'
+            elif state == '"' and each == '\\':
+                state = '"\\'
+            else:
+                value += each
+        line += each == '\n'
+    if state not in ('before', 'comment', 'name'):
+        take()
     return found
-
-
-def _is_open(text: str) -> bool:
-    """Return whether a quotation is not closed."""
-    try:
-        shlex.split(text, comments=True)
-    except ValueError:
-        return True
-    return False
 
 
 def shell_variables(host: Any, path: str) -> Dict[str, Tuple[str, str]]:
@@ -269,26 +313,38 @@ def of_process(host: Any, pid: str, programs: Tuple[str, ...]) -> Optional[Launc
     return Launch(words[1:], 'the running process {0}'.format(pid))
 
 
-def option_of(arguments: List[str], letter: str, long_name: str = '') -> str:
-    """The value of an option: `-c FILE`, `-cFILE`, `-gc FILE`, `--configfile FILE` or `--configfile=FILE`; the last one counts."""
-    found = ''
-    for number, word in enumerate(arguments):
-        after = arguments[number + 1] if number + 1 < len(arguments) else ''
-        # Flags, which have no value, may come before it in one word. A word that is itself a value does not begin with a dash.
-        together = re.match('-[{0}]*{1}(.*)$'.format(_FLAGS, letter[1]), word)
-        if long_name and word == long_name:
-            found = after
-        elif long_name and word.startswith(long_name + '='):
-            found = word.partition('=')[2]
-        elif together:
-            found = together.group(1) or after
-    return found
+class CommandLine(NamedTuple):
+    """How a daemon is given another configuration, and which of its options have a value."""
+
+    letter: str
+    word: str
+    with_value: str
+    words_with_value: Tuple[str, ...] = ()
 
 
-# Flags of chronyd(8) and ntpd(8), which may stand before the option that names the file.
-_FLAGS = '46aAbdghmMnNqQRsvxz'
+_NTPD = CommandLine('-c', '--configfile', 'cDfiIklpPrstuUw', (
+    '--configfile', '--driftfile', '--driftile', '--dvar', '--interface', '--jaildir', '--keyfile', '--logfile', '--pccfreq',
+    '--pidfile', '--priority', '--propagationdelay', '--saveconfigquit', '--set-debug-level', '--statsdir', '--trustedkey',
+    '--updateinterval', '--user', '--var', '--wait-sync'))
+# chronyd(8); ntpd(8) of both, ntpd(8) of OpenBSD, ntp-daemon(8).
+COMMAND_LINES = {
+    'chrony': CommandLine('-f', '', 'fFlLNPtu'), 'ntpd': _NTPD, 'ntpsec': _NTPD, 'openntpd': CommandLine('-f', '', 'fp'),
+    'ntpd-rs': CommandLine('-c', '--config', 'cl', ('--config', '--log-level'))}
 
 
-# The option that sets another configuration file, for each daemon.
-CONFIG_OPTIONS = {'chrony': ('-f', ''), 'ntpd': ('-c', '--configfile'), 'ntpsec': ('-c', '--configfile'), 'openntpd': ('-f', ''),
-                  'ntpd-rs': ('-c', '--config')}
+def options_of(daemon: str, arguments: Sequence[str]) -> List[Tuple[str, str]]:
+    """Return (option, value) for each option, ('', word) for each other word."""
+    known = COMMAND_LINES[daemon]
+    return config.options_of(arguments, known.with_value, known.words_with_value)
+
+
+def configuration_of(daemon: str, arguments: Sequence[str]) -> str:
+    """Return the last configuration file that a command line names; '' if it names none."""
+    known = COMMAND_LINES[daemon]
+    named = [value for option, value in options_of(daemon, arguments) if option and option in (known.letter, known.word)]
+    return named[-1] if named else ''
+
+
+def operands_of(daemon: str, arguments: Sequence[str]) -> List[str]:
+    """Return the words that are not options or their values: directives for chronyd(8), servers for ntpd(8)."""
+    return [word for option, word in options_of(daemon, arguments) if not option]

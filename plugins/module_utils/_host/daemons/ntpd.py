@@ -19,9 +19,15 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
     number,
 )
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ConfigLine, Source
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.ntpd_config import is_ntpsec, read_all, sources_of
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.ntpd_config import is_ntpsec, read, sources_of
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import File
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import NO_CONTROL, Refused, Server, Wanted
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import (
+    NO_CONTROL,
+    NOT_READ,
+    Refused,
+    Server,
+    Wanted,
+)
 
 # Flags of restrict that drop a server's answers, and those that prevent answers to ntpq.
 _NO_TIME = {'ignore', 'noserve', 'notrust'}
@@ -107,11 +113,10 @@ class Ntpd(Daemon):
     # Reading
 
     def lines(self, without_own: bool = False, host: Optional[Any] = None) -> List[ConfigLine]:
-        return read_all(host or self.host, self.config, self.facts['name'] == 'ntpsec', self.facts.get('arguments') or (),
-                        without_own)
+        return read(host or self.host, self.config, self.facts['name'], self.facts.get('arguments') or (), without_own)
 
     def sources_of(self, lines: List[ConfigLine]) -> List[Source]:
-        return sources_of(lines)
+        return sources_of(self.host, self.facts['name'], lines)
 
     # Writing
 
@@ -122,10 +127,17 @@ class Ntpd(Daemon):
             raise Refused('{0} keeps {1} from setting the clock.'.format(disabled.quoted, self.unit),
                           'Remove that line, then run again.', NO_CONTROL)
 
+    def _check_reached(self, want: Wanted, planned: List[File]) -> None:
+        end = next((line for line in self.lines() if line.words == ['end']), None)
+        if end and any(file.path == self.config and file.text for file in planned):
+            raise Refused('{0} keeps {1} from reading what this role would write behind it.'.format(end.quoted, self.unit),
+                          'Remove that line, or use another provider.', NOT_READ)
+        super()._check_reached(want, planned)
+
     def _disabled(self) -> Optional[ConfigLine]:
-        """Return the line "disable ntp" unless a later "enable ntp" reverts it."""
-        found = [line for line in self.lines() if line.words[0] in ('disable', 'enable') and 'ntp' in line.words[1:]]
-        return found[-1] if found and found[-1].words[0] == 'disable' else None
+        """Return the last "disable ntp" line. No "enable ntp" overrides it: ntpd applies all enable lines first."""
+        found = [line for line in self.lines() if line.words[0] == 'disable' and 'ntp' in line.words[1:]]
+        return found[-1] if found else None
 
     def _files(self, want: Wanted) -> List[File]:
         keyed = {key.server: ' key {0}'.format(key.number) for key in want.keys}

@@ -8,56 +8,89 @@ import os
 import re
 from typing import Any, List, Optional, Sequence
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, launch
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ConfigLine, Reading, Source
 
 # ntp.conf(5): include files may be nested to a depth of five.
 _MOST_LEVELS = 5
-# Options of a source; a line with another one is a syntax error, and is not used.
-_FLAGS = {'autokey', 'burst', 'iburst', 'noselect', 'noval', 'nts', 'preempt', 'prefer', 'true', 'xleave'}
-_WITH_VALUE = {'aead', 'ask', 'bias', 'ca', 'cert', 'expire', 'key', 'maxpoll', 'minpoll', 'mode', 'require', 'ttl', 'version'}
-# The options of ntpd(8) that have a value.
-_ARGUMENTS_WITH_VALUE = 'cDfiIjklpPrstuUvV'
-_LONG_WITH_VALUE = ('--configfile', '--driftfile', '--keyfile', '--logfile', '--pidfile', '--user')
+# Options of a source, those with a number and those with a word; a line with another one is a syntax error, and is not used.
+_FLAGS = {'burst', 'iburst', 'noselect', 'prefer', 'true'}
+_NUMBERS = {'key', 'maxpoll', 'minpoll', 'mode', 'version'}
+_CLASSIC = (_FLAGS | {'autokey', 'preempt', 'xleave', 'xmtnonce'}, _NUMBERS | {'ttl'}, {'ident'})
+_NTPSEC = (_FLAGS | {'noval', 'nts'},
+           _NUMBERS | {'baud', 'bias', 'expire', 'flag1', 'flag2', 'flag3', 'flag4', 'holdover', 'stratum', 'subtype', 'time1',
+                       'time2'},
+           {'aead', 'ask', 'ca', 'cert', 'path', 'ppspath', 'refid', 'require'})
+_NUMBER = re.compile('[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?[gG]*|0[xX][0-9a-fA-F]+')
+# A word ends at a quote, whose text belongs to it, and at a comment, which also begins within a word (ntp_scanner.c of both).
+_WORD = re.compile(r'(?P<comment>#.*)|(?P<bare>[^\s"#]*)"(?P<quoted>[^"]*)"?|(?P<plain>[^\s"#]+)', re.ASCII)
 
 
-def read(host: Any, path: str, without_own: bool = False, folder: str = '', arguments: Sequence[str] = ()) -> List[ConfigLine]:
-    """Return the lines in the order in which ntpd reads them. folder: NTPsec's ntp.d, which it reads after the file itself.
+class NtpLine(ConfigLine):
+    """A line of ntp.conf. Quotes are removed, keywords are case-sensitive, and ntpd skips characters that are not ASCII."""
 
-    arguments: servers on the command line.
+    __slots__ = ()
+
+    @property
+    def words(self) -> List[str]:
+        found = (each.group('plain') or (each.group('bare') or '') + (each.group('quoted') or '')
+                 for each in _WORD.finditer(self.text))
+        return [word for word in (re.sub('[^\x00-\x7f]', '', text) for text in found) if word]
+
+    @property
+    def directive(self) -> str:
+        return ''.join(self.words[:1])
+
+
+def read(host: Any, path: str, daemon: str, arguments: Sequence[str] = (), without_own: bool = False) -> List[ConfigLine]:
+    """Return the lines in the order in which an ntpd with these arguments reads them.
+
+    daemon: ntpd or ntpsec. NTPsec also reads the folder ntp.d beside its file.
     """
     reading = Reading(without_own, _MOST_LEVELS)
-    for word in arguments:
-        reading.take(ConfigLine('the command line of ntpd', 0, 'server {0} iburst'.format(word)))
-    _file(host, path, reading)
-    for name in config.matching(host, folder + '/*.conf') if folder else []:
-        _file(host, name, reading)
+    for word in launch.operands_of(daemon, arguments):
+        reading.take(NtpLine('the command line of ntpd', 0, 'server {0} iburst'.format(word)))
+    ntpsec = daemon == 'ntpsec' or is_ntpsec(host)
+    files = config.matching(host, os.path.dirname(path) + '/ntp.d/*.conf') if ntpsec else []
+    _file(host, path, reading, ntpsec)
+    for name in files:
+        if not _file(host, name, reading, ntpsec):
+            break
     return reading.lines
 
 
-def _file(host: Any, path: str, reading: Reading) -> None:
+def _file(host: Any, path: str, reading: Reading, ntpsec: bool) -> bool:
+    """Read a file. Return whether reading continues: the line "end" ends it for all open files."""
     if not reading.enter(path):
-        return
+        return True
+    goes_on = True
     for at, text, own in config.numbered(host, path):
-        text, _mark, comment = text.partition('#')
-        text = text.strip()
+        comment = next((each.start() for each in _WORD.finditer(text) if each.group('comment')), len(text))
         # RHEL 7's dhclient writes its servers into the file itself: "# added by /sbin/dhclient-script".
-        line = ConfigLine(path, at, text, own, 'dhclient' in comment)
-        if not text or not reading.take(line):
+        line = NtpLine(path, at, text[:comment].strip(), own, 'dhclient' in text[comment:])
+        if not line.words or not reading.take(line):
             continue
-        # Keywords are lower case; others are syntax errors.
-        if line.words[0] == 'includefile' and len(line.words) > 1:
-            name = line.words[1].strip('"')
-            name = name if name.startswith('/') else os.path.join(os.path.dirname(path), name)
-            files = config.matching(host, name.rstrip('/') + '/*.conf') if os.path.isdir(host.path(name)) else [name]
-            for each in files:
-                _file(host, each, reading)
+        if line.words == ['end']:
+            goes_on = False
+        elif line.directive == 'includefile' and len(line.words) > 1:
+            goes_on = all(_file(host, each, reading, ntpsec) for each in _included(host, path, line.words[1], ntpsec))
+        if not goes_on:
+            break
     reading.leave()
+    return goes_on
 
 
-def source_of(line: ConfigLine) -> Optional[Source]:
+def _included(host: Any, path: str, name: str, ntpsec: bool) -> List[str]:
+    """Return the included files. NTPsec resolves paths from the folder of the file and accepts folders, the classic ntpd from /."""
+    name = os.path.join(os.path.dirname(path) if ntpsec else '/', name)
+    if not os.path.isdir(host.path(name)):
+        return [name]
+    return config.matching(host, name.rstrip('/') + '/*.conf') if ntpsec else []
+
+
+def _source_of(line: ConfigLine, ntpsec: bool) -> Optional[Source]:
     """Return the source that a line names."""
-    words = [word.strip('"') for word in line.words]
+    words = line.words
     if words[0] == 'refclock' and len(words) > 1:
         return Source('local' if words[1] == 'local' else 'refclock', words[1], 0, line)
     if words[0] not in ('server', 'pool', 'peer', 'manycastclient', 'broadcastclient', 'multicastclient') or len(words) < 2:
@@ -73,12 +106,14 @@ def source_of(line: ConfigLine) -> Optional[Source]:
         return Source('other', host, 0, line)
     named: List[str] = []
     asked = True
+    flags, numbers, with_word = _NTPSEC if ntpsec else _CLASSIC
     while options:
         option = options.pop(0)
         named.append(option)
-        if option in _WITH_VALUE and options:
-            options.pop(0)
-        elif option not in _FLAGS:
+        if option in numbers | with_word:
+            value = options.pop(0) if options else ''
+            asked = asked and bool(_NUMBER.fullmatch(value) if option in numbers else value)
+        elif option not in flags:
             asked = False       # a syntax error
     # With NTS, HOST:PORT is the port of the key exchange.
     bare = re.match(r'([^:]+):[0-9]+$', host)
@@ -86,22 +121,14 @@ def source_of(line: ConfigLine) -> Optional[Source]:
     return Source(words[0], host, 0, line, tuple(named), asked and 'noselect' not in named)
 
 
-def servers_of(arguments: Sequence[str]) -> List[str]:
-    """Return the servers on the command line: words that are not options (ntpd(8))."""
-    return config.operands_of(arguments, _ARGUMENTS_WITH_VALUE, _LONG_WITH_VALUE)
-
-
 def is_ntpsec(host: Any) -> bool:
     """Return whether /usr/sbin/ntpd is NTPsec's, as in Fedora and EPEL: only NTPsec has this program."""
     return bool(host.exists('/usr/bin/ntpmon'))
 
 
-def read_all(host: Any, path: str, ntpsec: bool, arguments: Sequence[str], without_own: bool = False) -> List[ConfigLine]:
-    """Return the lines that an ntpd with these arguments reads. NTPsec also reads the folder ntp.d beside its file."""
-    folder = os.path.dirname(path) + '/ntp.d' if ntpsec or is_ntpsec(host) else ''
-    return read(host, path, without_own, folder, servers_of(arguments))
-
-
-def sources_of(lines: Sequence[ConfigLine]) -> List[Source]:
-    """Return the sources that the lines name."""
-    return [source for source in (source_of(line) for line in lines) if source]
+def sources_of(host: Any, daemon: str, lines: Sequence[ConfigLine]) -> List[Source]:
+    """Return the sources that the lines name. The daemon does not ask those that an "unpeer" line anywhere removes."""
+    ntpsec = daemon == 'ntpsec' or is_ntpsec(host)
+    gone = {config.folded(word) for line in lines if line.directive in ('unpeer', 'unconfig') for word in line.words[1:]}
+    found = [source for source in (_source_of(line, ntpsec) for line in lines) if source]
+    return [source._replace(asked=source.asked and config.folded(source.host) not in gone) for source in found]

@@ -95,19 +95,19 @@ def _ranked(host: Any, rows: List[_Row]) -> List[_Row]:
 
 def _sources(host: Any, row: _Row) -> List[Source]:
     """Return the sources that the daemon reads, according to its options."""
-    letter, long_name = launch.CONFIG_OPTIONS.get(row.name, ('', ''))
-    layout = row.layout
+    layout, path = row.layout, row.layout.config
     started = launch.Launch([], '')
-    if letter:
-        started = launch.of_unit(host, layout.unit, row.binaries, layout.defaults, layout.dhcp, letter)
+    if row.name in launch.COMMAND_LINES:
+        started = launch.of_unit(host, layout.unit, row.binaries, layout.defaults, layout.dhcp,
+                                 launch.COMMAND_LINES[row.name].letter)
         if not started.known:
             started = launch.of_process(host, row.pid, row.binaries) or started
-    path = (launch.option_of(started.arguments, letter, long_name) if letter else '') or layout.config
+        path = launch.configuration_of(row.name, started.arguments) or path
     if row.name == 'chrony':
         with IMPORT_LOCK:
             from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import chrony_config
         return chrony_config.sources_of(
-            chrony_config.read(host, path, directives=chrony_config.directives_of(started.arguments)))
+            chrony_config.read(host, path, directives=launch.operands_of(row.name, started.arguments)))
     if row.name == 'timesyncd':
         with IMPORT_LOCK:
             from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import timesyncd_config
@@ -115,7 +115,7 @@ def _sources(host: Any, row: _Row) -> List[Source]:
     if row.name in ('ntpd', 'ntpsec'):
         with IMPORT_LOCK:
             from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import ntpd_config
-        return ntpd_config.sources_of(ntpd_config.read_all(host, path, row.name == 'ntpsec', started.arguments))
+        return ntpd_config.sources_of(host, row.name, ntpd_config.read(host, path, row.name, started.arguments))
     with IMPORT_LOCK:
         from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import others_config
     return others_config.sources_of(row.name, others_config.read(host, path))

@@ -25,8 +25,9 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
     read,
     sources_of,
     timespan,
+    unreadable,
 )
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Refused, Server, Wanted
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import NOT_READ, Refused, Server, Wanted
 
 # timesyncd touches the file with each answer by which it adjusts the clock, and removes it when it stops (systemd 239). Its age
 # shows that the servers are lost, because Server and Packet count do not change then.
@@ -73,9 +74,14 @@ class Timesyncd(Daemon):
         return planned      # our own file resets the others
 
     def _check_reached(self, want: Wanted, planned: List[File]) -> None:
-        super()._check_reached(want, planned)
         written = {file.path: current(file, self.host.read(file.path) or None) for file in planned if file.text}
         read_again = self.lines(host=Overlay(self.host, written))
+        last = unreadable(self.host, self.config)
+        if written and last and not any(line.own for line in read_again):
+            raise Refused('{0} keeps {1} from reading {2}, which this role would write: it reads nothing after a line that it '
+                          'cannot read.'.format(last.quoted, self.unit, sorted(written)[0]),
+                          'Correct that line, then run again.', NOT_READ)
+        super()._check_reached(want, planned)
         ours = [source for source in named_servers(read_again, 'NTP', 'server') if source.line.own]
         if any(line.own and line.text.startswith('NTP=') for line in read_again) and not ours:
             reset = [line for line in read_again if line.text == 'NTP=' and not line.own][-1]

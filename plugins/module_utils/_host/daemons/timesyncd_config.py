@@ -6,11 +6,11 @@
 
 import os
 import re
-from typing import Any, List
+from typing import Any, Iterator, List, Optional, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ConfigLine, Source
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.launch import assignments
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.launch import Setting, assignments, words_of
 
 # If several folders have a file of one name, the first one counts (timesyncd.conf(5)).
 _FOLDERS = ('/etc/systemd', '/run/systemd', '/usr/local/lib/systemd', '/usr/lib/systemd', '/lib/systemd')
@@ -18,19 +18,28 @@ _FOLDERS = ('/etc/systemd', '/run/systemd', '/usr/local/lib/systemd', '/usr/lib/
 _LINKS = '/run/systemd/netif/links/*'
 
 
-def read(host: Any, path: str, without_own: bool = False) -> List[ConfigLine]:
-    """Return the assignments of [Time], first those of the file, then those of its drop-ins in the order of their names."""
+def _settings(host: Any, path: str) -> Iterator[Tuple[Setting, ConfigLine]]:
+    """Yield the assignments of the file, then those of its drop-ins in the order of their names."""
     name = os.path.basename(path)
     whole = next((each for each in ['{0}/{1}'.format(folder, name) for folder in _FOLDERS] if host.exists(each)), '')
     drop_ins = config.merged(host, ['{0}/{1}.d'.format(folder, name) for folder in _FOLDERS], '.conf')
-    lines: List[ConfigLine] = []
     for each in ([whole] if whole else []) + drop_ins:
         own = {number for number, _text, own in config.numbered(host, each) if own}
         for setting in assignments(host, each):
-            line = ConfigLine(each, setting.number, '{0}={1}'.format(setting.key, setting.value), setting.number in own)
-            if setting.section == 'Time' and not (line.own and without_own):
-                lines.append(line)
-    return lines
+            text = '{0}={1}'.format(setting.key, setting.value) if setting.key else setting.value
+            yield setting, ConfigLine(each, setting.number, text, setting.number in own)
+            if not setting.key:
+                return      # timesyncd cannot read this line, and stops reading, also other files
+
+
+def read(host: Any, path: str, without_own: bool = False) -> List[ConfigLine]:
+    """Return the assignments of [Time]."""
+    return [line for setting, line in _settings(host, path) if setting.section == 'Time' and not (line.own and without_own)]
+
+
+def unreadable(host: Any, path: str) -> Optional[ConfigLine]:
+    """Return the line at which timesyncd stops reading, if any."""
+    return next((line for setting, line in _settings(host, path) if not setting.key), None)
 
 
 def named_servers(lines: List[ConfigLine], key: str, kind: str) -> List[Source]:
@@ -40,7 +49,7 @@ def named_servers(lines: List[ConfigLine], key: str, kind: str) -> List[Source]:
         name, _equals, value = line.text.partition('=')
         if name == key:
             # A word in brackets is not an address here: it is resolved as a name.
-            found = found + [Source(kind, word, 0, line, (), word[0] != '[') for word in value.split()] if value.strip() else []
+            found = found + [Source(kind, word, 0, line, (), word[0] != '[') for word in words_of(value)] if value else []
     return found
 
 

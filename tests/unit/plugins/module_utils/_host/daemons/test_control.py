@@ -15,7 +15,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import Refused
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import BLOCK_BEGIN, BLOCK_END
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.timesyncd_config import timespan
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Server, Wanted
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Key, Server, Wanted
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import Done, System
 
 RECORDED = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'recorded')
@@ -238,7 +238,16 @@ def test_disable_ntp_takes_the_control_away(tmp_path):
     config = 'server 192.0.2.1 iburst\ndisable ntp\n'
     status = daemon(tmp_path, 'ntpd', 'ntp-4.2.8p15', 'synchronized', config=config).status()
     assert (status.synchronized, status.reason) == (False, 'no_control_of_clock')
-    assert daemon(tmp_path, 'ntpd', 'ntp-4.2.8p15', 'synchronized', config=config + 'enable ntp\n').status().synchronized
+    # ntpd applies all enable lines first, then all disable lines (ntp_config.c).
+    later = daemon(tmp_path, 'ntpd', 'ntp-4.2.8p15', 'synchronized', config=config + 'enable ntp\n').status()
+    assert later == status
+    assert daemon(tmp_path, 'ntpd', 'ntp-4.2.8p15', 'synchronized', config='disable auth\nenable ntp\n').status().synchronized
+
+
+def test_the_name_of_a_file_of_keys_may_be_in_quotes(tmp_path):
+    found = daemon(tmp_path, 'ntpd', 'ntp-4.2.8p15', 'synchronized', config='keys "/etc/ntp/site keys"  # ours\nKeys /etc/other\n')
+    files, directive = found._key_file([Key('192.0.2.1', 7, 'SHA1', 'secret')])
+    assert ([file.path for file in files], directive) == (['/etc/ntp/site keys'], [])
 
 
 def heard(name, low=0.0, reason=''):

@@ -38,8 +38,20 @@ def arguments(host):
     ('ExecStart=@/usr/sbin/chronyd name -x', {}, ['-x'], UNIT + ' line 2'),
     ('EnvironmentFile=-/etc/missing\nExecStart=/usr/sbin/chronyd $OPTS', {}, [], UNIT + ' line 3'),
     ('Environment="A=-f /x" B=2\nExecStart=/usr/sbin/chronyd $A ${A} ${B}y', {}, ['-f', '/x', '-f /x', '2y'], UNIT + ' line 2'),
-    ('Environment=A=1\nEnvironmentFile=/etc/env\nExecStart=/usr/sbin/chronyd $A', {'/etc/env': '# c\nA="-4 -x"  # c\n'},
+    ('Environment=A=1\nEnvironmentFile=/etc/env\nExecStart=/usr/sbin/chronyd $A', {'/etc/env': '# c\nA="-4 -x"\n'},
      ['-4', '-x'], '/etc/env line 2'),
+    # Only before a value are quotes what they are for a shell.
+    ('EnvironmentFile=/etc/env\nExecStart=/usr/sbin/chronyd $A', {'/etc/env': '\nA=-4 -f /etc/other.conf\n'},
+     ['-4', '-f', '/etc/other.conf'], '/etc/env line 2'),
+    ('EnvironmentFile=/etc/env\nExecStart=/usr/sbin/chronyd $A', {'/etc/env': 'A=-4 # c\n'}, ['-4', '#', 'c'], '/etc/env line 1'),
+    ('EnvironmentFile=/etc/env\nExecStart=/usr/sbin/chronyd $A', {'/etc/env': 'A="-4"" -x" \n'}, ['-4', '-x'], '/etc/env line 1'),
+    ('EnvironmentFile=/etc/env\nExecStart=/usr/sbin/chronyd $A', {'/etc/env': 'A="-4\n-x"\n  B = 1\nA=\'-6\' \n'},
+     ['-6'], '/etc/env line 4'),
+    ('EnvironmentFile=/etc/env\nExecStart=/usr/sbin/chronyd ${A} $B', {'/etc/env': 'A="a\\"\\x"\nB=-\\\n4'}, ['a"\\x', '-4'],
+     '/etc/env line 1 and /etc/env line 2'),
+    ('EnvironmentFile=/etc/env\nExecStart=/usr/sbin/chronyd $A', {'/etc/env': 'A="-4'}, ['-4'], '/etc/env line 1'),
+    ('ExecStart=/usr/sbin/chronyd -4 \\\\\n-x', {}, ['-4', '\\'], UNIT + ' line 2'),
+    ('ExecStart=/usr/sbin/chronyd -4 \\', {}, ['-4'], UNIT + ' line 2'),
     ('EnvironmentFile=/etc/env.d/*\nExecStart=/usr/sbin/chronyd $A', {'/etc/env.d/1': 'A=-4\n', '/etc/env.d/2': 'A=-6\n'},
      ['-6'], '/etc/env.d/2 line 1'),
     ('EnvironmentFile=/etc/env\nExecStart=/usr/sbin/chronyd $A', {'/etc/env': 'A=-4\nexport A=-6\n'}, ['-4'], '/etc/env line 1'),
@@ -77,12 +89,23 @@ def test_a_script_is_not_understood_and_a_vendor_s_wrapper_is(host):
     assert arguments(host) == (['-F', '-1'], '/etc/default/chrony line 1', True)
 
 
-@pytest.mark.parametrize(('words', 'value'), [
-    (['-f', '/a'], '/a'), (['-f/a'], '/a'), (['-4', '-f', '/a', '-f', '/b'], '/b'), (['-f'], ''), (['--config=/a'], '/a'),
-    (['--config', '/a'], '/a'), (['-x'], ''), ([], ''), (['--foo'], ''),
+@pytest.mark.parametrize(('name', 'words', 'value'), [
+    ('chrony', '-f /a', '/a'), ('chrony', '-f/a', '/a'), ('chrony', '-4 -f /a -f /b', '/b'), ('chrony', '-f', ''),
+    ('chrony', '-x', ''), ('chrony', '', ''), ('chrony', '--foo', ''), ('chrony', '-rsf /a', '/a'), ('chrony', '-Uf /a', '/a'),
+    ('chrony', '-u -f -x', ''), ('chrony', '-x -- -f /a', ''), ('chrony', '-N 5 -f /a', '/a'),
+    ('ntpd-rs', '--config=/a', '/a'), ('ntpd-rs', '--config /a', '/a'), ('ntpd-rs', '-c /a', '/a'), ('ntpd-rs', '-l info', ''),
+    ('ntpd', '--configfile /a', '/a'), ('ntpd', '-ngc/a', '/a'), ('ntpd', '-w 60 -c /a', '/a'), ('ntpd', '-l -c /a', ''),
+    ('ntpd', '--logfile -c /a', ''), ('ntpsec', '-u ntpsec:ntpsec -gNc /a', '/a'), ('openntpd', '-p -f /a', ''),
 ])
-def test_the_value_of_an_option(words, value):
-    assert launch.option_of(words, '-f', '--config') == value
+def test_the_configuration_that_a_command_line_names(name, words, value):
+    assert launch.configuration_of(name, words.split()) == value
+
+
+@pytest.mark.parametrize(('name', 'words', 'operands'), [
+    ('chrony', ['-n', 'server a'], ['server a']), ('chrony', ['-N', '5', '-x'], []), ('chrony', ['--', '-x'], ['-x']),
+    ('ntpd', ['-w', '60', '-g', '192.0.2.9'], ['192.0.2.9']), ('ntpd', ['--wait-sync', '60', 'a', '--var=x'], ['a'])])
+def test_what_is_no_option(name, words, operands):
+    assert launch.operands_of(name, words) == operands
 
 
 def test_the_running_process_is_read_and_another_program_is_not(host):
@@ -173,7 +196,7 @@ def test_drop_ins_for_the_beginning_of_a_name_count_and_a_link_to_nothing_switch
 @pytest.mark.parametrize(('words', 'value'), [
     ('-4f /a', '/a'), ('-4f/a', '/a'), ('-F 2 -f /a -f /b', '/b'), ('-u f -x', ''), ('-dnf', ''), ('-Ff', '')])
 def test_an_option_among_others_in_one_word(words, value):
-    assert launch.option_of(words.split(), '-f') == value
+    assert launch.configuration_of('chrony', words.split()) == value
 
 
 @pytest.mark.parametrize(('text', 'files', 'met'), [

@@ -49,3 +49,9 @@ def test_a_host_with_one_daemon_reads_no_more_than_its_reader(tmp_path):
                           env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)))
     assert done.stdout.decode().splitlines() == [
         "['a.example']", str(['chrony_config', 'config', 'daemons', 'host', 'launch', 'layouts', 'servers', 'systems'])]
+
+
+def test_a_line_of_a_source_folder_counts_when_it_is_written_to_its_end(tmp_path):
+    host = FakeHost(tmp_path, 'debian-12', {'/etc/chrony/chrony.conf': 'sourcedir /etc/chrony/sources.d\nserver last.example'})
+    host.has('chrony').put('/etc/chrony/sources.d/site.sources', 'server a.example\r\nserver b.example')
+    assert servers.effective_ntp_servers(host) == ['last.example', 'a.example']
