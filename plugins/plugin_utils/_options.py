@@ -20,11 +20,13 @@ import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.parsing.convert_bool import boolean
 
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.printable import printable
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _aem_guard as aem_guard
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _fleet as fleet
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _jmespath as query
 
 PREFIX = 'fix_bp_jwt_'
+_LONGEST = 1000  # characters of a message
 RESULT = 'fix_bp_jwt_result'
 
 
@@ -97,7 +99,12 @@ def check(values: t.Mapping[str, t.Any], names: t.Iterable[str] = SPECIFICATION)
     options = validated.validated_parameters
     if not complaints:
         complaints = list(_check_together(options))
-    return options, complaints
+    return options, [_short(printable(complaint)) for complaint in complaints]
+
+
+def _short(text: str) -> str:
+    """Shorten a message that quotes an enormous value."""
+    return text if len(text) <= _LONGEST else f'{text[:_LONGEST]}….'
 
 
 def for_repair(options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -27,6 +27,8 @@ WITHOUT_RESULT = {
     UNREACHABLE: ('the host could not be reached', 'see that Ansible can log in to this host, then run again'),
     NO_RESULT: ('the host failed before it was measured', 'correct what the message says, then run again'),
 }
+# The task that measures was not in the run.
+NOT_ASKED = ('the host was not measured', 'run the whole playbook, without --start-at-task')
 MAKE_ROOM = 'make room on this host ("df -h /tmp /var/tmp ~" there), or let Ansible write to one of them, then run again'
 # The last line of a Python that failed to start, if it is an error of the system: it contains no argument of the module.
 _SYSTEM_SAID = re.compile(r'^\w+: (\[Errno \d+\] .*)$', re.MULTILINE)
@@ -205,6 +207,8 @@ def without_result(host: str, said: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     error = ' '.join([str(said.get('msg') or ''), *_SYSTEM_SAID.findall(str(said.get('module_stderr') or ''))[-1:]])
     if _NO_ROOM.search(error):
         next_step = MAKE_ROOM
+    elif not said:
+        summary, next_step = NOT_ASKED
     result = {
         'host': host, 'passed': False, 'healthy': False, 'state_before': state, 'state_after': state, 'repaired': False,
         'repair': NONE, 'repair_due': False, 'tried': False, 'concluded': False, 'changes': None,

@@ -108,6 +108,8 @@ FINEST_DATE = 5.0  # seconds: an HTTP Date has whole seconds, and the answer may
 # States of AEM, as brand_portal_health_info names them, in which it does not answer.
 AEM_SILENT = ('unreachable', 'starting')
 
+# Without AEM no agent tells the tenant, whose Date would be a reference.
+TENANT_UNKNOWN = 'start AEM or correct fix_bp_jwt_aem_url: the tenant of its agents is a reference'
 LOST_BY_THE_JUMP = 'AEM did not come back after the clock was set by {by} while it ran, as with a document store'
 START_IT = ('start AEM on this host (its log then mentions a lost lease), run again, and have it stopped the next time: set '
             'fix_bp_jwt_aem_service=auto or to its unit, or fix_bp_jwt_unknown_store=stop')
@@ -333,5 +335,6 @@ def _next_step(state: str, rule: State, failing: list[dict[str, t.Any]], aem: di
         said, option = in_role_words(said), OPTIONS_TO_CORRECT.get(aem['state'], 'fix_bp_jwt_aem_url')
         return said if not option or 'fix_bp_jwt_' in said else f'{said} (in this role: {option})'
     if state == 'no_reference':
-        return f'{rule.next_step}; a repair on unverified references needs fix_bp_jwt_accept_unverified=true'
+        first = f'{TENANT_UNKNOWN}; or ' if aem['state'] in AEM_SILENT else ''
+        return f'{first}{rule.next_step}; a repair on unverified references needs fix_bp_jwt_accept_unverified=true'
     return rule.next_step

@@ -46,7 +46,8 @@ def measure(context: StageContext) -> Result:
     if mode == 'diagnose' and context.runs_in_awx():
         found['next_step'] = found['next_step'].replace(
             'run with fix_bp_jwt_mode=fix', 'approve the repair in the workflow, or launch the job template that repairs')
-    kept = {} if decided['healthy'] and mode != 'rehearse' else {'options': options.for_repair(chosen), 'health': {
-        name: health[name] for name in ('skew', 'tests', 'aem', 'interrupted', 'clock_keeper')}}
+    kept = {} if decided['healthy'] and mode != 'rehearse' else {
+        'check_mode': context.check_mode, 'options': options.for_repair(chosen),
+        'health': {name: health[name] for name in ('skew', 'tests', 'aem', 'interrupted', 'clock_keeper')}}
     warned = {'warnings': health['warnings']} if health.get('warnings') else {}
     return {**found, **kept, **warned, 'agents_chosen': agents, 'began': began}

@@ -155,3 +155,13 @@ def test_a_repair_gets_what_was_checked_and_nothing_secret():
     assert (repair['ntp_servers'], repair['prove_retries'], repair['aem_service'], repair['may_stop_aem']) == (
         ['ntp1', 'ntp2'], 5, 'auto', False)
     assert '5ecret' not in str(repair) and '0123' not in str(repair)
+
+
+@pytest.mark.parametrize('value', ['\x1b]0;title\x07', '?' * 100000, '\u202e'])
+@pytest.mark.parametrize('name', [
+    'fix_bp_jwt_mode', 'fix_bp_jwt_prometheus_file', 'fix_bp_jwt_report_query', 'fix_bp_jwt_stop_window'])
+def test_a_message_quotes_no_control_character_and_no_enormous_value(name, value):
+    _chosen, complaints = options.check({'fix_bp_jwt_aem_user': 'u', 'fix_bp_jwt_aem_password': 'p', name: value})
+    assert complaints
+    for complaint in complaints:
+        assert '\x1b' not in complaint and '\u202e' not in complaint and len(complaint) < 1100

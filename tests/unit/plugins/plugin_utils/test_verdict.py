@@ -148,6 +148,15 @@ def test_an_unverified_clock_in_sync_needs_no_repair_and_is_healthy():
     assert decide(health(GOOD, verdict='in_sync', verified=False))['state'] == 'healthy'
 
 
+@pytest.mark.parametrize('aem, step', [('ok', 'open UDP 123'), ('unreachable', 'start AEM'), ('starting', 'start AEM')])
+def test_without_aem_the_first_step_is_to_start_it_for_its_agents_name_the_tenant(aem, step):
+    measured = health([] if aem != 'ok' else GOOD, aem, verdict='unreachable')
+    found = decide(measured)
+    assert found['state'] == 'no_reference'
+    assert found['next_step'].startswith(step)
+    assert 'fix_bp_jwt_ntp_servers' in found['next_step']
+
+
 def test_no_reference_names_each_source_and_why():
     measured = health(GOOD, verdict='unreachable')
     measured['skew']['sources'] = [
