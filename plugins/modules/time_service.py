@@ -235,7 +235,7 @@ msg:
   description: Summary of the state of the time service. On failure, what failed, what was done and what was undone.
   returned: always
   type: str
-  sample: "The clock is kept right by chrony.service: synchronized to 192.0.2.1, +0.000012 s left."
+  sample: "chrony.service keeps the clock right: synchronized to 192.0.2.1, +0.000012 s left."
 advice:
   description: The next step for the user. Empty if there is none.
   returned: always
@@ -274,7 +274,7 @@ actions:
   returned: always
   type: list
   elements: str
-  sample: ['write /etc/chrony/sources.d/aemops-brand-portal.sources', 'let chrony.service know its new sources']
+  sample: ['write /etc/chrony/sources.d/aemops-brand-portal.sources', 'tell chrony.service its new sources']
 acts:
   description:
     - The acts of the run, in order. RV(ignore:changed) is whether one was done and not undone.

@@ -24,11 +24,12 @@ DEFERRED, CANNOT_STOP = 'stop_deferred', 'cannot_stop_aem'
 
 # The effect of a step on a running AEM (Apache Oak: the cluster lease of a document store lasts 120 s of the wall clock).
 STEP_UNDER_AEM = (
-    'The clock of this host will be stepped by {by} while AEM runs, because {why}. An AEM on a segment store (TarMK) goes on. On a '
-    'document store (MongoDB or a database) {harm}. This run tests AEM afterwards. To have AEM stopped around the step, {advice}'
+    'The clock of this host will be stepped by {by} while AEM runs, because {why}. An AEM on a segment store (TarMK) is not '
+    'affected. On a document store (MongoDB or a database) {harm}. This run tests AEM afterwards. To stop AEM around the step, '
+    '{advice}'
 )
 HARM = {
-    'behind': 'the cluster lease of 120 s counts as lost, and AEM ends itself and stays down',
+    'behind': 'the cluster lease of 120 s counts as lost, and AEM shuts down and does not start again',
     'ahead': 'the cluster lease is not renewed and indexing pauses until time has caught up',
 }
 NOT_NAMED = 'fix_bp_jwt_aem_service is empty'
@@ -39,9 +40,9 @@ STEPPED_LIVE = 'AEM is not stopped for the step: it runs on a segment store (Tar
 STOPPED_FOR = '{what} is stopped around the step, because AEM runs on a document store ({evidence}; its lease check is {lease})'
 STOPPED_UNKNOWN = '{what} is stopped around the step, because the repository of AEM is not known (fix_bp_jwt_unknown_store=stop)'
 CANNOT = ('the step of {by} would end AEM on its document store ({evidence}), and AEM cannot be stopped around it: {reason}')
-CANNOT_UNKNOWN = ('AEM is to be stopped around the step (fix_bp_jwt_unknown_store=stop), and cannot be: {reason}')
+CANNOT_UNKNOWN = ('AEM must be stopped around the step (fix_bp_jwt_unknown_store=stop), but cannot be: {reason}')
 STEP_IT_LIVE = 'to step the clock while AEM runs, set fix_bp_jwt_aem_service to an empty string'
-FORBIDDEN = 'fix_bp_jwt_may_stop_aem=false forbids to stop AEM'
+FORBIDDEN = 'fix_bp_jwt_may_stop_aem=false forbids stopping AEM'
 OUTSIDE = 'it is {now} in {zone}, and fix_bp_jwt_stop_window={window} is the time in which AEM may be stopped'
 ALLOW = 'allow it for this run with fix_bp_jwt_may_stop_aem=true'
 WAIT = 'run again within {window} ({zone}), or at once with an empty fix_bp_jwt_stop_window'
@@ -151,7 +152,7 @@ def complaints(options: t.Mapping[str, t.Any]) -> t.Iterator[str]:
         try:
             zoneinfo.ZoneInfo(zone)
         except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-            yield (f'fix_bp_jwt_stop_window_zone: the controller knows no time zone {zone!r}. Give a name such as Europe/Zurich; '
+            yield (f'fix_bp_jwt_stop_window_zone: the controller has no time zone {zone!r}. Give a name such as Europe/Zurich; '
                    'where the controller lacks them all, install the package tzdata there.')
     commands = {name: options.get(f'fix_bp_jwt_aem_{name}_command') or '' for name in ('stop', 'start')}
     for name, command in commands.items():

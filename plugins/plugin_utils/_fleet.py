@@ -88,11 +88,11 @@ def read_serial(value: t.Any) -> list[str]:
         number = size[:-1] if size.endswith('%') else size
         if not number.isascii() or not number.isdigit() or int(number) == 0:
             raise Serial(
-                f'fix_bp_jwt_serial: {size!r} is neither a number of hosts (from 1 on) nor a share such as 25%. '
-                'Give one or several of them, as [1, 25%, 100%]'
+                f'fix_bp_jwt_serial: {size!r} is neither a positive number of hosts nor a percentage such as 25%. '
+                'Set one or several of them, such as [1, 25%, 100%]'
             )
     if not sizes:
-        raise Serial('fix_bp_jwt_serial is empty. Give a number of hosts or a share, or several, as [1, 25%, 100%]')
+        raise Serial('fix_bp_jwt_serial is empty. Set a number of hosts or a percentage, or several, such as [1, 25%, 100%]')
     return sizes
 
 
@@ -146,6 +146,6 @@ def may_go_on(outcomes: t.Mapping[str, Result | None], percentage: float) -> str
     named = ', '.join(wrong[:3]) + (f' and {len(wrong) - 3} more' if len(wrong) > 3 else '')
     return (
         f'{len(wrong)} of {tried} repair{"s" if tried > 1 else ""} failed ({named}), more than '
-        f'fix_bp_jwt_max_fail_percentage={percentage:g} allows, so no other was begun. See the messages of '
+        f'fix_bp_jwt_max_fail_percentage={percentage:g} allows, so no further repair was begun. See the messages of '
         f'{"these hosts" if len(wrong) > 1 else "this host"}, then run again'
     )

@@ -28,22 +28,23 @@ def understand(expression: str, option: str = REPORT) -> None:
     """Refuse an expression that is not JMESPath."""
     if jmespath is None:
         raise Problem(f'The option {option} needs the Python package jmespath on the controller (not on the AEM host). Install it '
-                      'beside ansible-core: pip install -r requirements.txt. In AWX, use an execution environment that has it')
+                      'in the environment of ansible-core: pip install -r requirements.txt. In AWX, use an execution environment '
+                      'that has it')
     try:
         jmespath.compile(expression)
     except jmespath.exceptions.JMESPathError as error:
-        raise _complaint(option, expression, f'is no valid JMESPath: {error}') from error
+        raise _complaint(option, expression, f'is not valid JMESPath: {error}') from error
 
 
 def names(agents: list[dict[str, t.Any]], expression: str) -> list[str]:
     """Return the names of the agents that the expression selects, in its order. agents: those of replication_agent_info."""
     chosen = _search(AGENTS, expression, agents)
     if not isinstance(chosen, list) or not all(isinstance(name, str) for name in chosen):
-        raise _complaint(AGENTS, expression, f'gives no list of names, but {chosen!r:.200}')
+        raise _complaint(AGENTS, expression, f'does not return a list of names, but {chosen!r:.200}')
     if not chosen:
         there = ', '.join(agent['name'] for agent in agents)
         titles = ', '.join(f'"{agent["title"]}"' for agent in agents[:10] if agent.get('title'))
-        raise _complaint(AGENTS, expression, f'chooses none of the agents that AEM has ({there or "none"})'
+        raise _complaint(AGENTS, expression, f'selects none of the agents that AEM has ({there or "none"})'
                          + (f', whose titles are {titles}' if titles else ''))
     return chosen
 
@@ -54,7 +55,7 @@ def shape(hosts: list[dict[str, t.Any]], expression: str) -> list[dict[str, t.An
         return hosts
     chosen = _search(REPORT, expression, hosts)
     if not isinstance(chosen, list) or not all(isinstance(each, dict) for each in chosen):
-        raise _complaint(REPORT, expression, f'gives no list of objects, but {chosen!r:.200}')
+        raise _complaint(REPORT, expression, f'does not return a list of objects, but {chosen!r:.200}')
     if not all(isinstance(each.get('host'), str) for each in chosen):
         raise _complaint(REPORT, expression, 'leaves out the host of an element')
     return chosen

@@ -22,7 +22,7 @@ def packed_ntplib() -> str:
     if spec is None or not spec.origin:
         raise AnsibleActionFail(
             'The Python package ntplib is missing on the controller (not on the AEM host). '
-            'Install it beside ansible-core: pip install -r requirements.txt. '
+            'Install it in the environment of ansible-core: pip install -r requirements.txt. '
             'In AWX, use an execution environment that has it.'
         )
     return ntplib_loader.carry(Path(spec.origin).read_bytes())

@@ -48,7 +48,7 @@ def complaints_about_names(names: t.Iterable[str]) -> list[str]:
     if not unknown:
         return found
     return [*found, f'Unknown option {", ".join(unknown)}: it would have been ignored. Correct the name in the inventory or on the '
-            'command line; "ansible-doc -t role aemops.brand_portal.fix_bp_jwt" lists the options there are.']
+            'command line; "ansible-doc -t role aemops.brand_portal.fix_bp_jwt" lists all options.']
 
 
 def _near_misses(names: t.Iterable[str]) -> list[str]:
@@ -135,22 +135,22 @@ def _read(name: str, value: t.Any, about: t.Mapping[str, t.Any]) -> t.Any:
         try:
             return boolean(value.strip() if isinstance(value, str) else value)
         except TypeError:
-            raise Unfit(f'{name} is true or false, not {value!r:.80}.') from None
+            raise Unfit(f'{name} must be true or false, not {value!r:.80}.') from None
     if about.get('elements') == 'str':
         value = _several(value)
         if isinstance(value, dict) or any(isinstance(each, (list, dict)) for each in value if isinstance(value, list)):
-            came = 'it came as a dictionary' if isinstance(value, dict) else 'one of these came as a list or a dictionary'
-            raise Unfit(f'{name} is a list of texts, and {came}.')
+            found = 'it is a dictionary' if isinstance(value, dict) else 'an element is a list or a dictionary'
+            raise Unfit(f'{name} must be a list of strings, but {found}.')
     elif kind == 'str' and isinstance(value, (list, dict)):
-        raise Unfit(f'{name} is a text, and it came as a list or a dictionary.')
+        raise Unfit(f'{name} must be a string, but it is a list or a dictionary.')
     if 'str' in (kind, about.get('elements')) and any(
             isinstance(each, (bool, int, float)) for each in (value if isinstance(value, list) else [value])):
         # What a survey of AWX calls "no" arrives as false, and "0123" as 83.
-        raise Unfit(f'{name} is a text and came as a number or a truth value, so its original text is lost ("0123" becomes 83, '
-                    '"no" becomes false). In YAML put it in quotes; from AWX give it by a credential or the inventory, not by '
-                    'a survey or extra variables.')
+        raise Unfit(f'{name} must be a string, but it is a number or a boolean, so its original text is lost ("0123" becomes 83, '
+                    '"no" becomes false). In YAML, quote it. In AWX, set it with a credential or in the inventory, not with a '
+                    'survey or extra variables.')
     if isinstance(value, str) and not value.isascii() and not _is_utf8(value):
-        raise Unfit(f'{name} is no UTF-8 text. Write it, or the environment variable that it comes from, in UTF-8.')
+        raise Unfit(f'{name} is not valid UTF-8. Write it, or the environment variable that it comes from, in UTF-8.')
     return _text(name, value) if kind == 'str' and isinstance(value, str) and name not in ACCOUNT else value
 
 
@@ -159,19 +159,19 @@ def _number(name: str, value: t.Any, whole: bool) -> float:
     text = value.strip() if isinstance(value, str) else value
     if isinstance(text, str) and name.endswith('_percentage'):
         text = text.removesuffix('%')
-    kind = 'whole number' if whole else 'number'
+    kind = 'an integer' if whole else 'a number'
     if isinstance(value, bool):
-        raise Unfit(f'{name} is a {kind}, not {str(value).lower()}.')
+        raise Unfit(f'{name} must be {kind}, not {str(value).lower()}.')
     try:
         number = float(text)
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if math.isnan(number) or (whole and number < math.inf and number != int(number)):
-        raise Unfit(f'{name} is a {kind}, not {value!r:.80}.')
+        raise Unfit(f'{name} must be {kind}, not {value!r:.80}.')
     if not 0 <= number < math.inf:
-        raise Unfit(f'{name} is a {kind} from 0 on, not {value}.')
+        raise Unfit(f'{name} must be {kind} of 0 or more, not {value}.')
     if not number and name in MORE_THAN_0:
-        raise Unfit(f'{name} has to be more than 0.')
+        raise Unfit(f'{name} must be more than 0.')
     return int(number) if whole else number
 
 
@@ -190,7 +190,7 @@ def _text(name: str, value: str) -> str:
     if name in PATHS:
         path = os.path.expanduser(value)
         if '\0' in path or path.startswith('~'):
-            raise Unfit(f'{name}: {value!r:.80} is no path on the controller.')
+            raise Unfit(f'{name}: {value!r:.80} is not a path on the controller.')
         return path
     if name == 'fix_bp_jwt_stop_window':
         return ''.join(value.split())
@@ -223,7 +223,7 @@ def _check_together(options: dict[str, t.Any]) -> t.Iterator[str]:
         yield ('AEM needs an account: set the environment variables AEM_USER and AEM_PASSWORD on the '
                'controller, or fix_bp_jwt_aem_user and fix_bp_jwt_aem_password from a vault.')
     if options.get('fix_bp_jwt_agents') and options.get('fix_bp_jwt_agent_query'):
-        yield 'The agents are named by fix_bp_jwt_agents and chosen by fix_bp_jwt_agent_query: give only one of them.'
+        yield 'fix_bp_jwt_agents and fix_bp_jwt_agent_query both select the agents: set only one of them.'
     yield from aem_guard.complaints(options)
     for name in (query.REPORT, query.AGENTS):
         if options.get(name):
@@ -236,4 +236,4 @@ def _check_together(options: dict[str, t.Any]) -> t.Iterator[str]:
                f'{options["fix_bp_jwt_prometheus_file"]}.')
     for name in ('fix_bp_jwt_max_fail_percentage', 'fix_bp_jwt_common_skew_percentage'):
         if not 0 <= options[name] <= 100:
-            yield f'{name} is a percentage from 0 to 100, not {options[name]:g}.'
+            yield f'{name} must be a percentage from 0 to 100, not {options[name]:g}.'

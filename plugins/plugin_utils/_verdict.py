@@ -114,7 +114,7 @@ LOST_BY_THE_JUMP = 'AEM did not come back after the clock was set by {by} while 
 START_IT = ('start AEM on this host (its log then mentions a lost lease), run again, and have it stopped the next time: set '
             'fix_bp_jwt_aem_service=auto or to its unit, or fix_bp_jwt_unknown_store=stop')
 STARTED_NOT_READY = '{units} was stopped while the clock was set and started again, but AEM is not ready yet'
-WAIT_LONGER = ('look at "systemctl status {units}" and AEM\'s error.log; where AEM only takes longer, raise '
+WAIT_LONGER = ('look at "systemctl status {units}" and AEM\'s error.log; if AEM only takes longer, raise '
                'fix_bp_jwt_aem_ready_timeout; then run again')
 
 

@@ -200,8 +200,8 @@ def test_a_query_that_does_not_fit_is_told_and_changes_nothing(wrong):
     named = {'fix_bp_jwt_agents': ['publish']}
     with unchanged(wrong):
         for query, said, more in (
-            ('[?enabled', 'fix_bp_jwt_agent_query is no valid JMESPath', {}),
-            ("[?title == 'x'].name", 'chooses none of the agents that AEM has (publish, flush,', {}),
+            ('[?enabled', 'fix_bp_jwt_agent_query is not valid JMESPath', {}),
+            ("[?title == 'x'].name", 'selects none of the agents that AEM has (publish, flush,', {}),
             ('[].name', 'give only one of them', named),
         ):
             run = wrong.play(fix_bp_jwt_agent_query=query, **more)

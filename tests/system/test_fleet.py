@@ -135,7 +135,7 @@ def test_every_host_is_counted_whatever_the_strategy(fleet, strategy):
     assert hosts['a2']['clock_before']['offset'] == pytest.approx(300, abs=1.5)  # libfaketime shows whole seconds
     assert hosts['a5']['cause'] == 'access_denied' and 'Access denied' in hosts['a5']['evidence']
     assert hosts['a3']['clock_before'] is None and 'Connection refused' in hosts['a3']['error']
-    assert "fix_bp_jwt_max_skew is a number, not 'five'." in hosts['a0']['error']
+    assert "fix_bp_jwt_max_skew must be a number, not 'five'." in hosts['a0']['error']
     assert 'Unknown option fix_bp_jwt_max_skw' in hosts['a6']['error']
     assert run.output.count('"host  clock before') == 1  # one report
 
@@ -379,11 +379,11 @@ def test_a_run_over_a_part_keeps_the_rows_and_series_of_the_others(fleet):
 
 
 @pytest.mark.parametrize(('option', 'said'), [
-    ('fix_bp_jwt_report_query=[?', 'fix_bp_jwt_report_query is no valid JMESPath'),
-    ('fix_bp_jwt_report_query=[].host', 'fix_bp_jwt_report_query gives no list of objects'),
+    ('fix_bp_jwt_report_query=[?', 'fix_bp_jwt_report_query is not valid JMESPath'),
+    ('fix_bp_jwt_report_query=[].host', 'fix_bp_jwt_report_query does not return a list of objects'),
     ('fix_bp_jwt_report_dir=/proc/nowhere', 'The report cannot be written on the controller'),
     ('fix_bp_jwt_serial=1,some', "fix_bp_jwt_serial: 'some' is neither a number of hosts"),
-    ('fix_bp_jwt_max_fail_percentage=200', 'fix_bp_jwt_max_fail_percentage is a percentage'),
+    ('fix_bp_jwt_max_fail_percentage=200', 'fix_bp_jwt_max_fail_percentage must be a percentage'),
     ('fix_bp_jwt_mode=repair', 'value of fix_bp_jwt_mode must be one of: fix, diagnose'),
     ('fix_bp_jwt_prometheus_file=/tmp/brand_portal.txt', 'ends with .prom'),
 ])
@@ -424,10 +424,10 @@ def test_the_role_alone_in_batches_of_its_play_counts_every_host_once(fleet):
 OPTIONS_THAT_DO_NOT_FIT = {
     'url': ({'fix_bp_jwt_aem_url': 'http://u:{secret}@localhost:4502'}, 'fix_bp_jwt_aem_url must not hold a user and password'),
     'template': ({'fix_bp_jwt_aem_url': 'http://{{ nowhere }}:4502'}, "fix_bp_jwt_aem_url has no value: 'nowhere' is undefined"),
-    'servers': ({'fix_bp_jwt_ntp_servers': '- ntp1 iburst'}, "fix_bp_jwt_ntp_servers: 'ntp1 iburst' names no host"),
+    'servers': ({'fix_bp_jwt_ntp_servers': '- ntp1 iburst'}, "fix_bp_jwt_ntp_servers: 'ntp1 iburst' has no host"),
     'proxy': ({'fix_bp_jwt_https_proxy': 'socks5://u:{secret}@proxy:1'}, 'fix_bp_jwt_https_proxy: a proxy of the kind socks5://'),
     'timeout': ({'fix_bp_jwt_timeout': 99999}, 'fix_bp_jwt_timeout: 99999 is not a number of seconds'),
-    'query': ({'fix_bp_jwt_agent_query': 'length(@)'}, 'fix_bp_jwt_agent_query gives no list of names, but 10.'),
+    'query': ({'fix_bp_jwt_agent_query': 'length(@)'}, 'fix_bp_jwt_agent_query does not return a list of names, but 10.'),
 }
 
 

@@ -130,7 +130,7 @@ def test_a_tenant_that_cannot_be_as_the_answer_of_a_survey(awx, tmp_path):
         job = awx.job('urls', {'author1': variables}, {'fix_bp_jwt_https_urls': 'https://=.brand-portal.adobe.com'},
                       AEM_USER='watcher', AEM_PASSWORD=PASSWORD)
     assert job.rc == 2 and job.recap['changed'] == {}, job.output
-    assert "https_urls: '=.brand-portal.adobe.com:443' names no host" in ' '.join(job.output.split())
+    assert "https_urls: '=.brand-portal.adobe.com:443' has no host" in ' '.join(job.output.split())
 
 
 def test_an_empty_slice(awx):

@@ -164,14 +164,14 @@ def _disagreement(voters: Sequence[Source]) -> str:
                     'servers (option ntp_servers) first. Nothing is decided while they contradict each other.')
     said = ', '.join(f"{source['source']} {source['offset']:+.3f} s" for source in voters[:8])
     return (f'The sources contradict each other and none has a majority ({said}). '
-            'Ask more of them, at least three (options ntp_servers and https_urls), and leave out the wrong ones.')
+            'Query at least three, and remove the wrong ones (options ntp_servers and https_urls).')
 
 
 def _unreachable(sources: Sequence[Source]) -> str:
     if not sources:
-        return 'No source was asked. Name some with the options ntp_servers or https_urls.'
+        return 'No source was queried. Set the option ntp_servers or https_urls.'
     said = '; '.join(sorted({f"{source['source']}: {source['reason']}" for source in sources})[:6])
-    return (f'No source could be used: {said}. Name reachable ones with the options ntp_servers or https_urls, '
+    return (f'No source could be used: {said}. Set reachable ones in the options ntp_servers or https_urls, '
             'or let this host reach them (UDP port 123, TCP port 443, or a proxy: option https_proxy).')
 
 
@@ -180,23 +180,23 @@ def _message(skew: Dict[str, Any]) -> str:
     dissenting = [source for source in skew['sources'] if not source['accepted'] and source['low'] is not None]
     where = span(skew['low'], skew['high'])
     threshold = f"max_skew of {limit(skew['max_skew'])}"
-    by = count(len(accepted), 'source') + (' says so' if len(accepted) == 1 else ' agree')
+    by = count(len(accepted), 'source') + (' agrees' if len(accepted) == 1 else ' agree')
     if dissenting:
-        by += f', {len(dissenting)} not believed'
+        by += f', {len(dissenting)} rejected'
     if skew['verdict'] == 'in_sync':
         return f"This host's clock is right: {where}, within the {threshold}; {by}."
     if skew['verdict'] == 'skewed':
         radius = duration((skew['high'] - skew['low']) / 2)
         return (f"This host's clock is {duration(skew['offset'])} {skew['direction']}, give or take {radius}, which is "
                 f'more than the {threshold}; {by}.')
-    return f"This host's clock is {where}: the {threshold} lies in between, so nothing can be decided; {by}."
+    return f"This host's clock is {where}. This range contains the {threshold}, so nothing can be decided; {by}."
 
 
 def _advice(skew: Dict[str, Any]) -> str:
     """Return the next step for a verdict that has bounds; '' if there is none."""
     if skew['verdict'] == 'undecided':
-        return 'Raise the option timeout, change max_skew, or name nearer or more sources.'
+        return 'Raise the option timeout, change max_skew, or use nearer or more sources.'
     if not skew['verified']:
-        return ('This is not verified: ask an https service (option https_urls) or at least three NTP servers '
+        return ('The result is not verified: query an HTTPS service (option https_urls) or at least three NTP servers '
                 '(option ntp_servers).')
     return 'Correct it: run the role time_sync or the module clock_step.' if skew['verdict'] == 'skewed' else ''

@@ -63,13 +63,13 @@ def parse_url(url: str) -> Target:
         parts = urllib.parse.urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise BadOption(f'https_urls: {shown!r} is no URL.') from None
+        raise BadOption(f'https_urls: {shown!r} is not a URL.') from None
     if parts.scheme != 'https':
         raise BadOption(f'https_urls: {shown!r} is not an https:// URL. Only a TLS connection proves whose Date it is.')
     if parts.username is not None or parts.password is not None:
         raise BadOption(f'https_urls: {shown!r} was given with credentials. A Date needs none; leave them out.')
     if not host or ('[' in parts.netloc and ':' not in host):
-        raise BadOption(f'https_urls: {shown!r} names no host.')
+        raise BadOption(f'https_urls: {shown!r} has no host.')
     text = join(host, PORT if port is None else port)
     path = (parts.path or '/') + ('?' + parts.query if parts.query else '')
     return Target(url, parse_endpoint(text, PORT, 'https_urls'), urllib.parse.quote(path, safe="/?%:@!$&'()*+,;=~"))
@@ -198,14 +198,14 @@ class Question:
             finally:
                 response.close()
         except socket.timeout as error:
-            raise Unusable('no answer within the time') from error
+            raise Unusable('no answer in time') from error
         except http.client.HTTPException as error:
-            raise Unusable(f'its answer is no HTTP ({type(error).__name__})') from error
+            raise Unusable(f'its answer is not HTTP ({type(error).__name__})') from error
         except (OSError, ValueError) as error:
             self._connector.left()
             raise Unusable(f'no answer: {error_reason(error)}') from error
         if received > self._deadline:
-            raise Unusable('no answer within the time')
+            raise Unusable('no answer in time')
         return sent, answer, received
 
     def _host_header(self) -> str:

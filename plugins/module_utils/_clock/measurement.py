@@ -24,7 +24,7 @@ _MOST_RUNS = 3  # a clock that is set all the time must not cause many queries t
 _TICK = 0.05
 _MARGIN = 0.1
 
-_NO_ANSWER = 'no answer within the time'
+_NO_ANSWER = 'no answer in time'
 _LONGEST = 3600.0   # largest value of the option timeout, in seconds
 
 

@@ -67,9 +67,9 @@ def parse_endpoint(text: str, default_port: int, option: str) -> Endpoint:
     else:
         host, colon, port = text.partition(':')
         if colon and not re.fullmatch('[0-9]{1,5}', port):
-            raise BadOption(f'{option}: the port in {text!r} is no number.')
+            raise BadOption(f'{option}: the port in {text!r} is not a number.')
         if not _NAME.fullmatch(host):
-            raise BadOption(f'{option}: {text!r} names no host. Write "host", "host:port" or "[IPv6 address]:port".')
+            raise BadOption(f'{option}: {text!r} has no host. Write "host", "host:port" or "[IPv6 address]:port".')
     number = int(port) if port else default_port
     if not 1 <= number <= 65535:
         raise BadOption(f'{option}: the port in {text!r} is not between 1 and 65535.')

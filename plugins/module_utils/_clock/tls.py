@@ -136,7 +136,7 @@ class Connector:
         """Return the seconds to the deadline. Raises Unusable after it."""
         left = self._deadline - self._clock()
         if left <= 0 or self._aborted:
-            raise Unusable('no answer within the time')
+            raise Unusable('no answer in time')
         return left
 
     def abort(self) -> None:

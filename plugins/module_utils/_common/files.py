@@ -223,7 +223,7 @@ def obstacle(path: str) -> str:
     above = os.path.dirname(path)
     while above != os.path.dirname(above):
         if os.path.islink(above) and not os.path.exists(above):
-            return f'{above} is a link to {os.readlink(above)}, which is not there'
+            return f'{above} is a link to {os.readlink(above)}, which does not exist'
         above = os.path.dirname(above)
     target = os.path.realpath(path)
     folder = os.path.dirname(target)

@@ -91,7 +91,7 @@ class FileHandler(Handler):
             return
         content = _content(host, kept)
         if files.fingerprint(content) != entry.before['sha256']:
-            raise CannotUndo(f'{entry.target} could not be put back: its copy {kept} is not there or damaged')
+            raise CannotUndo(f'{entry.target} could not be restored: its copy {kept} is missing or damaged')
         host.write(entry.target, (content or b'').decode('utf-8', 'surrogateescape'), 0o644, like=kept)
 
     def clear_up(self, entry: Entry) -> None:
@@ -162,7 +162,7 @@ class UnitHandler(Handler):
                 ('mask', before.get('masked') is True and now.get('masked') is False)):
             said = self._units.verb(verb, [unit]) if due else ''
             if said and verb != 'reset-failed':
-                raise CannotUndo(f'{unit} could not be put back: systemctl {verb}: {said}')
+                raise CannotUndo(f'{unit} could not be restored: systemctl {verb}: {said}')
         if {'enabled', 'masked'} & set(before):
             self._links_back(entry, found)
         if before.get('active') is True and now.get('active') is not True:

@@ -85,7 +85,7 @@ def find(aem_url: str, root: str = '/', resolve: Optional[Resolve] = None,
         return dict(found, reason='aem_url names {0}, which this host cannot resolve'.format(host),
                     advice='correct the name or the resolver of this host, or ' + _BY_HAND)
     if not addresses & (local_addresses(root) | _loopback(addresses)):
-        return dict(found, reason='aem_url names {0}, which is no address of this host'.format(host or 'no host'),
+        return dict(found, reason='aem_url names {0}, which is not an address of this host'.format(host or 'no host'),
                     advice='see whether AEM runs on this host, and ' + _BY_HAND)
     sockets = [each for each in listeners(root) if each.port == port]
     serving = _serving(sockets, addresses)
@@ -110,7 +110,7 @@ def find(aem_url: str, root: str = '/', resolve: Optional[Resolve] = None,
     found.update(pid=pid, home=home)
     unit, reason = _unit_and_reason(proc, pids, pid, home)
     found.update(unit=unit, stoppable=not reason, reason=reason, advice=reason and _COMMANDS)
-    # What only passes connections on may do so to another host, unless a container engine's program does it.
+    # What only forwards connections may do so to another host, unless a container engine's program does it.
     if not is_aem(proc, pid, home) and not _container_of(proc, pid):
         return found
     store = repository(proc, pid, home) if is_aem(proc, pid, home) else UNKNOWN
@@ -227,7 +227,7 @@ def _unit_and_reason(proc: Processes, pids: List[int], pid: int, home: str) -> T
         return '', 'the process on its port (PID {0}, {1}) belongs to a container engine or a container ({2})'.format(
             pid, name, container)
     if not is_aem(proc, pid, home):
-        kind = 'passes connections on' if name in _PROXIES else 'is no Java program'
+        kind = 'forwards connections' if name in _PROXIES else 'is not a Java program'
         return '', 'the process on its port (PID {0}, {1}) {2}, so it is not AEM itself'.format(pid, name, kind)
     if any(_USER.search(part) for part in parts):
         return '', '{0} runs in the session of a user ({1}), and stopping that would end all that runs in it'.format(
@@ -262,7 +262,7 @@ def _container_of(proc: Processes, pid: int) -> str:
     found = next((part for part in _parts(proc.cgroup(pid)) if _CONTAINER.search(part) and (
         not part.endswith('.service') or _CONTAINER.match(re.sub(r'^snap\.', '', part)))), '')
     ours, its = proc.link(1, 'ns/pid'), proc.link(pid, 'ns/pid')
-    return found or ('a process ID namespace of its own' if ours and its and ours != its else '')
+    return found or ('its own PID namespace' if ours and its and ours != its else '')
 
 
 def _starter_of(proc: Processes, path: str, unit: str, pid: int) -> str:

@@ -160,10 +160,10 @@ def _message(state: str, by: str, source: str, reason: str) -> str:
     if state == KEPT:
         return 'The clock is kept by {0}{1}.'.format(by, ', synchronized to {0}'.format(source) if source else '')
     return {
-        '': 'Whether anything keeps the clock cannot be told.',
+        '': 'It is not known whether anything keeps the clock.',
         'no_time_daemon': 'Nothing keeps the clock: no time daemon runs{0}.'.format(
             ', and {0} does not set it'.format(by) if by else ''),
-        'no_control_of_clock': 'Nothing keeps the clock: {0} runs with the option -x, by which it does not set it.'.format(by),
+        'no_control_of_clock': 'Nothing keeps the clock: {0} runs with the option -x, so it does not set the clock.'.format(by),
         'own_clock': 'Nothing keeps the clock: {0} follows the clock of this host itself.'.format(by),
         'not_synchronized': 'Nothing keeps the clock: {0} runs, but is not synchronized to any source.'.format(by),
     }[reason]

@@ -291,12 +291,12 @@ class PackagesHandler(Handler):
         for unit, state in entry.how['units'].items():
             said = Units(self._host).bring(unit, dict(state))
             if said:
-                raise CannotUndo(f'{unit} could not be brought into its former state: {said}')
+                raise CannotUndo(f'{unit} could not be restored to its previous state: {said}')
         if edited:
             raise CannotUndo(f'the package {listed(removed)} was removed again, but its configuration stays, because another '
                              f'administrator has changed {listed(edited)}')
         if entry.how['upgraded']:
-            raise CannotUndo(f"the package {listed(entry.how['upgraded'])} was upgraded along with it and stays so")
+            raise CannotUndo(f"the package {listed(entry.how['upgraded'])} was upgraded as well and keeps its new version")
 
     def _keep(self, entry: Entry, names: Sequence[str], why: str) -> None:
         said = self._stop_unit(entry.how['unit'])

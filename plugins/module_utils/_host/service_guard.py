@@ -108,9 +108,9 @@ class ServiceGuard(StepHooks):
         where = '(option stop_services; in the role fix_bp_jwt: fix_bp_jwt_aem_service)'
         if unit.loaded in ('not-found', ''):
             alike = self._alike(asked)
-            raise BadOption('systemd knows no unit {0} on this host {1}. {2} Nothing was changed.'.format(
+            raise BadOption('systemd has no unit {0} on this host {1}. {2} Nothing was changed.'.format(
                 asked, where, 'Units here that may be meant: {0}.'.format(', '.join(alike)) if alike else
-                'Find the unit that starts AEM with "systemctl list-units --all --type=service"; where no unit '
+                'Find the unit that starts AEM with "systemctl list-units --all --type=service"; if no unit '
                 'starts it, leave the option empty.'))
         if unit.active in UP and (unit.loaded != 'loaded' or not unit.startable or not unit.stoppable):
             raise BadOption('{0} runs, but could not be stopped and started again: it is {1}{2} {3}. Correct the unit '
@@ -137,12 +137,12 @@ class ServiceGuard(StepHooks):
 
     def _inspect_earlier(self, names: List[str]) -> None:
         if self._host.exists(self._started):
-            self.messages.append('An earlier run was cut off while it had stopped {0}; the guard service has already started {1} '
+            self.messages.append('An earlier run was interrupted after it stopped {0}; the guard service has already started {1} '
                                  'again'.format(listed(names), 'it' if len(names) == 1 else 'them'))
             return
         self.left = [unit.name for unit in self._units(names) if unit.active not in UP and unit.loaded != 'not-found']
         if not self.left:
-            self.messages.append('An earlier run was cut off while it was stopping {0}, which runs'.format(listed(names)))
+            self.messages.append('An earlier run was interrupted while it was stopping {0}, which runs'.format(listed(names)))
 
     def needed(self, offset: float) -> bool:
         """Return whether a step by this offset stops anything."""
@@ -157,9 +157,9 @@ class ServiceGuard(StepHooks):
         if self.needed(offset):
             said.append('{0} would be stopped and started again.'.format(listed(self.running)))
         elif self.names and abs(offset) >= self.above:
-            said.append('{0} does not run and would be left so.'.format(listed(self.names)))
+            said.append('{0} does not run and would not be started.'.format(listed(self.names)))
         if self.left:
-            said.append('{0}, which an earlier run that was cut off has left stopped, would be started.'.format(listed(self.left)))
+            said.append('{0}, which an interrupted earlier run left stopped, would be started.'.format(listed(self.left)))
         return ' '.join(said)
 
     # during
@@ -208,7 +208,7 @@ class ServiceGuard(StepHooks):
         return ' '.join(_sentence(sentence) for sentence in self.messages)
 
     def _healed(self) -> None:
-        self.messages.append('An earlier run was cut off after it had stopped {0}, and left it so: it was started now'.format(
+        self.messages.append('An earlier run was interrupted and left {0} stopped: it was started now'.format(
             listed(self.left)))
         self.changed, self.left = True, []
 
@@ -222,13 +222,13 @@ class ServiceGuard(StepHooks):
                              for name in wanted])
         except OSError as error:
             self._log.forget()
-            raise StopRefused('{0} was not stopped and the clock not set, because that could not be written down first: {1}'.format(
+            raise StopRefused('{0} was not stopped and the clock not set, because this could not be recorded first: {1}'.format(
                 listed(self.running), error)) from error
         problem = self._arm(wanted)
         if problem:
             self._log.forget()
             raise StopRefused('{0} was not stopped and the clock not set, because the guard that would start it again if this run '
-                              'was cut off could not be set up: {1}'.format(listed(self.running), problem))
+                              'was interrupted could not be set up: {1}'.format(listed(self.running), problem))
 
     def _stop(self) -> None:
         self._host.log('stop {0}'.format(listed(self.running)))
@@ -274,7 +274,7 @@ class ServiceGuard(StepHooks):
         if self.left:
             self._healed()
         if problem is not None:
-            self.messages.append('{0} runs, as before'.format(listed(wanted)))
+            self.messages.append('{0} runs again'.format(listed(wanted)))
 
     def _start(self, names: List[str]) -> str:
         """Start the units in a few attempts. Return why one of them does not run, or ''."""

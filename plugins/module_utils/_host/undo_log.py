@@ -265,12 +265,12 @@ class UndoLog:
                 handler.undo(entry, now)
                 now = handler.now(entry)
                 if now != entry.before:
-                    return f'{what} could not be put back: it is {_words(now)}, it was {_words(entry.before)}'
+                    return f'{what} could not be restored: it is {_words(now)}, it was {_words(entry.before)}'
             handler.clear_up(entry)
         except CannotUndo as problem:
             return str(problem)
         except Exception as error:  # an error must not prevent the undo of the other acts
-            return f'{what} could not be put back: {error}'
+            return f'{what} could not be restored: {error}'
         entry.undone = True
         return ''
 

@@ -257,7 +257,7 @@ def _legend(axis: Axis) -> str:
 def _foot(report: Data) -> str:
     version = report.get('collection_version')
     made_by = 'Made by the Ansible collection aemops.brand_portal' + (f' {version}' if version else '')
-    return f'</main>\n<footer><p>{_text(made_by)}. The same as data: the JSON beside this file.</p></footer>'
+    return f'</main>\n<footer><p>{_text(made_by)}. The JSON file in the same folder has the same data.</p></footer>'
 
 
 @functools.cache

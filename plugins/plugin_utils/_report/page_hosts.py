@@ -49,7 +49,7 @@ WORDS: dict[str, str] = {
     'not_only_the_clock': 'agents fail, not only because of the clock',
     'aem_unreachable': 'AEM does not answer',
     'not_testable': 'agents cannot be tested',
-    'no_reference': 'no reference is believed',
+    'no_reference': 'no reference is reliable',
     'not_kept': 'nothing keeps the clock right',
     'unfinished': 'an earlier repair is unfinished',
     'stop_deferred': 'repair waits until AEM may be stopped',

@@ -62,7 +62,7 @@ class Chrony(Daemon):
                 raise Refused('cloud={0}: the clock of this machine is /dev/{1}, but has no name {2}.'.format(
                     cloud, path.split('/')[-2], device), 'Add the udev rule SUBSYSTEM=="ptp", ATTR{clock_name}=="hyperv", '
                     'SYMLINK+="ptp_hyperv", then run udevadm trigger, then run again.')
-        raise Refused('cloud={0}: this host has no {1}. It is no machine of that cloud, or its kernel lacks the driver.'.format(
+        raise Refused('cloud={0}: this host has no {1}. It is not a machine of that cloud, or its kernel lacks the driver.'.format(
             cloud, device))
 
     def _setting(self, directive: str) -> Optional[ConfigLine]:

@@ -63,7 +63,7 @@ class Undoing(NamedTuple):
 class Absent(Run):
     """Removes our files and blocks, and restores units to the state before the first run."""
 
-    failed = 'Could not take back what this role has changed'
+    failed = 'Could not revert the changes of this role'
 
     def _do(self) -> Dict[str, Any]:
         daemons, _steerers = self.look()
@@ -76,7 +76,7 @@ class Absent(Run):
         stays = f" The package {listed(known.packages)} stays installed." if known.packages else ''
         self.details.update(problems=self.details['problems'] + undoing.left)
         if self.check_mode:
-            sentences = [f'would undo what a run of {self.log.begun} had begun'] if self.interrupted else []
+            sentences = [f'would undo the changes of the interrupted run of {self.log.begun}'] if self.interrupted else []
             sentences += [f'would {sentence}' for sentence in undoing.sentences]
             self.details.update(changed=bool(sentences), actions=sentences, diff=[change.diff() for change in undoing.changes],
                                 msg=f"Check mode: a run {'; '.join(sentences)}." if sentences else _nothing(undoing))
@@ -88,7 +88,7 @@ class Absent(Run):
         self._clear(known, undoing)
         self.details.update(
             diff=[change.diff() for change in undoing.changes],
-            msg=f"Taken back: {'; '.join(undoing.sentences)}.{stays}" if undoing.sentences else _nothing(undoing))
+            msg=f"Reverted: {'; '.join(undoing.sentences)}.{stays}" if undoing.sentences else _nothing(undoing))
         return self._finish()
 
     # looking
@@ -194,7 +194,7 @@ class Absent(Run):
             if daemon['unit'] in undoing.restarts:
                 complaint = discovery.make(self.host, daemon).complaint()
                 if complaint:
-                    raise Failure(f"Let {daemon['unit']} check its configuration", complaint)
+                    raise Failure(f"Check the configuration of {daemon['unit']}", complaint)
         for back in undoing.units:
             acts.change_unit(self.log, self.units, back.unit, back.to, back.sentence, partial(self._order, back.verbs, back.unit))
         if any(change.file.path.startswith('/etc/systemd/system/') for change in undoing.changes):
@@ -221,5 +221,5 @@ class Absent(Run):
 
 
 def _nothing(undoing: Undoing) -> str:
-    return 'Nothing that this role has changed is left on this host.' if not undoing.left else \
-        f"Nothing was taken back: {'; '.join(undoing.left)}."
+    return 'This host has no changes of this role.' if not undoing.left else \
+        f"Nothing was reverted: {'; '.join(undoing.left)}."

@@ -105,7 +105,7 @@ class Apply:
         if plan.start or {'restart', 'add'} & set(self._effects):
             complaint = daemon.complaint()
             if complaint:
-                raise Failure(f"Let {plan.daemon['unit']} check its configuration", complaint)
+                raise Failure(f"Check the configuration of {plan.daemon['unit']}", complaint)
 
     def _stop(self, other: Facts) -> None:
         """Stop and disable a daemon that competes with the chosen one. A daemon that no longer exists is no error."""
@@ -155,7 +155,7 @@ class Apply:
         status = daemon.status()
         if clock_was_set or not (self._effects or status.synchronized or status.reason == MAY_NOT_BE_ASKED):
             # Samples from before the step would mislead the daemon, and it should query sources that did not answer again soon.
-            if not self._perform(Entry('source', unit, {}, {'measured': 'again'}, f'let {unit} measure again'),
+            if not self._perform(Entry('source', unit, {}, {'measured': 'again'}, f'make {unit} measure again'),
                                  daemon.reset_measurements):
                 self.restart(unit)
             return True
@@ -171,7 +171,7 @@ class Apply:
             self._order('enable', plan.wait, {'enabled': True})
 
     def _tell(self, unit: str, daemon: Daemon) -> bool:
-        entry = Entry('source', unit, {'sources': []}, {'sources': list(self._sources)}, f'let {unit} know its new sources',
+        entry = Entry('source', unit, {'sources': []}, {'sources': list(self._sources)}, f'tell {unit} its new sources',
                       daemon=daemon.facts['name'], reload='reload' in self._effects)
         return bool(self._perform(entry, lambda: daemon.add_sources(self._sources)
                                   and ('reload' not in self._effects or daemon.reload_sources())))

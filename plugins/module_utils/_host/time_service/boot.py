@@ -45,7 +45,7 @@ def plan_boot(host: Any, daemon: Mapping[str, Any], options: Mapping[str, Any]) 
     states = unit_states(host, options.get('start_after_sync') or []) if files else {}
     for unit, state in states.items():
         if state.get('LoadState') == 'not-found':
-            raise Refused(f'start_after_sync: systemd knows no unit {unit} on this host.', 'Correct the name, or leave it out.')
+            raise Refused(f'start_after_sync: systemd has no unit {unit} on this host.', 'Correct the name, or leave it out.')
     if not options.get('wait_at_boot'):
         return Boot(files, '', False)
     limit = int(options['wait_at_boot_timeout'])

@@ -137,7 +137,7 @@ def choose(daemons: List[Facts], provider: str, want: Wanted) -> Facts:
         possible = [each for each in possible if by_name[each['name']].provider == provider]
         if not possible:
             raise Refused(f'provider={provider}: this system has no package for it.',
-                          'Use another provider; auto takes what there is.')
+                          'Use another provider; provider=auto uses an installed one.')
     able = [each for each in possible if set(want.features) <= set(by_name[each['name']].can)]
     if not able:
         lacking = [layouts.FEATURES[feature] for feature in want.features
@@ -179,7 +179,7 @@ def _due(files: Sequence[Tuple[File, Optional[str]]], known: Lasting) -> List[Ch
 
 
 EDITED = 'which another administrator has edited'
-NO_RECORD = 'of which no former run has left a record'
+NO_RECORD = 'of which no earlier run has left a record'
 
 
 def edited(file: File, text: Optional[str], known: Lasting) -> str:

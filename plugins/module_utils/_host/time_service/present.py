@@ -179,7 +179,7 @@ class Present(Run):
     def _predict(self, plan: Plan, daemon: Daemon) -> Dict[str, Any]:
         status = daemon.status() if plan.daemon['active'] else None
         due = plan.needed or self.interrupted
-        sentences = [f'would undo what a run of {self.log.begun} had begun'] if self.interrupted else []
+        sentences = [f'would undo the changes of the interrupted run of {self.log.begun}'] if self.interrupted else []
         sentences += [f'would {sentence}' for sentence in plan.sentences]
         good = bool(not due and status and self._limits.good(daemon, status))
         step = self.details.get('clock') or {}

@@ -58,13 +58,13 @@ def of_plan(plan: Plan, status: Optional[Status], synchronized: bool, pushers: S
     unit = plan.daemon['unit']
     advice = '' if synchronized or not status else status.advice
     if synchronized and status:
-        message = f'The clock is kept right by {unit}: {status.msg}.'
+        message = f'{unit} keeps the clock right: {status.msg}.'
     elif status:
         message = f'The clock is right now, but nothing keeps it right: {unit} is configured and enabled, but {status.msg}.'
     else:
         message = f'No time daemon keeps the clock right: {unit} does not run.'
     if pushers:
-        message += f" Beside it this clock is set by {', '.join(pushers)}."
+        message += f" This clock is also set by {', '.join(pushers)}."
     return {'provider': plan.daemon['name'], 'unit': unit, 'synchronized': synchronized, 'msg': message, 'advice': advice,
             'reason': '' if synchronized or not status else status.reason, 'sources': sources,
             'residual_offset': round(status.residual_offset, 6) if status and status.synchronized else None}

@@ -65,7 +65,7 @@ class Rollback:
             entries = [entry for entry in told if entry.target == unit]
             if unit in restarts or not all(self._forgets(entry) for entry in entries):
                 said = self._units.verb('start' if active == 'failed' else 'restart', [unit])
-                problems += [f'{unit} could not be restarted with its former configuration: {said}'] if said else []
+                problems += [f'{unit} could not be restarted with its previous configuration: {said}'] if said else []
         return problems
 
     def _forgets(self, entry: Entry) -> bool:

@@ -31,7 +31,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log
 
 FOLDER = STATE + '/time_service'
 NOTHING_CHANGED = 'Nothing was changed.'
-_UNDO_FAILED = 'Look at the acts of this run in /var/lib/aemops-brand-portal/last-run.json, then put back by hand what is named.'
+_UNDO_FAILED = 'See the acts of the run in /var/lib/aemops-brand-portal/last-run.json, then restore by hand what the message names.'
 
 # Errors that end a run before its acts begin.
 LOOKS = (Refused, Busy, ClockError, LookFailed, LogUnreadable, NoAnswer, Interrupted, OSError)
@@ -86,13 +86,13 @@ class Run:
         begun = self.log.begun
         problems = Rollback(self.log, self.log.how.get('active', [])).run()
         entries = [entry for entry in self.log.entries if entry.reverted or entry.left]
-        sentence = f'undo what a run of {begun} had begun'
+        sentence = f'undo the changes of the interrupted run of {begun}'
         self.log.close(changed=bool(entries), msg=sentence, problems=problems)
         self._settled = bool(entries)
         if entries or problems:
             left = f" What stays: {'; '.join(problems)}." if problems else ''
             self.details.update(
-                recovered=f'A run of {begun} was cut off on this host. What it had done was undone first.{left}', problems=problems)
+                recovered=f'A run of {begun} was interrupted on this host. Its changes were undone first.{left}', problems=problems)
         self.log = UndoLog(self.host, FOLDER, self.stop)
 
     def look(self) -> Tuple[List[Facts], List[Any]]:
@@ -106,7 +106,7 @@ class Run:
         found = result.of_log(entries)
         found['disabled'] = [*found['disabled'], *(unit for unit in disabled if unit not in found['disabled'])]
         if self.details['recovered'] and self._settled:
-            found['actions'].insert(0, 'undo what a run that was cut off had begun')
+            found['actions'].insert(0, 'undo the changes of an interrupted run')
         found['changed'] = found['changed'] or self._settled or extra or self._clock_is_set
         self.details.update(found)
         if self._may_close:
@@ -129,9 +129,9 @@ class Run:
         if not acted:
             back = 'Nothing else was changed' if self._clock_is_set else NOTHING_CHANGED
         elif problems:
-            back = f"Not everything could be put back: {'; '.join(problems)}"
+            back = f"Not everything could be restored: {'; '.join(problems)}"
         else:
-            back = 'Files, units and packages were put back as they were'
+            back = 'Files, units and packages were restored'
         if self._clock_is_set:
             back += '. The clock stays set'
         said = self._said_by(unit) if acted else []

@@ -42,7 +42,7 @@ def test_no_secret_is_shown_whatever_stands_in_for_python():
 
 def test_a_module_that_ran_and_failed_says_what_it_says_with_the_options_of_the_role():
     assert called() == 'MODULE FAILURE'
-    assert called(msg="ntp_servers: 'a b' names no host.") == "fix_bp_jwt_ntp_servers: 'a b' names no host."
+    assert called(msg="ntp_servers: 'a b' has no host.") == "fix_bp_jwt_ntp_servers: 'a b' has no host."
 
 
 def test_an_option_whose_template_cannot_be_resolved_is_named():

@@ -40,16 +40,16 @@ def test_what_it_chooses(expression, names):
 
 
 @pytest.mark.parametrize(('expression', 'why'), [
-    ('[?enabled', 'is no valid JMESPath'),
+    ('[?enabled', 'is not valid JMESPath'),
     ('[?frobnicate(title)].name', 'frobnicate'),
     ("[?contains(enabled, 'x')].name", 'contains()'),
-    ('', 'is no valid JMESPath'),
-    ('length(@)', 'gives no list of names, but 3'),
-    ('[0].name', "gives no list of names, but 'one'"),
-    ('[].enabled', 'gives no list of names'),
-    ('[].{n: name}', 'gives no list of names'),
-    ('nothing', 'gives no list of names, but None'),
-    ("[?title == 'absent'].name", 'chooses none of the agents that AEM has (one, two, publish)'),
+    ('', 'is not valid JMESPath'),
+    ('length(@)', 'does not return a list of names, but 3'),
+    ('[0].name', "does not return a list of names, but 'one'"),
+    ('[].enabled', 'does not return a list of names'),
+    ('[].{n: name}', 'does not return a list of names'),
+    ('nothing', 'does not return a list of names, but None'),
+    ("[?title == 'absent'].name", 'selects none of the agents that AEM has (one, two, publish)'),
 ])
 def test_what_it_refuses(expression, why):
     with pytest.raises(AnsibleFilterError) as error:

@@ -109,5 +109,5 @@ def test_what_is_wrong_with_the_options_is_said(options, said):
 
 
 def test_the_reason_names_the_option_of_the_role():
-    reason = 'aem_url names author.example.com, which is no address of this host'
+    reason = 'aem_url names author.example.com, which is not an address of this host'
     assert f'because fix_bp_jwt_{reason}' in decided(found={**IN_A_SESSION, 'store': 'unknown', 'reason': reason}).warning

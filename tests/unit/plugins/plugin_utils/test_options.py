@@ -29,13 +29,13 @@ def test_what_was_a_text_once_is_refused_and_not_shown(name, came):
     for value in (came, [came]) if name == 'fix_bp_jwt_agents' else (came,):
         _chosen, complaints = options.check(given(**{name: value}))
         assert len(complaints) == 1
-        assert complaints[0].startswith(f'{name} is a text and came as a number or a truth value')
+        assert complaints[0].startswith(f'{name} must be a string, but it is a number or a boolean')
         assert '8.5' not in complaints[0]
 
 
-@pytest.mark.parametrize(('name', 'kind'), [('fix_bp_jwt_max_skew', 'number'), ('fix_bp_jwt_table_hosts', 'whole number')])
+@pytest.mark.parametrize(('name', 'kind'), [('fix_bp_jwt_max_skew', 'a number'), ('fix_bp_jwt_table_hosts', 'an integer')])
 def test_a_truth_value_is_no_number(name, kind):
-    assert options.check(given(**{name: False}))[1] == [f'{name} is a {kind}, not false.']
+    assert options.check(given(**{name: False}))[1] == [f'{name} must be {kind}, not false.']
 
 
 @pytest.mark.parametrize(('came', 'agents'), [
@@ -96,31 +96,31 @@ def test_an_account_of_null_is_none(name):
 
 
 @pytest.mark.parametrize(('name', 'came', 'said'), [
-    ('max_skew', 'five', "fix_bp_jwt_max_skew is a number, not 'five'."),
-    ('max_skew', '', "fix_bp_jwt_max_skew is a number, not ''."),
-    ('max_step', '1 h', "fix_bp_jwt_max_step is a number, not '1 h'."),
-    ('timeout', [5], 'fix_bp_jwt_timeout is a number, not [5].'),
-    ('aem_stop_above', {'seconds': 60}, "fix_bp_jwt_aem_stop_above is a number, not {'seconds': 60}."),
-    ('prove_delay', '1.5', "fix_bp_jwt_prove_delay is a whole number, not '1.5'."),
-    ('aem_ready_timeout', 'long', "fix_bp_jwt_aem_ready_timeout is a whole number, not 'long'."),
-    ('table_hosts', 'all', "fix_bp_jwt_table_hosts is a whole number, not 'all'."),
-    ('max_skew', 0, 'fix_bp_jwt_max_skew has to be more than 0.'),
-    ('timeout', '0', 'fix_bp_jwt_timeout has to be more than 0.'),
-    ('test_timeout', 0.0, 'fix_bp_jwt_test_timeout has to be more than 0.'),
-    ('ntp_servers', {'a': 1}, 'fix_bp_jwt_ntp_servers is a list of texts, and it came as a dictionary.'),
-    ('agents', '[1, 2]', 'fix_bp_jwt_agents is a text and came as a number'),
-    ('validate_certs', 'nope', "fix_bp_jwt_validate_certs is true or false, not 'nope'."),
-    ('may_stop_aem', '', "fix_bp_jwt_may_stop_aem is true or false, not ''."),
-    ('fix_at_risk', [True], 'fix_bp_jwt_fix_at_risk is true or false, not [True].'),
+    ('max_skew', 'five', "fix_bp_jwt_max_skew must be a number, not 'five'."),
+    ('max_skew', '', "fix_bp_jwt_max_skew must be a number, not ''."),
+    ('max_step', '1 h', "fix_bp_jwt_max_step must be a number, not '1 h'."),
+    ('timeout', [5], 'fix_bp_jwt_timeout must be a number, not [5].'),
+    ('aem_stop_above', {'seconds': 60}, "fix_bp_jwt_aem_stop_above must be a number, not {'seconds': 60}."),
+    ('prove_delay', '1.5', "fix_bp_jwt_prove_delay must be an integer, not '1.5'."),
+    ('aem_ready_timeout', 'long', "fix_bp_jwt_aem_ready_timeout must be an integer, not 'long'."),
+    ('table_hosts', 'all', "fix_bp_jwt_table_hosts must be an integer, not 'all'."),
+    ('max_skew', 0, 'fix_bp_jwt_max_skew must be more than 0.'),
+    ('timeout', '0', 'fix_bp_jwt_timeout must be more than 0.'),
+    ('test_timeout', 0.0, 'fix_bp_jwt_test_timeout must be more than 0.'),
+    ('ntp_servers', {'a': 1}, 'fix_bp_jwt_ntp_servers must be a list of strings, but it is a dictionary.'),
+    ('agents', '[1, 2]', 'fix_bp_jwt_agents must be a string, but it is a number'),
+    ('validate_certs', 'nope', "fix_bp_jwt_validate_certs must be true or false, not 'nope'."),
+    ('may_stop_aem', '', "fix_bp_jwt_may_stop_aem must be true or false, not ''."),
+    ('fix_at_risk', [True], 'fix_bp_jwt_fix_at_risk must be true or false, not [True].'),
     ('mode', 'Repair', 'value of fix_bp_jwt_mode must be one of: fix, diagnose, rehearse, got: Repair'),
     ('aem_service', 'aem service', "fix_bp_jwt_aem_service: 'aem service' is not the name of a systemd unit"),
     ('aem_service', '../aem', "fix_bp_jwt_aem_service: '../aem' is not the name of a systemd unit"),
     ('aem_service', 'aem; reboot', "fix_bp_jwt_aem_service: 'aem; reboot' is not the name of a systemd unit"),
-    ('aem_password', 'p\udce9ss', 'fix_bp_jwt_aem_password is no UTF-8 text.'),
-    ('aem_url', 'http://\udce9', 'fix_bp_jwt_aem_url is no UTF-8 text.'),
-    ('report_dir', '~nobody-of-this-name/x', "fix_bp_jwt_report_dir: '~nobody-of-this-name/x' is no path on the controller."),
+    ('aem_password', 'p\udce9ss', 'fix_bp_jwt_aem_password is not valid UTF-8.'),
+    ('aem_url', 'http://\udce9', 'fix_bp_jwt_aem_url is not valid UTF-8.'),
+    ('report_dir', '~nobody-of-this-name/x', "fix_bp_jwt_report_dir: '~nobody-of-this-name/x' is not a path on the controller."),
     ('prometheus_file', '/a\0b.prom', 'fix_bp_jwt_prometheus_file: '),
-    ('agent_query', '[?', 'The option fix_bp_jwt_agent_query is no valid JMESPath'),
+    ('agent_query', '[?', 'The option fix_bp_jwt_agent_query is not valid JMESPath'),
 ])
 def test_what_does_not_fit_is_refused_in_our_words(name, came, said):
     [complaint] = options_of(**{name: came})[1]

@@ -23,7 +23,7 @@ TEN = [
     [rehearsal.daemon({'failed': True, 'msg': 'chrony.conf line 3 is not accepted. Nothing was changed.',
                        'advice': 'correct line 3'})],
     [rehearsal.check('packages', 'the package chrony cannot be downloaded: 404', 'see that this host reaches its package sources')],
-    [rehearsal.check('service', 'systemd knows no unit aemm.service', 'correct fix_bp_jwt_aem_service')],
+    [rehearsal.check('service', 'systemd has no unit aemm.service', 'correct fix_bp_jwt_aem_service')],
     [rehearsal.check('disk', '/var has 3 MiB left', 'make room')],
     [rehearsal.check('files', '/etc is mounted read-only', 'mount it writable')],
     [rehearsal.check('clock', "this clock is the machine's below", 'repair it there')],

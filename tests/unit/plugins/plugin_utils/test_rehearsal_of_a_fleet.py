@@ -39,7 +39,7 @@ TEN = {
     'become leads elsewhere': ({'euid': 1000}, 'become: become leads to the user 1000'),
     'a container': ({'owner': 'The clock belongs to the machine below.'}, 'clock: The clock belongs to the machine below'),
     'a unit that is not there': ({'variables': {'fix_bp_jwt_aem_service': 'aemm.service'}, 'says': {'aemm.service': (0, NO_UNIT)}},
-                                 'service: systemd knows no unit aemm.service'),
+                                 'service: systemd has no unit aemm.service'),
     'no package source': ({'says': {'daemon': False, '--download-only': (100, 'E: 404'), 'update': (100, 'E: no')}},
                           'packages: the package chrony cannot be downloaded: E: no'),
     'no room': ({'statvfs': disk(free=2 ** 20)}, 'disk: /etc has 1 MiB left'),

@@ -395,8 +395,8 @@ def test_the_table_names_the_services_that_were_down():
 
 
 @pytest.mark.parametrize(('said', 'cell'), [
-    ({'msg': "fix_bp_jwt_max_skew is a number, not 'five'. Nothing was changed."},
-     "fix_bp_jwt_max_skew is a number, not 'five'. Nothing was changed."),
+    ({'msg': "fix_bp_jwt_max_skew must be a number, not 'five'. Nothing was changed."},
+     "fix_bp_jwt_max_skew must be a number, not 'five'. Nothing was changed."),
     ({'unreachable': True, 'msg': 'Data could not be sent to remote host "192.0.2.3". Make sure this host can be reached over ssh: '
                                   'ssh: connect to host 192.0.2.3 port 22: Connection refused'},
      'ssh: connect to host 192.0.2.3 port 22: Connection refused'),

@@ -135,7 +135,7 @@ def test_every_state_has_words_of_its_own_and_a_place_in_the_order():
     (sample(5, 1, 'check'), '1 of 5 hosts would be repaired, no other needs anything'),
     (sample(5, 1, 'diagnose'), '1 of 5 hosts needs you: JWT refused, the clock is wrong'),
     (sample(1000, 10), '8 of 1,000 hosts need you: agents fail though the clock is right (2), '
-                       "host may not set its clock (2), no reference is believed (2), host unreachable (2)"),
+                       "host may not set its clock (2), no reference is reliable (2), host unreachable (2)"),
     (document(*[{'host': name, 'state_before': 'unreachable'} for name in 'abc']),
      'All 3 hosts could not be reached: nothing is known of their clocks'),
     (document(*[{'host': name, 'state_before': 'no_result'} for name in 'abc']),

@@ -212,7 +212,7 @@ def stepped(offset=7200.0, units=()):
 
 
 @pytest.mark.parametrize(('offset', 'service', 'aem', 'said'), [
-    (120.0, '', 'ok', 'AEM ends itself and stays down'),
+    (120.0, '', 'ok', 'AEM shuts down and does not start again'),
     (-120.0, '', 'ok', 'indexing pauses until time has caught up'),
     (60.0, '', 'starting', 'lease'),
     (59.0, '', 'ok', ''),
@@ -313,7 +313,7 @@ def test_aem_that_was_silent_before_a_small_step_is_not_blamed_on_it():
 def test_a_right_clock_that_nothing_keeps_right_is_healthy_and_said():
     kept = {'synchronized': False, 'reason': 'unreachable', 'advice': 'Open UDP 123 to 192.0.2.1.',
             'msg': 'The clock is right now, but nothing keeps it right: chrony.service is configured and enabled, but it has no '
-                   'source. Beside it this clock is set by VMware Tools.'}
+                   'source. This clock is also set by VMware Tools.'}
     verdict = decide(health(GOOD), repair_results={'step': stepped(offset=99.0), 'keep': kept})
     assert (verdict['state'], verdict['healthy']) == ('healthy', True)
     assert 'nothing keeps it right' in verdict['summary']

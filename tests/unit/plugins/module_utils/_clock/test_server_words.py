@@ -37,7 +37,7 @@ def test_a_word_that_is_no_server_becomes_a_source_with_its_place(authority, wor
 
 
 def test_the_same_word_of_the_user_s_option_is_refused():
-    with pytest.raises(BadOption, match='names no host'):
+    with pytest.raises(BadOption, match='has no host'):
         measurement.plan_for({'ntp_servers': ['a.example,b.example']})
 
 

@@ -104,7 +104,7 @@ def test_check_mode_measures_decides_and_changes_nothing(codec, servers):
 
 @pytest.mark.parametrize('check_mode', [False, True])
 @pytest.mark.parametrize('how, options, said', [
-    ({'servers': 0}, {}, 'No source was asked'),
+    ({'servers': 0}, {}, 'No source was queried'),
     ({'servers': 1}, {}, 'accept_unverified'),
     ({'servers': 2}, {}, 'accept_unverified'),
     ({'servers': 3}, {'max_step': 89.0}, 'more than the max_step of 89 s'),

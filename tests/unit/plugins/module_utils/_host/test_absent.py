@@ -62,7 +62,7 @@ def test_a_run_and_absent_leave_the_host_as_it_was(tmp_path, make):
     assert state(host) == before
     again = both(host)
     assert (again['changed'], again['actions']) == (False, [])
-    assert again['msg'] == 'Nothing that this role has changed is left on this host.'
+    assert again['msg'] == 'This host has no changes of this role.'
     assert not host.exists(FILE)
     assert interrupted(host.path(STATE)) == []
 
@@ -128,7 +128,7 @@ def test_a_failure_puts_all_back(tmp_path):
     before = state(host)
     host.failing['systemctl start --quiet openntpd'] = 'no way'
     host.failing['systemctl enable --quiet openntpd'] = 'no way'
-    with pytest.raises(TimeServiceFailed, match='Could not take back.*put back as they were') as failed:
+    with pytest.raises(TimeServiceFailed, match='Could not revert.*were restored') as failed:
         absent(host)
     assert state(host) == before
     assert failed.value.details['changed'] is False

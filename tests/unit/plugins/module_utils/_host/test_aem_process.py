@@ -246,7 +246,7 @@ def test_a_process_id_namespace_of_its_own_is_a_container_whatever_its_cgroup_is
     tree.aem()
     tree.link('/proc/1/ns/pid', 'pid:[4026531836]')
     tree.link('/proc/800/ns/pid', 'pid:[4026532290]')
-    assert 'a process ID namespace of its own' in tree.find()['reason']
+    assert 'its own PID namespace' in tree.find()['reason']
 
 
 @pytest.mark.parametrize('name, command', [
@@ -624,7 +624,7 @@ def test_a_proxy_that_was_started_in_the_folder_of_aem_is_not_aem(tree):
     tree.listen(900, 8443)
     found = tree.find('https://localhost:8443')
     assert (found['unit'], found['stoppable']) == ('', False)
-    assert 'passes connections on' in found['reason']
+    assert 'forwards connections' in found['reason']
 
 
 def test_run_modes_that_contradict_each_other_tell_nothing(tree):

@@ -87,7 +87,7 @@ def test_the_vendors_unit_is_taken_where_it_can_work(tmp_path, name, unit, progr
 
 
 @pytest.mark.parametrize('options, said', [
-    ({'start_after_sync': ['aemm.service']}, 'knows no unit aemm.service'), ({'wait_at_boot_timeout': 0}, 'wait_at_boot_timeout')])
+    ({'start_after_sync': ['aemm.service']}, 'has no unit aemm.service'), ({'wait_at_boot_timeout': 0}, 'wait_at_boot_timeout')])
 def test_what_cannot_be_is_refused_before_anything_is_changed(host, options, said):
     before = host.tree()
     with pytest.raises(TimeServiceFailed, match=said):

@@ -437,7 +437,7 @@ def test_what_was_upgraded_along_is_named(tmp_path):
     case.host._apt_get = lambda words: real(words) + (
         'Inst libnss3 [1.0] (2.0 Debian:12/stable [amd64])\n' if '--simulate' in words and 'chrony' in words else '')
     case.install()
-    assert case.undo() == ['the package libnss3 was upgraded along with it and stays so']
+    assert case.undo() == ['the package libnss3 was upgraded as well and keeps its new version']
     assert 'libnss3' in case.host.packages
     assert 'chrony' not in case.host.packages
 
@@ -446,7 +446,7 @@ def test_a_look_that_fails_while_undoing_removes_nothing(tmp_path):
     case = Case(tmp_path)
     case.install()
     case.host.failing['dpkg-query'] = 'locked'
-    assert case.undo()[0].startswith('the package chrony could not be put back: the installed packages cannot be listed')
+    assert case.undo()[0].startswith('the package chrony could not be restored: the installed packages cannot be listed')
     assert 'chrony' in case.host.packages
     del case.host.failing['dpkg-query']
     case.log.entries[0].left = ''

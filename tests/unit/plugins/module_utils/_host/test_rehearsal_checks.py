@@ -87,7 +87,7 @@ OBSTACLES = {
     'no root': ({'euid': 1000}, {}, 'become', 'become leads to the user 1000'),
     'a container': ({'owner': 'The clock belongs to the machine below.'}, {}, 'clock', 'belongs to the machine below'),
     'a unit that is not there': ({'units': ['aemm.service']}, {'show': (0, NO_UNIT)}, 'service',
-                                 'systemd knows no unit aemm.service'),
+                                 'systemd has no unit aemm.service'),
     'no package source': ({}, {'daemon': False, '--download-only': (100, 'E: Could not resolve deb'),
                                'update': (100, 'E: no')}, 'packages', 'the package chrony cannot be downloaded'),
     'no room': ({'statvfs': disk(free=2 ** 20)}, {}, 'disk', 'has 1 MiB left of the 5 MiB'),

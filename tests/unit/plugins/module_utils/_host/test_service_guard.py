@@ -194,7 +194,7 @@ def test_seconds_that_are_none(tmp_path, setting):
 
 
 @pytest.mark.parametrize('unit, said', [
-    ({'cq_service': 'active', 'sshd_service': 'active'}, r'knows no unit aem.service .*meant: cq.service\. Nothing was changed'),
+    ({'cq_service': 'active', 'sshd_service': 'active'}, r'has no unit aem.service .*meant: cq.service\. Nothing was changed'),
     ({'sshd_service': 'active'}, 'list-units --all --type=service'),
     ({'aem_service': {'ActiveState': 'active', 'LoadState': 'masked'}}, 'it is masked'),
     ({'aem_service': {'ActiveState': 'active', 'CanStop': 'no'}}, 'refuses to be stopped or started by hand'),
@@ -224,7 +224,7 @@ def test_a_stop_that_fails_sets_nothing_and_it_runs_again(tmp_path, broken):
     with pytest.raises(StopRefused, match=said + broken.complaint):
         made.stopped_during(100.0, lambda: host.ran.append('set'))
     assert host.ran == ['systemd-run', 'stop aem.service', 'start aem.service', 'stop ' + GUARD]
-    assert made.recover(False) == 'aem.service runs, as before.'
+    assert made.recover(False) == 'aem.service runs again.'
 
 
 def test_a_clock_that_cannot_be_set_does_not_keep_it_stopped(tmp_path):
@@ -255,7 +255,7 @@ def test_a_start_that_fails_is_tried_again_then_named_and_left_to_the_next_run(t
     assert later.recover(True) == '', 'check mode starts nothing'
     assert 'would be started' in later.predict(0.0)
     assert host.ran == []
-    assert 'left it so: it was started now' in later.recover(False)
+    assert 'stopped: it was started now' in later.recover(False)
     assert (host.ran, later.changed, later.stopped['units']) == (['start aem.service'], True, ['aem.service'])
     assert statedir.interrupted(host.path(statedir.STATE)) == []
 
@@ -291,8 +291,8 @@ def cut_off(host, units_left=('aem.service',), started=False):
 
 
 @pytest.mark.parametrize('active, started, said, log', [
-    ('inactive', False, 'left it so: it was started now', ['start aem.service']),
-    ('failed', False, 'left it so: it was started now', ['start aem.service']),
+    ('inactive', False, 'stopped: it was started now', ['start aem.service']),
+    ('failed', False, 'stopped: it was started now', ['start aem.service']),
     ('active', False, 'while it was stopping aem.service, which runs', []),
     ('active', True, 'the guard service has already started it again', []),
     # Another administrator has stopped it since the guard started it: that is respected.
@@ -312,7 +312,7 @@ def test_what_was_left_is_started_after_the_next_step_of_the_clock_and_not_befor
     made = units(host, 'other')
     made.stopped_during(100.0, lambda: host.ran.append('set'))
     assert host.ran == ['systemd-run', 'stop other.service', 'set', 'start other.service aem.service', 'stop ' + GUARD]
-    assert 'left it so: it was started now' in made.recover(False)
+    assert 'stopped: it was started now' in made.recover(False)
 
 
 def test_a_folder_that_no_act_has_come_to_is_cleared(tmp_path):

@@ -153,7 +153,7 @@ def test_a_signal_at_any_act_ends_the_run_and_undoes_it(tmp_path, make, numbers)
         assert acts == at, 'no act after the signal'
         assert printed['failed'], at
         assert '{0} was received'.format(signal.Signals(numbers[0]).name) in printed['msg']
-        assert 'put back as they were' in printed['msg']
+        assert 'were restored' in printed['msg']
         assert (printed['changed'], printed['restored'], printed['problems']) == (False, True, [])
         assert printed['advice'] == 'Run again.'
         assert len(printed['acts']) == at

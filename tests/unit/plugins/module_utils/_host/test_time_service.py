@@ -86,7 +86,7 @@ def test_a_host_that_is_right_is_left_alone(tmp_path):
     before = host.tree()
     result = run(host, servers=[])
     assert (result['changed'], result['synchronized'], result['actions']) == (False, True, [])
-    assert 'chrony.service: synchronized to 192.0.2.1' in result['msg']
+    assert 'chrony.service keeps the clock right: synchronized to 192.0.2.1' in result['msg']
     assert host.tree() == before
     assert host.commands == []
 
@@ -94,7 +94,7 @@ def test_a_host_that_is_right_is_left_alone(tmp_path):
 def test_new_sources_are_read_without_a_restart_and_a_second_run_changes_nothing(tmp_path):
     host = debian(tmp_path, 'chrony')
     first = run(host)
-    assert first['actions'] == ['write ' + SOURCES, 'let chrony.service know its new sources']
+    assert first['actions'] == ['write ' + SOURCES, 'tell chrony.service its new sources']
     assert host.text(SOURCES) == HEADER + 'server 192.0.2.1 iburst\n'
     assert host.commands == ['chronyc reload sources']
     again = run(host)
@@ -168,7 +168,7 @@ def test_a_daemon_whose_clock_was_set_measures_again(tmp_path):
     host.time = 100.0
     result = with_clock(host, ClockStep(True), servers=[]).run()
     assert host.commands == ['chronyc reset sources', 'chronyc burst 4/4']
-    assert result['actions'] == ['stop aem.service', 'set the clock by +90.000 s', 'let chrony.service measure again']
+    assert result['actions'] == ['stop aem.service', 'set the clock by +90.000 s', 'make chrony.service measure again']
     assert (result['stopped'], result['downtime']) == (['aem.service'], 4.1)
     assert [(act['act'], act['done'], act['undone']) for act in result['acts']] == [
         ('service_stop', True, True), ('clock', True, False), ('source', True, False)]
@@ -254,7 +254,7 @@ def test_a_file_of_our_name_that_another_has_made_is_kept(tmp_path):
     host = debian(tmp_path, 'chrony')
     host.put(SOURCES, 'server theirs.example iburst\n')
     result = run(host)
-    assert result['actions'][0].startswith(f'change {SOURCES}, of which no former run has left a record (kept as ')
+    assert result['actions'][0].startswith(f'change {SOURCES}, of which no earlier run has left a record (kept as ')
     assert host.text(result['backups'][SOURCES]) == 'server theirs.example iburst\n'
     assert run(host, servers=[])['backups'] == {} and host.text(SOURCES) == HEADER + 'server 192.0.2.1 iburst\n'
 
@@ -306,7 +306,7 @@ def test_a_running_chrony_is_told_of_a_source_instead_of_restarted(tmp_path):
     assert host.commands == ['chronyc add server 192.0.2.1 iburst']
     host.synchronised_after = None
     before = host.text('/etc/chrony.conf')
-    with pytest.raises(TimeServiceFailed, match='put back as they were'):
+    with pytest.raises(TimeServiceFailed, match='were restored'):
         run(host, servers=['192.0.2.1', '192.0.2.2'])
     assert host.commands[1:] == ['chronyc add server 192.0.2.2 iburst', 'chronyc delete 192.0.2.2']
     assert host.text('/etc/chrony.conf') == before
@@ -467,7 +467,7 @@ def test_whatever_fails_everything_is_put_back(tmp_path, failing, release):
         host.failing[failing + ' --quiet --now openntpd'] = 'no way'
     else:
         host.failing[failing + ' --quiet chrony'] = 'no way'
-    with pytest.raises(TimeServiceFailed, match='put back as they were') as failed:
+    with pytest.raises(TimeServiceFailed, match='were restored') as failed:
         run(host, provider='chrony')
     assert (own_tree(host), json.dumps(host.units, sort_keys=True)) == (before, states)
     assert failed.value.details['restored']
@@ -505,7 +505,7 @@ def test_the_package_that_was_replaced_comes_back(tmp_path):
     host = debian(tmp_path, 'systemd-timesyncd')
     host.available['systemd-timesyncd'] = {}
     before, host.synchronised_after = own_tree(host), None
-    with pytest.raises(TimeServiceFailed, match='put back as they were'):
+    with pytest.raises(TimeServiceFailed, match='were restored'):
         run(host, provider='chrony')
     assert host.packages == {'systemd-timesyncd'}
     assert host.units == {'systemd-timesyncd.service': ['active', 'enabled']}
@@ -520,7 +520,7 @@ def test_when_it_cannot_come_back_the_new_one_stays_and_that_is_said(tmp_path):
     def cannot(words):
         return Done(100, '', 'E: no network') if 'systemd-timesyncd' in words and '--download-only' not in words else real(words)
     host._apt_get = cannot
-    with pytest.raises(TimeServiceFailed, match='Not everything could be put back: the package chrony stays installed') as failed:
+    with pytest.raises(TimeServiceFailed, match='Not everything could be restored: the package chrony stays installed') as failed:
         run(host, provider='chrony')
     assert 'chrony.service was left running' in str(failed.value)
     details = failed.value.details
@@ -569,13 +569,13 @@ def test_a_run_that_was_killed_anywhere_is_settled_by_the_next(tmp_path, first):
         acted = log.read() and (own_tree(host) != before or host.packages != {'systemd-timesyncd'})
         if moment % 2:
             host.synchronised_after = None
-            with pytest.raises(TimeServiceFailed, match='put back as they were'):
+            with pytest.raises(TimeServiceFailed, match='were restored'):
                 run(host, provider='chrony', nts_servers=['nts.example'], max_distance=2.0)
             assert (own_tree(host), sorted(host.packages)) == (before, ['systemd-timesyncd']), moment
             assert host.units == {'systemd-timesyncd.service': ['active', 'enabled']}
         else:
             result = run(host, provider='chrony', nts_servers=['nts.example'], max_distance=2.0)
-            assert not acted or 'was cut off on this host' in result['recovered']
+            assert not acted or 'was interrupted on this host' in result['recovered']
             assert result['changed']
             assert host.units == {'chrony.service': ['active', 'enabled']}
             assert host.text(SOURCES).endswith('server 192.0.2.1 iburst\nserver nts.example iburst nts\n')
@@ -590,7 +590,7 @@ def test_what_is_not_asked_for_any_more_is_undone_first(tmp_path):
     assert host.text(SOURCES) is None
     assert result['recovered']
     assert result['changed']
-    assert result['actions'] == ['undo what a run that was cut off had begun'], 'the file was there, nothing else'
+    assert result['actions'] == ['undo the changes of an interrupted run'], 'the file was there, nothing else'
 
 
 def test_check_mode_says_what_would_be_undone_and_undoes_nothing(tmp_path):
@@ -599,7 +599,7 @@ def test_check_mode_says_what_would_be_undone_and_undoes_nothing(tmp_path):
     before = host.tree()
     result = run(host, check_mode=True, servers=[])
     assert result['changed']
-    assert 'would undo what a run of' in result['actions'][0]
+    assert 'would undo the changes of' in result['actions'][0]
     assert host.tree() == before
 
 
@@ -717,7 +717,7 @@ def test_a_daemon_that_fails_with_our_configuration_runs_again_without_it(tmp_pa
         return answer
     host._systemctl = fails
     host.synchronised_after = None
-    with pytest.raises(TimeServiceFailed, match='put back as they were'):
+    with pytest.raises(TimeServiceFailed, match='were restored'):
         run(host)
     assert host.units['ntpsec.service'] == ['active', 'enabled']
 
@@ -795,7 +795,7 @@ def test_the_unit_of_a_package_that_comes_back_is_as_it_was(tmp_path, state):
     host.available['ntpsec'] = {}
     host.units['ntpsec.service'] = list(state)
     host.synchronised_after = None
-    with pytest.raises(TimeServiceFailed, match='put back as they were') as failed:
+    with pytest.raises(TimeServiceFailed, match='were restored') as failed:
         run(host, provider='chrony')
     assert host.units == {'ntpsec.service': state}
     assert failed.value.details['changed'] is False
@@ -812,7 +812,7 @@ def test_the_unit_of_a_package_that_comes_back_is_as_others_have_brought_it_duri
         host.units.setdefault('ntpsec.service', ['', ''])[0] = 'inactive'
         return real(words)
     host._apt_get = stopped
-    with pytest.raises(TimeServiceFailed, match='put back as they were'):
+    with pytest.raises(TimeServiceFailed, match='were restored'):
         run(host, provider='chrony')
     assert host.units == {'ntpsec.service': ['inactive', 'enabled']}
 
@@ -824,7 +824,7 @@ def test_a_masked_competitor_that_runs_is_stopped_and_stays_masked(tmp_path):
     assert (host.units['openntpd.service'], result['disabled']) == (['inactive', 'masked'], ['openntpd.service'])
     host.units['openntpd.service'] = ['active', 'masked']
     host.synchronised_after = None
-    with pytest.raises(TimeServiceFailed, match='put back as they were'):
+    with pytest.raises(TimeServiceFailed, match='were restored'):
         run(host, provider='chrony', servers=['192.0.2.2'])
     assert host.units['openntpd.service'] == ['active', 'masked']
 
@@ -840,7 +840,7 @@ def test_a_masked_competitor_that_others_unmask_during_the_run_is_not_masked_aga
             host.units['openntpd.service'][1] = 'enabled'
         return answer
     host._systemctl = unmasked
-    with pytest.raises(TimeServiceFailed, match='put back as they were'):
+    with pytest.raises(TimeServiceFailed, match='were restored'):
         run(host, provider='chrony', servers=['192.0.2.2'])
     assert host.units['openntpd.service'] == ['active', 'enabled']
 
@@ -888,7 +888,7 @@ def test_what_others_install_during_a_run_and_between_two_stays(tmp_path):
             host.packages.add('nginx')
         return execute(command, timeout, environment)
     host.execute, host.synchronised_after = also, None
-    with pytest.raises(TimeServiceFailed, match='put back as they were'):
+    with pytest.raises(TimeServiceFailed, match='were restored'):
         run(host, sync_timeout=3)
     assert host.packages == {'nginx'}
 
@@ -901,7 +901,7 @@ def test_what_others_install_during_a_run_and_between_two_stays(tmp_path):
         run(host)
     host.execute = execute
     host.packages.add('postgresql-16')
-    with pytest.raises(TimeServiceFailed, match='put back as they were'):
+    with pytest.raises(TimeServiceFailed, match='were restored'):
         run(host, sync_timeout=3)
     assert host.packages == {'nginx', 'postgresql-16'}
 
@@ -1045,7 +1045,7 @@ def odd(host, path, make):
     (SOURCES, os.mkfifo, 'aemops-brand-portal.sources is not a regular file'),
     (SOURCES, lambda path: os.symlink('/dev/null', path), 'is not a regular file'),
     ('/etc/chrony/sources.d', lambda path: os.symlink('/nowhere/sources.d', path),
-     'a link to /nowhere/sources.d, which is not there'),
+     'a link to /nowhere/sources.d, which does not exist'),
     ('/etc/chrony/sources.d', lambda path: open(path, 'w', encoding='utf-8').close(), 'is not a folder'),
 ])
 def test_what_is_in_the_place_of_a_file_of_ours_is_named_and_stays(tmp_path, path, make, said):
@@ -1115,7 +1115,7 @@ def test_a_daemon_that_may_stay_without_sources_does_not_replace_vmware_tools(tm
     host.synchronised_after = None
     result = run(host, on_unsynchronized='ignore')
     assert (result['synchronized'], result['disabled'], host.vmware) == (False, [], 'Enabled')
-    assert 'Beside it this clock is set by VMware tools' in result['msg']
+    assert 'This clock is also set by VMware tools' in result['msg']
     assert [words for words in host.commands if 'vmware' in words] == [
         'vmware-toolbox-cmd timesync disable', 'vmware-toolbox-cmd timesync enable']
     assert nothing_left(host)

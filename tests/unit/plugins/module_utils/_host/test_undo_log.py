@@ -217,7 +217,7 @@ def test_one_trouble_does_not_keep_the_others_from_being_undone(tmp_path):
     log = log_of(host)
     acts.write_file(log, CONF, 'new\n', 'write', expected='old\n')
     log.perform(Entry('broken', 'thing', {}, {}), lambda: None)
-    assert log.undo(dict(handlers(host), broken=Broken())) == ['thing could not be put back: boom']
+    assert log.undo(dict(handlers(host), broken=Broken())) == ['thing could not be restored: boom']
     assert host.text(CONF) == 'old\n'
 
 
@@ -350,7 +350,7 @@ def test_systemd_that_does_not_answer_is_no_reason_to_act_on_a_guess(tmp_path):
     acts.change_unit(log, units, 'chrony.service', {'active': False}, 'stop', lambda: units.verb('stop', ['chrony.service']))
     host.failing['systemctl show'] = 'Failed to connect to bus'
     assert log.undo(handlers(host)) == [
-        'chrony.service could not be put back: systemd does not answer on this host (systemctl show chrony.service)']
+        'chrony.service could not be restored: systemd does not answer on this host (systemctl show chrony.service)']
     assert host.units['chrony.service'][0] == 'inactive'
 
 
