@@ -65,7 +65,7 @@ def write(path: str, content: bytes, access: Optional[Access] = None, label: Opt
 
     If a rename cannot work (a bind mount, or a writable file in a read-only folder), the file is rewritten in place. The caller
     must then have a copy of its previous content on the disk. label: returns the default SELinux label of a path, or ''.
-    like: a file whose owner, mode, ACL and labels a new file gets. Raises OSError.
+    like: a file whose owner, mode and ACL a new file gets, and without `label` its label too. Raises OSError.
     """
     target = os.path.realpath(path)
     new = _new_name(target)
@@ -174,8 +174,12 @@ def sync_folder(folder: str) -> None:
 
 
 def _attributes(new: str, target: str, model: str, access: Access, label: Optional[Label]) -> None:
-    """Copy owner, mode, ACL and labels from the replaced file or the model; without either, set mode, group and label."""
-    model = target if os.path.exists(target) else model
+    """Copy owner, mode, ACL and labels from the replaced file or the model; without either, set mode, group and label.
+
+    A copy in another place has the default label of that place, if the policy tells it.
+    """
+    new_place = not os.path.exists(target)
+    model = model if new_place else target
     if not model:
         _attributes_of_new(new, target, access, label)
         return
@@ -193,6 +197,8 @@ def _attributes(new: str, target: str, model: str, access: Access, label: Option
     if _ACL in inherited and _ACL not in os.listxattr(model):
         os.removexattr(new, _ACL)
         os.chmod(new, stat.S_IMODE(like.st_mode))
+    if new_place:
+        _set_label(new, label(target) if label else '')
 
 
 def _attributes_of_new(new: str, target: str, access: Access, label: Optional[Label]) -> None:

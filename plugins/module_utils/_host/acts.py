@@ -92,7 +92,7 @@ class FileHandler(Handler):
         content = _content(host, kept)
         if files.fingerprint(content) != entry.before['sha256']:
             raise CannotUndo(f'{entry.target} could not be restored: its copy {kept} is missing or damaged')
-        host.write(entry.target, (content or b'').decode('utf-8', 'surrogateescape'), 0o644, like=kept)
+        host.write(entry.target, (content or b'').decode('utf-8', 'surrogateescape'), 0o644, like=kept, restores=True)
 
     def clear_up(self, entry: Entry) -> None:
         for folder in reversed(entry.how['folders']):

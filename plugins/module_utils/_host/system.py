@@ -79,11 +79,11 @@ class System(Host):
         cut = len(self.path('/').rstrip('/'))
         return [made[cut:] for made in files.make_folder(self.path(path), mode)]
 
-    def write(self, path: str, text: str, mode: int, group: str = '', like: str = '') -> None:
+    def write(self, path: str, text: str, mode: int, group: str = '', like: str = '', restores: bool = False) -> None:
         """Replace or create the file atomically. An existing file keeps its owner, mode, ACL and label. A new one gets this mode
-        and group, or those of the file `like`."""
-        files.write(self.path(path), text.encode('utf-8', 'surrogateescape'), files.Access(mode, group), self._label,
-                    self.path(like) if like else '')
+        and group, or those of the file `like`, and the label of its place, or that of `like` if it restores that copy of itself."""
+        files.write(self.path(path), text.encode('utf-8', 'surrogateescape'), files.Access(mode, group),
+                    None if restores else self._label, self.path(like) if like else '')
 
     def _label(self, target: str) -> str:
         return files.default_label(target, self.run)

@@ -92,7 +92,7 @@ def test_the_folders_default_acl_does_not_come_upon_a_file_that_had_none(tmp_pat
 
 def test_the_label_of_a_file_stays_and_a_new_one_gets_that_of_its_place(tmp_path, monkeypatch):
     labels = {}
-    monkeypatch.setattr(files.os, 'setxattr', lambda path, name, value: labels.setdefault(os.path.basename(path), (name, value)))
+    monkeypatch.setattr(files.os, 'setxattr', lambda path, name, value: labels.update({os.path.basename(path): (name, value)}))
     asked = []
 
     def label(path):
@@ -106,6 +106,14 @@ def test_the_label_of_a_file_stays_and_a_new_one_gets_that_of_its_place(tmp_path
     monkeypatch.setattr(files.os, 'getxattr', lambda path, name: b'its own')
     files.write(str(tmp_path / 'chrony.keys'), b'newer', label=label)
     assert labels == {'.chrony.keys.aemops-new': ('security.selinux', b'its own')}
+    # A backup in another place has the mode of its model, and the label of its place.
+    labels.clear()
+    os.chmod(str(tmp_path / 'chrony.keys'), 0o640)
+    files.write(str(tmp_path / 'backup'), b'new', label=lambda path: 'u:r:etc_t:s0', like=str(tmp_path / 'chrony.keys'))
+    assert labels == {'.backup.aemops-new': ('security.selinux', b'u:r:etc_t:s0')}
+    assert os.stat(str(tmp_path / 'backup')).st_mode & 0o777 == 0o640
+    files.write(str(tmp_path / 'restored'), b'new', like=str(tmp_path / 'chrony.keys'))
+    assert labels['.restored.aemops-new'] == ('security.selinux', b'its own')
     assert len(asked) == 1
 
 
