@@ -21,7 +21,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.chrony_config import read, sources_of
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ConfigLine, Source
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import OWN_NAME, File, own_file
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Refused, Server, Wanted
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import NOTHING, Refused, Server, Wanted
 
 # The reference ID of this host's own clock: 127.127.1.1 ("local", also with orphan).
 _LOCAL_ID = '7F7F0101'
@@ -51,7 +51,7 @@ class Chrony(Daemon):
             return
         mode = self._setting('authselectmode')
         if mode and mode.words[1:2] and mode.words[1].lower() in ('require', 'prefer') and (
-                mode.words[1].lower() == 'require' or self._foreign_nts() or want.nts_servers):
+                mode.words[1].lower() == 'require' or self._foreign_nts(want) or want.nts_servers):
             raise Refused('{0} keeps {1} from ever selecting a server without authentication.'.format(mode.quoted, self.unit),
                           'Remove that line, or give the servers as nts_servers or with keys.')
 
@@ -70,8 +70,11 @@ class Chrony(Daemon):
         found = [line for line in self.lines(without_own=True) if line.directive == directive]
         return found[-1] if found else None
 
-    def _foreign_nts(self) -> List[Source]:
-        return [source for source in self.sources(without_own=True) if (source.nts or source.keyed) and source.asked]
+    def _foreign_nts(self, want: Wanted = NOTHING) -> List[Source]:
+        """Return the authenticated sources of others that chronyd asks once the run has written what is wanted."""
+        found = [source for source in self.sources(without_own=True) if (source.nts or source.keyed) and source.asked]
+        silenced = self._others(want, found) if want.only else []
+        return [source for source in found if source not in silenced]
 
     def _plain_wanted(self, want: Wanted) -> List[Server]:
         keyed = {key.server for key in want.keys}
@@ -82,7 +85,7 @@ class Chrony(Daemon):
         # authselectmode mix, the default since 4.0: if there are authenticated sources, others count only if they agree with them,
         # and never if those are unreachable. The sources of the user therefore also get "require" and "trust" (chrony.conf(5)).
         mode = self._setting('authselectmode')
-        mixed = self._foreign_nts() and not (mode and mode.text.lower().split()[1:2] == ['ignore'])
+        mixed = self._foreign_nts(want) and not (mode and mode.text.lower().split()[1:2] == ['ignore'])
         trusted = ' require trust' if mixed else ''
         sources = [_line('server', server, 'iburst' + keyed.get(server.host, '') + ('' if server.host in keyed else trusted))
                    for server in self._missing(want.servers, keyed=list(keyed))]

@@ -16,9 +16,9 @@ _MOST_LEVELS = 10
 # Options of a source: those that stand alone, and those with a number.
 _FLAGS = {'auto_offline', 'burst', 'copy', 'iburst', 'ipv4', 'ipv6', 'noselect', 'nts', 'offline', 'prefer', 'require', 'trust',
           'xleave'}
-_WITH_VALUE = {'asymmetry', 'certset', 'extfield', 'filter', 'key', 'maxdelay', 'maxdelaydevratio', 'maxdelayquant',
-               'maxdelayratio', 'maxpoll', 'maxsamples', 'maxsources', 'maxunreach', 'mindelay', 'minpoll', 'minsamples',
-               'minstratum', 'ntsport', 'offset', 'polltarget', 'port', 'presend', 'version'}
+_FRACTIONS = {'asymmetry', 'maxdelay', 'maxdelaydevratio', 'maxdelayquant', 'maxdelayratio', 'mindelay', 'offset'}
+_WITH_VALUE = _FRACTIONS | {'certset', 'extfield', 'filter', 'key', 'maxpoll', 'maxsamples', 'maxsources', 'maxunreach', 'minpoll',
+                            'minsamples', 'minstratum', 'ntsport', 'polltarget', 'port', 'presend', 'version'}
 # What a DHCP client has named, and the vendor's helper tells chronyd: dhclient of RHEL 7 and 8 and of Debian 10, netconfig of SLES.
 _LEASES = (('/usr/libexec/chrony-helper', '/var/lib/dhclient/chrony.servers.*'),
            ('/usr/lib/chrony/chrony-helper', '/var/lib/dhcp/chrony.servers.*'),
@@ -89,8 +89,8 @@ def source_of(line: ConfigLine) -> Optional[Source]:
         option = rest.pop(0)
         options.append(option)
         value = rest.pop(0) if option not in _FLAGS and rest else ''
-        number = re.match('[+-]?[.]?[0-9]', value) or option == 'extfield'
-        valid = valid and (option in _FLAGS or (option in _WITH_VALUE and bool(number)))
+        form = '[0-9a-f]+' if option == 'extfield' else '[+-]?[.]?[0-9].*' if option in _FRACTIONS else '[+-]?[0-9]+'
+        valid = valid and (option in _FLAGS or (option in _WITH_VALUE and bool(re.fullmatch(form, value))))
         if option == 'port' and re.fullmatch('[+]?0*[0-9]{1,5}', value):
             port = int(value) if int(value) != 123 else 0
     # In chrony.conf chronyd does not start with a line that it cannot read; in a source folder it leaves that line out.

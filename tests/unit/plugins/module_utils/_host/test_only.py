@@ -74,6 +74,14 @@ def test_a_form_feed_ends_no_line(tmp_path):
     assert host.text('/etc/chrony.conf') == text
 
 
+@pytest.mark.parametrize('mode', ['', 'authselectmode prefer\n'])
+def test_the_vendors_nts_servers_are_commented_out_and_leave_no_trace_in_ours(tmp_path, mode):
+    host = FakeHost(tmp_path, 'alma-9', {'/etc/chrony.conf': mode + 'pool nts.example iburst nts\n'}).has('chronyd')
+    assert run(host)['changed'] and asked(host, 'chrony') == ['192.0.2.1']
+    assert 'server 192.0.2.1 iburst\n' in host.text('/etc/chrony.conf')
+    assert not run(host)['changed']
+
+
 def test_a_lease_brings_none(tmp_path):
     host = FakeHost(tmp_path, 'alma-9', {'/etc/chrony.conf': CHRONY_REDHAT,
                                          '/run/chrony-dhcp/eth0.sources': 'server lease.example iburst\n'}).has('chronyd')
