@@ -126,16 +126,21 @@ stopped:
   sample:
     units: [aem.service]
     seconds: 4.1
+    not_started: []
   contains:
     units:
       description:
-        - The services that were started again, including those that systemd stops together with them, and those that an
-          interrupted earlier run left stopped.
+        - The services that were stopped, including those that systemd stops together with them, and those that an interrupted
+          earlier run left stopped.
       type: list
       elements: str
     seconds:
       description: Number of seconds for which they were stopped.
       type: float
+    not_started:
+      description: The services in RV(stopped.units) that could not be started again. The next run tries again.
+      type: list
+      elements: str
 rtc:
   description: Result of writing the hardware clock (RTC).
   returned: when the skew could be measured

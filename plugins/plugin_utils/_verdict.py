@@ -113,6 +113,8 @@ TENANT_UNKNOWN = 'start AEM or correct fix_bp_jwt_aem_url: the tenant of its age
 LOST_BY_THE_JUMP = 'AEM did not come back after the clock was set by {by} while it ran, as with a document store'
 START_IT = ('start AEM on this host (its log then mentions a lost lease), run again, and have it stopped the next time: set '
             'fix_bp_jwt_aem_service=auto or to its unit, or fix_bp_jwt_unknown_store=stop')
+NOT_STARTED = '{units} was stopped while the clock was set, and could not be started again'
+LOOK_AND_START = 'look at "journalctl -u {units}" on this host, correct what it says, and run again, which starts it'
 STARTED_NOT_READY = '{units} was stopped while the clock was set and started again, but AEM is not ready yet'
 WAIT_LONGER = ('look at "systemctl status {units}" and AEM\'s error.log; if AEM only takes longer, raise '
                'fix_bp_jwt_aem_ready_timeout; then run again')
@@ -211,7 +213,11 @@ def _why_aem_is_down(stepped: dict[str, t.Any], aem_stop_above: float) -> tuple[
     """Return (fact, next step) about an AEM that does not answer after a large step of the clock."""
     if not stepped or abs(stepped['before']['offset']) < aem_stop_above:
         return None
-    units = ' and '.join((stepped.get('stopped') or {}).get('units') or [])
+    stopped = stepped.get('stopped') or {}
+    down = ' and '.join(stopped.get('not_started') or [])
+    if down:
+        return NOT_STARTED.format(units=down), LOOK_AND_START.format(units=down)
+    units = ' and '.join(stopped.get('units') or [])
     if units:
         return STARTED_NOT_READY.format(units=units), WAIT_LONGER.format(units=units)
     return LOST_BY_THE_JUMP.format(by=in_two_figures(stepped['before']['offset'])), START_IT

@@ -44,7 +44,7 @@ class StepHooks:
         self.stop = stop or StopRequest()
         self.messages: List[str] = []       # what was done, in sentences
         self.changed = False                # whether anything besides the clock was changed
-        self.stopped: Dict[str, Any] = {'units': [], 'seconds': 0.0}
+        self.stopped: Dict[str, Any] = {'units': [], 'seconds': 0.0, 'not_started': []}
 
     def inspect(self) -> None:
         """Find out what has to be done, before anything else. Raises ClockError if it could not be done."""

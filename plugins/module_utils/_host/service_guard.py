@@ -265,6 +265,7 @@ class ServiceGuard(StepHooks):
         self.entries = list(self._log.entries)
         self.stopped.update(seconds=round(self._host.now() - began, 1), units=wanted)
         if failed:
+            self.stopped['not_started'] = self._down(wanted)
             # The log stays, for the next run.
             self._failed = True
             self._disarm()
@@ -275,6 +276,12 @@ class ServiceGuard(StepHooks):
             self._healed()
         if problem is not None:
             self.messages.append('{0} runs again'.format(listed(wanted)))
+
+    def _down(self, names: List[str]) -> List[str]:
+        try:
+            return [unit.name for unit in self._units(names) if unit.active != 'active']
+        except StopRefused:     # systemd does not answer
+            return list(names)
 
     def _start(self, names: List[str]) -> str:
         """Start the units in a few attempts. Return why one of them does not run, or ''."""

@@ -207,8 +207,9 @@ def test_the_table_is_complete():
 HOST = {'may_set_clock': True, 'zone_offsets': [7200, 3600], 'rtc_local': False, 'last_repair': {}, 'hypervisor_time_sources': []}
 
 
-def stepped(offset=7200.0, units=()):
-    return {'changed': True, 'before': skew('skewed', offset=offset), 'stopped': {'units': list(units), 'seconds': 3.0}}
+def stepped(offset=7200.0, units=(), not_started=()):
+    return {'changed': True, 'before': skew('skewed', offset=offset),
+            'stopped': {'units': list(units), 'seconds': 3.0, 'not_started': list(not_started)}}
 
 
 @pytest.mark.parametrize(('offset', 'service', 'aem', 'said'), [
@@ -287,13 +288,15 @@ def test_nothing_is_warned_of_that_will_not_be_done():
     assert decide(health(EXPIRED, verdict='in_sync'))['warning'] == ''
 
 
-@pytest.mark.parametrize(('units', 'fact', 'advice'), [
-    ((), 'did not come back after the clock was set by 2 h', 'start AEM on this host'),
-    (('aem.service',), 'aem.service was stopped while the clock was set and started again', 'systemctl status aem.service'),
+@pytest.mark.parametrize(('units', 'not_started', 'fact', 'advice'), [
+    ((), (), 'did not come back after the clock was set by 2 h', 'start AEM on this host'),
+    (('aem.service',), (), 'aem.service was stopped while the clock was set and started again', 'systemctl status aem.service'),
+    (('aem.service',), ('aem.service',), 'aem.service was stopped while the clock was set, and could not be started again',
+     'journalctl -u aem.service'),
 ])
-def test_aem_that_does_not_come_back_is_told_with_the_next_step(units, fact, advice):
+def test_aem_that_does_not_come_back_is_told_with_the_next_step(units, not_started, fact, advice):
     verdict = decide(health([], aem='unreachable', verdict='in_sync'), time_service=HOST,
-                     repair_results={'step': stepped(units=units)})
+                     repair_results={'step': stepped(units=units, not_started=not_started)})
     assert verdict['state'] == 'aem_unreachable'
     assert fact in verdict['summary']
     assert verdict['next_step'].startswith(('start AEM', 'look at')) and advice in verdict['next_step']

@@ -244,7 +244,7 @@ class Stopping(stepping.StepHooks):
 
     def stopped_during(self, _offset, act):
         act()
-        self.stopped = {'units': ['X.service'], 'seconds': 4.1}
+        self.stopped.update(units=['X.service'], seconds=4.1)
 
     def recover(self, _check_mode):
         self.changed = bool(self.stopped['units'])
@@ -255,7 +255,7 @@ class Stopping(stepping.StepHooks):
 def test_what_is_stopped_is_in_the_result_and_in_the_diff_before_it_happens_too(codec, servers, check_mode, seconds):
     host = FakeHost(90.0, servers)
     result = step(OPTIONS, codec, check_mode, host.hands, Stopping())
-    assert result['stopped'] == {'units': ['X.service'], 'seconds': seconds}
+    assert result['stopped'] == {'units': ['X.service'], 'seconds': seconds, 'not_started': []}
     assert result['diff']['before'].endswith('X.service: running\n')
     assert result['diff']['after'].endswith('X.service: running -> stopped -> running\n')
 

@@ -101,7 +101,7 @@ def test_stopped_set_started(tmp_path):
     assert made.stopped_during(3600.0, lambda: host.ran.append('set') or 'answer') == 'answer'
     assert host.ran == ['systemd-run', 'stop aem.service', 'set', 'start aem.service', 'stop ' + GUARD]
     assert made.recover(False) == 'aem.service was stopped for 1.0 s and runs again.'
-    assert made.stopped == {'units': ['aem.service'], 'seconds': 1.0}
+    assert made.stopped == {'units': ['aem.service'], 'seconds': 1.0, 'not_started': []}
     assert not host.exists(statedir.STATE), 'nothing is left'
 
 
@@ -248,6 +248,7 @@ def test_a_start_that_fails_is_tried_again_then_named_and_left_to_the_next_run(t
     for words in ('The clock was set. aem.service could not be started again in 3 attempts (Job for aem.service failed) and is '
                   'inactive', 'systemctl start aem.service', 'Main process exited'):
         assert words in str(caught.value)
+    assert (made.stopped['units'], made.stopped['not_started']) == (['aem.service'], ['aem.service'])
     assert host.ran[-4:] == ['start aem.service'] * 3 + ['stop ' + GUARD]
     assert statedir.interrupted(host.path(statedir.STATE)) == ['service_stop']
     host.ran = []
@@ -278,8 +279,10 @@ def test_a_unit_that_systemd_keeps_starting_in_vain_is_not_started(tmp_path):
             host.units['aem.service'].update(ActiveState='activating', SubState='start-pre')
         return done
     host.execute = execute
+    made = units(host)
     with pytest.raises(StopRefused, match='could not be started again in 3 attempts'):
-        units(host).stopped_during(100.0, lambda: None)
+        made.stopped_during(100.0, lambda: None)
+    assert made.stopped['not_started'] == ['aem.service']
 
 
 def cut_off(host, units_left=('aem.service',), started=False):
