@@ -47,6 +47,8 @@ OUTSIDE = 'it is {now} in {zone}, and fix_bp_jwt_stop_window={window} is the tim
 ALLOW = 'allow it for this run with fix_bp_jwt_may_stop_aem=true'
 WAIT = 'run again within {window} ({zone}), or at once with an empty fix_bp_jwt_stop_window'
 
+# Words that only a shell understands: operators, and redirections.
+_OF_A_SHELL = re.compile(r'(?:&&?|\|\|?|;|\d?>{1,2}(?:&\d)?|<|.*;)\Z|\d?>{1,2}[/&\w]')
 # ISO 8601 has 24:00 for the end of a day.
 _WINDOW = re.compile(r'([01]\d|2[0-3]):([0-5]\d)-(?=\d\d:\d\d\Z)([01]\d|2[0-3]|24(?=:00)):([0-5]\d)')
 
@@ -157,9 +159,14 @@ def complaints(options: t.Mapping[str, t.Any]) -> t.Iterator[str]:
     commands = {name: options.get(f'fix_bp_jwt_aem_{name}_command') or '' for name in ('stop', 'start')}
     for name, command in commands.items():
         try:
-            shlex.split(command)
+            words = shlex.split(command)
         except ValueError as error:
             yield f'fix_bp_jwt_aem_{name}_command cannot be split into words ({error}).'
+            continue
+        operator = next((word for word in words if _OF_A_SHELL.match(word)), '')
+        if operator:
+            yield (f'fix_bp_jwt_aem_{name}_command runs without a shell, which "{operator}" would need. Write a script that does '
+                   'it all and give its path, or give sh -c \'...\'.')
     if bool(commands['stop']) != bool(commands['start']):
         yield 'fix_bp_jwt_aem_stop_command and fix_bp_jwt_aem_start_command belong together: give both.'
 

@@ -114,13 +114,17 @@ def select(agents: Sequence[Agent], names: Sequence[str]) -> List[Agent]:
     if not names:
         chosen = [agent for agent in agents if agent.tenant and agent.enabled and not agent.untestable]
         if not chosen:
-            disabled = ', '.join(agent.name for agent in agents if agent.tenant)
+            disabled = ', '.join(agent.name for agent in agents if agent.tenant and not agent.enabled)
+            refused = '; '.join(
+                '{0}: {1}'.format(agent.name, agent.untestable) for agent in agents if agent.tenant and agent.enabled)
+            there = '; '.join(filter(None, [disabled and 'disabled: ' + disabled, refused and 'not to be tested: ' + refused]))
             raise AgentsError(
                 'no_agents',
-                'AEM has no enabled Brand Portal agent{0}. Configure Brand Portal in AEM, or name the agents to test '
-                'in the option agents{1}.'.format(*(
-                    (' (disabled: {0})'.format(disabled), '') if disabled else
-                    (' that this account may read', '. If there are some, grant the account jcr:read below /etc/replication'))),
+                'AEM has no {0}Brand Portal agent{1}. Configure Brand Portal in AEM, or name the agents to test '
+                'in the option agents{2}.'.format(
+                    '' if refused else 'enabled ',
+                    ' that can be tested' * bool(refused) + (' ({0})'.format(there) if there else ' that this account may read'),
+                    '' if there else '. If there are some, grant the account jcr:read below /etc/replication'),
             )
         return chosen
     known = {agent.name: agent for agent in agents}

@@ -111,3 +111,16 @@ def test_what_is_wrong_with_the_options_is_said(options, said):
 def test_the_reason_names_the_option_of_the_role():
     reason = 'aem_url names author.example.com, which is not an address of this host'
     assert f'because fix_bp_jwt_{reason}' in decided(found={**IN_A_SESSION, 'store': 'unknown', 'reason': reason}).warning
+
+
+@pytest.mark.parametrize('command, operator', [
+    ('cd /opt/aem && ./stop', '&&'), ('/opt/aem/stop; sleep 5', '/opt/aem/stop;'), ('/opt/aem/start &', '&'),
+    ('/opt/aem/start > /dev/null 2>&1', '>'), ('/opt/aem/start >/dev/null', '>/dev/null'), ('/opt/aem/start 2>&1', '2>&1'),
+    ('/opt/aem/stop || true', '||'), ('yes | /opt/aem/stop', '|'),
+    ("su - aem -c 'cd /opt/aem && ./stop; sleep 5'", ''), ('sh -c "/opt/aem/start >/dev/null &"', ''),
+    ('/opt/aem/stop -x a=b;c', ''),
+])
+def test_a_command_that_needs_a_shell_is_refused_before_aem_is_stopped(command, operator):
+    found = list(complaints({'fix_bp_jwt_aem_stop_command': '/bin/true', 'fix_bp_jwt_aem_start_command': command}))
+    assert bool(found) is bool(operator)
+    assert not operator or (f'"{operator}"' in found[0] and 'fix_bp_jwt_aem_start_command' in found[0])
