@@ -127,7 +127,7 @@ tests:
       description: The next step for the user.
       returned: success
       type: str
-      sample: "Set AEM's clock right and keep it so with NTP, then test again."
+      sample: "Correct AEM's clock and keep it right with NTP, then test again."
     evidence:
       description: The line of the agent's log that shows the cause, without secrets.
       returned: success

@@ -60,7 +60,7 @@ EXPECTED: Dict[str, Expected] = {
     "jwt_end_of_life": Expected(_NO, None, _MIGRATE),
     "jwt_not_yet_valid": Expected("likely", "ahead", "measured skew"),
     "token_expired": Expected("likely", "behind", "measured skew"),
-    "jwt_expired": Expected("yes", "behind", "Set AEM's clock right"),
+    "jwt_expired": Expected("yes", "behind", "Correct AEM's clock"),
     "invalid_client_secret": Expected(_NO, None, "client secret"),
     "client_not_allowed": Expected(_NO, None, _MIGRATE),
     "invalid_signature": Expected(_NO, None, _MIGRATE),

@@ -468,7 +468,7 @@ ROWS = [
     _java("certificate_name", "The certificate is another's.", "wrong_name", unreachable, None),
     _java("not_tls", "A port that speaks no TLS.", "plain_text", unreachable, None),
     _failure(
-        "proxy_authentication_required", "A proxy between wants a password.",
+        "proxy_authentication_required", "A proxy in between requires authentication.",
         answered(407, "Proxy Authentication Required"), 407,
     ),
     _failure(

@@ -33,8 +33,8 @@ CAUSES = causes_ims.CAUSES + tuple(
     # The receiving side has accepted the message.
     Cause(
         'access_denied', r'repository error during node import: access denied',
-        meaning="The transport user may not write where the content is to go.",
-        advice='Check that the transport user exists on the receiving side and may write there.',
+        meaning="The transport user may not write to the target of the content.",
+        advice='Check that the transport user exists on the receiving side and may write to the target.',
         source=_ACCESS_DENIED, in_body=True,
     ),
     Cause(
@@ -52,7 +52,7 @@ CAUSES = causes_ims.CAUSES + tuple(
     ),
     Cause(
         'no_such_agent', r'^no such agent:',
-        meaning='AEM has no active agent of this name in the run mode it runs in.',
+        meaning='AEM has no active agent of this name in its run mode.',
         advice='Check the name, that the agent is enabled, and that this is the author instance.',
         source=_REPLICATION,
     ),
@@ -67,21 +67,21 @@ CAUSES = causes_ims.CAUSES + tuple(
     ),
     Cause(
         'key_not_accepted', codes=(401,),
-        meaning='Brand Portal does not accept what AEM shows, though no token was refused.',
+        meaning="Brand Portal does not accept AEM's authentication, although no token was refused.",
         advice=SAVE_AGAIN + ' Then compare the product profile of the credential in Adobe Developer Console; with a key of '
         'the legacy gateway, clean up the Brand Portal configuration and create it again.',
         source=_PUBLISHING,
     ),
     Cause(
         'proxy_authentication_required', r'proxy(?: returns)?:? "?HTTP/1\.[01] 407\b', codes=(407,),
-        meaning='A proxy between AEM and Brand Portal wants a password.',
-        advice='Give the proxy configured in AEM its user and password.',
+        meaning='A proxy between AEM and Brand Portal requires authentication.',
+        advice='Set the user and password of the proxy in AEM.',
         source=_HTTP,
     ),
     Cause(
         'brand_portal_unavailable', codes=(502, 503, 504),
-        meaning='Brand Portal, or a gateway before it, is not available.',
-        advice='Test again later; if it stays, ask Adobe whether the tenant is in service.',
+        meaning='Brand Portal, or a gateway in front of it, is not available.',
+        advice='Test again later. If the failure persists, ask Adobe whether the tenant is in service.',
         source=_HTTP,
     ),
 )
@@ -92,35 +92,35 @@ UNKNOWN = Cause(
     advice='Read the evidence and the log of the agent in AEM.',
 )
 FOREIGN = UNKNOWN._replace(
-    meaning="No cause in the table explains what the agent said. Java repeats the words of the server's language here.",
+    meaning="No cause in the table explains what the agent said. Java uses the language of the server here.",
     advice="Look in AEM's error.log at the same time for the class of the exception (a word such as "
            'java.net.ConnectException): its name is the same in every language.',
 )
 INCOMPLETE = UNKNOWN._replace(
     meaning='The page ended before the verdict of the agent.',
-    advice='Test again; if it happens again, look into the error log of AEM, and at proxies between here and AEM.',
+    advice='Test again; if it happens again, check the error log of AEM, and the proxies between this host and AEM.',
 )
 NO_TEST_PAGE = UNKNOWN._replace(
-    meaning='What came instead of the test page of the agent is a page of something else.',
-    advice='Give the address of AEM itself, without a gateway or a sign-in page before it, and test again.',
+    meaning='The answer is not the test page of the agent, but a page from another program.',
+    advice='Set the address of AEM itself, without a gateway or a sign-in page in front of it, and test again.',
 )
 TEST_TIMEOUT = Cause(
     'test_timeout',
-    meaning='AEM did not finish the test of the agent in the time given.',
+    meaning='AEM did not finish the test of the agent in time.',
     advice='Raise test_timeout: a Brand Portal agent may itself wait 180 s for a connection and 600 s for an answer.',
     source='the test page of a Brand Portal agent: Connect Timeout, Socket Timeout',
 )
 # Known from more than the page: see refined().
 TOKEN_OUTLIVED = Cause(
     'token_outlived', clock_related='likely', direction='behind',
-    meaning='Brand Portal does not accept the access token, AEM was refused none, and the measured clock is behind: AEM may '
-            'go on using a token that has expired, because by its own clock it has not (inferred).',
-    advice="Set AEM's clock right and test again. If 401 stays: " + SAVE_AGAIN[0].lower() + SAVE_AGAIN[1:],
+    meaning='Brand Portal does not accept the access token, although no token was refused, and the measured clock is behind: '
+            'AEM may still use a token that has expired, because it is valid by its own clock (inferred).',
+    advice="Correct AEM's clock and test again. If Brand Portal still answers 401: " + SAVE_AGAIN[0].lower() + SAVE_AGAIN[1:],
     source="AEM's token provider keeps a token for as long as it is valid (auth.token.provider.reuse.access.token)",
 )
 QUEUE_BACKLOG = Cause(
     'queue_backlog',
-    meaning='The test ran into a time-out, and many items wait in the queue of the agent.',
+    meaning='The test timed out, and many items wait in the queue of the agent.',
     advice='Tick "Close Connection" in the extended settings of all four Brand Portal agents, restart AEM, and test again.',
     source=_PUBLISHING,
 )

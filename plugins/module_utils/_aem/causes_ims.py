@@ -19,7 +19,7 @@ MIGRATE = (
     'Server-to-Server. AEM 6.5.21 and later and AEM 6.5 LTS can do this; AEM 6.5.11 to 6.5.20 need the hotfix '
     'ims-jwt-compatibility-package-6.5-1.0 first, and an older AEM has to be updated first.'
 )
-_NO_NEW_CERTIFICATE = 'Adobe has taken no new certificate of a JWT integration since 2025-06-30. ' + MIGRATE
+_NO_NEW_CERTIFICATE = 'Adobe has not accepted new certificates for JWT integrations since 2025-06-30. ' + MIGRATE
 _CREDENTIAL = (
     'In Adobe Developer Console, check that the credential has the Brand Portal API and its product profile, and compare '
     'its client ID, secret and scopes with the IMS configuration in AEM.'
@@ -49,8 +49,8 @@ CAUSES = (
     # The authorization server has answered: its own words say most about the cause.
     Cause(
         'jwt_signature_mismatch', r'could not match (?:JWT )?signature to any of the bindings',
-        meaning='Adobe knows no public key that fits the signature of the JWT: the certificate of the integration has '
-                'expired at Adobe, or the key in AEM is another one.',
+        meaning='Adobe has no public key that matches the signature of the JWT: the certificate of the integration has '
+                'expired at Adobe, or AEM has another key.',
         advice=_NO_NEW_CERTIFICATE,
         source=_IMS,
     ),
@@ -89,7 +89,7 @@ CAUSES = (
         'likely', 'ahead',
         meaning='By the clock of Adobe, the JWT is valid only from a later moment on, or for too long: the clock AEM signs with '
                 'may be ahead.',
-        advice='Compare the measured skew. If the clock is right, look at the token provider that makes the JWT.',
+        advice='Compare the measured skew. If the clock is right, check the token provider that creates the JWT.',
         source='https://www.rfc-editor.org/rfc/rfc7519#section-4.1.5',
         context=_TOKEN,
     ),
@@ -98,7 +98,7 @@ CAUSES = (
         'yes', 'behind',
         meaning="The JWT's expiry is already past for Adobe: the clock AEM signs with is behind. Since 2026-03-01 only the "
                 'legacy OAuth gateway still takes JWTs (inferred).',
-        advice="Set AEM's clock right and keep it so with NTP, then test again.",
+        advice="Correct AEM's clock and keep it right with NTP, then test again.",
         source=_KA, context=_without(_error('invalid_token')),
     ),
     Cause(
@@ -107,7 +107,7 @@ CAUSES = (
         r'.*(?:\bexpired\b|\bexpiry\b|\bexpiration\b|\bexp\b.{0,60}\b(?:past|future)\b)',
         'likely', 'behind',
         meaning='Adobe calls the token invalid because of its expiry: the clock AEM signs with may be behind.',
-        advice='Compare the measured skew. If the clock is right, look at the expiry that the token provider sets.',
+        advice='Compare the measured skew. If the clock is right, check the expiry that the token provider sets.',
         source=_IMS,
         context=_error('invalid_(?:token|grant)'),
     ),
@@ -122,13 +122,13 @@ CAUSES = (
     ),
     Cause(
         'client_not_allowed', r'this client: .{1,300}? is no longer allowed to get access token',
-        meaning='The application is one of the legacy OAuth gateway, and Adobe does not serve it any more.',
-        advice='The legacy gateway takes no new applications. ' + MIGRATE,
+        meaning='The application belongs to the legacy OAuth gateway, and Adobe no longer serves it.',
+        advice='The legacy gateway does not accept new applications. ' + MIGRATE,
         source=_CONFIGURE,
     ),
     Cause(
         'invalid_signature', _error('invalid_signature'),
-        meaning='The signature of the JWT fits no certificate of the integration, or not the algorithm it names.',
+        meaning='The signature of the JWT does not match a certificate of the integration, or the algorithm in the JWT.',
         advice=_NO_NEW_CERTIFICATE,
         source=_IMS, context=_TOKEN,
     ),
@@ -147,27 +147,27 @@ CAUSES = (
     ),
     Cause(
         'bad_request', _error('(?:bad|invalid)_request'),
-        meaning='Adobe can decode the request for a token, but something in it has a wrong form.',
+        meaning='Adobe can decode the request for a token, but a part of it has a wrong format.',
         advice='Compare the organization, account and client identifiers in AEM with those of the credential in Adobe '
                'Developer Console.',
         source=_IMS, context=_TOKEN,
     ),
     Cause(
         'unauthorized_client', _error('unauthorized_client'),
-        meaning='The credential at Adobe may not use the kind of grant that AEM asks with.',
+        meaning="The credential at Adobe may not use the grant type of AEM's request.",
         advice=_CREDENTIAL,
         source=_OAUTH, context=_ANSWERED,
     ),
     Cause(
         'unsupported_grant_type', _error('unsupported_grant_type'),
-        meaning="AEM's token provider asks Adobe with a kind of grant that Adobe does not know there.",
-        advice='Let AEM make the provider again: open the IMS configuration of Brand Portal (Tools, Security, Adobe IMS '
+        meaning="AEM's token provider uses a grant type that Adobe does not support there.",
+        advice='Let AEM create the provider again: open the IMS configuration of Brand Portal (Tools, Security, Adobe IMS '
                'Integration), choose OAuth, save and close it.',
         source=_OAUTH, context=_ANSWERED,
     ),
     Cause(
         'invalid_client', _error('invalid_client'),
-        meaning='Adobe does not know the credential, or its client ID and secret do not belong together, or its '
+        meaning='Adobe does not know the credential, or its client ID and secret do not match, or its '
                 'organization or user is not valid any more.',
         advice='Compare the client ID and secret in AEM with those of the credential in Adobe Developer Console.',
         source=_IMS, context=_TOKEN,
@@ -180,13 +180,13 @@ CAUSES = (
     ),
     Cause(
         'ims_proxy_authentication', r'authorization server status: {0,4}407\b',
-        meaning="A proxy between AEM and Adobe IMS wants a password. AEM shows the proxy's answer as if IMS had given it.",
-        advice='Give the proxy configured in AEM its user and password.',
+        meaning="A proxy between AEM and Adobe IMS requires authentication. AEM shows the proxy's answer as if it came from IMS.",
+        advice='Set the user and password of the proxy in AEM.',
         source=RECORDED,
     ),
     Cause(
         'ims_refused', r'authorization server status: {0,4}403\b|through proxy.{0,60}\b403\b',
-        meaning='The request to Adobe IMS was refused on the way, by a proxy or a firewall, or by IMS.',
+        meaning='A proxy, a firewall or Adobe IMS itself refused the request to IMS.',
         advice='Let the proxy and the firewall pass HTTPS from AEM to ims-na1.adobelogin.com. '
                'If they do, check the credential in Adobe Developer Console.',
         source=RECORDED,
@@ -195,13 +195,13 @@ CAUSES = (
         'ims_throttled', r'authorization server status: {0,4}429\b',
         'likely', 'ahead',
         meaning='Adobe throttles this credential, because AEM asks for too many access tokens. An AEM that is a day or more '
-                'ahead takes every token for expired and asks for a new one each time (inferred).',
-        advice='Compare the measured skew. If the clock is right, look for what else uses the same credential.',
+                'ahead considers every token expired and requests a new one each time (inferred).',
+        advice='Compare the measured skew. If the clock is right, find out what else uses the same credential.',
         source=_SERVER,
     ),
     Cause(
         'ims_unavailable', r'authorization server status: {0,4}5\d\d\b|through proxy.{0,60}\b5\d\d\b',
-        meaning='Adobe IMS, or a proxy before it, is not available.',
+        meaning='Adobe IMS, or a proxy in front of it, is not available.',
         advice='See https://status.adobe.com, and check that the proxy configured in AEM reaches ims-na1.adobelogin.com. Then '
                'test again.',
         source=RECORDED,
@@ -210,7 +210,7 @@ CAUSES = (
         'token_unreadable',
         r'failed to parse access token|authorization server status: {0,4}(?:[23]\d\d|404|405|410)\b'
         r'|authorization server status: {0,4}\d{3} response: {0,4}<',
-        meaning='What answered AEM was not Adobe IMS: its answer holds no access token. It may be the page of a proxy.',
+        meaning='The answer is not from Adobe IMS: it contains no access token. It may be the page of a proxy.',
         advice='Check the proxy configured in AEM, and that the address of the token provider leads to Adobe IMS.',
         source=_TRANSPORT,
     ),

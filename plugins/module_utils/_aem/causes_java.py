@@ -48,8 +48,8 @@ CAUSES = (
         r'|\bNotBefore:\s'
         r'|\(bad_certificate\).{0,300}(?:validity|timestamp) check failed',
         'likely', 'behind',
-        meaning="For AEM's clock a certificate of the remote side is not valid yet: the clock may be behind.",
-        advice='Compare the measured skew. If the clock is right, look at who presents this certificate: a proxy may.',
+        meaning="By AEM's clock, a certificate of the remote side is not valid yet: the clock may be behind.",
+        advice='Compare the measured skew. If the clock is right, find out who presents this certificate: it may be a proxy.',
         source=RECORDED,
     ),
     Cause(
@@ -57,7 +57,7 @@ CAUSES = (
         r'CertificateExpiredException|certificate (?:has |is )?expired|\bNotAfter:\s'
         r'|\(certificate_expired\).{0,300}(?:validity|timestamp) check failed',
         'likely', 'ahead',
-        meaning="For AEM's clock a certificate of the remote side has expired: the clock is ahead, or it really has.",
+        meaning="By AEM's clock, a certificate of the remote side has expired: the clock is ahead, or it has really expired.",
         advice="Compare the certificate's date with trusted time. If the clock is right, the certificate has to be "
                "renewed: the remote side's, a proxy's, or one in AEM's truststore.",
         source=RECORDED,
@@ -65,7 +65,8 @@ CAUSES = (
     Cause(
         'certificate_dates', r'(?:validity|timestamp) check failed',
         'likely',
-        meaning="For AEM's clock a certificate of the remote side is not valid, yet or any more; this Java does not tell which.",
+        meaning="By AEM's clock, a certificate of the remote side is not valid yet, or no longer valid; this Java does not say "
+                'which.',
         advice='Compare the measured skew. If the clock is right, look at the dates of the certificates that the '
                'remote side, or a proxy, presents, and have the expired one renewed.',
         source=RECORDED,
@@ -73,15 +74,15 @@ CAUSES = (
     Cause(
         'ocsp_dates', r'response is unreliable: its validity interval',
         'likely',
-        meaning="For AEM's clock the answer about the revocation of a certificate (OCSP) is outside its dates.",
-        advice='Compare the measured skew. If the clock is right, look at the OCSP responder or the proxy that answers AEM.',
+        meaning="By AEM's clock, the answer about the revocation of a certificate (OCSP) is outside of its validity.",
+        advice='Compare the measured skew. If the clock is right, check the OCSP responder, or the proxy that answers AEM.',
         source=_JDK,
     ),
 
     # AEM's own keys and certificates.
     Cause(
         'unrecoverable_key', r'UnrecoverableKeyException|could not decrypt (?:key|data)',
-        meaning='AEM cannot decrypt the private key: the password it has stored is not the one of the keystore.',
+        meaning='AEM cannot decrypt the private key: the stored password is not that of the keystore.',
         advice='OAuth Server-to-Server needs no keystore (inferred). ' + MIGRATE,
         source=_DYNAMIC_MEDIA,
     ),
@@ -94,7 +95,7 @@ CAUSES = (
     Cause(
         'trust_anchors_empty', r'trustAnchors parameter must be non-empty',
         meaning="AEM's Java found no truststore.",
-        advice='Let the system property javax.net.ssl.trustStore of AEM name a valid truststore, and restart AEM.',
+        advice='Set the system property javax.net.ssl.trustStore of AEM to a valid truststore, and restart AEM.',
         source=_DYNAMIC_MEDIA,
     ),
 
@@ -104,13 +105,13 @@ CAUSES = (
         r"doesn't match (?:any of the subject alternative names|common name)|hostname in certificate didn't match"
         r'|does not match the certificate subject'
         r'|no subject alternative (?:DNS|IP address|names?)\b|no name matching .{1,300} found|HTTPS hostname wrong',
-        meaning='The certificate is one for another name: a proxy or a wrong host answers.',
+        meaning='The certificate is for another name: a proxy or a wrong host answers.',
         advice='Check the address in the transport URI, DNS on the host, and the proxy configured in AEM.',
         source=RECORDED,
     ),
     Cause(
         'not_tls', r'unsupported or unrecognized SSL message|unrecognized SSL message',
-        meaning='What answers AEM there does not speak TLS: a plain-text port or a proxy.',
+        meaning='The server that answers AEM does not use TLS: it may be a plain-text port or a proxy.',
         advice='Check the port in the transport URI, and the kind and port of the proxy configured in AEM.',
         source=RECORDED + '; Java 8 from memory',
     ),
@@ -118,7 +119,7 @@ CAUSES = (
         'pkix_path', r'PKIX path building failed|path building failed|unable to find valid certification path',
         'likely',
         meaning='AEM does not trust the chain of certificates that the remote side, or a proxy, presents. Java says the same '
-                "where a certificate's date is wrong for AEM's clock and the server sends its chain out of order.",
+                "if a certificate's date is wrong by AEM's clock and the server sends its chain out of order.",
         advice="Compare the measured skew. If the clock is right, look at the dates of the certificates, and add the issuer's "
                "certificate to AEM's truststore.",
         source=RECORDED,
@@ -144,7 +145,7 @@ CAUSES = (
     ),
     Cause(
         'timeout', r'timed out\b|timeout waiting for connection|TimeoutException|' + _TIMED_OUT,
-        meaning='A connection was not made, or an answer did not come, in time.',
+        meaning='A connection or an answer timed out.',
         advice='Check the firewall and the proxy configured in AEM, and whether Brand Portal is available.',
         source=RECORDED,
     ),
@@ -153,7 +154,7 @@ CAUSES = (
         r'NoRouteToHostException|network is (?:unreachable|down)|no route to host|host is (?:unreachable|down)'
         r'|\((?:connect|sendto) failed\)|SocketException: (?:operation not permitted|permission denied)'
         '|' + _NETWORK_UNREACHABLE + '|' + _NO_ROUTE,
-        meaning="AEM's host has no way to the address.",
+        meaning="AEM's host has no route to the address.",
         advice='Check the routes and the firewall of the host, or the proxy configured in AEM.',
         source=RECORDED,
     ),
@@ -180,8 +181,8 @@ CAUSES = (
         r'SSL\w{0,20}Exception|received fatal alert|remote host (?:terminated the|closed connection during) handshake'
         r'|no appropriate protocol|no trusted certificate found|certificate chaining error|peer not authenticated'
         r'|could not generate DH key ?pair|SSL peer shut down',
-        meaning='TLS could not be agreed on with the remote side.',
-        advice="Check the TLS versions of AEM's Java, its truststore, and whether a proxy breaks TLS open.",
+        meaning='The TLS handshake with the remote side failed.',
+        advice="Check the TLS versions of AEM's Java, its truststore, and whether a proxy intercepts TLS.",
         source=RECORDED,
     ),
 )
