@@ -52,9 +52,10 @@ _LAUNCHERS = re.compile(
     r'start-stop-daemon|daemon|daemonize|systemd-cat|tini(?:-static)?|dumb-init|catatonit|java\d*|jsvc(?:\.exec)?|'
     r'wrapper(?:[-.].*)?')
 # Programs that forward connections, by the name that the kernel shows (at most 15 characters).
-_PROXIES = ('docker-proxy', 'rootlessport', 'slirp4netns', 'pasta', 'pasta.avx2', 'conmon', 'haproxy', 'nginx', 'httpd', 'apache2',
-            'envoy', 'traefik', 'varnishd', 'squid', 'socat', 'stunnel', 'stunnel4', 'systemd-socket-', 'sshd', 'ssh', 'autossh',
-            'systemd', 'caddy', 'kube-proxy', 'rinetd', 'xinetd')
+_OF_ENGINES = ('docker-proxy', 'rootlessport', 'slirp4netns', 'pasta', 'pasta.avx2', 'conmon')     # into a container
+_PROXIES = _OF_ENGINES + (
+    'haproxy', 'nginx', 'httpd', 'apache2', 'envoy', 'traefik', 'varnishd', 'squid', 'socat', 'stunnel', 'stunnel4',
+    'systemd-socket-', 'sshd', 'ssh', 'autossh', 'systemd', 'caddy', 'kube-proxy', 'rinetd', 'xinetd')
 
 _COMMANDS = ('give fix_bp_jwt_aem_stop_command and fix_bp_jwt_aem_start_command, or name a systemd unit that starts AEM alone in '
              'fix_bp_jwt_aem_service')
@@ -262,7 +263,10 @@ def _container_of(proc: Processes, pid: int) -> str:
     found = next((part for part in _parts(proc.cgroup(pid)) if _CONTAINER.search(part) and (
         not part.endswith('.service') or _CONTAINER.match(re.sub(r'^snap\.', '', part)))), '')
     ours, its = proc.link(1, 'ns/pid'), proc.link(pid, 'ns/pid')
-    return found or ('its own PID namespace' if ours and its and ours != its else '')
+    if found or not (ours and its and ours != its):
+        # A rootless engine leaves its program in the session of the user.
+        return found or (proc.name(pid) if proc.name(pid) in _OF_ENGINES else '')
+    return 'its own PID namespace'
 
 
 def _starter_of(proc: Processes, path: str, unit: str, pid: int) -> str:

@@ -256,7 +256,8 @@ def test_a_proxy_is_not_aem(tree, name, command):
     tree.process(700, '/system.slice/front.service', command, name, cwd='/')
     tree.listen(700)
     found = tree.find()
-    assert not found['stoppable'] and found['unit'] == '' and name in found['reason'] and 'not AEM' in found['reason']
+    assert not found['stoppable'] and found['unit'] == '' and name in found['reason']
+    assert ('belongs to a container' if name == 'docker-proxy' else 'not AEM') in found['reason']
 
 
 def test_inside_a_machine_that_is_a_container_its_own_prefix_does_not_count(tree, tmp_path):
@@ -548,13 +549,18 @@ def behind_an_engine(tree):
     tree.listen(800)
 
 
+def behind_a_rootless_engine(tree):
+    tree.process(800, '/user.slice/user-1000.slice/session-3.scope', ['rootlessport'], 'rootlessport', cwd='/')
+    tree.listen(800)
+
+
 def in_a_container(tree):
     tree.aem(cgroup='/kubepods.slice/kubepods-besteffort.slice/cri-containerd-4f2a.scope', modes='author', home='/opt/x')
     tree.link('/proc/1/ns/pid', 'pid:[4026531836]')
     tree.link('/proc/800/ns/pid', 'pid:[4026532000]')
 
 
-@pytest.mark.parametrize('place', [in_no_process, not_here, behind_an_engine, in_a_container])
+@pytest.mark.parametrize('place', [in_no_process, not_here, behind_an_engine, behind_a_rootless_engine, in_a_container])
 def test_the_system_overview_tells_the_store_of_an_aem_in_a_container(tree, place):
     """The host's clock is the container's: a step under a document store must not be taken for one under an unknown store."""
     place(tree)
