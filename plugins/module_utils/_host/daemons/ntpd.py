@@ -128,7 +128,7 @@ class Ntpd(Daemon):
                           'Remove that line, then run again.', NO_CONTROL)
 
     def _check_reached(self, want: Wanted, planned: List[File]) -> None:
-        end = next((line for line in self.lines() if line.words == ['end']), None)
+        end = next((line for line in self.lines() if line.directive == 'end'), None)
         if end and any(file.path == self.config and file.text for file in planned):
             raise Refused('{0} keeps {1} from reading what this role would write behind it.'.format(end.quoted, self.unit),
                           'Remove that line, or use another provider.', NOT_READ)

@@ -13,7 +13,8 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
 
 # ntp.conf(5): include files may be nested to a depth of five.
 _MOST_LEVELS = 5
-# Options of a source, those with a number and those with a word; a line with another one is a syntax error, and is not used.
+# Options of a source: flags, those with a number, and those with a word. At any other word ntpd reports a syntax error, and uses
+# what it has read of the line so far (bison's default reductions). An option without its value makes the whole line void.
 _FLAGS = {'burst', 'iburst', 'noselect', 'prefer', 'true'}
 _NUMBERS = {'key', 'maxpoll', 'minpoll', 'mode', 'version'}
 _CLASSIC = (_FLAGS | {'autokey', 'preempt', 'xleave', 'xmtnonce'}, _NUMBERS | {'ttl'}, {'ident'})
@@ -51,9 +52,8 @@ def read(host: Any, path: str, daemon: str, arguments: Sequence[str] = (), witho
     for word in launch.operands_of(daemon, arguments):
         reading.take(NtpLine('the command line of ntpd', 0, 'server {0} iburst'.format(word)))
     ntpsec = daemon == 'ntpsec' or is_ntpsec(host)
-    files = config.matching(host, os.path.dirname(path) + '/ntp.d/*.conf') if ntpsec else []
     _file(host, path, reading, ntpsec)
-    for name in files:
+    for name in _in_folder(host, os.path.dirname(path) + '/ntp.d') if ntpsec else []:
         if not _file(host, name, reading, ntpsec):
             break
     return reading.lines
@@ -70,7 +70,7 @@ def _file(host: Any, path: str, reading: Reading, ntpsec: bool) -> bool:
         line = NtpLine(path, at, text[:comment].strip(), own, 'dhclient' in text[comment:])
         if not line.words or not reading.take(line):
             continue
-        if line.words == ['end']:
+        if line.directive == 'end':
             goes_on = False
         elif line.directive == 'includefile' and len(line.words) > 1:
             goes_on = all(_file(host, each, reading, ntpsec) for each in _included(host, path, line.words[1], ntpsec))
@@ -85,7 +85,12 @@ def _included(host: Any, path: str, name: str, ntpsec: bool) -> List[str]:
     name = os.path.join(os.path.dirname(path) if ntpsec else '/', name)
     if not os.path.isdir(host.path(name)):
         return [name]
-    return config.matching(host, name.rstrip('/') + '/*.conf') if ntpsec else []
+    return _in_folder(host, name.rstrip('/')) if ntpsec else []
+
+
+def _in_folder(host: Any, folder: str) -> List[str]:
+    """Return the files of a folder as NTPsec reads them: the last name first (lex_push_file in ntp_scanner.c), also hidden ones."""
+    return sorted(config.matching(host, folder + '/*.conf') + config.matching(host, folder + '/.*.conf'), reverse=True)
 
 
 def _source_of(line: ConfigLine, ntpsec: bool) -> Optional[Source]:
@@ -107,14 +112,12 @@ def _source_of(line: ConfigLine, ntpsec: bool) -> Optional[Source]:
     named: List[str] = []
     asked = True
     flags, numbers, with_word = _NTPSEC if ntpsec else _CLASSIC
-    while options:
+    while asked and options and options[0] in flags | numbers | with_word:
         option = options.pop(0)
         named.append(option)
-        if option in numbers | with_word:
+        if option not in flags:
             value = options.pop(0) if options else ''
-            asked = asked and bool(_NUMBER.fullmatch(value) if option in numbers else value)
-        elif option not in flags:
-            asked = False       # a syntax error
+            asked = bool(_NUMBER.fullmatch(value) if option in numbers else value)
     # With NTS, HOST:PORT is the port of the key exchange.
     bare = re.match(r'([^:]+):[0-9]+$', host)
     host = bare.group(1) if bare and 'nts' in named else host.strip('[]')
