@@ -80,7 +80,7 @@ aem:
       type: str
       sample: aem.service
     pid:
-      description: PID of the process that listens on the port of O(aem_url). V(0) if none was found.
+      description: PID of the process that listens on the port of O(aem_url). V(0) if none was found, or if it is not AEM.
       type: int
     home:
       description: The folder C(crx-quickstart) of this AEM. Empty if it was not found.

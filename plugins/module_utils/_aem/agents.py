@@ -115,15 +115,15 @@ def select(agents: Sequence[Agent], names: Sequence[str]) -> List[Agent]:
         chosen = [agent for agent in agents if agent.tenant and agent.enabled and not agent.untestable]
         if not chosen:
             disabled = ', '.join(agent.name for agent in agents if agent.tenant and not agent.enabled)
-            refused = '; '.join(
+            harmful = '; '.join(
                 '{0}: {1}'.format(agent.name, agent.untestable) for agent in agents if agent.tenant and agent.enabled)
-            there = '; '.join(filter(None, [disabled and 'disabled: ' + disabled, refused and 'not to be tested: ' + refused]))
+            there = '; '.join(filter(None, [disabled and 'disabled: ' + disabled, harmful and 'not to be tested: ' + harmful]))
             raise AgentsError(
                 'no_agents',
                 'AEM has no {0}Brand Portal agent{1}. Configure Brand Portal in AEM, or name the agents to test '
                 'in the option agents{2}.'.format(
-                    '' if refused else 'enabled ',
-                    ' that can be tested' * bool(refused) + (' ({0})'.format(there) if there else ' that this account may read'),
+                    '' if harmful else 'enabled ',
+                    ' that can be tested' * bool(harmful) + (' ({0})'.format(there) if there else ' that this account may read'),
                     '' if there else '. If there are some, grant the account jcr:read below /etc/replication'),
             )
         return chosen

@@ -113,9 +113,21 @@ def find(aem_url: str, root: str = '/', resolve: Optional[Resolve] = None,
     found.update(unit=unit, stoppable=not reason, reason=reason, advice=reason and _COMMANDS)
     # What only forwards connections may do so to another host, unless a container engine's program does it.
     if not is_aem(proc, pid, home) and not _container_of(proc, pid):
-        return found
+        return dict(found, pid=0, home='', advice=_where_aem_is(proc))
     store = repository(proc, pid, home) if is_aem(proc, pid, home) else UNKNOWN
     return _with_overview(dict(found, store=store.kind, lease_check=store.lease_check, evidence=store.evidence), overview)
+
+
+def _where_aem_is(proc: Processes) -> str:
+    """Return the advice for a port on which something else than AEM listens."""
+    sockets = {'socket:[{0}]'.format(each.inode): each.port for each in listeners(proc.root)}
+    ports = set()   # type: Set[int]
+    for pid in proc.pids():
+        if proc.is_java(pid) and aem_home(proc, pid):
+            ports |= {sockets[path] for path in proc.open_files(pid) if path in sockets}
+    address = ', such as http://localhost:4502' if not ports else ': an AEM of this host listens on port {0}'.format(
+        ' and '.join(str(port) for port in sorted(ports)))
+    return 'give the address of AEM itself in fix_bp_jwt_aem_url{0}; or {1}'.format(address, _BY_HAND)
 
 
 def _with_overview(found: Dict[str, Any], overview: Optional[Callable[[], Dict[str, Any]]]) -> Dict[str, Any]:

@@ -176,8 +176,8 @@ def test_our_own_kernel_is_read_right():
         server.bind(('127.0.0.1', 0))
         server.listen(1)
         found = aem_process.find('http://127.0.0.1:{0}'.format(server.getsockname()[1]))
-    assert found['pid'] == os.getpid()
-    assert not found['stoppable']       # this is no AEM
+    assert 'PID {0}'.format(os.getpid()) in found['reason']
+    assert (found['pid'], found['stoppable']) == (0, False)     # this is no AEM
 
 
 # Which unit
@@ -567,6 +567,19 @@ def test_the_system_overview_tells_the_store_of_an_aem_in_a_container(tree, plac
     found = tree.find(overview=lambda: {'Repository': {'Node Store': 'Document NodeStore', 'Apache Jackrabbit Oak': '1.22.3'}})
     assert (found['store'], found['lease_check'], found['stoppable']) == ('document', 'strict', False)
     assert 'container' in found['reason']
+
+
+@pytest.mark.parametrize('here', [True, False])
+def test_behind_a_proxy_of_this_host_the_address_of_aem_itself_is_the_next_step(tree, here):
+    """Commands would not do: the process of the proxy does not end with AEM."""
+    if here:
+        tree.aem()
+    tree.process(700, '/system.slice/httpd.service', ['/usr/sbin/httpd'], 'httpd', cwd='/')
+    tree.listen(700, port=443)
+    found = tree.find('https://localhost')
+    assert (found['pid'], found['stoppable'], found['unit']) == (0, False, '')
+    assert 'httpd' in found['reason'] and 'fix_bp_jwt_aem_url' in found['advice']
+    assert ('port 4502' in found['advice']) is here and 'stop_command' not in found['advice']
 
 
 def test_a_proxy_that_may_lead_to_another_host_is_not_asked_for_its_store(tree):
