@@ -132,6 +132,10 @@ def _aliases(host: Any, unit: str) -> List[str]:
     return found
 
 
+# Special executable prefixes of systemd.service(5).
+_PREFIXES = '@-:+!|'
+
+
 def values(settings: List[Setting], section: str, key: str) -> List[Setting]:
     """Return the effective assignments of a key: an empty one resets the previous ones."""
     found: List[Setting] = []
@@ -223,11 +227,12 @@ def of_unit(host: Any, unit: str, programs: Tuple[str, ...], defaults: Tuple[str
     settings = unit_settings(host, unit)
     commands = values(settings, 'Service', 'ExecStart')
     if commands:
-        words = _words(re.sub(r'^[@\-:+!|]+', '', commands[-1].value))
+        command = commands[-1].value.lstrip(_PREFIXES)
+        prefixes, words = commands[-1].value[:-len(command) or None], _words(command)
         if words and os.path.basename(words[0]) in [os.path.basename(program) for program in programs]:
-            variables = _environment(host, settings)
-            skip = 2 if commands[-1].value.lstrip('-:+!|').startswith('@') else 1
-            arguments, places = _expanded(words[skip:], variables)
+            arguments, places = words[2 if '@' in prefixes else 1:], []     # behind @ comes another name of the program
+            if ':' not in prefixes:
+                arguments, places = _expanded(arguments, _environment(host, settings))
             return Launch(arguments, ' and '.join(places) or commands[-1].place)
     if not commands or re.search(r'wrapper|starter|start-ntpd|/etc/init\.d/', commands[-1].value):
         return _of_vendor(host, defaults, dhcp, config_option, _environment(host, settings))
@@ -255,7 +260,7 @@ def other_root(host: Any, unit: str, path: str) -> Optional[Setting]:
 def program_of(host: Any, unit: str) -> str:
     """Return the program that the unit starts; '' if its files do not show it."""
     commands = values(unit_settings(host, unit), 'Service', 'ExecStart')
-    return (_words(re.sub(r'^[@\-:+!|]+', '', commands[-1].value)) + [''])[0] if commands else ''
+    return (_words(commands[-1].value.lstrip(_PREFIXES)) + [''])[0] if commands else ''
 
 
 def _environment(host: Any, settings: List[Setting]) -> Dict[str, Tuple[str, str]]:
@@ -272,17 +277,20 @@ def _environment(host: Any, settings: List[Setting]) -> Dict[str, Tuple[str, str
 
 
 def _expanded(words: List[str], variables: Dict[str, Tuple[str, str]]) -> Tuple[List[str], List[str]]:
-    """Expand variables: $NAME is split at spaces, ${NAME} is not, and unset ones are empty (systemd.service(5))."""
+    """Expand variables: $NAME is split at spaces, ${NAME} is not, unset ones are empty, $$ is $ (systemd.service(5))."""
     arguments: List[str] = []
     places: List[str] = []
+
+    def value_of(name: str) -> str:
+        value, place = variables.get(name, ('', ''))
+        places.extend([place] if value else [])
+        return value
+
     for word in words:
-        names = re.findall(r'\$\{(\w+)\}|\$(\w+)', word)
-        places += [variables[name][1] for pair in names for name in pair if name in variables and variables[name][0]]
-        alone = re.fullmatch(r'\$(\w+)', word)
-        if alone:
-            arguments += _words(variables.get(alone.group(1), ('', ''))[0])
+        if re.match(r'\$[^{$]', word):
+            arguments += _words(value_of(word[1:]))
         else:
-            arguments.append(re.sub(r'\$\{(\w+)\}', lambda found: variables.get(found.group(1), ('', ''))[0], word))
+            arguments.append(re.sub(r'\$\$|\$\{(\w+)\}', lambda found: value_of(found.group(1)) if found.group(1) else '$', word))
     return arguments, list(dict.fromkeys(places))
 
 
