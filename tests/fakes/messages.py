@@ -199,6 +199,10 @@ _TOKENLESS: List[Tuple[str, str, str, str, str]] = [
      "unknown_host", "glibc"),
     ("pool_exhausted", "org.apache.http.conn.ConnectionPoolTimeoutException", "Timeout waiting for connection from pool",
      "timeout", "HttpClient 4.5"),
+    ("timeout_of_httpclient_5", "java.net.SocketTimeoutException", "180000 MILLISECONDS", "timeout", "HttpClient 5, from memory"),
+    ("no_cipher_in_common", "javax.net.ssl.SSLHandshakeException", "no cipher suites in common", "tls_handshake", _JDK),
+    ("old_protocol_8", "javax.net.ssl.SSLHandshakeException", "Server chose TLSv1, but that protocol version is not enabled or not "
+     "supported by the client.", "tls_handshake", _JDK + " 8"),
     ("no_more_files", "java.net.SocketException", "Too many open files", "unknown", "glibc"),
     ("class_as_a_message", "", "java.lang.NullPointerException", "unknown", ""),
     ("unrecoverable_key_bare", "java.security.UnrecoverableKeyException", "Could not decrypt key: Could not decrypt data.",

@@ -144,7 +144,7 @@ CAUSES = (
         source=RECORDED,
     ),
     Cause(
-        'timeout', r'timed out\b|timeout waiting for connection|TimeoutException|' + _TIMED_OUT,
+        'timeout', r'timed out\b|timeout waiting for connection|TimeoutException|\b\d{1,9} MILLISECONDS\b|' + _TIMED_OUT,
         meaning='A connection or an answer timed out.',
         advice='Check the firewall and the proxy configured in AEM, and whether Brand Portal is available.',
         source=RECORDED,
@@ -180,7 +180,8 @@ CAUSES = (
         'tls_handshake',
         r'SSL\w{0,20}Exception|received fatal alert|remote host (?:terminated the|closed connection during) handshake'
         r'|no appropriate protocol|no trusted certificate found|certificate chaining error|peer not authenticated'
-        r'|could not generate DH key ?pair|SSL peer shut down',
+        r'|could not generate DH key ?pair|SSL peer shut down|no (?:negotiable )?cipher suites?\b|protocol version is not enabled'
+        r'|no available authentication scheme',
         meaning='The TLS handshake with the remote side failed.',
         advice="Check the TLS versions of AEM's Java, its truststore, and whether a proxy intercepts TLS.",
         source=RECORDED,
