@@ -118,8 +118,9 @@ def run(wanted: t.Sequence[tuple[str, str]], environment: playbook.Environment, 
             print(f'{name}: {outcomes[name]["outcome"]} ({outcomes[name]["whole"]:.0f} s)', flush=True)
 
 
-def document(outcomes: dict[str, t.Any], command: str, earlier: dict[str, list[str]]) -> str:
-    """The page; `earlier` are the rows of the last one, for what these outcomes do not tell."""
+def document(outcomes: dict[str, t.Any], command: str, earlier: dict[str, list[str]],
+             pythons_before: t.Mapping[str, str] | None = None) -> str:
+    """The page. earlier, pythons_before: the rows and Pythons (by title) of the last one, for hosts without an outcome."""
     lines = [INTRODUCTION, row(['host', *CLOCKS, 'rebooted', 'keeps the time afterwards', 'run']),
              row([':--'] + [':-:'] * (len(CLOCKS) + 1) + [':--'] * 2)]
     failures, refusals = [], []
@@ -150,8 +151,9 @@ def document(outcomes: dict[str, t.Any], command: str, earlier: dict[str, list[s
                   f'with boot, two runs and looking {statistics.median(whole):.0f} s.']
     pythons = collections.defaultdict(list)
     for kind, each in KINDS.items():
-        pythons[(outcomes.get(label(kind, FIRST)) or {}).get('python', '')].append(each.title)
-    lines += ['', *(f'With {python}: {", ".join(titles)}.' for python, titles in sorted(pythons.items()) if ' 3.6' in python)]
+        last = (pythons_before or {}).get(each.title, '')
+        pythons[(outcomes.get(label(kind, FIRST)) or {}).get('python', last)].append(each.title)
+    lines += ['', *(f'With {python}: {"; ".join(titles)}.' for python, titles in sorted(pythons.items()) if ' 3.6' in python)]
     lines += ['', f'Written by `{command}`, or by a run of some of its rows, two machines at a time on two cores that had other',
               'work as well; the last column says when each row was run last, and at which commit.', '']
     lines += ['What the hosts are like before:', '', *[f'- {each.title}: {each.before}.' for each in KINDS.values()],
@@ -168,6 +170,13 @@ scriptlets, under the vendor's `os-release`. `yum` is a link to `dnf`, as from R
 "RHEL's layout" has no package manager at all. Debian 13's systemd puts a clock from before its own build date forward to it, so
 there the clock is set wrong after the boot.
 '''.splitlines()
+
+
+def earlier_pythons(document: Path) -> dict[str, str]:
+    """The Python of each host, by its title, that the page names."""
+    text = document.read_text(encoding='utf-8') if document.exists() else ''
+    lines = re.findall(r'(?m)^With (Python \S+): (.*)\.$', text)
+    return {title: python for python, titles in lines for title in titles.split('; ')}
 
 
 def _rebooted(found: dict[str, t.Any] | None) -> str:
@@ -207,6 +216,7 @@ def main() -> int:
     except (LabError, playbook.CannotRun) as reason:
         sys.exit(f'The matrix cannot be run here: {reason}')
     earlier = {title: cells for title, cells in earlier_rows(DOCUMENT).items() if title in SELINUX or not whole}
-    DOCUMENT.write_text(document(outcomes, 'make repair-matrix', earlier), encoding='utf-8')
+    pythons = {} if whole else earlier_pythons(DOCUMENT)
+    DOCUMENT.write_text(document(outcomes, 'make repair-matrix', earlier, pythons), encoding='utf-8')
     print(f'written: {DOCUMENT.relative_to(ROOT)}')
     return 0 if all(outcomes[label(*cell)]['outcome'] == PASSED for cell in wanted) else 1
