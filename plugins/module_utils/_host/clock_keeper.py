@@ -23,7 +23,8 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._common.import
 KEPT, NOT_KEPT, UNKNOWN = 'kept', 'not_kept', 'unknown'
 _RANK = {NOT_KEPT: 0, UNKNOWN: 1, KEPT: 2}     # of several programs
 _WAIT = 0.5             # seconds for an answer over the loopback interface
-_LOST = 4 * 3600        # seconds without an update of the clock, after which the sources are lost: eight polls are 2.3 hours
+# Seconds and polls without an update of the clock, after which the sources are lost. Eight polls of 1024 s are 2.3 hours.
+_LOST, _LOST_POLLS = 4 * 3600, 8
 _DRIFT_AGE = 3 * 3600   # seconds; chronyd and ntpd write the file every hour while they are synchronized
 _TOOLS = 'VMware tools'
 
@@ -134,7 +135,7 @@ def _by_daemon(program: Program, said: Optional[KernelClock], answer: Optional[D
         # systemd 239 and later touches this file with each answer. The kernel clears its state only after nine hours, and counts as
         # not synchronized if the hardware clock holds local time.
         age = _age(folder + '/synchronized', now)
-        kept = age is not None and (age < _LOST or age < 8 * _longest_poll(root))
+        kept = age is not None and (not is_lost(age) or not is_lost(age, _longest_poll(root)))
         return (KEPT, '') if kept else (NOT_KEPT, 'not_synchronized')
     if said and said.synchronized:
         return KEPT, ''
@@ -281,12 +282,13 @@ def ask_chronyd(port: int = 323, wait: float = _WAIT, now: Callable[[], float] =
     if len(reply) >= 104:
         high, low = struct.unpack('!II', reply[56:64])
         updated = low if high == 0x7FFFFFFF else high << 32 | low     # the first case is a 32-bit chronyd
-        lost = updated > 0 and _is_lost(now() - updated, _chrony_float(reply[100:104]))
+        lost = updated > 0 and is_lost(now() - updated, _chrony_float(reply[100:104]))
     return _answer(leap != 3 and reference != 0 and not lost, source, own)
 
 
-def _is_lost(age: float, interval: float) -> bool:
-    return age > max(_LOST, 8 * interval)
+def is_lost(age: float, interval: float = 0.0) -> bool:
+    """Return whether a daemon has lost its sources. age: seconds since it updated the clock. interval: of its polls, in seconds."""
+    return age > max(_LOST, _LOST_POLLS * interval)
 
 
 def _chrony_float(packed: bytes) -> float:
@@ -310,7 +312,7 @@ def ask_ntpd(port: int = 123, wait: float = _WAIT) -> Optional[DaemonAnswer]:
     # Its current time and that of the last update, in NTP seconds.
     times = [re.search(r'\b{0}=0x([0-9a-f]{{8}})\.'.format(name), text) for name in ('clock', 'reftime')]
     at, updated = (int(found.group(1), 16) if found else 0 for found in times)
-    lost = updated > 0 and _is_lost(float(at - updated), 0.0)
+    lost = updated > 0 and is_lost(float(at - updated))
     return _answer(leap != 3 and not lost, source, source.startswith('LOCAL'))
 
 

@@ -65,11 +65,15 @@ class Processes:
 
     def state(self, pid: int) -> str:
         """Return the state as a letter of proc(5), such as Z for a zombie; '' if it is not known."""
-        return (self.text(pid, 'stat').rpartition(')')[2].split() or [''])[0]
+        return (self._stat(pid) or [''])[0]
 
     def parent(self, pid: int) -> int:
-        fields = self.text(pid, 'stat').rpartition(')')[2].split()
+        fields = self._stat(pid)
         return int(fields[1]) if len(fields) > 1 and fields[1].isdigit() else 0
+
+    def _stat(self, pid: int) -> List[str]:
+        """Return the fields of proc(5) after the name of the process, which may contain blanks."""
+        return self.text(pid, 'stat').rpartition(')')[2].split()
 
     def ancestors(self, pid: int) -> List[int]:
         found = []  # type: List[int]

@@ -195,11 +195,12 @@ class Pusher(NamedTuple):
     asked: str = ''
 
 
+VMWARE_TOOL = '/usr/bin/vmware-toolbox-cmd'
 VMWARE_TIMESYNC = 'vmware-toolbox-cmd timesync'
 TIME_PUSHERS = (
     Pusher('/dev/ptp_hyperv', 'Hyper-V / Azure PTP clock'),
     Pusher('/dev/ptp_kvm', 'KVM PTP clock'),
-    Pusher('/usr/bin/vmware-toolbox-cmd', 'VMware tools (turn it off: vmware-toolbox-cmd timesync disable)',
+    Pusher(VMWARE_TOOL, 'VMware tools (turn it off: vmware-toolbox-cmd timesync disable)',
            VMWARE_TIMESYNC + ' status'),
 )
 

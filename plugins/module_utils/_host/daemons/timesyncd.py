@@ -9,7 +9,7 @@ import re
 import time
 from typing import Any, List, Optional, Set, Tuple
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host import systemd
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import clock_keeper, systemd
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, layouts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import (
     NOT_RUNNING,
@@ -32,8 +32,6 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
 # timesyncd touches the file with each answer by which it adjusts the clock, and removes it when it stops (systemd 239). Its age
 # shows that the servers are lost, because Server and Packet count do not change then.
 SYNCHRONIZED = '/run/systemd/timesync/synchronized'
-# Seconds without such an answer, at least, and polls at the longest interval, after which the servers are lost.
-_LOST, _LOST_POLLS = 4 * 3600, 8
 # Touched with each answer by which the clock is adjusted. Older versions have only this file.
 _CLOCK = '/var/lib/systemd/timesync/clock'
 
@@ -112,8 +110,8 @@ class Timesyncd(Daemon):
         """Return whether there was no answer for so long that its servers count as lost."""
         adjusted = self._touched(SYNCHRONIZED)
         longest = re.search(r'(?m)^\s*Poll interval:.*\bmax:? (\S.*?)\)', shown)
-        polls = _LOST_POLLS * (timespan(longest.group(1)) if longest else 0.0)
-        return adjusted is not None and time.time() - adjusted > max(_LOST, polls)
+        interval = timespan(longest.group(1)) if longest else 0.0
+        return adjusted is not None and clock_keeper.is_lost(time.time() - adjusted, interval)
 
     def _built_in(self) -> List[str]:
         """Return the servers that it queries if no file names any: those that the distribution has built in (FallbackNTP=)."""

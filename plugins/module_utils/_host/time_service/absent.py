@@ -105,7 +105,7 @@ class Absent(Run):
             if daemon['active'] and daemon['unit'] not in stopped and any(change.file.effect for change in found):
                 restarts.append(daemon['unit'])
         changes += self._boot_files(known, left)
-        there = self.host.exists('/usr/bin/vmware-toolbox-cmd')
+        there = self.host.exists(layouts.VMWARE_TOOL)
         guest = known.guest_sync == {'before': True, 'after': False} and there and not guest_sync.is_on(self.host)
         return Undoing(changes, units, restarts, left, guest)
 

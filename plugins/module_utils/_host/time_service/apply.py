@@ -127,13 +127,9 @@ class Apply:
                           'Run "vmware-toolbox-cmd timesync disable" on this host, then run again.') from error
 
     def guest_sync_back(self) -> None:
-        """Undo that act."""
-        handler = guest_sync.GuestSyncHandler(self._log.host)
-        for entry in self._log.entries:
-            if entry.act == guest_sync.ACT and entry.stays:
-                handler.undo(entry, handler.now(entry))
-                entry.undone = True
-                self._log.save()
+        """Undo only that act. Raises Failure."""
+        for problem in self._log.undo({guest_sync.ACT: guest_sync.GuestSyncHandler(self._log.host)}):
+            raise Failure('Turn on the time synchronization of VMware tools', problem)
 
     def _start(self, plan: Plan, daemon: Daemon, clock_was_set: bool) -> bool:
         """Unmask, enable and start the daemon, or make it read the changes. Return whether it measures from scratch now."""
