@@ -91,21 +91,29 @@ def _goes_on(text: str) -> bool:
 
 def unit_settings(host: Any, unit: str) -> List[Setting]:
     """Return the unit's own file and then its drop-ins, in their order."""
-    # An instance without its own file and drop-ins has those of its template.
-    template = re.sub(r'@[^@]*\.', '@.', unit)
-    names = list(dict.fromkeys([unit, template]))
-    paths = ['{0}/{1}'.format(folder, name) for name in names for folder in UNIT_FOLDERS]
+    # An instance without its own file has that of its template.
+    paths = ['{0}/{1}'.format(folder, name) for name in _names_of(unit) if name == unit or '@.' in name for folder in UNIT_FOLDERS]
     own = next((path for path in paths if host.exists(path)), '')
-    # Drop-ins also count that are for its other names, for the beginning of its name up to a dash, and for all of its type.
-    stem, _dot, kind = unit.rpartition('.')
-    parts = stem.split('-')
-    names += _aliases(host, unit) + ['{0}-.{1}'.format('-'.join(parts[:at]), kind) for at in range(len(parts) - 1, 0, -1)] + [kind]
-    drop_ins = config.merged(host, ['{0}/{1}.d'.format(folder, name) for name in names for folder in UNIT_FOLDERS], '.conf')
+    # Drop-ins also count for its other names, for prefixes of its name that end with a dash, and for its type. Of one file name the
+    # first counts: the folders of a name and its prefixes come by the places of units, those of the type last.
+    kind = unit.rpartition('.')[2]
+    drop_ins = config.merged(host, [
+        '{0}/{1}.d'.format(folder, each) for names in [_names_of(name) for name in [unit] + _aliases(host, unit)] + [[kind]]
+        for folder in UNIT_FOLDERS for each in names], '.conf')
     found: List[Setting] = []
     for path in ([own] if own else []) + drop_ins:
         found += [setting._replace(value=_specified(setting.value, unit)) if '%' in setting.value else setting
                   for setting in assignments(host, path)]
     return found
+
+
+def _names_of(unit: str) -> List[str]:
+    """Return the name, the template of an instance, and the prefixes that end with a dash, the longest first."""
+    stem, _dot, kind = unit.rpartition('.')
+    prefix, at, instance = stem.partition('@')
+    parts = prefix.split('-')
+    return [unit] + (['{0}@.{1}'.format(prefix, kind)] if at and instance else []) + [
+        '{0}-.{1}'.format('-'.join(parts[:each]), kind) for each in range(len(parts) - 1, 0, -1)]
 
 
 # Specifiers that are the same on every host: systemd.unit(5).
@@ -230,7 +238,8 @@ def of_unit(host: Any, unit: str, programs: Tuple[str, ...], defaults: Tuple[str
         command = commands[-1].value.lstrip(_PREFIXES)
         prefixes, words = commands[-1].value[:-len(command) or None], _words(command)
         if words and os.path.basename(words[0]) in [os.path.basename(program) for program in programs]:
-            arguments, places = words[2 if '@' in prefixes else 1:], []     # behind @ comes another name of the program
+            arguments = words[2 if '@' in prefixes else 1:]     # behind @ comes another name of the program
+            places: List[str] = []
             if ':' not in prefixes:
                 arguments, places = _expanded(arguments, _environment(host, settings))
             return Launch(arguments, ' and '.join(places) or commands[-1].place)

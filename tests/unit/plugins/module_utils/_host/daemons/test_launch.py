@@ -92,6 +92,19 @@ def test_a_script_is_not_understood_and_a_vendor_s_wrapper_is(host):
     assert arguments(host) == (['-F', '-1'], '/etc/default/chrony line 1', True)
 
 
+@pytest.mark.parametrize(('unit', 'files', 'counts'), [
+    # Of one file name the first place of units counts, there the unit's own folder before those of its prefixes.
+    ('a-b.service', ['/etc/systemd/system/a-.service.d/1.conf', '/usr/lib/systemd/system/a-b.service.d/1.conf'], 0),
+    ('a-b.service', ['/etc/systemd/system/a-.service.d/1.conf', '/etc/systemd/system/a-b.service.d/1.conf'], 1),
+    ('a@b.service', ['/run/systemd/system/a@.service.d/1.conf', '/usr/lib/systemd/system/a@b.service.d/1.conf'], 0),
+    ('a-b-c.service', ['/run/systemd/system/a-.service.d/1.conf', '/run/systemd/system/a-b-.service.d/1.conf'], 1),
+    ('a-b.service', ['/etc/systemd/system/service.d/1.conf', '/usr/lib/systemd/system/a-.service.d/1.conf'], 1)])
+def test_which_drop_in_of_one_name_counts(host, unit, files, counts):
+    for path in files:
+        host.put(path, '[Service]\nExecStart={0}\n'.format(path))
+    assert [setting.value for setting in launch.unit_settings(host, unit)] == [files[counts]]
+
+
 @pytest.mark.parametrize(('name', 'words', 'value'), [
     ('chrony', '-f /a', '/a'), ('chrony', '-f/a', '/a'), ('chrony', '-4 -f /a -f /b', '/b'), ('chrony', '-f', ''),
     ('chrony', '-x', ''), ('chrony', '', ''), ('chrony', '--foo', ''), ('chrony', '-rsf /a', '/a'), ('chrony', '-Uf /a', '/a'),
