@@ -176,7 +176,7 @@ FAULTS = {
     'slow': Fault('servers answer after 30 s', 'both NTP servers do', slow,
                   End(('UDP 123',), healed=True, clock='right'), other_servers),
     'blocked': Fault('NTP blocked', 'nothing listens on UDP 123; HTTPS works', ntp_blocked,
-                     End(('UDP 123',), healed=True, clock='right'), ntp_again),
+                     End(('nothing listens on that port',), healed=True, clock='right'), ntp_again),
     'step-killed': Fault('module killed while AEM is stopped', 'kill -9 on the host', kill_module(AEM_STOPPED), End()),
     'module-killed': Fault('module killed while it installs', 'kill -9 on the host', kill_module(INSTALLING), End()),
     'controller-killed': Fault('controller killed while AEM is stopped', 'kill -9 of ansible-playbook and its children',
