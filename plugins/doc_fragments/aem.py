@@ -38,7 +38,7 @@ options:
     default: true
   ready_timeout:
     description:
-      - Maximum number of seconds to wait for AEM's login page, for example after a restart. V(0) does not wait.
+      - Maximum number of seconds to wait until AEM is ready, for example after a restart. V(0) does not wait.
     type: float
     default: 0
 """

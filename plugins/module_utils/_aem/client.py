@@ -147,13 +147,18 @@ class Aem:
         return answer
 
     def wait_ready(self, seconds: float, pause: float = 2.0) -> float:
-        """Wait until AEM shows its login page; return the seconds that it took. Raises the last AemError."""
+        """Wait until AEM shows its login page, or its agents if another service signs people in; return the seconds it took.
+
+        Raises the last AemError.
+        """
         began = time.monotonic()
         while True:
-            left = began + seconds - time.monotonic()
+            limit = max(0.1, min(10.0, began + seconds - time.monotonic()))
             try:
-                answer = self.get(LOGIN, max(0.1, min(10.0, left)), authenticated=False)
+                answer = self.get(LOGIN, limit, authenticated=False)
                 if answer.status == 200 and b'QUICKSTART_HOMEPAGE' in answer.body:
+                    return time.monotonic() - began
+                if answer.status in (200, 301, 302, 303, 307, 401, 403) and self._shows_agents(limit):
                     return time.monotonic() - began
                 error = AemError(
                     'starting',
@@ -166,6 +171,11 @@ class Aem:
                     error.kind, '{0} Waited {1:g} s for it (option ready_timeout).'.format(error.message, seconds)
                 )
             time.sleep(pause)
+
+    def _shows_agents(self, timeout: float) -> bool:
+        answer = self.get(AGENTS + '.1.json', timeout)
+        content = _parse(charset.decode(answer.body, answer.headers.get('Content-Type', '')))
+        return (answer.status, type(content)) in ((200, dict), (300, list))
 
     def get(self, path: str, timeout: float, authenticated: bool = True) -> AemAnswer:
         """Send a GET request, which ends after C(timeout) seconds in any case. No HTTP status is an AemError."""

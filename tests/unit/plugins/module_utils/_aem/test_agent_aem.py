@@ -735,6 +735,28 @@ def test_aem_that_starts_is_waited_for_only_when_asked(directory, portal, monkey
         assert waited == [5]
 
 
+@pytest.mark.parametrize('login', [
+    saying(302, headers=[('Location', 'https://sso.example/saml')]), saying(200, b'<html>Welcome to Acme</html>'), saying(403)])
+@pytest.mark.parametrize('up', [True, False])
+def test_an_aem_with_another_login_page_is_ready_when_it_shows_its_agents(login, up):
+    def answer(handler):
+        if handler.path == aem_http.LOGIN:
+            login(handler)
+        elif not up or handler.headers.get('Authorization') is None:
+            saying(503)(handler)
+        else:
+            saying(200, b'{"jcr:primaryType": "cq:Page"}')(handler)
+
+    with serving(answer) as url:
+        aem = aem_http.Aem(url, 'admin', 'planted-password')
+        if up:
+            assert aem.wait_ready(600, pause=0.1) >= 0
+            return
+        with pytest.raises(aem_http.AemError) as error:
+            aem.wait_ready(0.2, pause=0.1)
+        assert error.value.kind == 'starting'
+
+
 def test_waiting_for_nobody_ends():
     with pytest.raises(aem_http.AemError) as error:
         aem_http.Aem('http://127.0.0.1:1', 'a', 'b').wait_ready(0.5, pause=0.1)
