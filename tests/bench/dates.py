@@ -43,7 +43,7 @@ class Reading(NamedTuple):
 
 
 def service(rng: random.Random, offset: float) -> Callable[..., bytes]:
-    """A script for HttpsServer: the way there, the clock's reading, the way back."""
+    """A script for HttpsServer: the delay to the server, the clock's reading, the delay back."""
     way = rng.uniform(0.005, 0.04)
 
     def answer(_number: int, _head: str) -> bytes:

@@ -30,7 +30,7 @@ _LOOK_EVERY = 0.1  # seconds between two looks at the memory
 
 
 class Cost(NamedTuple):
-    """Seconds; KiB. `cpu` and `peak` are the command's own processes and all that came of them."""
+    """Seconds; KiB. `cpu` and `peak` are those of the command and its child processes."""
 
     returncode: int
     output: str

@@ -48,7 +48,7 @@ TIMES = '%Y-%m-%d %H:%M:%S,%f'
 RECAP = re.compile(r'^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)', re.MULTILINE)
 
 
-# In the place of a host's Python: it runs the module, and keeps what came of it and how long that took.
+# In the place of a host's Python: it runs the module, and keeps the result and the duration.
 RECORD = '''\
 #!/usr/bin/python3
 import subprocess, sys, time

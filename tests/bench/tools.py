@@ -52,7 +52,7 @@ class Tool(NamedTuple):
 
 
 def fetch(packages: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Unpack what is missing of {package: a file of it} (PACKAGES), and give the reason for each that cannot be had."""
+    """Unpack what is missing of {package: a file of it} (PACKAGES), and return the reason for each that is not available."""
     missing: dict[str, str] = {}
     for package, file in (PACKAGES if packages is None else packages).items():
         if (TREE / file).exists():

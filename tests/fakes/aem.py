@@ -203,7 +203,7 @@ class Tokens:
 
 
 def real_test(author: Author, journal: agent_log.Journal, oauth: bool, tokens: Tokens) -> agent_log.Verdict:
-    """What the agent does, and a record of what came of it."""
+    """What the agent does, and a record of the result."""
     time.sleep(author.settings["delay"])
     journal.opening(oauth)
     headers = {

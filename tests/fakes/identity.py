@@ -6,7 +6,7 @@
 from typing import Any, NamedTuple
 
 IMS = "https://ims-na1.adobelogin.com"
-# Where an access token is had, by the way AEM authenticates. The address of the legacy gateway is not public: this one is
+# Where AEM gets an access token, by how it authenticates. The address of the legacy gateway is not public: this one is
 # made up, and judges JWTs as IMS did.
 TOKEN_PATHS = {"legacy": "/oauth/gateway/token", "jwt": "/ims/exchange/jwt", "s2s": "/ims/token/v3"}
 JWT_ENDED = 1772323200.0  # 2026-03-01T00:00:00Z: from then on IMS answers no JWT

@@ -42,7 +42,7 @@ class Message(NamedTuple):
 
 
 class Expected(NamedTuple):
-    """What the table has to say of a cause, written down a second time so that a change of it is seen."""
+    """The expected content of the table for a cause, written a second time to detect changes."""
 
     clock: str
     direction: Optional[str]
@@ -173,7 +173,7 @@ _IMS: List[Tuple[str, int, str, str, str]] = [
     ("ims_request_rejected", 200, "<html><title>Request Rejected</title>", "token_unreadable", "F5"),
     ("ims_not_found", 404, "", "token_unreadable", "another server, or another path"),
     ("ims_page_of_a_gateway", 400, "<html><h1>Invalid URL</h1>The certificate has expired", "token_unreadable", "Akamai"),
-    # The clock and the network that these speak of are the proxy's.
+    # The clock and the network in these messages are those of the proxy.
     ("ims_proxy_without_tls", 502, "X509_V_ERR_CERT_HAS_EXPIRED: certificate has expired", "ims_unavailable", "squid"),
     ("ims_proxy_without_words", 400, "Connect failed: certificate is not yet valid", "unknown", ""),
     ("token_refused_without_words", 400, 'Unknown macro: {"error"}', "unknown", "Adobe's page lost the answer"),
@@ -365,7 +365,7 @@ def _recorded() -> List[Message]:
         seen.add(key)
         message = Message(name, word["message"], _of(situation, word["message"]), 0, word["class"], True, where)
         found.append(message)
-        if word["locale"] != "C":  # the class is not on the page when only the token could not be had
+        if word["locale"] != "C":  # the class is not on the page when only the token could not be obtained
             found.append(message._replace(name=name + "_bare", everywhere=False))
     return found
 

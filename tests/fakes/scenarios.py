@@ -13,7 +13,7 @@ table. Standard library only, and nothing newer than Python 3.6.
         # scenario.cause, .clock_related, .succeeded, .response_code, .remote_dated
 
 A scenario says what happened (`script`, in the words of agent_log.Journal) and, apart from it, how that reached the
-reader (`markup`, `mangle`, `dress`): so any failure can be had in any bad shape.
+reader (`markup`, `mangle`, `dress`): so that any failure is available in any malformed page.
 """
 
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
@@ -143,7 +143,7 @@ EXPIRED = messages.ims("invalid_grant", "JWT has expired")
 
 
 def succeeds(*headers: Tuple[str, str], body_split: bool = False) -> Script:
-    """A token is had and the test is delivered; `headers` stand in the answer as well."""
+    """AEM gets a token and the test is delivered; the answer also has these `headers`."""
 
     def script(journal: Journal, context: Context) -> Verdict:
         journal.opening()
@@ -167,7 +167,7 @@ def refused(status: int, response: str, *headers: Tuple[str, str], dated: bool =
 
 
 def not_accepted(*headers: Tuple[str, str]) -> Script:
-    """A token is had, and Brand Portal says 401 all the same."""
+    """AEM gets a token, but Brand Portal answers 401."""
 
     def script(journal: Journal, context: Context) -> Verdict:
         journal.opening()
@@ -509,14 +509,14 @@ TRAPS = [
         ),
     ),
     _fine(
-        "expired_in_a_header", "It succeeded; headers speak of an expired JWT and of failure.",
+        "expired_in_a_header", "It succeeded; headers mention an expired JWT and a failure.",
         succeeds(
             ("X-Last-Error", "Failed to get an access token for user: x msg: " + EXPIRED),
             ("X-Page", '<hr size="1">Replication test <strong>failed</strong><br>'),
         ),
     ),
     _failure(
-        "expired_in_a_header_of_a_refusal", "401 with a token; a header speaks of an expired JWT.",
+        "expired_in_a_header_of_a_refusal", "401 with a token; a header mentions an expired JWT.",
         not_accepted(("X-Last-Error", "invalid_grant: JWT has expired")), 401, "key_not_accepted",
     ),
     _fine("retried", "Two conversations on one page: refused, then delivered.", _then(_EXPIRES, _SUCCEEDS)),

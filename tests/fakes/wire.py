@@ -58,7 +58,7 @@ class Network(NamedTuple):
     dates: str = ""  # how a wrong date shows: "" or "_out_of_order" (the server's chain), "_sunx509" (the trust manager)
 
     def exception(self, situation: str, host: str = "", port: int = 443, date: str = "") -> JavaException:
-        """What this Java says of a situation that was recorded, about this host and date."""
+        """Return this Java's recorded message for a situation, with this host and date."""
         try:
             kind, said = messages.words_of(self.java, situation, self.locale)
         except KeyError:  # words of Java's own, which are English in every locale

@@ -127,7 +127,7 @@ def sources(suite):
             own = codename.split('-')[0]
             lines.append(f'deb {uri} {release.replace(own, DEBIAN_OF.get(suite, suite))} {component}')
     if not lines:
-        raise LabError('this machine\'s apt knows no Debian archive (apt-get update?). '
+        raise LabError('this machine\'s apt has no Debian archive (apt-get update?). '
                        'AEMOPS_LAB_SOURCES may name a file with one-line sources for the lab machines')
     return '\n'.join(sorted(set(lines))) + '\n'
 

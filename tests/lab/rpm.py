@@ -7,7 +7,7 @@
 They are layouts and not those systems: Debian's kernel, systemd, dnf, zypper, rpm and Python. What is packed are Debian's
 chronyd and ntpd (NTPsec's) with the paths, the user, the units, the configuration and the scriptlets of the vendor's package,
 in words of our own; a version says which program it really is. So a package manager's transactions, its history, its lock and
-what its packages leave behind are real; yum 3 of RHEL 7 and libzypp's of SLES 15 are not to be had here.
+what its packages leave behind are real; yum 3 of RHEL 7 and libzypp's of SLES 15 are not available here.
 
 `packages` builds a repository a system while the image is built; `become` makes a running machine one of them.
 """

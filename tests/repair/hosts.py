@@ -53,7 +53,7 @@ systemctl daemon-reload && systemctl enable -q openntpd && systemctl restart ope
 
 
 class Kind(t.NamedTuple):
-    """One kind of host: how it comes to be, and what has to become of it.
+    """One kind of host: how it is created, and its expected state after the run.
 
     `made_by` is a shell program that root runs on a fresh machine whose clock is right, or a function of that machine.
     `daemon` is the unit that has to keep the time at the end. `kept` are files that must be there byte for byte, but for a

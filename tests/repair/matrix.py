@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Heals every kind of host with every kind of wrong clock, on lab machines, and writes down what came of it.
+"""Heals every kind of host with every kind of wrong clock, on lab machines, and records the results.
 
     matrix.py                                        all; writes docs/repair-matrix.md
     matrix.py --rows stock redhat --columns '-7 s'   only these; the others keep their last outcome
@@ -163,7 +163,7 @@ def document(outcomes: dict[str, t.Any], command: str, earlier: dict[str, list[s
 
 
 NOT_HAD = '''\
-What could not be had: the systems and packages of RHEL, Amazon Linux, Oracle Linux, SUSE and Ubuntu. The rows with these names are
+Not available: the systems and packages of RHEL, Amazon Linux, Oracle Linux, SUSE and Ubuntu. The rows with these names are
 Debian machines with the real `dnf` 4.14, `zypper` 1.14 and `rpm` 4.18, an RPM database, and packages that the lab builds
 ([how](../tests/lab/rpm.py)): Debian's chronyd 4.3 and ntpd (NTPsec 1.2) with the vendor's paths, user, units, presets and
 scriptlets, under the vendor's `os-release`. `yum` is a link to `dnf`, as from RHEL 8 on; RHEL 7's own yum 3 is another program.

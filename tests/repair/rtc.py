@@ -68,7 +68,7 @@ def heal(machine: Emulated, environment: playbook.Environment, **more: t.Any) ->
 
 
 def prove(machine: Emulated, said: dict[str, t.Any]) -> None:
-    """Both clocks are right, stay so, and are so after a boot at which no daemon helps."""
+    """Both clocks are and stay right, also after a boot without a daemon."""
     must(said['rtc'] == {'device': DEVICE, 'written': True, 'reason': ''}, f'said of the hardware clock: {said["rtc"]}')
     until = time.monotonic() + WATCHED
     while True:

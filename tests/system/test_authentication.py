@@ -39,7 +39,7 @@ def wrong(lab, newest):
 
 
 def diagnosed(author):
-    """What the one call to the host tells of each agent, by its name."""
+    """The result of the one call to the host for each agent, by its name."""
     health = playbook.ask(author.environment, author.inventory(), author.machine.name, 'brand_portal_health_info', {
         'username': 'admin', 'password': PASSWORD, 'ntp_servers': [author.lab.network.host]})
     return {test['agent']: test for test in health['tests']}

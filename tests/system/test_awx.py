@@ -160,7 +160,7 @@ def test_surveys_ask_for_options_that_there_are_in_words_that_stay_what_they_are
 
 
 def test_a_job_that_nobody_answers_gets_nothing_but_its_mode(made):
-    """AWX hands a survey's defaults over as extra variables, which beat what the inventory says of AEM's unit."""
+    """AWX hands a survey's defaults over as extra variables, which override AEM's unit in the inventory."""
     for template, mode in (('Brand Portal diagnosis', 'diagnose'), ('Brand Portal repair', 'fix')):
         assert made.awx.extra_vars_of(template) == {'fix_bp_jwt_mode': mode}
         answered = made.awx.extra_vars_of(template, {'fix_bp_jwt_max_skew': 3})

@@ -36,7 +36,7 @@ def nspawn(folder):
                           text=True, check=False)
     packages = list(folder.glob('systemd-container*.deb'))
     if not packages:
-        pytest.skip(f'not run: systemd-nspawn is not here and cannot be had: {done.stderr.strip()}')
+        pytest.skip(f'not run: systemd-nspawn is missing and cannot be installed: {done.stderr.strip()}')
     subprocess.run(['dpkg-deb', '--extract', packages[0], folder], check=True)
     return str(folder / NSPAWN)
 

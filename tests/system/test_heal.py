@@ -159,7 +159,7 @@ def test_a_machine_ahead_fails_on_tls_and_heals_too(lab_with_short_certificates,
 
 
 def test_a_repair_that_cannot_finish_fails_and_puts_back(lab, newest):
-    """No package to be had: the clock is right by then, nothing half-configured stays, the run says what is missing."""
+    """No package can be installed: the clock is right, nothing half-configured stays, and the run names the missing package."""
     author = AuthorHost(lab, 'nopackages', '-2d', newest)
     before = author.machine.fingerprint()
     lab.stop_packages()

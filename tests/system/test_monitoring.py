@@ -49,7 +49,7 @@ def programs(tmp_path_factory):
         said = subprocess.run(['apt-get', 'download', package], cwd=folder, capture_output=True, text=True, check=False)
         found = list(folder.glob(f'{package}_*.deb'))
         if not found:
-            pytest.skip(f'not run: the Debian package {package} cannot be had: {said.stderr.strip()[-200:]}')
+            pytest.skip(f'not run: the Debian package {package} cannot be installed: {said.stderr.strip()[-200:]}')
         subprocess.run(['dpkg-deb', '--extract', found[0], folder], check=True)
     return folder / 'usr/bin'
 
@@ -103,7 +103,7 @@ def iso(moment):
 
 
 def result_of(name: str, host: Host, night: int) -> dict[str, t.Any]:
-    """What the role says of the host after this night, by its own functions."""
+    """The result of the role for the host after this night, by its own functions."""
     offset = host.offset(night)
     repaired = host.repaired == night
 
@@ -208,7 +208,7 @@ def test_a_drifting_clock_is_predicted_a_week_ahead_and_a_healthy_one_never(prog
     for host, crossing in DRIFTING.items():
         ahead = crossing - fires[host][0] / 24
         began = 4 if host == 'left-alone' else 0
-        # One that leaves within less than a week from its first day on is told of after three nights.
+        # One that leaves within less than a week from its first day on is reported after three nights.
         assert ahead >= min(7, crossing - began - 4), (host, ahead)
     # Once it is wrong, another alert says so.
     assert all(hour / 24 <= DRIFTING[host] + 1.1 for host, hours in fires.items() for hour in hours)

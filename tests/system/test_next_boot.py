@@ -19,7 +19,7 @@ from .conftest import PASSWORD
 BOOTS_IN = '2017-02-28T18:39:51Z'
 NEAR = 0.5      # seconds
 # timesyncd starts a boot at the time that it saved last, which is right after an orderly reboot. This host loses it, as one does
-# whose /var is made anew at each boot, and so begins at the build date of its systemd.
+# whose /var is made again at each boot, and so begins at the build date of its systemd.
 FORGETS = '[Service]\nExecStopPost=+/bin/rm -f /var/lib/systemd/timesync/clock /var/lib/private/systemd/timesync/clock\n'
 LIMIT = 25      # seconds that a boot waits
 

@@ -210,7 +210,7 @@ def test_the_host_s_files(healed, author):
 
 
 def test_the_password_of_a_proxy(author):
-    """Given to the host by its environment. Nothing listens there, so that there is something to tell of it."""
+    """Given to the host by its environment. Nothing listens there, so there is an error to report."""
     proxy = f'http://proxyuser:{PLANTED["the password of a proxy"]}@{author.lab.network.host}:3128'
     fresh = {'ansible_ssh_args': '-C'}  # no session of before, which would have the environment of before
     for setting in ({'HTTPS_PROXY': proxy}, {'https_proxy': f'{proxy}/', 'http_proxy': proxy}):

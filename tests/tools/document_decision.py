@@ -60,7 +60,7 @@ agents makes it *another reason*: then the clock alone will not heal this host, 
 ## Three things the table does not show
 
 - The clock is wrong, and AEM's own `Date` does not agree with the host's clock: AEM runs elsewhere, so nothing is changed
-  (`other_clock`). In the opposite case, where both clocks are right by now and an agent still speaks of a clock, the state is
+  (`other_clock`). In the opposite case, where both clocks are right by now and an agent still reports a clock problem, the state is
   `not_the_clock`. So it is where a cause that is only `likely` a clock's, such as a certificate's date, meets a right clock.
 - A repair is due on a host that cannot set its clock, as in a container: `cannot_set_clock`. It is found out without trying.
 - The clock is right, but an earlier repair of this host was interrupted: it was cut off, or no daemon could be brought

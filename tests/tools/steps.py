@@ -33,7 +33,7 @@ COLOR = re.compile(r'\x1b\[[0-9;]*m')
 
 
 class Step(t.NamedTuple):
-    """What came of a step."""
+    """The outcome of a step."""
 
     name: str
     returncode: int
@@ -44,7 +44,7 @@ class Step(t.NamedTuple):
 
 
 def read(name: str, returncode: int, seconds: float, lines: t.Iterable[str]) -> Step:
-    """What the output of a step says of it."""
+    """The summary in the output of a step."""
     step = Step(name, returncode, seconds, [], [], [])
     for colored in lines:
         line = COLOR.sub('', colored).rstrip()

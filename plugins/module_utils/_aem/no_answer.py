@@ -16,7 +16,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.answer im
 _THROUGH = (' The request went through the proxy {0}, which the environment names: list the host of aem_url in no_proxy to have '
             'AEM asked directly.')
 _OF_AEM = re.compile(r'(?i)jetty|communique|day-servlet|sling|websphere|weblogic|jboss|wildfly|undertow')
-# What OpenSSL says of a failed handshake, and what to do about it.
+# OpenSSL's messages about a failed handshake, and the advice.
 _TLS = (
     (r'not yet valid|has expired', "Check this host's clock, and the dates of the certificate"),
     (r"mismatch, certificate is not valid for|doesn't match|match either of", 'Give aem_url the name that the certificate has'),

@@ -37,7 +37,7 @@ GROUPS: dict[str, Group] = {
     'repaired': Group('✓', 'repaired', 'repaired', 'repaired'),
     'open': Group('!', 'passed, not kept', 'passed with a clock that nothing keeps', 'passed with clocks that nothing keeps'),
     'healthy': Group('✓', 'healthy', 'healthy', 'healthy'),
-    'untold': Group('–', 'not told', 'not told of', 'not told of'),
+    'untold': Group('–', 'not told', 'without a state', 'without a state'),
 }
 # A short description of each state. A state without one is shown by its name.
 WORDS: dict[str, str] = {

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The event source, without ansible-rulebook: what it reads of a log that lives, and what it tells of it.
+"""The event source, without ansible-rulebook: what it reads from a growing log, and which events it sends.
 
 The whole way, from a log to a run of the playbook, is tests/system/test_events.py.
 """

@@ -21,7 +21,7 @@ def _conditions(host: Any, unit: str) -> List[Setting]:
 
 
 def untold_condition(host: Any, unit: str) -> str:
-    """The first condition that no file tells of (virtualization, kernel command line …), with its place; '' where there is none."""
+    """Return the first condition that no file shows (virtualization, kernel command line …), with its place; '' for none."""
     for setting in _conditions(host, unit):
         if _met(host, setting.key, setting.value.lstrip('|!')) is None:
             return '{0}={1} ({2})'.format(setting.key, setting.value, setting.place)

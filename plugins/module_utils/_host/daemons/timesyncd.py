@@ -83,7 +83,7 @@ class Timesyncd(Daemon):
         ours = [source for source in named_servers(read_again, 'NTP', 'server') if source.line.own]
         if any(line.own and line.text.startswith('NTP=') for line in read_again) and not ours:
             reset = [line for line in read_again if line.text == 'NTP=' and not line.own][-1]
-            raise Refused('{0} takes back the servers that this role would write.'.format(reset.quoted),
+            raise Refused('{0} resets the servers that this role would write.'.format(reset.quoted),
                           'Remove that line, then run again.')
 
     # Asking

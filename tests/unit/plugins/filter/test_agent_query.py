@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Choosing agents with JMESPath: what comes out, and what is told of an expression that does not fit."""
+"""Choosing agents with JMESPath: the results, and the errors for unsuitable expressions."""
 
 from __future__ import annotations
 

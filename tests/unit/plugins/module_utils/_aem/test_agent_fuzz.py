@@ -103,7 +103,7 @@ def corpus():
     for scenario in scenarios.SCENARIOS:
         written = scenarios.play(scenario, context)[0]
         if len(written.body) < 50000:
-            # A log that remembers an older success may be mutated into one that tells of nothing else.
+            # A log that remembers an older success may be mutated into one that contains nothing else.
             remembers = scenario.where == 'log' and b'/content successful.' in written.body
             may_succeed = scenario.succeeded or remembers
             found.append((written.body, written.content_type, may_succeed, scenario.response_code == 200))

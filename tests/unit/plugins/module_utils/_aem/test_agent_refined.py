@@ -1,7 +1,7 @@
 # Copyright (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What more than an agent's page tells of its failure: how it authenticates, the measured clock, the queue."""
+"""Facts about a failure that are not on the agent's page:  how it authenticates, the measured clock, the queue."""
 
 import json
 
@@ -19,7 +19,7 @@ NOT_YET = NO_TOKEN + 'PKIX path validation failed: java.security.cert.CertPathVa
 
 
 @pytest.mark.parametrize(('cause', 'evidence', 'code', 'way', 'behind', 'now', 'becomes'), [
-    # A JWT after its end, whatever the clock does and whatever the message says of a clock
+    # A JWT after its end, regardless of the clock and of a clock in the message
     ('jwt_expired', NO_TOKEN + '{}', 401, 'jwt', True, NOW, 'jwt_end_of_life'),
     ('certificate_dates', NOT_YET, None, 'jwt', True, NOW, 'jwt_end_of_life'),
     ('pkix_path', NOT_YET, 401, 'jwt', False, NOW, 'jwt_end_of_life'),

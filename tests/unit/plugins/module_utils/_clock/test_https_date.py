@@ -4,7 +4,7 @@
 """The Date of a service: real TLS on loopback, good, slow, hostile, cached, behind a proxy, with wrong certificates.
 
 The servers and the host live on a virtual time line, which passes only while one of them waits; what is asserted about
-time is asserted of that one. A silent service costs real time, as sockets know no other: there only the answer counts.
+time is asserted of that one. A silent service costs real time, because sockets have no other time: there, only the answer counts.
 """
 
 import contextlib
@@ -45,7 +45,7 @@ def line(virtual):
 
 @pytest.fixture
 def real_line(line, monkeypatch):
-    """For what waits on a socket in silence, which knows no other time."""
+    """For code that waits on a silent socket, which only has real time."""
     monkeypatch.setattr(clock_servers, 'LINE', clock_servers.RealLine())
 
 

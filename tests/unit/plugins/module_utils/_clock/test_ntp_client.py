@@ -217,7 +217,7 @@ def test_a_resolver_that_hangs_does_not_cost_the_deadline(world, codec):
     world.names['slow.test'] = (5.0, [])
     result, took = ask(world, codec, ['slow.test'], timeout=0.5)
     assert 'not resolved within 0.5 s' in result['sources'][0]['reason']
-    assert 0.45 < took < 0.5, 'a little is left for what is told of it'
+    assert 0.45 < took < 0.5, 'a little is left for the report'
     servers = world.honest(3)
     result, took = ask(world, codec, servers + ['slow.test'], timeout=4)
     assert result['verdict'] == 'skewed'

@@ -223,7 +223,7 @@ def test_what_cannot_be_written_is_known_before(tmp_path, flag, word, what):
     asked = folder / ('new' if what == '.' else what)
     assert files.obstacle(str(asked)) == ''
     if subprocess.call(['chattr', '+' + flag, marked], stderr=subprocess.DEVNULL):
-        pytest.skip('this file system knows no chattr')
+        pytest.skip('this file system does not support chattr')
     try:
         assert files.obstacle(str(asked)) == '{0} is {1}. Run "chattr -{2} {0}" if it may change'.format(marked, word, flag)
     finally:

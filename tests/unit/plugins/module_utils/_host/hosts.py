@@ -59,7 +59,7 @@ class FakeHost(System):
         self.began = 0.0
         self.failing = {}       # {first words of a command: what it says}
         self.rejects = ''       # a word that chronyd does not know
-        self.vmware = ''        # what VMware tools say of their time synchronization: Enabled, Disabled
+        self.vmware = ''        # output of VMware tools about their time synchronization: Enabled, Disabled
         self.logged = []        # what the host's journal was told
         self.versions = {}      # of packages, where it is not 1.0
         self.configured = set()     # removed packages whose configuration is left

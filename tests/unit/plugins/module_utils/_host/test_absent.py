@@ -1,7 +1,7 @@
 # Copyright (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""state=absent: what runs have changed is taken back, what others have changed stays, and check mode knows both."""
+"""state=absent: it reverts the changes of runs, keeps those of others, and check mode predicts both."""
 
 import json
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is done for the next boot: the unit that waits, with a limit, and services that start after it; and taken back."""
+"""The acts for the next boot: the unit that waits, with a limit, services that start after it, and how they are reverted."""
 
 import pytest
 

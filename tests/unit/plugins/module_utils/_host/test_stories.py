@@ -29,7 +29,7 @@ STORIES = int(os.environ.get('AEMOPS_STORIES') or 25)
 
 OPTIONS = {'provider': 'auto', 'servers': [], 'pools': [], 'nts_servers': [], 'keys': [], 'cloud': 'none', 'max_distance': 0.0,
            'max_skew': 5.0, 'max_step': 0.0, 'sync_tolerance': 0.02, 'sync_timeout': 3, 'on_unsynchronized': 'fail'}
-# Seconds. Waiting is short, so that as many calls are made on the way back as before it.
+# Seconds. Waiting is short, so that a rollback makes as many calls as the run before it.
 SYNCHRONIZED = 1.0
 SOURCES = '/etc/chrony/sources.d/aemops-brand-portal.sources'
 OURS = (SOURCES, '/etc/ntpsec/ntp.d/aemops-brand-portal.conf', '/etc/systemd/timesyncd.conf.d/aemops-brand-portal.conf',

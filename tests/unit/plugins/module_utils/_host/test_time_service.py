@@ -960,7 +960,7 @@ def test_a_clock_that_was_set_is_told_whatever_comes_after_it(tmp_path, interrup
         made.run()
     details = failed.value.details
     assert (details['changed'], details['clock']['changed']) == (True, True)
-    assert details['restored'] is (interrupted_by == 'a signal'), 'what fails once fails again on the way back'
+    assert details['restored'] is (interrupted_by == 'a signal'), 'what fails once fails again in the rollback'
     assert details['actions'][:2] == ['stop aem.service', 'set the clock by +90.000 s']
     assert (details['stopped'], details['downtime']) == (['aem.service'], 4.1)
     assert host.text(SOURCES) is None
@@ -1005,7 +1005,7 @@ def test_each_act_is_told_to_the_hosts_journal_and_kept_as_the_last_run(tmp_path
     host.synchronised_after = None
     with pytest.raises(TimeServiceFailed) as failed:
         run(host, servers=['192.0.2.7'], sync_timeout=3)
-    assert [line for line in host.logged if line.startswith('undo: ')], 'so is the way back'
+    assert [line for line in host.logged if line.startswith('undo: ')], 'so is the undo'
     assert json.loads(host.text(LAST_RUN))['changed'] is False
     assert json.loads(host.text(LAST_RUN))['msg'] == str(failed.value)
 

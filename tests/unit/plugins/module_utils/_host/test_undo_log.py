@@ -101,7 +101,7 @@ def test_a_signal_is_looked_at_between_two_acts_and_never_while_they_are_undone(
     assert stop.name == 'SIGTERM', 'the first one is named'
 
 
-# The way back
+# Undo
 
 
 @pytest.mark.parametrize('before', ['old\n', None])
