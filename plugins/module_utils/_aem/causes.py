@@ -138,6 +138,8 @@ _OF_THE_NETWORK = (
 # Adobe's own messages about a JWT: they are more precise, and have the same advice.
 _OF_A_JWT = ('jwt_signature_mismatch', 'no_valid_bindings', 'jwt_malformed', 'jwt_missing', 'invalid_signature', 'invalid_jti')
 
+_GONE = re.compile(causes_ims.QUOTED + r' {0,4}(?:404|405|410)\b')
+
 _LONGEST = 65536  # characters of a line; the agent's own messages are never as long
 _FAILURE = re.compile(r'(?i)error while replicating|transfer failed|failed|exception|\berror\b')
 _PROCEDURE = re.compile(
@@ -189,7 +191,9 @@ def refined(cause: str, evidence: str, response_code: Optional[int], authenticat
     if known.id == 'jwt_end_of_life' and authentication == 'oauth_server_to_server':
         return BY_ID['ims_unavailable']
     ended = authentication == 'jwt' and now is not None and now >= JWT_ENDED
-    if ended and (tokenless or known.clock_related != 'no') and known.id not in _OF_THE_NETWORK + _OF_A_JWT:
+    # An exchange that Adobe has taken away answers so, too.
+    gone = known.id == 'token_unreadable' and bool(_GONE.search(evidence))
+    if ended and (tokenless or known.clock_related != 'no') and (gone or known.id not in _OF_THE_NETWORK + _OF_A_JWT):
         return BY_ID['jwt_end_of_life']
     if known.id == 'key_not_accepted' and behind:
         return TOKEN_OUTLIVED

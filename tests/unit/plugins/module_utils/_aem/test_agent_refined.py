@@ -32,6 +32,12 @@ NOT_YET = NO_TOKEN + 'PKIX path validation failed: java.security.cert.CertPathVa
     ('jwt_signature_mismatch', NO_TOKEN + '{}', 401, 'jwt', False, NOW, 'jwt_signature_mismatch'),
     ('unknown_host', NO_TOKEN + 'ims-na1.adobelogin.com', 401, 'jwt', False, NOW, 'unknown_host'),
     ('access_denied', 'Repository error during node import: Access denied', 200, 'jwt', False, NOW, 'access_denied'),
+    # The exchange is not there any more; a proxy's page is something else
+    ('token_unreadable', NO_TOKEN + 'x authorization server status: 404 response: ', 401, 'jwt', False, NOW, 'jwt_end_of_life'),
+    ('token_unreadable', NO_TOKEN + 'x authorization server status: 410 response: {}', 401, 'jwt', True, NOW, 'jwt_end_of_life'),
+    ('token_unreadable', NO_TOKEN + 'x authorization server status: 307 response: ', 401, 'jwt', False, NOW, 'token_unreadable'),
+    ('token_unreadable', NO_TOKEN + 'x authorization server status: 404 response: ', 401, 'oauth_server_to_server', False, NOW,
+     'token_unreadable'),
     # Before its end, and where no time is believed, it is not told
     ('jwt_expired', NO_TOKEN + '{}', 401, 'jwt', True, BEFORE, 'jwt_expired'),
     ('jwt_expired', NO_TOKEN + '{}', 401, 'jwt', True, None, 'jwt_expired'),
