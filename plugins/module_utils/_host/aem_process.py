@@ -308,6 +308,14 @@ def _programs(proc: Processes, pid: int) -> Set[str]:
     return {os.path.basename(proc.link(pid, 'exe')), os.path.basename(first.lstrip('-'))}
 
 
+def _is_same_folder(root: str, one: str, other: str) -> bool:
+    """Return whether two paths below the root are one folder, by links as well."""
+    try:
+        return one == other or (bool(one) and os.path.samefile(*(os.path.join(root, path.lstrip('/')) for path in (one, other))))
+    except OSError:
+        return False
+
+
 def _others_in(proc: Processes, path: str, pids: List[int], pid: int, home: str) -> str:
     """Describe another Java program or server in the unit's cgroup that is not a part of this AEM; '' if there is none."""
     family = set(pids) | set(proc.ancestors(pid))
@@ -316,7 +324,7 @@ def _others_in(proc: Processes, path: str, pids: List[int], pid: int, home: str)
         if other in family or not (proc.cgroup(other) + '/').startswith(path + '/') or pid in proc.ancestors(other):
             continue
         if proc.is_java(other):
-            if home and aem_home(proc, other) == home:
+            if home and _is_same_folder(proc.root, aem_home(proc, other), home):
                 continue
         elif not ports & set(proc.open_files(other)):
             continue

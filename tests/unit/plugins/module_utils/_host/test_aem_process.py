@@ -304,6 +304,17 @@ def test_a_port_that_is_open_at_another_address_is_said_to_be(tree):
     assert 'fix_bp_jwt_aem_url' in found['advice']
 
 
+@pytest.mark.parametrize('place', ['/data/aem-6.5', '/opt/publish'])
+def test_the_folder_of_aem_by_a_link_is_the_same_folder(tree, place):
+    os.makedirs(os.path.join(tree.root, 'data/aem-6.5/crx-quickstart'))
+    os.makedirs(os.path.join(tree.root, 'opt/publish/crx-quickstart'))
+    tree.link('/opt/aem', '../data/aem-6.5')
+    tree.process(800, '/system.slice/aem.service', ['java', '-jar', '/opt/aem/cq.jar', '-b', '/opt/aem'], cwd='/')
+    tree.listen(800)
+    tree.process(801, '/system.slice/aem.service', ['java', '-jar', 'backup.jar'], cwd=place)
+    assert tree.find()['stoppable'] is (place == '/data/aem-6.5')
+
+
 @pytest.mark.parametrize('name, command', [
     ('ctmagent', ['/opt/ctm/exe/p_ctmag']), ('node', ['/usr/bin/node', '/opt/pm2/god.js']),
     ('python3', ['python3', '/opt/agent.py']), ('screen', ['SCREEN', '-dmS', 'aem']), ('tmux: server', ['tmux', 'new', '-d'])])
