@@ -44,9 +44,9 @@ OPTIONS = st.lists(st.sampled_from([
 SOURCES = st.builds('{0}{1}{2}{1}{3}'.format, st.sampled_from(['server', 'SERVER', 'Pool', 'peer']), SPACE, HOSTS,
                     OPTIONS.map(' '.join))
 OTHERS = st.sampled_from([
-    '', '! server c', '# server c', '; server c', ' % server c', 'makestep 1 3', 'minsources 2', 'AUTHSELECTMODE Prefer', 'keyfile /k',
-    'local stratum 10', 'refclock PHC /dev/ptp0 poll 3', 'servers a', 'server', 'server a # c', 'server a\\', '\ufeffserver a',
-    '\u00a0server a', 'server a\0b', '# \udce9'])
+    '', '! server c', '# server c', '; server c', ' % server c', 'makestep 1 3', 'minsources 2', 'AUTHSELECTMODE Prefer',
+    'keyfile /k', 'local stratum 10', 'refclock PHC /dev/ptp0 poll 3', 'servers a', 'server', 'server a # c', 'server a\\',
+    '\ufeffserver a', '\u00a0server a', 'server a\0b', '# \udce9'])
 INCLUDES = st.sampled_from(['include none*', 'include A', 'INCLUDE [AB]', 'include 1', 'confdir 1 2', 'confdir 2/ 1 3',
                             'sourcedir 1 2', 'include A B', 'confdir'])
 
@@ -56,8 +56,9 @@ def texts(*kinds):
     return st.builds(lambda found, end, last: end.join(found) + end * last, lines, st.sampled_from(['\n', '\r\n']), st.booleans())
 
 
-FILES = st.dictionaries(st.sampled_from(['A', 'B', '1/a.conf', '1/b.conf', '2/a.conf', '2/B.conf', '2/.h.conf', '3/c.conf', '3/d.txt']),
-                        texts(OTHERS), max_size=7)
+FILES = st.dictionaries(
+    st.sampled_from(['A', 'B', '1/a.conf', '1/b.conf', '2/a.conf', '2/B.conf', '2/.h.conf', '3/c.conf', '3/d.txt']),
+    texts(OTHERS), max_size=7)
 
 
 @given(text=texts(OTHERS, INCLUDES), files=FILES)
