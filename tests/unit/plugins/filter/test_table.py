@@ -26,5 +26,5 @@ def test_a_line_a_host_in_the_order_asked_for_whatever_became_of_it():
     assert lines[0].startswith('host clock before -> after')
     assert lines[1] == 'gone - - - unreachable no route'
     assert lines[2] == 'well 2 min behind -> 1.0 ms behind - 4 of 4 -> 4 of 4 at_risk -> healthy -'
-    assert lines[3].startswith('never - - - no result correct what the message says')
+    assert lines[3].startswith('never - - - no result run the whole playbook, without --start-at-task')
     assert lines[4].startswith('3 hosts: 1 passed (1 repaired), 1 unreachable, 1 no result')
