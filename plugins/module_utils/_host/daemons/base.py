@@ -4,6 +4,7 @@
 
 """The interface of all time daemons: read and write their configuration, query them, and send them commands."""
 
+import os
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import systemd
@@ -243,7 +244,7 @@ class Daemon:
             return [], []
         named = [line.words[1] for line in self.lines(without_own=True)
                  if line.directive == self._key_directive and len(line.words) > 1]
-        path = named[-1] if named else self.facts['keys']
+        path = os.path.join('/', named[-1]) if named else self.facts['keys']     # a service runs at /
         taken = {line.split()[0] for line in without_block(self.host.read(path)).splitlines()
                  if line.strip() and line.strip()[0] not in '#!;%'}
         for key in keys:

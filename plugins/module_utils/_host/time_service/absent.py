@@ -4,6 +4,7 @@
 
 """Reverts the changes of earlier runs to a host's time service, except for those that others have changed since."""
 
+import os
 from functools import partial
 from typing import Any, Dict, List, Mapping, NamedTuple
 
@@ -148,7 +149,8 @@ class Absent(Run):
         if not daemon['installed'] or daemon['name'] not in [known.name for known in layouts.DAEMONS if known.provider]:
             return []
         lines = discovery.make(self.host, daemon).lines()
-        return [line.words[1] for line in lines if line.directive in ('keyfile', 'keys') and len(line.words) > 1]
+        return [os.path.join('/', line.words[1]) for line in lines
+                if line.directive in ('keyfile', 'keys') and len(line.words) > 1]
 
     def _block(self, path: str, secret: bool, known: lasting.Lasting, left: List[str]) -> List[Change]:
         text = self.host.text(path) if path else None

@@ -244,10 +244,14 @@ def test_disable_ntp_takes_the_control_away(tmp_path):
     assert daemon(tmp_path, 'ntpd', 'ntp-4.2.8p15', 'synchronized', config='disable auth\nenable ntp\n').status().synchronized
 
 
-def test_the_name_of_a_file_of_keys_may_be_in_quotes(tmp_path):
-    found = daemon(tmp_path, 'ntpd', 'ntp-4.2.8p15', 'synchronized', config='keys "/etc/ntp/site keys"  # ours\nKeys /etc/other\n')
+@pytest.mark.parametrize(('kind', 'recording', 'line', 'path'), [
+    ('ntpd', 'ntp-4.2.8p15', 'keys "/etc/ntp/site keys"  # ours\nKeys /etc/other', '/etc/ntp/site keys'),
+    ('ntpd', 'ntp-4.2.8p15', 'keys etc/site.keys', '/etc/site.keys'),
+    ('chrony', 'chrony-4.3', 'KeyFile "/etc/chrony.keys"', '/"/etc/chrony.keys"')])
+def test_the_file_of_keys_is_the_one_that_the_daemon_reads(tmp_path, kind, recording, line, path):
+    found = daemon(tmp_path, kind, recording, 'synchronized', config=line + '\n')
     files, directive = found._key_file([Key('192.0.2.1', 7, 'SHA1', 'secret')])
-    assert ([file.path for file in files], directive) == (['/etc/ntp/site keys'], [])
+    assert ([file.path for file in files], directive) == ([path], [])
 
 
 def heard(name, low=0.0, reason=''):
