@@ -24,8 +24,8 @@ AGENTS = {
     'answered_200': 'are all answered 200',
     'clock_cause': 'fail because of a clock',
     'other_cause': 'fail for another reason',
-    'unreachable': 'cannot be asked: AEM is silent',
-    'not_testable': 'cannot be tested as asked',
+    'unreachable': 'cannot be tested: AEM does not answer',
+    'not_testable': 'cannot be tested as requested',
 }
 CLOCKS = {'in_sync': 'right', 'skewed': 'wrong', 'no_reference': 'unknown'}
 # What happens: the words, and the colors of the picture (background, frame).
@@ -38,8 +38,8 @@ TEXT = '''\
 
 <!-- Written by tests/tools/document_decision.py from plugins/plugin_utils/_verdict.py: change that table instead. -->
 
-Two questions are put to one measurement: what do the agents' own tests say, and what does the clock say? Together they make a
-state, and the state says what happens. `aemops.brand_portal.jwt_verdict` is this decision as a filter; the role uses nothing else.
+The results of the agents' own tests and the measured clock determine the state of a host, and the state determines what happens.
+`aemops.brand_portal.jwt_verdict` is this decision as a filter; the role uses nothing else.
 
 ![Measure, decide, repair, prove: the state and what happens for each answer of the agents and of the clock](deciding.svg)
 
@@ -47,25 +47,25 @@ state, and the state says what happens. `aemops.brand_portal.jwt_verdict` is thi
 
 ## What the clock says
 
-*Wrong* and *right* are measured: the whole interval in which the true offset lies is beyond `fix_bp_jwt_max_skew`, or within
-it. [What is believed](trust.md) is decided before. *Unknown* covers all else: no reference could be reached, they disagree,
-the interval lies across the threshold, or the clock looks wrong to one or two plain NTP servers only and
-`fix_bp_jwt_accept_unverified` does not allow to act on that.
+*Wrong* and *right* are measured: the whole interval that contains the true offset is beyond `fix_bp_jwt_max_skew`, or within
+it. [Which references are trusted](trust.md) is decided before. *Unknown* covers all other cases: no reference is reachable, the
+references disagree, the interval contains the threshold, or only one or two plain NTP servers indicate a wrong clock and
+`fix_bp_jwt_accept_unverified` does not allow a repair.
 
 ## What the agents say
 
-Each agent's test is AEM's own, and its log is searched for a [cause](causes.md). One cause that is not the clock among several
-agents makes it *another reason*: then the clock alone will not heal this host, and the run says so.
+The test of each agent is AEM's own, and its log is searched for a [cause](causes.md). If one of several agents has a cause that is
+not the clock, the row is *another reason*: correcting the clock alone does not heal this host, and the run says so.
 
 ## Three things the table does not show
 
-- The clock is wrong, and AEM's own `Date` does not agree with the host's clock: AEM runs elsewhere, so nothing is changed
-  (`other_clock`). In the opposite case, where both clocks are right by now and an agent still reports a clock problem, the state is
-  `not_the_clock`. So it is where a cause that is only `likely` a clock's, such as a certificate's date, meets a right clock.
-- A repair is due on a host that cannot set its clock, as in a container: `cannot_set_clock`. It is found out without trying.
-- The clock is right, but an earlier repair of this host was interrupted: it was cut off, or no daemon could be brought
-  to keep the clock. That is `unfinished`, and the next run finishes it ([how a repair goes](repair.md)). An AEM that it has left
-  stopped is started also where the clock is unknown.
+- The clock is wrong, and AEM's own `Date` contradicts the host's clock: AEM runs elsewhere, so nothing is changed
+  (`other_clock`). In the opposite case, if both clocks are right now and an agent still reports a clock problem, the state is
+  `not_the_clock`. The same applies to a right clock and a cause that is only `likely` the clock, such as a certificate's date.
+- A repair is due on a host that cannot set its clock, such as a container: `cannot_set_clock`. No attempt is made.
+- The clock is right, but an earlier repair of this host was interrupted, or no daemon could be configured
+  to keep the clock. The state is `unfinished`, and the next run finishes it ([how a repair works](repair.md)). An AEM that it left
+  stopped is started even if the clock is unknown.
 
 ## The states
 
@@ -87,7 +87,7 @@ def document() -> str:
     table = [_row(['the agents', *(f'clock: {words}' for words in CLOCKS.values())]), _row(['---'] * 4)]
     table += [_row([words] + [f'`{verdict.TABLE[agents][clock]}`: {action(agents, clock)}' for clock in CLOCKS])
               for agents, words in AGENTS.items()]
-    states = [_row(['state', 'meaning', 'what people do next']), _row(['---'] * 3)]
+    states = [_row(['state', 'meaning', 'next step for the user']), _row(['---'] * 3)]
     states += [_row([f'`{name}`', rule.meaning, rule.next_step or _whose_advice(name)])
                for name, rule in verdict.STATES.items()]
     return TEXT.format(table='\n'.join(table), states='\n'.join(states))
@@ -96,7 +96,7 @@ def document() -> str:
 def _whose_advice(state: str) -> str:
     if verdict.STATES[state].healthy:
         return 'nothing'
-    return 'what the access to AEM lacks is said' if state == 'not_testable' else 'the advice of the [cause](causes.md)'
+    return 'the message says what the access to AEM lacks' if state == 'not_testable' else 'the advice of the [cause](causes.md)'
 
 
 def _row(cells: t.Iterable[str]) -> str:
