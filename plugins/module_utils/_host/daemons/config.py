@@ -157,7 +157,7 @@ class Overlay:
 
 def matching(host: Any, pattern: str) -> List[str]:
     """Return the files of a pattern, sorted, as paths of the host. A pattern without wildcards matches an existing file."""
-    pattern = pattern if pattern.startswith('/') else '/' + pattern
+    pattern = os.path.join('/', pattern).replace('[^', '[!')      # glob(7) knows both, Python one
     root = host.root.rstrip('/')
     found = {'/' + os.path.relpath(name, host.root) if root else name for name in glob.glob(host.path(pattern))}
     for path, text in getattr(host, 'planned', {}).items():
