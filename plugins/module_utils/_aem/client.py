@@ -136,12 +136,8 @@ class Aem:
         """Let an agent test its connection, and return its page, which may take minutes. Raises AemError and TimedOut."""
         path = '{0}/{1}.test.html'.format(AGENTS, quote(name, safe=''))
         answer = self.get(path, timeout)
-        if answer.status == 404:
-            raise AemError(
-                'unauthorized',
-                'AEM shows {0} to the user {1!r}, but not its test page (404). Grant the user of the option username '
-                'jcr:read below /libs/cq/replication, too.'.format(name, self.username),
-            )
+        if answer.status in (403, 404):
+            raise _errors().of_test_page(self, name, answer)
         if answer.status not in (200, 500):
             self._complain(answer, path)
         return answer

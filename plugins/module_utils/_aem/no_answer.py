@@ -80,6 +80,14 @@ def not_logged_in(aem: Any, how: str, more: str = '') -> AemError:
         'nothing about Brand Portal.{3}'.format(aem.url, aem.username, how, more))
 
 
+def of_test_page(aem: Any, name: str, answer: AemAnswer) -> AemError:
+    """Return the error for an agent that this account sees, and whose test page it does not."""
+    return AemError(
+        'unauthorized',
+        'AEM shows {0} to the user {1!r}, but not its test page ({2}). Grant the user of the option username '
+        'jcr:read below /libs/cq/replication, too.{3}'.format(name, aem.username, answer.status, _before_aem(answer)))
+
+
 def of_content(aem: Any, path: str, answer: AemAnswer, text: str) -> AemError:
     """What an answer means that should be JSON and is not."""
     if not answer.complete:

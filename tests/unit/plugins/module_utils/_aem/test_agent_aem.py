@@ -503,6 +503,20 @@ def test_what_stands_before_aem_is_told_apart(answer, kind, words):
     assert [word for word in words if word not in error.message] == []
 
 
+@pytest.mark.parametrize('status', [403, 404])
+@pytest.mark.parametrize('server, words', [('Jetty(9.4)', ''), ('Apache', 'web server')])
+def test_a_test_page_that_is_hidden_is_no_wrong_password(status, server, words):
+    """A web server before AEM may have a filter for it."""
+    def answer(handler):
+        handler.wfile.write('HTTP/1.1 {0} No\r\nServer: {1}\r\nContent-Length: 0\r\n\r\n'.format(status, server).encode())
+
+    with serving(answer) as url, pytest.raises(aem_http.AemError) as error:
+        aem_http.Aem(url, 'admin', 'planted-password').test_page('mp_0', 20)
+    assert error.value.kind == 'unauthorized'
+    assert 'but not its test page ({0})'.format(status) in error.value.message
+    assert ('web server' in error.value.message) is bool(words)
+
+
 def broken_off(handler):
     handler.send_response(200)
     handler.send_header('Content-Length', '1000')
