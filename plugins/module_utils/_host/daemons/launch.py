@@ -10,7 +10,7 @@ The options of the start decide what a daemon reads, not the files of its packag
 import os
 import re
 import shlex
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Match, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config
 
@@ -208,14 +208,39 @@ def environment_file(host: Any, path: str) -> Dict[str, Tuple[str, str]]:
 
 
 def shell_variables(host: Any, path: str) -> Dict[str, Tuple[str, str]]:
-    """Return {name: (value, place)} of a file of assignments, as a shell reads it, without substitutions."""
+    """Return {name: (value, place)} of a file of assignments, as a shell reads it. Only variables of the file are substituted."""
     found: Dict[str, Tuple[str, str]] = {}
+
+    def known(part: Match[str]) -> str:
+        name = part.group(1) or part.group(2)
+        return found[name][0] if name in found else part.group(0)
+
+    begun, started = '', 0
     for number, text, _own in config.numbered(host, path):
-        assigned = re.match(r'\s*(?:export\s+)?([A-Za-z_]\w*)=(.*)$', text)
+        started = started if begun else number
+        begun += text
+        assigned = re.match(r'\s*(?:export\s+)?([A-Za-z_]\w*)=(.*)$', begun, re.DOTALL)
+        if assigned and _goes_on(begun):
+            begun = begun[:-1]
+            continue
+        if assigned and _is_open(assigned.group(2)):
+            begun += '\n'       # a quoted value continues until its closing quote
+            continue
+        begun = ''
         if assigned:
-            words = _words(assigned.group(2), comments=True)
-            found[assigned.group(1)] = (' '.join(words[:1]), '{0} line {1}'.format(path, number))
+            # Within single quotes nothing is substituted.
+            words = _words(re.sub(r"'[^']*'|\$\{(\w+)\}|\$(\w+)", known, assigned.group(2)), comments=True)
+            found[assigned.group(1)] = (' '.join(words[:1]), '{0} line {1}'.format(path, started))
     return found
+
+
+def _is_open(text: str) -> bool:
+    """Return whether a quotation is not closed."""
+    try:
+        shlex.split(text, comments=True)
+    except ValueError:
+        return True
+    return False
 
 
 def _words(text: str, comments: bool = False) -> List[str]:

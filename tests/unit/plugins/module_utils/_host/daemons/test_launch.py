@@ -5,6 +5,7 @@
 """How a unit starts its daemon, which conditions keep it from starting, and what the running process was given."""
 
 import os
+import subprocess
 
 import pytest
 
@@ -90,6 +91,19 @@ def test_a_script_is_not_understood_and_a_vendor_s_wrapper_is(host):
     host.put(UNIT, '[Service]\nExecStart=/usr/lib/systemd/scripts/chronyd-starter.sh $DAEMON_OPTS\n')
     host.put('/etc/default/chrony', 'DAEMON_OPTS="-F -1"\n')
     assert arguments(host) == (['-F', '-1'], '/etc/default/chrony line 1', True)
+
+
+@pytest.mark.parametrize('text', [
+    "OPTS='-g -c /a'", 'OPTS="-g \\\n -c /a"', 'OPTS="-g\n -c /a"', "OPTS='-g'\nOPTS=\"$OPTS -c /a\"  # it's more",
+    "FILE=/a\nOPTS=\"-c ${FILE}\"", "FILE=/a\nOPTS='-c $FILE'", "export OPTS=-g", "# OPTS='-x\nOPTS=-g\\\n4", "OPTS=-g # 'c",
+    'OPTS=', "A=\"it's\"\nOPTS='-g'\\''x'"])
+def test_variables_are_those_that_a_shell_has(host, text):
+    host.put('/etc/default/ntp', text + '\n')
+    done = subprocess.run(['sh', '-c', '. "$0"; printf %s "$OPTS"', host.path('/etc/default/ntp')], stdout=subprocess.PIPE,
+                          check=True)
+    value, place = launch.shell_variables(host, '/etc/default/ntp')['OPTS']
+    assert value == done.stdout.decode()
+    assert place.startswith('/etc/default/ntp line ')
 
 
 @pytest.mark.parametrize(('unit', 'files', 'counts'), [
