@@ -18,9 +18,9 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
     Status,
     number,
 )
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ConfigLine, Source
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ConfigLine, Overlay, Source
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.ntpd_config import is_ntpsec, read, sources_of
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import File
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import File, current
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import (
     NO_CONTROL,
     NOT_READ,
@@ -129,7 +129,8 @@ class Ntpd(Daemon):
 
     def _check_reached(self, want: Wanted, planned: List[File]) -> None:
         end = next((line for line in self.lines() if line.directive == 'end'), None)
-        if end and any(file.path == self.config and file.text for file in planned):
+        written = {file.path: current(file, self.host.read(file.path) or None) for file in planned if file.text and not file.secret}
+        if end and written and not any(line.own for line in self.lines(host=Overlay(self.host, written))):
             raise Refused('{0} keeps {1} from reading what this role would write behind it.'.format(end.quoted, self.unit),
                           'Remove that line, or use another provider.', NOT_READ)
         super()._check_reached(want, planned)
