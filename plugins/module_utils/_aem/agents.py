@@ -142,7 +142,7 @@ def select(agents: Sequence[Agent], names: Sequence[str]) -> List[Agent]:
     ]
     if refused:
         raise AgentsError(
-            'unknown_agent', 'Not to be tested: {0}. Take it out of the option agents.'.format('; '.join(refused))
+            'unknown_agent', 'These agents must not be tested: {0}. Remove them from the option agents.'.format('; '.join(refused))
         )
     return [known[name] for name in wanted]
 

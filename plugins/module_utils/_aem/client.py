@@ -69,7 +69,7 @@ class Aem:
         if ca_path and not os.path.isfile(ca_path):
             raise AemError(
                 'unreachable',
-                'ca_path names no file on this host: {0}. Put the CA certificate there.'.format(ca_path),
+                'ca_path is not a file on this host: {0}. Put the CA certificate there.'.format(ca_path),
             )
         # A zone of an IPv6 address is written with %25 (RFC 6874), and resolved without.
         netloc = parts.netloc.replace('%25', '%') if ':' in host else parts.netloc

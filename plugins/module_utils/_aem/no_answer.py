@@ -13,31 +13,31 @@ from urllib.parse import urljoin, urlsplit
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.answer import AemAnswer, AemError, TimedOut, is_login_page
 
-_THROUGH = (' The request went through the proxy {0}, which the environment names: list the host of aem_url in no_proxy to have '
-            'AEM asked directly.')
+_THROUGH = (' The request went through the proxy {0}, which the environment names: add the host of aem_url to no_proxy to '
+            'connect to AEM directly.')
 _OF_AEM = re.compile(r'(?i)jetty|communique|day-servlet|sling|websphere|weblogic|jboss|wildfly|undertow')
 # OpenSSL's messages about a failed handshake, and the advice.
 _TLS = (
     (r'not yet valid|has expired', "Check this host's clock, and the dates of the certificate"),
-    (r"mismatch, certificate is not valid for|doesn't match|match either of", 'Give aem_url the name that the certificate has'),
+    (r"mismatch, certificate is not valid for|doesn't match|match either of", 'Set aem_url to the name in the certificate'),
     (r'CERTIFICATE_VERIFY_FAILED|unable to get|self[- ]signed',
-     'Give ca_path the CA that signed its certificate, or check aem_url'),
-    (r'no certificate or crl found|no start line|PEM lib', 'The file of ca_path holds no certificate in PEM format: replace it'),
+     'Set ca_path to the CA that signed its certificate, or check aem_url'),
+    (r'no certificate or crl found|no start line|PEM lib', 'The file of ca_path has no certificate in PEM format: replace it'),
     (r'wrong[_ ]version[_ ]number|unknown[_ ]protocol|http[_ ]request|packet length too long|record layer failure',
-     'That port does not speak TLS: give aem_url http:// instead, or the port for HTTPS'),
-    (r'certificate[_ ]required|bad[_ ]certificate', 'It wants a client certificate, which this collection cannot give: give '
-     'aem_url an address of AEM that needs none, such as http://localhost:4502'),
+     'That port does not speak TLS: use http:// in aem_url, or the port for HTTPS'),
+    (r'certificate[_ ]required|bad[_ ]certificate', 'It requires a client certificate, which this collection does not support: set '
+     'aem_url to an address of AEM that needs none, such as http://localhost:4502'),
 )
 _OTHER_TLS = 'Check aem_url, and that both sides have a version and a cipher of TLS in common'
 
 
 def of_status(aem: Any, path: str, answer: AemAnswer, text: str, is_aem: Callable[[], bool]) -> AemError:
-    """What an HTTP status other than 200 means. is_aem: asks whether an AEM answers there at all."""
+    """Return the error for an HTTP status other than 200. is_aem: returns whether an AEM answers at this address."""
     status = answer.status
     through = _THROUGH.format(aem.proxy) if aem.proxy else ''
     if status == 407:
-        return AemError('unreachable', 'A proxy before AEM at {0} wants a password (407).{1}'.format(
-            aem.url, through or ' Give aem_url the address of AEM itself.'))
+        return AemError('unreachable', 'A proxy in front of AEM at {0} requires authentication (407).{1}'.format(
+            aem.url, through or ' Set aem_url to the address of AEM itself.'))
     if status == 503 or 'AuthenticationSupport service missing' in text:
         return AemError('starting', 'AEM at {0} is starting, or not able to serve ({1}). Wait and try again, or set '
                         'ready_timeout.{2}'.format(aem.url, status, through))
@@ -49,27 +49,27 @@ def of_status(aem: Any, path: str, answer: AemAnswer, text: str, is_aem: Callabl
             target = urlsplit(urljoin(aem.url + path, location))
             here = target.netloc == urlsplit(aem.url).netloc
             where = aem.redactor.line(target._replace(query='', fragment='').geturl(), 200) if location else 'no address'
-        except ValueError:      # whatever it has written there
+        except ValueError:      # an invalid location
             target, here, where = urlsplit(''), False, aem.redactor.line(location, 200)
         if is_login_page(text) or ('login' in target.path and (here or '/core/content/login' in target.path)):
             return not_logged_in(aem, 'it leads to its login page')
         if re.search(r'(?i)saml|\bsso\b|adfs|oauth|openid|login|sign-?in', where):
             return AemError(
                 'not_aem',
-                'What answers at {0} leads elsewhere, to sign in ({1} to {2}). Give aem_url the address of AEM itself. If AEM '
-                'itself does that, it does not accept the user {3!r}: give a user that AEM knows by password in the options '
+                'The server at {0} redirects to a sign-in page ({1} to {2}). Set aem_url to the address of AEM itself. If AEM '
+                'itself does this, it does not accept the user {3!r}: set a user with a password in AEM in the options '
                 'username and password.'.format(aem.url, status, where, aem.username))
-        return AemError('not_aem', 'What answers at {0} leads elsewhere ({1} to {2}). Give aem_url the address of AEM '
+        return AemError('not_aem', 'The server at {0} redirects to another address ({1} to {2}). Set aem_url to the address of AEM '
                         'itself.'.format(aem.url, status, where))
     if status in (502, 504):
-        return AemError('unreachable', 'A gateway at {0} does not reach AEM ({1}). Give aem_url the address of AEM itself, or '
+        return AemError('unreachable', 'A gateway at {0} does not reach AEM ({1}). Set aem_url to the address of AEM itself, or '
                         'start AEM.{2}'.format(aem.url, status, through))
     if status == 404 and is_aem():
         return AemError(
             'unauthorized',
             'AEM at {0} does not show {1} to the user {2!r} (404). Grant the user of the option username jcr:read '
             'below /etc/replication; a publish instance has no such agents.'.format(aem.url, path, aem.username))
-    return AemError('not_aem', 'What answers at {0} is no AEM author: {1} gives {2}. Check aem_url, its port and its context '
+    return AemError('not_aem', 'The server at {0} is not an AEM author: {1} gives {2}. Check aem_url, its port and its context '
                     'path.{3}'.format(aem.url, path, status, through))
 
 
@@ -89,7 +89,7 @@ def of_test_page(aem: Any, name: str, answer: AemAnswer) -> AemError:
 
 
 def of_content(aem: Any, path: str, answer: AemAnswer, text: str) -> AemError:
-    """What an answer means that should be JSON and is not."""
+    """Return the error for an answer that is not JSON."""
     if not answer.complete:
         return AemError(
             'unreachable',
@@ -97,7 +97,7 @@ def of_content(aem: Any, path: str, answer: AemAnswer, text: str) -> AemError:
             'between here and AEM.'.format(aem.url, path, len(answer.body)))
     if is_login_page(text):
         return not_logged_in(aem, 'it shows its login page')
-    return AemError('not_aem', 'What answers at {0} is no AEM author: {1} is no JSON. Check aem_url, its port and its context '
+    return AemError('not_aem', 'The server at {0} is not an AEM author: {1} is not JSON. Check aem_url, its port and its context '
                     'path.{2}'.format(aem.url, path, _THROUGH.format(aem.proxy) if aem.proxy else ''))
 
 
@@ -108,7 +108,7 @@ def timed_out(aem: Any, url: str, timeout: float) -> TimedOut:
 
 
 def of_exception(aem: Any, url: str, error: Exception, timeout: float) -> AemError:
-    """What an exception means that came instead of an answer."""
+    """Return the error for an exception instead of an answer."""
     reason = error.reason if isinstance(error, URLError) else error
     text = ' '.join(aem.redactor.line(str(reason), 300).split())
     through = _THROUGH.format(aem.proxy) if aem.proxy else ''
@@ -120,17 +120,17 @@ def of_exception(aem: Any, url: str, error: Exception, timeout: float) -> AemErr
         return AemError('unreachable', 'TLS with AEM at {0} failed: {1}. {2}.{3}'.format(
             aem.url, text.rstrip('.'), remedy, through))
     if isinstance(reason, BadStatusLine) and not isinstance(reason, RemoteDisconnected):
-        return AemError('unreachable', 'What answers at {0} does not speak HTTP: {1}. Check aem_url, its port, and whether it has '
-                        'to be https.{2}'.format(aem.url, text, through))
-    remedy = 'that AEM runs, and whether aem_url has to be https' if isinstance(reason, RemoteDisconnected) else 'and that AEM runs'
+        return AemError('unreachable', 'The server at {0} does not speak HTTP: {1}. Check aem_url, its port, and whether it must '
+                        'be https.{2}'.format(aem.url, text, through))
+    remedy = 'that AEM runs, and whether aem_url must be https' if isinstance(reason, RemoteDisconnected) else 'and that AEM runs'
     return AemError('unreachable', 'AEM at {0} cannot be reached: {1}. Check aem_url, {2}.{3}'.format(
         aem.url, text or type(reason).__name__, remedy, through))
 
 
 def _before_aem(answer: AemAnswer) -> str:
-    """A hint at what may have refused the request before AEM saw it, by the answer's head."""
+    """Return a hint about a server in front of AEM that may have refused the request, from the answer's headers."""
     server = ' '.join((answer.headers.get('Server') or '').split())[:60]
     if not server or _OF_AEM.search(server):
         return ''
-    return ' If that is not AEM but a web server or a firewall before it (it calls itself {0}), give aem_url the address of AEM ' \
-           'itself.'.format(server)
+    return ' If this is not AEM, but a web server or a firewall in front of it (its name is {0}), set aem_url to the address of ' \
+           'AEM itself.'.format(server)

@@ -18,7 +18,7 @@ from ansible_collections.aemops.brand_portal.plugins.plugin_utils._option_names 
     ('or a proxy: option https_proxy)', 'or a proxy: fix_bp_jwt_https_proxy)'),
     ('Raise the option max_step if such a step is wanted.', 'Raise fix_bp_jwt_max_step if such a step is wanted.'),
     ('Set accept_unverified=true', 'Set fix_bp_jwt_accept_unverified=true'),
-    ('Take it out of the option agents.', 'Take it out of fix_bp_jwt_agents.'),
+    ('Remove them from the option agents.', 'Remove them from fix_bp_jwt_agents.'),
     ('Grant the user of the option username jcr:read', 'Grant the user of fix_bp_jwt_aem_user jcr:read'),
     ('aem_url must not hold a user', 'fix_bp_jwt_aem_url must not hold a user'),
     ('The option agents may name: a, b', 'fix_bp_jwt_agents may name: a, b'),

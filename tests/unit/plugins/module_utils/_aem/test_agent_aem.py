@@ -484,16 +484,16 @@ def test_what_is_no_aem(answer, kind):
 
 @pytest.mark.parametrize('answer, kind, words', [
     (saying(302, headers=[('Location', 'https://sso.example/saml?SAMLRequest=x')]), 'not_aem',
-     ['to sign in (302 to https://sso.example/saml)', 'username and password']),
-    (saying(302, headers=[('Location', 'https://login.example/oauth2/authorize')]), 'not_aem', ['to sign in']),
+     ['to a sign-in page (302 to https://sso.example/saml)', 'username and password']),
+    (saying(302, headers=[('Location', 'https://login.example/oauth2/authorize')]), 'not_aem', ['to a sign-in page']),
     (saying(302, headers=[('Location', '/libs/granite/core/content/login.html?resource=x')]), 'unauthorized', ['its login page']),
     (saying(302), 'not_aem', ['302 to no address']),
     (saying(302, headers=[('Location', 'https://[nothing')]), 'not_aem', ['302 to https://[nothing']),
     (saying(302, headers=[('Location', 'https://author.example/libs/granite/core/content/login.html')]), 'unauthorized',
      ['its login page']),
     (saying(403, headers=[('Server', 'Apache/2.4 (Red Hat)')]), 'unauthorized', ['web server or a firewall', 'aem_url']),
-    (saying(407), 'unreachable', ['A proxy before AEM', '407']),
-    (saying(300, b'<html>Multiple Choices</html>'), 'not_aem', ['leads elsewhere']),
+    (saying(407), 'unreachable', ['A proxy in front of AEM', '407']),
+    (saying(300, b'<html>Multiple Choices</html>'), 'not_aem', ['redirects to another address']),
     (lambda handler: handler.wfile.write(b'SSH-2.0-OpenSSH_9.2\r\n'), 'unreachable', ['does not speak HTTP: SSH-2.0-OpenSSH_9.2.']),
 ])
 def test_what_stands_before_aem_is_told_apart(answer, kind, words):
@@ -558,10 +558,10 @@ def test_the_proxy_of_the_environment_is_named(monkeypatch):
     ('[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1000)', 'does not speak TLS'),
     ('[SSL: UNKNOWN_PROTOCOL] unknown protocol (_ssl.c:852)', 'does not speak TLS'),
     ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: Hostname mismatch, certificate is not valid for 'a'.",
-     'the name that the certificate has'),
-    ("hostname 'a' doesn't match 'b'", 'the name that the certificate has'),
+     'the name in the certificate'),
+    ("hostname 'a' doesn't match 'b'", 'the name in the certificate'),
     ('[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate has expired', "this host's clock"),
-    ('[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self signed certificate', 'Give ca_path the CA'),
+    ('[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self signed certificate', 'Set ca_path to the CA'),
     ('[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] tlsv13 alert certificate required', 'client certificate'),
     ('[X509: NO_CERTIFICATE_OR_CRL_FOUND] no certificate or crl found', 'no certificate in PEM format'),
     ('[SSL: TLSV1_ALERT_PROTOCOL_VERSION] tlsv1 alert protocol version', 'a version and a cipher of TLS in common'),
@@ -651,7 +651,7 @@ def test_https_with_a_private_ca(directory, portal):
         assert error.kind == 'unreachable'
         assert 'ca_path' in error.message
         missing = error_of(author.url, ca_path=str(directory / 'nowhere.pem'))
-        assert 'ca_path names no file' in missing.message
+        assert 'ca_path is not a file' in missing.message
         plain = error_of(author.url.replace('https', 'http'))
         assert plain.kind == 'unreachable'
 

@@ -208,7 +208,7 @@ def agent(**properties):
 ])
 def test_an_agent_that_may_purge_is_never_tested(properties):
     assert agent(**properties).untestable
-    with pytest.raises(agents.AgentsError, match='Not to be tested'):
+    with pytest.raises(agents.AgentsError, match='must not be tested'):
         agents.select([agent(**properties)], ['a'])
 
 
