@@ -139,6 +139,8 @@ class StageContext:
             return {'failed': True, 'msg': str(error)}
 
 
+# The last line of a traceback: the exception and its message.
+_EXCEPTION = re.compile(r'(?m)^[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt): .*$')
 # The message of a shell about a missing become method.
 _NO_BECOME = re.compile(r'\b(sudo|su|doas|dzdo|pbrun|pfexec|ksu|machinectl): (command )?not found')
 
@@ -148,7 +150,8 @@ def _of_a_module_that_did_not_run(result: Result, secret: str) -> str:
 
     The standard output is not shown, because a wrapper in place of Python may print the module with its arguments.
     """
-    said = ' '.join(str(result['module_stderr']).split())[-400:].rstrip('.') or 'without error output'
+    printed = str(result['module_stderr'])
+    said = ' '.join((_EXCEPTION.findall(printed) or [printed])[-1].split())[-400:].rstrip('.') or 'without error output'
     said = said.replace(secret, '********') if secret else said
     message = f'{str(result.get("msg") or "the module did not run").rstrip(".")}: {said}'
     if _NO_BECOME.search(said):

@@ -56,7 +56,7 @@ def wait(log: UndoLog, daemon: Daemon, limits: Limits, restart: Callable[[str], 
         if settled and not unread:
             return Waited(status, told)
         if status.reason == NOT_RUNNING and waited > _COMES_UP:
-            raise Failure(_DOING, f'{daemon.unit} does not run any more: {status.msg}', status.advice)
+            raise Failure(_DOING, f'{daemon.unit} does not run any more', status.advice)
         if not told and status.synchronized and abs(status.residual_offset) > limits.max_skew:
             told = _step(log, daemon, status, limits)
         elif not told and status.stepped:

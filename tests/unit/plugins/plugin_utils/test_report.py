@@ -132,6 +132,8 @@ def test_a_host_that_cannot_run_a_module_says_why():
     for message in ('MODULE FAILURE\nSee stdout/stderr for the exact error', 'Module result deserialization failed'):
         result = without_result('aem1', {'failed': True, 'msg': message, 'module_stderr': traceback})
         assert "No usable temporary directory found in ['/tmp', '/var/tmp']. Next: make room on this host" in result['message']
+    said = "MODULE FAILURE: FileNotFoundError: [Errno 2] No usable temporary directory found in ['/tmp', '/var/tmp']"
+    assert without_result('aem1', {'failed': True, 'msg': said, 'module_stderr': traceback})['error'] == said, 'once'
     secret = without_result('aem1', {'failed': True, 'msg': 'MODULE FAILURE', 'module_stderr': "ValueError: 'S3cret'\n"})
     assert 'S3cret' not in secret['message']
     assert secret['next_step'] == 'correct what the message says, then run again'
