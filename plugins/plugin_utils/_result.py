@@ -205,7 +205,8 @@ def without_result(host: str, said: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     state = UNREACHABLE if said.get('unreachable') else NO_RESULT
     summary, next_step = WITHOUT_RESULT[state]
     error = str(said.get('msg') or '')
-    error = ' '.join([error, *[line for line in _SYSTEM_SAID.findall(str(said.get('module_stderr') or ''))[-1:] if line not in error]])
+    system_said = _SYSTEM_SAID.findall(str(said.get('module_stderr') or ''))[-1:]
+    error = ' '.join([error, *(line for line in system_said if line not in error)])
     if _NO_ROOM.search(error):
         next_step = MAKE_ROOM
     elif not said:
