@@ -34,7 +34,8 @@ def test_of_a_traceback_only_the_exception_is_shown():
     """On a full disk; with a terminal, ssh adds a line."""
     message = called(rc=1, module_stderr=(
         'Traceback (most recent call last):\n  File "<stdin>", line 107, in <module>\n'
-        '  File "/usr/lib/python3.11/tempfile.py", line 362, in _get_default_tempdir\n    raise FileNotFoundError(_errno.ENOENT,\n          ^^^^^^^^^^^^^^^^^\n'
+        '  File "/usr/lib/python3.11/tempfile.py", line 362, in _get_default_tempdir\n'
+        '    raise FileNotFoundError(_errno.ENOENT,\n          ^^^^^^^^^^^^^^^^^\n'
         "FileNotFoundError: [Errno 2] No usable temporary directory found in ['/tmp']\nShared connection to aem1 closed.\n"))
     assert message == "MODULE FAILURE: FileNotFoundError: [Errno 2] No usable temporary directory found in ['/tmp']"
 
