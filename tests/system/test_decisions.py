@@ -202,7 +202,7 @@ def test_a_query_that_does_not_fit_is_told_and_changes_nothing(wrong):
         for query, said, more in (
             ('[?enabled', 'fix_bp_jwt_agent_query is not valid JMESPath', {}),
             ("[?title == 'x'].name", 'selects none of the agents that AEM has (publish, flush,', {}),
-            ('[].name', 'give only one of them', named),
+            ('[].name', 'set only one of them', named),
         ):
             run = wrong.play(fix_bp_jwt_agent_query=query, **more)
             assert run.returncode != 0

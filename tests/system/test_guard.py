@@ -117,7 +117,7 @@ def test_check_mode_says_what_would_be_stopped_and_stops_nothing(guarded):
     assert 'aem.service would be stopped and started again' in run.output
     assert changes(before, guarded.machine.fingerprint()) == []
     warned = guarded.assert_unchanged_by('--check')
-    assert 'counts as lost, and AEM ends itself' in ' '.join(warned.output.split())
+    assert 'counts as lost, and AEM shuts down' in ' '.join(warned.output.split())
 
 
 def test_what_is_refused_stops_nothing(guarded):

@@ -158,7 +158,7 @@ def test_what_chrony_will_be_is_predicted_and_a_killed_run_is_finished_by_the_ne
     assert host.machine.ssh(f'test -f {LOG}', check=False).returncode == 0, 'the run was over before it could be killed'
 
     run = host.heals('--diff', time_sync_provider='chrony')
-    assert 'What it had done was undone first' in ' '.join(run.output.split())
+    assert 'Its changes were undone first' in ' '.join(run.output.split())
     assert host.states('systemd-timesyncd', 'chrony') == ['inactive', 'active']
     assert host.machine.ssh('systemctl is-enabled chrony').stdout.strip() == 'enabled'
     assert host.machine.ssh('ls -d /var/lib/aemops*/*/', check=False).stdout == ''
