@@ -28,7 +28,7 @@ _WORD = re.compile(r'(?P<comment>#.*)|(?P<bare>[^\s"#]*)"(?P<quoted>[^"]*)"?|(?P
 
 
 class NtpLine(ConfigLine):
-    """A line of ntp.conf. Quotes are removed, keywords are case-sensitive, and ntpd skips characters that are not ASCII."""
+    """A line of ntp.conf. Quotes are removed, keywords are case-sensitive, ntpd skips what is not ASCII, and NUL ends a word."""
 
     __slots__ = ()
 
@@ -36,7 +36,7 @@ class NtpLine(ConfigLine):
     def words(self) -> List[str]:
         found = (each.group('plain') or (each.group('bare') or '') + (each.group('quoted') or '')
                  for each in _WORD.finditer(self.text))
-        return [word for word in (re.sub('[^\x00-\x7f]', '', text) for text in found) if word]
+        return [word for word in (re.sub('\0.*|[^\x00-\x7f]', '', text) for text in found) if word]
 
     @property
     def directive(self) -> str:

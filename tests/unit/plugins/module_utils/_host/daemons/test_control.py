@@ -247,6 +247,7 @@ def test_disable_ntp_takes_the_control_away(tmp_path):
 @pytest.mark.parametrize(('kind', 'recording', 'line', 'path'), [
     ('ntpd', 'ntp-4.2.8p15', 'keys "/etc/ntp/site keys"  # ours\nKeys /etc/other', '/etc/ntp/site keys'),
     ('ntpd', 'ntp-4.2.8p15', 'keys etc/site.keys', '/etc/site.keys'),
+    ('ntpd', 'ntp-4.2.8p15', 'keys /etc/site\0.keys', '/etc/site'),
     ('chrony', 'chrony-4.3', 'KeyFile "/etc/chrony.keys"', '/"/etc/chrony.keys"')])
 def test_the_file_of_keys_is_the_one_that_the_daemon_reads(tmp_path, kind, recording, line, path):
     found = daemon(tmp_path, kind, recording, 'synchronized', config=line + '\n')
