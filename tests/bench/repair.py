@@ -103,9 +103,9 @@ def rounds(hosts: Hosts, kind: str, count: int) -> dict[str, list[Timed]]:
 def document(results: dict[str, dict[str, list[Timed]]], count: int) -> str:
     lines = ['# What a repair of the clock costs', '',
              '<!-- Written by tests/bench/repair.py from a run: `make repair-cost`. -->', '',
-             'The role `time_sync` against the same commands typed over one SSH session by an expert, types in no',
-             'time, reads the time off another clock and meets no trouble: no measuring, no agreement of servers, no way back, no',
-             f'proof. Lab machines whose clock is 90 s behind, one at a time, by hand and by the role alternating, {count} rounds.',
+             'The role `time_sync`, compared with the same commands over one SSH session by an ideal expert, who types in no',
+             'time, reads the time from another clock and meets no problem: no measurement, no agreement of servers, no rollback,',
+             f'no proof. Lab machines whose clock is 90 s behind, one at a time, alternating, {count} rounds.',
              f'The aim is a ratio of {AIM} or less.', '',
              '| host | by hand, s | by the role, s | ratio of the medians | of the quickest |', '| :-- | --: | --: | --: | --: |']
     for kind, timed in results.items():
