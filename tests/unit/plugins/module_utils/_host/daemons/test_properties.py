@@ -105,7 +105,8 @@ ODD = st.one_of(
         'server', 'pool', 'include', 'include /etc/*', 'confdir', 'sourcedir /', 'server \0', '[Time', 'NTP', '=', 'restrict',
         'restrict -6', 'restrict default mask', 'restrict x mask', 'tos', 'includefile', 'includefile /', 'includefile \0',
         'refclock', 'server -4', 'minsources x', 'authselectmode', 'keyfile', 'server a port', 'server a port 99999999999',
-        '\\', 'NTP=\\', '"', "'", 'server fe80::1%', 'server [', 'server a,b', 'local', 'server ' + 'x' * 300, 'confdir /etc/chrony /etc/chrony']),
+        '\\', 'NTP=\\', '"', "'", 'server fe80::1%', 'server [', 'server a,b', 'local',
+        'server ' + 'x' * 300, 'confdir /etc/chrony /etc/chrony']),
         max_size=12).map('\n'.join))
 
 
