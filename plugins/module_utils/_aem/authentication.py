@@ -46,7 +46,7 @@ class Ways:
         self._level = UNKNOWN
 
     def of(self, provider: str, read: Optional[pages.Page] = None) -> str:
-        """The way of an agent with this access token provider (its name), whose test page may be at hand."""
+        """Return the method of an agent with this access token provider. read: its test page, if it is known."""
         with self._lock:
             if self._providers is None:
                 self._providers = _providers(self._aem)

@@ -30,7 +30,7 @@ class Interval(NamedTuple):
         return self.low <= other.high and other.low <= self.high
 
     def intersection(self, other: 'Interval') -> Optional['Interval']:
-        """The intersection of both; None if they do not overlap."""
+        """Return the intersection of both; None if they do not overlap."""
         low, high = max(self.low, other.low), min(self.high, other.high)
         return Interval(low, high) if low <= high else None
 

@@ -141,7 +141,7 @@ class Entry:
         return (self.done or bool(self.left)) and not self.undone
 
     def shown(self) -> Dict[str, Any]:
-        """The act as the result shows it. how.secret hides the states, because even a hash reveals something."""
+        """Return the act for the result. how.secret hides the states, because even a hash reveals something."""
         secret = bool(self.how.get('secret'))
         return {'act': self.act, 'target': self.target, 'before': {} if secret else self.before,
                 'after': {} if secret else self.after, 'done': self.done, 'undone': self.undone}

@@ -213,7 +213,7 @@ def _when(report: Data) -> str:
 
 
 def _tools(count: int) -> str:
-    """The form for filters, which the script shows and handles."""
+    """Return the form for filters, which the script shows and handles."""
     return ('<form class="tools" id="tools" role="search" hidden>'
             '<label for="filter">Filter</label><input type="search" id="filter" autocomplete="off" spellcheck="false" '
             'placeholder="host, cause, message …">'

@@ -44,7 +44,7 @@ SHARED = (
 
 
 def number(value: t.Any) -> float | None:
-    """A finite number of seconds, or None for any other value."""
+    """Return a finite number of seconds, or None for any other value."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         return None
     return float(value)
@@ -183,7 +183,7 @@ def _class(verdict: str) -> str:
 
 
 def _shape(verdict: str, offset: float, x: float, y: int) -> str:
-    """The marker, middle at x, y: a circle, an arrowhead towards the side that the clock is off to, or a diamond."""
+    """Return the marker at x, y: a circle, an arrowhead that points to the side of the clock, or a diamond."""
     if verdict == 'in_sync':
         return f'M{x - 4.5:g} {y}a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0-9 0z'
     if verdict == 'skewed':
@@ -193,7 +193,7 @@ def _shape(verdict: str, offset: float, x: float, y: int) -> str:
 
 
 def _without_clock(verdict: str, y: int) -> str:
-    """A hatched strip for a measurement without a result; a dashed line for a host that was not measured."""
+    """Return a hatched strip for a measurement without a result, or a dashed line for a host that was not measured."""
     words = WITHOUT_CLOCK.get(verdict, 'unknown')
     line = (f'<rect class="unknown" x="1" y="{y - 7}" width="{WIDTH - 2}" height="14"/>' if verdict else
             f'<path class="silent" d="M2 {y}H{WIDTH - 2}"/>')

@@ -42,7 +42,7 @@ _OF_SSH = re.compile(r'^.*can be reached over ssh: ', re.IGNORECASE)
 
 
 def what_next(host: t.Mapping[str, t.Any], width: int = 200) -> str:
-    """What to do next in one line; where that is to correct what went wrong, what went wrong. '-' where nothing is left."""
+    """Return the next step in one line, or the error if the step is to correct it; '-' if there is none."""
     error, step = str(host.get('error') or ''), host.get('next_step')
     if error and step in SEE_THE_ERROR:
         step = _OF_SSH.sub('', error)
@@ -50,9 +50,9 @@ def what_next(host: t.Mapping[str, t.Any], width: int = 200) -> str:
 
 
 def table(report: t.Mapping[str, t.Any], at_most: int = 50) -> list[str]:
-    """The lines at the end: a host each, and why no other repair was begun.
+    """Return the lines of the table at the end: one for each host, and why no further repair was begun.
 
-    With more than `at_most` hosts those that passed without a repair and have nothing left to do are summed up in a line.
+    With more than `at_most` hosts, one line sums up those that passed without a repair and have no next step.
     """
     hosts, counts = [host for host in shaped(report) if not host.get('age')], report['counts']
     if report['mode'] == 'rehearse':
@@ -98,7 +98,7 @@ def _stops(hosts: t.Sequence[t.Mapping[str, t.Any]], mode: str) -> list[str]:
 
 
 def grouped(report: t.Mapping[str, t.Any], at_most: int) -> list[list[t.Mapping[str, t.Any]]]:
-    """The hosts to name by state and cause, the largest group first, where they are too many for a line each; else none."""
+    """Return groups of hosts by state and cause, the largest first, if there are too many hosts for a line each."""
     hosts = [host for host in shaped(report) if not host.get('age')]
     loud = [host for host in hosts if not host.get('passed') or host.get('repaired')]
     groups: dict[tuple[t.Any, ...], list[t.Mapping[str, t.Any]]] = {}
@@ -109,7 +109,7 @@ def grouped(report: t.Mapping[str, t.Any], at_most: int) -> list[list[t.Mapping[
 
 
 def numbers(report: t.Mapping[str, t.Any], at_most: int) -> dict[str, int]:
-    """The number of each host's group in the table; {} where each has a line."""
+    """Return the number of each host's group in the table; {} if each host has a line."""
     return {host['host']: number for number, group in enumerate(grouped(report, at_most), 1) for host in group}
 
 
@@ -136,7 +136,7 @@ def in_figures(counts: t.Mapping[str, t.Any], would_be_repaired: int = 0) -> str
 
 
 def _row(host: t.Mapping[str, t.Any]) -> tuple[str, ...]:
-    """The cells of a host. A report query may have removed keys."""
+    """Return the cells of a host. A report query may have removed keys."""
     before, after = host.get('clock_before'), host.get('clock_after')
     clock, agents, state = '-', '-', host.get('state_before') or host.get('state_after') or '-'
     if before:

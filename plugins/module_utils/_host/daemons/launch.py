@@ -274,7 +274,7 @@ def of_unit(host: Any, unit: str, programs: Tuple[str, ...], defaults: Tuple[str
 
 
 def other_root(host: Any, unit: str, path: str) -> Optional[Setting]:
-    """The setting by which the unit's processes see another file at a path, or none: systemd.exec(5)."""
+    """Return the setting that gives the unit's processes another file at a path, or none: systemd.exec(5)."""
     settings = unit_settings(host, unit)
     for key in ('RootDirectory', 'RootImage', 'BindPaths', 'BindReadOnlyPaths', 'TemporaryFileSystem', 'InaccessiblePaths'):
         for setting in values(settings, 'Service', key):

@@ -44,7 +44,7 @@ class Restriction(NamedTuple):
 
 
 def restrictions(lines: Sequence[ConfigLine]) -> List[Restriction]:
-    """The restrict lines. A line without an address family is about both (ntp 4.2.8, NTPsec)."""
+    """Return the restrict lines. A line without an address family applies to both (ntp 4.2.8, NTPsec)."""
     found = []
     for line in lines:
         words = line.words

@@ -233,7 +233,7 @@ def _of_cron(host: Any) -> List[Steerer]:
 
 
 def _in_script(host: Any, command: str) -> Tuple[str, str]:
-    """(place, command) in a script that a command names: one level deep, text files only."""
+    """Yield (place, command) from the script that a command names: one level deep, and only text files."""
     for word in re.findall(r'(?:^|[\s;&|(\'"])(/[\w./-]+)', command):
         place, name = _place_in(host, word) if host.exists(word) and not os.path.isdir(host.path(word)) else ('', '')
         if name:

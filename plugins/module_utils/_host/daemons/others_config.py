@@ -12,13 +12,13 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
 
 
 def read(host: Any, path: str, without_own: bool = False) -> List[ConfigLine]:
-    """The lines; # begins a comment in both."""
+    """Return the lines without comments, which begin with # in both formats."""
     lines = [ConfigLine(path, number, text.partition('#')[0].strip(), own) for number, text, own in config.numbered(host, path)]
     return [line for line in lines if line.text and not (line.own and without_own)]
 
 
 def sources_of(name: str, lines: List[ConfigLine]) -> List[Source]:
-    """The sources that lines name."""
+    """Return the sources that the lines name."""
     return _of_openntpd(lines) if name == 'openntpd' else _of_ntpd_rs(lines)
 
 

@@ -63,7 +63,7 @@ def _in_order(host: Any) -> List[_Row]:
 
 
 def _is_there(host: Any, daemon: layouts.KnownDaemon, unit: str) -> bool:
-    """Whether the daemon's binary is there; one that no package has put there is what its unit starts."""
+    """Return whether the daemon's binary exists, in the place of its package or of its unit."""
     if any(host.exists(binary) for binary in daemon.binaries):
         return True
     program = launch.program_of(host, unit)

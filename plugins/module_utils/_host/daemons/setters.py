@@ -77,7 +77,7 @@ def setter_in(text: str) -> str:
 
 
 def _without_blanks(found: 're.Match[str]') -> str:
-    """What is quoted is one word of a command, and no command; a substitution in double quotes is one."""
+    """Replace quoted text with one word, because it is not a command; substitutions in double quotes stay."""
     quoted = found.group(0)
     inner = ''.join(re.findall(r'\$\([^()]*\)|`[^`]*`', quoted)) if quoted[0] == '"' else ''
     plain = quoted[1:-1]
