@@ -141,6 +141,7 @@ stopped:
       description: The services in RV(stopped.units) that could not be started again. The next run tries again.
       type: list
       elements: str
+      version_added: 1.0.0
 rtc:
   description: Result of writing the hardware clock (RTC).
   returned: when the skew could be measured

@@ -136,7 +136,7 @@ def nights() -> list[str]:
         results = [result_of(name, host, night) for name, host in HOSTS.items()]
         rows = [report_document.listed(result, 'fix', when) for result in results]
         document = report_document.document(results, rows, started_at=when, finished_at=when, max_skew=MAX_SKEW, mode='fix',
-                                            collection_version='0.2.0')
+                                            collection_version='1.0.0')
         files.append(report_metrics.metrics(document, files[-1] if files else ''))
     return files
 
