@@ -17,7 +17,7 @@ import sys
 import time
 from pathlib import Path
 
-from lab import Lab
+from lab import Lab, aem_layouts
 from lab.host import LabError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -73,6 +73,8 @@ def main() -> int:
         lab.start_brand_portal(cert='long')
         machine = lab.machine('author1', clock=WRONG).wait_ready()
         machine.deploy_aem(password=PASSWORD)
+        # A document store, so that the repair finds the unit by itself and stops AEM around the step.
+        aem_layouts.arrange(machine, 'systemd', 'document-strict')
         inventory = lab.inventory(common={'fix_bp_jwt_ntp_servers': [lab.network.host]})
         say('Its clock and the test of its first replication agent')
         print('   ' + machine.ssh('date -u').stdout.strip())
