@@ -382,7 +382,7 @@ def test_a_run_over_a_part_keeps_the_rows_and_series_of_the_others(fleet):
     ('fix_bp_jwt_report_query=[?', 'fix_bp_jwt_report_query is not valid JMESPath'),
     ('fix_bp_jwt_report_query=[].host', 'fix_bp_jwt_report_query does not return a list of objects'),
     ('fix_bp_jwt_report_dir=/proc/nowhere', 'The report cannot be written on the controller'),
-    ('fix_bp_jwt_serial=1,some', "fix_bp_jwt_serial: 'some' is neither a number of hosts"),
+    ('fix_bp_jwt_serial=1,some', "fix_bp_jwt_serial: 'some' is neither a positive number of hosts"),
     ('fix_bp_jwt_max_fail_percentage=200', 'fix_bp_jwt_max_fail_percentage must be a percentage'),
     ('fix_bp_jwt_mode=repair', 'value of fix_bp_jwt_mode must be one of: fix, diagnose'),
     ('fix_bp_jwt_prometheus_file=/tmp/brand_portal.txt', 'ends with .prom'),

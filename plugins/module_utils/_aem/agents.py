@@ -120,9 +120,8 @@ def select(agents: Sequence[Agent], names: Sequence[str]) -> List[Agent]:
             there = '; '.join(filter(None, [disabled and 'disabled: ' + disabled, harmful and 'not to be tested: ' + harmful]))
             raise AgentsError(
                 'no_agents',
-                'AEM has no {0}Brand Portal agent{1}. Configure Brand Portal in AEM, or name the agents to test '
-                'in the option agents{2}.'.format(
-                    '' if harmful else 'enabled ',
+                'AEM has no enabled Brand Portal agent{0}. Configure Brand Portal in AEM, or name the agents to test '
+                'in the option agents{1}.'.format(
                     ' that can be tested' * bool(harmful) + (' ({0})'.format(there) if there else ' that this account may read'),
                     '' if there else '. If there are some, grant the account jcr:read below /etc/replication'),
             )

@@ -187,7 +187,7 @@ def _running(root: str) -> Iterator[Tuple[Program, List[int]]]:
         if pids:
             first = (_command(root, pids[0]) or [''])[0]
             if program.name == 'ntpd' and first.startswith(('ntpd: ', 'openntpd')):
-                program = next(each for each in PROGRAMS if each.name == 'openntpd')
+                program = [each for each in PROGRAMS if each.name == 'openntpd'][0]
             if program.name not in seen:
                 seen.append(program.name)
                 yield program, pids

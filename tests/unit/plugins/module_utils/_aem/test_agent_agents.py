@@ -155,7 +155,7 @@ def test_no_credentials_are_taken_out_of_the_tree():
     ({}, 'grant the account jcr:read below /etc/replication'),
     ({'mp_0': content(enabled='false')}, '(disabled: mp_0)'),
     ({'mp_0': content(enabled='false'), 'mp_1': content(serializationType='flush')},
-     'AEM has no Brand Portal agent that can be tested (disabled: mp_0; not to be tested: mp_1: it flushes a cache'),
+     'AEM has no enabled Brand Portal agent that can be tested (disabled: mp_0; not to be tested: mp_1: it flushes a cache'),
 ])
 def test_no_agent_to_test_may_be_one_that_the_account_does_not_see(shown, words):
     with pytest.raises(agents.AgentsError) as error:
