@@ -39,7 +39,8 @@ class Engine:
 
     def __init__(self, environment, folder, rulebook=RULEBOOK, collections=playbook.ROOT / 'collections'):
         self.output = ''
-        variables = {**os.environ, 'ANSIBLE_COLLECTIONS_PATH': str(collections), 'ANSIBLE_NOCOLOR': '1',
+        # Unbuffered: the events that were received last would otherwise not be seen before others fill its buffer.
+        variables = {**os.environ, 'PYTHONUNBUFFERED': '1', 'ANSIBLE_COLLECTIONS_PATH': str(collections), 'ANSIBLE_NOCOLOR': '1',
                      'AEM_USER': 'admin', 'AEM_PASSWORD': PASSWORD, 'PATH': f'{environment.bin}:{os.environ["PATH"]}'}
         self.process = subprocess.Popen(
             [environment.bin / 'ansible-rulebook', '--rulebook', str(rulebook), '--inventory', folder / 'inventory.yml',
