@@ -75,9 +75,10 @@ def test_the_changelog_is_in_order(core, tree):
     assert run.returncode == 0, run.output
 
 
-def test_it_runs_where_it_was_installed(newest, installed, tmp_path):
+@pytest.mark.parametrize('name', ['core-2.16', 'core-newest'])
+def test_it_runs_where_it_was_installed(core, name, installed, tmp_path):
     with loopback.authors(tmp_path, PASSWORD, {'author1': {}}) as inventory:
-        run = playbook.run(newest, ['ansible-playbook', 'aemops.brand_portal.fix_bp_jwt', '-i', str(inventory)], cwd=tmp_path,
+        run = playbook.run(core(name), ['ansible-playbook', 'aemops.brand_portal.fix_bp_jwt', '-i', str(inventory)], cwd=tmp_path,
                            ANSIBLE_COLLECTIONS_PATH=str(installed), AEM_USER='admin', AEM_PASSWORD=PASSWORD)
     assert run.returncode == 0, run.output
     assert ' healthy ' in run.row('author1') and 'WARNING' not in run.output
