@@ -74,10 +74,10 @@ OF_THE_RUN = tuple(f'{PREFIX}{name}' for name in (
 def check(values: t.Mapping[str, t.Any], names: t.Iterable[str] = SPECIFICATION) -> tuple[dict[str, t.Any], list[str]]:
     """Return the options of these names with their types, and the errors in them.
 
-    null, the value of an empty entry in an inventory, means the default.
+    null, the value of an empty entry in an inventory, means the default, or an empty string for an option without one.
     """
     specification = {name: SPECIFICATION[name] for name in names}
-    values = {name: value for name, value in values.items()
+    values = {name: '' if value is None else value for name, value in values.items()
               if name in specification and (value is not None or 'default' not in specification[name])}
     complaints = []
     try:
