@@ -118,9 +118,14 @@ def find(aem_url: str, root: str = '/', resolve: Optional[Resolve] = None,
     return _with_overview(dict(found, store=store.kind, lease_check=store.lease_check, evidence=store.evidence), overview)
 
 
+def _sockets(proc: Processes) -> Dict[str, int]:
+    """Return {the link to a listening socket as proc(5) shows it: its port}."""
+    return {'socket:[{0}]'.format(each.inode): each.port for each in listeners(proc.root)}
+
+
 def _where_aem_is(proc: Processes) -> str:
     """Return the advice for a port on which something else than AEM listens."""
-    sockets = {'socket:[{0}]'.format(each.inode): each.port for each in listeners(proc.root)}
+    sockets = _sockets(proc)
     ports = set()   # type: Set[int]
     for pid in proc.pids():
         if proc.is_java(pid) and aem_home(proc, pid):
@@ -319,14 +324,14 @@ def _is_same_folder(root: str, one: str, other: str) -> bool:
 def _others_in(proc: Processes, path: str, pids: List[int], pid: int, home: str) -> str:
     """Describe another Java program or server in the unit's cgroup that is not a part of this AEM; '' if there is none."""
     family = set(pids) | set(proc.ancestors(pid))
-    ports = {'socket:[{0}]'.format(each.inode) for each in listeners(proc.root)}
+    sockets = _sockets(proc)
     for other in proc.pids():
         if other in family or not (proc.cgroup(other) + '/').startswith(path + '/') or pid in proc.ancestors(other):
             continue
         if proc.is_java(other):
             if home and _is_same_folder(proc.root, aem_home(proc, other), home):
                 continue
-        elif not ports & set(proc.open_files(other)):
+        elif not sockets.keys() & set(proc.open_files(other)):
             continue
         return '{0} (PID {1})'.format(aem_home(proc, other) or proc.name(other), other)
     return ''

@@ -14,7 +14,7 @@ Three mechanisms ensure this, each for the cases that the previous ones do not c
 
 import difflib
 import re
-from typing import Callable, List, NamedTuple, Optional
+from typing import Callable, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption, ClockError
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import Answer, StepHooks
@@ -199,7 +199,7 @@ class ServiceGuard(StepHooks):
         """Start the units that an earlier run left stopped, and clear its log. Return the messages. Raises StopRefused."""
         if not check_mode and not self._failed and self._host.exists(FOLDER):
             if self.left:
-                problem = self._start(self.left)
+                problem, _down = self._start(self.left)
                 if problem:
                     raise StopRefused(problem)
                 self.stopped['units'] = self.left
@@ -258,14 +258,13 @@ class ServiceGuard(StepHooks):
 
     def _end(self, wanted: List[str], problem: Optional[BaseException], began: float) -> None:
         """Start the units. A failure to start takes precedence over an earlier error."""
-        failed = self._start(wanted)
+        failed, down = self._start(wanted)
         for entry in self._log.entries:
             if entry.act == 'service_stop':
                 entry.done, entry.undone = True, not failed
         self.entries = list(self._log.entries)
-        self.stopped.update(seconds=round(self._host.now() - began, 1), units=wanted)
+        self.stopped.update(seconds=round(self._host.now() - began, 1), units=wanted, not_started=down)
         if failed:
-            self.stopped['not_started'] = self._down(wanted)
             # The log stays, for the next run.
             self._failed = True
             self._disarm()
@@ -277,14 +276,8 @@ class ServiceGuard(StepHooks):
         if problem is not None:
             self.messages.append('{0} runs again'.format(listed(wanted)))
 
-    def _down(self, names: List[str]) -> List[str]:
-        try:
-            return [unit.name for unit in self._units(names) if unit.active != 'active']
-        except StopRefused:     # systemd does not answer
-            return list(names)
-
-    def _start(self, names: List[str]) -> str:
-        """Start the units in a few attempts. Return why one of them does not run, or ''."""
+    def _start(self, names: List[str]) -> Tuple[str, List[str]]:
+        """Start the units in a few attempts. Return (why one of them does not run, or ''; those that do not run)."""
         missing: List[Unit] = []
         done = Done(0, '', '')
         self._host.log('start {0}'.format(listed(names)))
@@ -299,15 +292,15 @@ class ServiceGuard(StepHooks):
             try:
                 missing = [unit for unit in self._units(names) if unit.active not in good]
             except StopRefused as unanswered:
-                return 'It is not known whether {0} runs again. {1}'.format(listed(names), unanswered)
+                return 'It is not known whether {0} runs again. {1}'.format(listed(names), unanswered), list(names)
             if not missing:
-                return ''
+                return '', []
         name = missing[0].name
         log = self._run(['journalctl', '--unit', name, '_PID=1', '--lines', '4', '--no-pager', '--quiet', '--output', 'cat'])
         return ('{0} could not be started again in {1} attempts ({2}) and is {3}. Next: look at "journalctl -u {0}", correct what '
                 'it says and run "systemctl start {0}", or run again, which tries again. systemd says: {4}').format(
                     name, _ATTEMPTS, done.complaint if done.code else 'it ended at once', missing[0].active,
-                    ' | '.join(log.out.splitlines()) or 'nothing')
+                    ' | '.join(log.out.splitlines()) or 'nothing'), [unit.name for unit in missing]
 
     # the guard
 

@@ -50,8 +50,8 @@ class Chrony(Daemon):
         if not self._plain_wanted(want):
             return
         mode = self._setting('authselectmode')
-        if mode and mode.words[1:2] and mode.words[1].lower() in ('require', 'prefer') and (
-                mode.words[1].lower() == 'require' or self._foreign_nts(want) or want.nts_servers):
+        word = _authselectmode(mode)
+        if mode and (word == 'require' or (word == 'prefer' and (self._foreign_nts(want) or want.nts_servers))):
             raise Refused('{0} keeps {1} from ever selecting a server without authentication.'.format(mode.quoted, self.unit),
                           'Remove that line, or give the servers as nts_servers or with keys.')
 
@@ -85,7 +85,7 @@ class Chrony(Daemon):
         # authselectmode mix, the default since 4.0: if there are authenticated sources, others count only if they agree with them,
         # and never if those are unreachable. The sources of the user therefore also get "require" and "trust" (chrony.conf(5)).
         mode = self._setting('authselectmode')
-        mixed = self._foreign_nts(want) and not (mode and mode.text.lower().split()[1:2] == ['ignore'])
+        mixed = self._foreign_nts(want) and _authselectmode(mode) != 'ignore'
         trusted = ' require trust' if mixed else ''
         sources = [_line('server', server, 'iburst' + keyed.get(server.host, '') + ('' if server.host in keyed else trusted))
                    for server in self._missing(want.servers, keyed=list(keyed))]
@@ -233,7 +233,7 @@ class Chrony(Daemon):
         mode, least = self._setting('authselectmode'), self._setting('minsources')
         secured = self._foreign_nts()
         plain = [source for source in self.sources() if not (source.nts or source.keyed) and source.kind in config.ASKED]
-        if secured and plain and not (mode and mode.text.lower().split()[1:2] == ['ignore']):
+        if secured and plain and _authselectmode(mode) != 'ignore':
             names = ', '.join(dict.fromkeys('{0} ({1})'.format(source.name, source.line.place) for source in secured))
             return ('; authenticated sources do not answer, and {0} beside them no other is selected: {1}'.format(
                 'by ' + mode.quoted if mode else 'by authselectmode mix, the default,', names),
@@ -275,6 +275,11 @@ _STATES = {
     'P': 'another one is preferred',
     'U': 'waits for a new measurement', 'D': 'its root distance is too large to combine',
 }
+
+
+def _authselectmode(line: Optional[ConfigLine]) -> str:
+    """Return the mode that the line sets, '' if there is none."""
+    return ''.join(line.words[1:2]).lower() if line else ''
 
 
 def _line(directive: str, server: Server, options: str) -> str:
