@@ -183,6 +183,8 @@ class Lab:
                 return
             if self.keeper.pid != os.getpid():
                 self.keeper.stop()
+            for machine in self.machines.values():
+                machine.hang_up()
             self.network.down()
             shutil.rmtree(self.folder, ignore_errors=True)
 

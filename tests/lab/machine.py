@@ -52,6 +52,7 @@ class Machine:
         self.folder = lab.folder / 'machines' / name
         self.console = self.folder / 'console.log'
         self.disk = self.folder / 'disk.cow'
+        self.sockets = lab.folder / 'ssh' / name  # one a user; not in `folder`, whose path may be too long for a socket
         self.process = Process(self.folder / 'process.json')
         known = json.loads((self.folder / 'machine.json').read_text())
         self.clock_at_boot = known['clock']
@@ -90,6 +91,7 @@ class Machine:
 
     def wait_ready(self, timeout=180, boots=1):
         """Wait until the machine has said `boots` times on its console that SSH answers."""
+        self.hang_up()
         deadline = time.monotonic() + timeout
         while self.console.read_bytes().count(READY) < boots:
             if not self.process.pid:
@@ -113,11 +115,12 @@ class Machine:
         if self.process.pid:
             self.ssh('systemctl --no-block poweroff', check=False)
             self.process.wait(timeout)
-        self.process.stop()
+        self.kill()
 
     def kill(self):
         """Pull the plug."""
         self.process.stop()
+        self.hang_up()
 
     # access
 
@@ -125,10 +128,22 @@ class Machine:
     def ssh_args(self):
         return self.lab.ssh_args
 
+    @property
+    def our_ssh_args(self):
+        """Those and our key, over one connection a user: a login takes the guest half a second of processor time."""
+        self.sockets.parent.mkdir(exist_ok=True)
+        return [*self.ssh_args, '-i', str(self.lab.image.key),
+                '-o', 'ControlMaster=auto', '-o', 'ControlPersist=60', '-o', f'ControlPath={self.sockets}.%r']
+
+    def hang_up(self):
+        """End our connections: the guest, or the way to it, is no longer what they know."""
+        for socket in self.sockets.parent.glob(f'{self.sockets.name}.*'):
+            subprocess.run(['ssh', '-q', '-S', str(socket), '-O', 'exit', 'nobody'], check=False, capture_output=True)
+
     def ssh(self, command, user='root', check=True, input=None, timeout=120):  # noqa: A002 - as in subprocess.run
         """Run a shell command in the guest, `input` (text or bytes) on its stdin; returns the CompletedProcess (text)."""
         given = input.encode() if isinstance(input, str) else input or b''
-        done = subprocess.run(['ssh', *self.ssh_args, '-i', str(self.lab.image.key), f'{user}@{self.address}', command],
+        done = subprocess.run(['ssh', *self.our_ssh_args, f'{user}@{self.address}', command],
                               input=given, check=False, timeout=timeout, capture_output=True)
         done.stdout, done.stderr = (text.decode(errors='replace') for text in (done.stdout, done.stderr))
         if check and done.returncode:
@@ -137,7 +152,7 @@ class Machine:
 
     def put(self, local, remote, mode=None):
         """Copy a file into the guest, as root."""
-        run('scp', '-q', *self.ssh_args, '-i', self.lab.image.key, local, f'root@{self.address}:{remote}')
+        run('scp', '-q', *self.our_ssh_args, local, f'root@{self.address}:{remote}')
         if mode is not None:
             self.ssh(f'chmod {mode:o} {shlex.quote(str(remote))}')
 
@@ -157,8 +172,7 @@ class Machine:
 
         The guest's stamp was taken between our two, so the error is at most half the quickest round trip.
         """
-        talk = subprocess.Popen(['ssh', *self.ssh_args, '-i', str(self.lab.image.key), f'root@{self.address}',
-                                 f'exec python3 -uSc {shlex.quote(TELL_TIME)}'],
+        talk = subprocess.Popen(['ssh', *self.our_ssh_args, f'root@{self.address}', f'exec python3 -uSc {shlex.quote(TELL_TIME)}'],
                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
         seen = []
         with talk:

@@ -30,7 +30,7 @@ from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._ho
 )
 
 OPTIONS = {'provider': 'auto', 'servers': ['192.0.2.1'], 'pools': [], 'nts_servers': [], 'keys': [], 'cloud': 'none',
-           'max_distance': 0.0, 'max_skew': 5.0, 'max_step': 0.0, 'sync_tolerance': 0.02, 'sync_timeout': 60,
+           'max_distance': 0.0, 'max_skew': 5.0, 'max_step': 0.0, 'sync_tolerance': 0.02, 'sync_timeout': 15,
            'on_unsynchronized': 'fail'}
 SOURCES = '/etc/chrony/sources.d/aemops-brand-portal.sources'
 HEADER = '# Managed by Ansible (aemops.brand_portal.time_sync). Remove this file to undo it.\n'
