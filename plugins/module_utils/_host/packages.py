@@ -229,6 +229,11 @@ def fingerprints(host: System, places: Sequence[str]) -> Dict[str, str]:
     return found
 
 
+def _version(state: str) -> str:
+    """Return a version without the epoch 0, which rpm lists, and which the simulations of dnf, yum and zypper leave out."""
+    return state[2:] if state.startswith('0:') else state
+
+
 class PackagesHandler(Handler):
     """A transaction counts as ours while each of its packages has the version that it installed."""
 
@@ -261,7 +266,8 @@ class PackagesHandler(Handler):
         """Return the packages in neither the state before nor after the run. Half-installed ones may be of an interrupted run."""
         gone = (GONE, CONFIGURED)
         return [name for name, state in now.items()
-                if state not in (entry.before[name], entry.after[name]) and not state.startswith(_BROKEN)
+                if _version(state) not in (_version(entry.before[name]), _version(entry.after[name]))
+                and not state.startswith(_BROKEN)
                 and not (state in gone and (entry.before[name] in gone or entry.after[name] in gone))]
 
     def undo(self, entry: Entry, now: State) -> None:

@@ -281,6 +281,36 @@ def test_what_others_install_is_never_removed(tmp_path, manager, when):
     assert not case.changed('postgresql-16')
 
 
+@pytest.mark.parametrize('end', ['failed', 'cut off'])
+@pytest.mark.parametrize('manager', ['apt', 'dnf'])
+def test_what_a_transaction_installed_before_it_failed_is_ours(tmp_path, manager, end):
+    """rpm lists the epoch 0, which the simulation of dnf leaves out."""
+    case = Case(tmp_path, manager=manager, brings={'chrony': ['libtomcrypt1']})
+    case.host.available['systemd-timesyncd'] = {}
+    name = '_apt_get' if manager == 'apt' else '_dnf'
+    real = getattr(case.host, name)
+
+    def fails(words):
+        answer = real(words)
+        if {'--simulate', '--assumeno'} & set(words) or 'install' not in words:
+            return answer
+        if end == 'cut off':
+            raise KeyboardInterrupt
+        return Done(1, '', 'Error: the scriptlet of a package has failed')
+    setattr(case.host, name, fails)
+    if end == 'failed':
+        assert case.install().code == 1
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            case.install()
+        case.log = UndoLog(case.host, STATE + '/time_service')
+        case.log.read()
+    setattr(case.host, name, real)
+    assert case.undo() == []
+    assert case.state() == case.before
+    assert not case.stopped
+
+
 @pytest.mark.parametrize('what', ['a package that would be removed too', 'a package that is needed', 'a replaced unit'])
 def test_a_host_that_has_changed_since_it_was_asked_is_left_alone(tmp_path, what):
     """Installing would remove what another administrator has just installed, and undoing it would not bring that back."""
