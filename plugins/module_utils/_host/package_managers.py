@@ -92,7 +92,8 @@ def parse_dnf(text: str) -> Transaction:
                 found.removes[name] = version
             row = []
         elif section and line.startswith(' ') and words:
-            row += words
+            # The first line of a row has one blank. A repository with a long name leaves the size to a line of its own.
+            row = row + words if line.startswith('  ') else words
             if len(row) >= 4:
                 getattr(found, section)[row[0]] = row[2]
                 row, last = [], row[0]

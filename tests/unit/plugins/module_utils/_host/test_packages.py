@@ -104,6 +104,20 @@ ZYPPER = """<?xml version='1.0'?>
 </stream>
 """
 
+# Written by dnf's own fmtColumns for a terminal of 80 columns, as yum 3.4.3 and older dnf have without one.
+LONG_REPOSITORY = '''Installing:
+ chrony     x86_64 3.4-1.el7   Example_Organization_Red_Hat_Enterprise_Linux_Server_7_Base_Mirror
+                                                                          251 k
+Installing for dependencies:
+ libseccomp x86_64 2.3.1-4.el7 Example_Organization_Red_Hat_Enterprise_Linux_Server_7_Base_Mirror
+                                                                           56 k
+ timedatex  x86_64 0.5-1.el7   Example_Organization_Red_Hat_Enterprise_Linux_Server_7_Base_Mirror
+                                                                           32\x20\x20
+ libedit    x86_64 3.0-12.el7  base                                        92 k
+
+Transaction Summary
+'''
+
 # Recorded from zypper 1.14.59: a repository that is down, a package that it does not have, no repository, a mistyped file of one.
 ZYPPER_DOWN = """<?xml version='1.0'?>
 <stream>
@@ -158,6 +172,8 @@ ZYPPER_MISTYPED = """<?xml version='1.0'?>
                                                               'timedatex': '0.5-1.rhel8'}, {})),
     (package_managers.parse_dnf, YUM, Transaction({'chrony': '3.4-1.el7', 'libseccomp-with-a-very-long-name': '2.3.1-4.el7'},
                                                   {'ntp': '4.2.6p5-29.el7.centos.2'}, {'nss': '3.90.0-2.el7'})),
+    (package_managers.parse_dnf, LONG_REPOSITORY, Transaction({'chrony': '3.4-1.el7', 'libseccomp': '2.3.1-4.el7',
+                                                               'timedatex': '0.5-1.el7', 'libedit': '3.0-12.el7'}, {}, {})),
     (package_managers.parse_zypper, ZYPPER, Transaction({'chrony': '4.1-150400.21.5.7'}, {'ntp': '4.2.8p15-150000.4'},
                                                         {'libnettle8': '3.8.1'})),
     (package_managers.parse_apt, 'E: Unable to locate package chrony\n', Transaction({}, {}, {})),
