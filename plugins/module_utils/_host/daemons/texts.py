@@ -31,7 +31,8 @@ def own_file(path: str, lines: List[str], effect: str = 'restart') -> File:
     return File(path, _HEADER + ''.join(line + '\n' for line in lines) if lines else None, effect=effect)
 
 
-_BLOCK = re.compile('\n?' + re.escape(BLOCK_BEGIN) + r'\r?\n.*?' + re.escape(BLOCK_END) + r'\r?\n', re.DOTALL)
+# An editor may end lines otherwise, or leave out the line end of the last one.
+_BLOCK = re.compile(r'(?:\r?\n)?' + re.escape(BLOCK_BEGIN) + r'\r?\n.*?' + re.escape(BLOCK_END) + r'(?:\r?\n|\Z)', re.DOTALL)
 
 
 def with_block(text: str, lines: str) -> str:
@@ -42,7 +43,14 @@ def with_block(text: str, lines: str) -> str:
     """
     block = '\n{0}\n{1}\n{2}\n'.format(BLOCK_BEGIN, lines, BLOCK_END) if lines else ''
     found = _BLOCK.search(text)
-    return text[:found.start()] + block + text[found.end():] if found else text + block
+    if not found:
+        return text + block
+    head, tail = text[:found.start()], text[found.end():]
+    if not found.group(0).endswith('\n'):
+        block = block[:-1]
+    if not block and tail and head and not head.endswith('\n'):
+        block = '\n'        # lines were added behind the block: the last line before it needs an end now
+    return head + block + tail
 
 
 def block_of(text: str) -> str:

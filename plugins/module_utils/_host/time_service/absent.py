@@ -13,6 +13,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host import a
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery, layouts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import (
     BLOCK_BEGIN,
+    BLOCK_END,
     OWN_NAME,
     SILENCED,
     File,
@@ -162,6 +163,10 @@ class Absent(Run):
             return found
         if text is not None and (BLOCK_BEGIN in text or SILENCED in text):
             rest = without_ours(text)
+            if BLOCK_BEGIN in rest:
+                left += [] if any(path in each for each in left) else [
+                    f'the block of this role in {path} has no end ("{BLOCK_END}") and stays. Remove it by hand']
+                return found
             # A file that contains only our block was created for it.
             found.append(Change(File(path, '', block=True, secret=secret), text, rest or None))
         backup = f'{path}.before-{OWN_NAME}'

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import BLOCK_END
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.statedir import STATE, interrupted
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.absent import Absent
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.lasting import FILE
@@ -153,6 +154,45 @@ def test_a_block_that_another_administrator_has_edited_stays(tmp_path):
     assert host.text('/etc/chrony.conf') == before
     assert ['the block of this role in /etc/chrony.conf was changed by another administrator' in each
             for each in done['problems']] == [True]
+
+
+@pytest.mark.parametrize('edit, after', [
+    (lambda text: text.rstrip('\n'), CHRONY_REDHAT),
+    (lambda text: text.replace('\n', '\r\n'), CHRONY_REDHAT.replace('\n', '\r\n')),
+    (lambda text: text + 'allow 10.0.0.0/8', CHRONY_REDHAT + 'allow 10.0.0.0/8'),
+])
+def test_a_block_is_found_however_an_editor_ends_lines(tmp_path, edit, after):
+    host = red_hat(tmp_path)
+    run(host)
+    host.put('/etc/chrony.conf', edit(host.text('/etc/chrony.conf')))
+    if '\r' not in after:
+        again = run(host)
+        assert (again['changed'], again['actions']) == (False, []), 'the block is there'
+        both(host)
+    else:
+        host.remove(FILE)       # the edit itself would be a reason to leave the block
+        absent(host)
+    assert host.text('/etc/chrony.conf') == after
+
+
+def test_lines_behind_a_block_are_not_joined_to_the_line_before_it(tmp_path):
+    host = red_hat(tmp_path)
+    host.put('/etc/chrony.conf', CHRONY_REDHAT.rstrip('\n'))
+    run(host)
+    host.put('/etc/chrony.conf', host.text('/etc/chrony.conf') + 'allow 10.0.0.0/8\n')
+    both(host)
+    assert host.text('/etc/chrony.conf') == CHRONY_REDHAT + 'allow 10.0.0.0/8\n'
+
+
+def test_a_block_without_its_end_stays_and_is_named(tmp_path):
+    host = red_hat(tmp_path)
+    run(host)
+    host.put('/etc/chrony.conf', host.text('/etc/chrony.conf').replace(BLOCK_END, 'local stratum 9'))
+    before = host.text('/etc/chrony.conf')
+    done = both(host)
+    assert host.text('/etc/chrony.conf') == before
+    assert (done['changed'], len(done['problems'])) == (False, 1)
+    assert '/etc/chrony.conf has no end' in done['problems'][0]
 
 
 def test_what_was_kept_of_an_edit_stays(tmp_path):
