@@ -15,6 +15,8 @@ Result = t.Mapping[str, t.Any]
 
 # These hosts have another problem, which they had before and which no repair of a clock solves.
 NOT_HEALED_BY_A_CLOCK = ('not_only_the_clock', 'aem_unreachable')
+# ansible.constants.LOCALHOST: names for which Ansible makes a host that no inventory has.
+LOCALHOST = ('127.0.0.1', 'localhost', '::1')
 
 
 class Serial(ValueError):
@@ -112,13 +114,14 @@ def pattern(hosts: t.Sequence[str]) -> str:
     """Return an Ansible pattern that matches exactly these hosts, with any characters in their names, or no host for [].
 
     Each character that could be special, in the pattern or in its regular expression, is written as its number. The implicit
-    localhost can only be matched by its name.
+    localhost, which has the name by which a pattern asked for it, can only be matched by this name.
     """
     if not hosts:
         return '!all'
-    if 'localhost' in hosts:
-        others = [name for name in hosts if name != 'localhost']
-        return ','.join(['localhost', pattern(others)] if others else ['localhost'])
+    local = [name for name in hosts if name in LOCALHOST]
+    if local:
+        others = [name for name in hosts if name not in LOCALHOST]
+        return ','.join([*local, pattern(others)] if others else local)
     names = (''.join(each if each.isascii() and each.isalnum() else f'\\U{ord(each):08x}' for each in name) for name in hosts)
     return f'~({"|".join(names)})$'
 

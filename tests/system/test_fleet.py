@@ -330,11 +330,31 @@ def test_hosts_of_any_name_are_measured_and_counted(fleet):
     assert run.output.count('"host ') == 1
 
 
-def test_the_localhost_that_no_inventory_names_is_measured_and_reported(fleet):
-    run = fleet.play([{'name': 'a1'}], '-e', 'fix_bp_jwt_hosts=localhost', '-e', 'fix_bp_jwt_mode=diagnose')
+@pytest.mark.parametrize('name', ['localhost', '127.0.0.1'])
+def test_the_localhost_that_no_inventory_names_is_measured_and_reported(fleet, name):
+    run = fleet.play([{'name': 'a1'}], '-e', f'fix_bp_jwt_hosts={name}', '-e', 'fix_bp_jwt_mode=diagnose')
     assert run.returncode == 2, run.output
-    assert list(fleet.states()) == ['localhost']
+    assert list(fleet.states()) == [name]
     assert 'No host was measured' not in run.output
+
+
+TWO_IMPORTS = """
+- ansible.builtin.import_playbook: aemops.brand_portal.fix_bp_jwt
+  vars: {fix_bp_jwt_hosts: 'all:!a4'}
+- ansible.builtin.import_playbook: aemops.brand_portal.fix_bp_jwt
+  vars: {fix_bp_jwt_hosts: [a4, nowhere]}
+"""
+
+
+def test_a_second_import_for_other_hosts_repairs_and_asserts_these(fleet):
+    """The plan of the first import is still in the variables of its hosts."""
+    book = fleet.folder / 'two.yml'
+    book.write_text(TWO_IMPORTS)
+    spec = [{'name': 'a1'}, {'name': 'a2'}, {'name': 'a3'}, {'name': 'a4', 'clock': -300}, {'name': 'a5'}]
+    run = fleet.play(spec, book=book, PYTHONHASHSEED='2')
+    assert run.returncode == 2 and begun(run) == ['a4'], run.output
+    assert fleet.states()['a4'] == 'cannot_set_clock' and run.recap['a4']['failed'] == 1
+    assert fleet.report['counts']['hosts'] == 1 and fleet.report['kept'] == 4
 
 
 def test_a_host_without_python_is_reported_with_what_it_said(fleet):

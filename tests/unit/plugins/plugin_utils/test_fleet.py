@@ -191,6 +191,7 @@ def test_a_pattern_of_no_host_means_none():
 
 @pytest.mark.parametrize(('names', 'expected'), [
     (['localhost'], 'localhost'), (['localhost', 'a1'], 'localhost,~(a1)$'), (['a1', 'localhost'], 'localhost,~(a1)$'),
+    (['127.0.0.1'], '127.0.0.1'), (['::1'], '::1'), (['a1', '127.0.0.1'], '127.0.0.1,~(a1)$'),
 ])
 def test_the_localhost_that_no_inventory_names_is_matched_by_its_name_alone(names, expected):
     assert fleet.pattern(names) == expected
