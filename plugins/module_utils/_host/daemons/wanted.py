@@ -5,9 +5,9 @@
 """Checks the options of a user for a time daemon (sources, keys, limits). Pure: reads no file."""
 
 import re
-from typing import Any, List, Mapping, NamedTuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import layouts
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, layouts
 
 _NAME = re.compile(r'[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?')
 KEY_TYPES = ('MD5', 'SHA1', 'SHA256', 'SHA384', 'SHA512', 'AES128', 'AES256')
@@ -107,9 +107,9 @@ def wanted(options: Mapping[str, Any]) -> Wanted:
     """Check the options. Raises Refused, which names the option and what to write instead."""
     cloud = options.get('cloud') or 'none'
     result = Wanted(
-        servers=[_server('servers', text) for text in _unique(options.get('servers'))],
-        nts_servers=[_server('nts_servers', text) for text in _unique(options.get('nts_servers'))],
-        pools=[_server('pools', text) for text in _unique(options.get('pools'))],
+        servers=_servers('servers', options),
+        nts_servers=_servers('nts_servers', options),
+        pools=_servers('pools', options),
         keys=[_key(given) for given in options.get('keys') or []],
         cloud='' if cloud == 'none' else cloud,
         max_distance=float(options.get('max_distance') or 0),
@@ -121,6 +121,8 @@ def wanted(options: Mapping[str, Any]) -> Wanted:
     if not 0 <= result.max_distance < 1000:
         raise Refused('max_distance: {0:g} is not a number of seconds from 0 (leave it to the daemon) to 1000.'.format(
             result.max_distance))
+    spelled = {config.folded(server.host): server.host for server in result.servers}
+    result = result._replace(keys=[key._replace(server=spelled.get(config.folded(key.server), key.server)) for key in result.keys])
     _check_keys(result)
     named = result.servers + result.nts_servers + result.pools
     if result.cloud and layouts.CLOUDS[result.cloud].smears and named:
@@ -131,8 +133,14 @@ def wanted(options: Mapping[str, Any]) -> Wanted:
     return result
 
 
-def _unique(values: Any) -> List[str]:
-    return [text for text in dict.fromkeys(str(value).strip() for value in values or []) if text]
+def _servers(option: str, options: Mapping[str, Any]) -> List[Server]:
+    """Parse a list of servers. One that is named twice counts once: its name has no case, and 123 is the default port."""
+    found: Dict[Tuple[str, int], Server] = {}
+    for text in [str(value).strip() for value in options.get(option) or []]:
+        if text:
+            server = _server(option, text)
+            found.setdefault((config.folded(server.host), server.port), server)
+    return list(found.values())
 
 
 def _server(option: str, text: str) -> Server:

@@ -102,6 +102,16 @@ def test_new_sources_are_read_without_a_restart_and_a_second_run_changes_nothing
     assert nothing_left(host)
 
 
+def test_a_server_that_is_named_twice_is_one_server(tmp_path):
+    """ntpd needs as many servers as minsane says, and makes one association of both lines."""
+    host = debian(tmp_path, 'ntpsec')
+    names = ['NTP1.example', 'ntp1.example.', 'ntp1.example:123', '2001:DB8::1', '[2001:db8:0::1]']
+    run(host, servers=names, keys=[{'server': 'ntp1.example', 'id': 7, 'type': 'SHA256', 'key': SECRET}])
+    lines = host.text('/etc/ntpsec/ntp.d/aemops-brand-portal.conf').splitlines()
+    assert [line for line in lines if line.startswith(('server', 'tos'))] == [
+        'server NTP1.example iburst key 7', 'server 2001:DB8::1 iburst', 'tos minclock 2 minsane 2']
+
+
 def test_the_daemon_comes_with_its_package(tmp_path):
     host = debian(tmp_path)
     written = []
