@@ -14,6 +14,7 @@ import typing as t
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.printable import all_printable
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _options as options
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _rehearsal as rehearsal
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _result as host_result
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.context import Result, StageContext, plain
 
@@ -23,9 +24,18 @@ REHEARSAL = '__fix_bp_jwt_rehearsal'
 def registered(context: StageContext, hosts: t.Iterable[str]) -> dict[str, Result]:
     """Return what each host's measurement, repair or rehearsal registered; {} for a host without a result."""
     found = {name: context.variables['hostvars'].raw_get(name) for name in hosts}
-    return {name: all_printable(plain(
-        said[REHEARSAL] if 'rehearsal' in said.get(REHEARSAL, {}) else said.get(options.RESULT) or {}))
-        for name, said in found.items()}
+    return {name: all_printable(_last(plain(said.get(options.RESULT) or {}), plain(said.get(REHEARSAL) or {})))
+            for name, said in found.items()}
+
+
+def _last(result: Result, rehearsed: Result) -> Result:
+    """Return the result with its rehearsal, if there is one. A rehearsal of an earlier measurement in this run does not count."""
+    if 'state_before' not in result:
+        return result
+    if rehearsed.get('failed') or rehearsed.get('unreachable'):
+        said = str(rehearsed.get('msg') or 'the rehearsal failed')
+        return rehearsal.conclude(result, [rehearsal.check('rehearsal', said, 'correct what the message says, then run again')])
+    return rehearsed if 'rehearsal' in rehearsed and rehearsed.get('began') == result.get('began') else result
 
 
 def measured(context: StageContext) -> Result:
