@@ -198,7 +198,8 @@ def hash_of(text: str) -> str:
 
 def refuse_removals(package: str, removes: Mapping[str, str]) -> str:
     """Return the packages, other than those of time daemons, that an installation would remove; '' for none."""
-    known = {row.layout.package for row in layouts.LAYOUTS} | set(_GO_WITH_DAEMONS)
+    # Some systems have timesyncd in the package systemd, which is far more than a time daemon.
+    known = ({row.layout.package for row in layouts.LAYOUTS} | set(_GO_WITH_DAEMONS)) - {'systemd'}
     # apt appends a foreign architecture to the name: ntp:i386.
     strange = sorted(name for name in removes if name.partition(':')[0] not in known and name != package)
     return listed(strange)

@@ -1022,7 +1022,8 @@ def test_each_act_is_told_to_the_hosts_journal_and_kept_as_the_last_run(tmp_path
 
 @pytest.mark.parametrize(('removes', 'said'), [
     ({'ntp:i386': '', 'sntp': '', 'systemd-timesyncd': ''}, ''), ({'ntpsec': '', 'site-clock:amd64': ''}, 'site-clock:amd64'),
-    ({'chrony': ''}, ''), ({'ubuntu-minimal': '', 'ntpdate': '', 'openssh-server': ''}, 'openssh-server and ubuntu-minimal')])
+    ({'chrony': ''}, ''), ({'ubuntu-minimal': '', 'ntpdate': '', 'openssh-server': ''}, 'openssh-server and ubuntu-minimal'),
+    ({'ntp': '', 'systemd': ''}, 'systemd')])
 def test_which_packages_a_daemon_may_take_the_place_of(removes, said):
     assert refuse_removals('chrony', removes) == said
 
