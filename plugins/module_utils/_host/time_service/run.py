@@ -21,6 +21,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_ser
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.result import TimeServiceFailed
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.rollback import Rollback
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import (
+    LOCK,
     Busy,
     Entry,
     Lock,
@@ -75,6 +76,9 @@ class Run:
         except Busy as busy:
             self.details['advice'] = 'Wait until the other run has ended, then run again.'
             raise TimeServiceFailed(str(busy), self.details) from busy
+        except OSError as error:
+            self.details['advice'] = f'See {LOCK} on this host, then run again.'
+            raise TimeServiceFailed(f'The lock of a run cannot be taken: {error}. {NOTHING_CHANGED}', self.details) from error
         finally:
             self.lock.release()
 

@@ -15,11 +15,12 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host import a
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import texts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Refused
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.statedir import STATE, interrupted
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.absent import Absent
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.plan import refuse_removals
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.present import HostClock, Present
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.result import HIDDEN, TimeServiceFailed
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.run import FOLDER
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import LAST_RUN, Entry, Lock, UndoLog
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import LAST_RUN, LOCK, Entry, Lock, UndoLog
 from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._host.hosts import (
     CHRONY_DEBIAN,
     CHRONY_REDHAT,
@@ -100,6 +101,19 @@ def test_new_sources_are_read_without_a_restart_and_a_second_run_changes_nothing
     again = run(host)
     assert (again['changed'], again['actions'], again['diff']) == (False, [], [])
     assert nothing_left(host)
+
+
+@pytest.mark.parametrize('make', [lambda path: os.symlink('/etc/passwd', path), os.mkdir])
+@pytest.mark.parametrize('do', [run, lambda host: Absent(host).run()])
+def test_a_lock_that_cannot_be_taken_is_told(tmp_path, make, do):
+    host = debian(tmp_path, 'chrony')
+    os.makedirs(host.path('/run'), exist_ok=True)
+    make(host.path(LOCK))
+    before = host.tree()
+    with pytest.raises(TimeServiceFailed, match=r'lock of a run cannot be taken: .*brand-portal\.lock.*Nothing was changed') as failed:
+        do(host)
+    assert failed.value.details['advice'] == 'See /run/aemops-brand-portal.lock on this host, then run again.'
+    assert host.tree() == before
 
 
 def test_a_server_that_is_named_twice_is_one_server(tmp_path):
