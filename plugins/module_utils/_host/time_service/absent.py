@@ -99,7 +99,10 @@ class Absent(Run):
         changes: List[Change] = []
         restarts: List[str] = []
         left: List[str] = []
-        units = self._units_back(known)
+        there = self.host.exists(layouts.VMWARE_TOOL)
+        guest = known.guest_sync == {'before': True, 'after': False} and there and not guest_sync.is_on(self.host)
+        installed = [each for each in daemons if each['package'] in known.packages]
+        units = _without_ours_beside(self._units_back(known), installed, guest)
         stopped = [each.unit for each in units if each.to.get('active') is False]
         for daemon in daemons:
             found = self._own_files(daemon, known, left)
@@ -107,8 +110,6 @@ class Absent(Run):
             if daemon['active'] and daemon['unit'] not in stopped and any(change.file.effect for change in found):
                 restarts.append(daemon['unit'])
         changes += self._boot_files(known, left)
-        there = self.host.exists(layouts.VMWARE_TOOL)
-        guest = known.guest_sync == {'before': True, 'after': False} and there and not guest_sync.is_on(self.host)
         return Undoing(changes, units, restarts, left, guest)
 
     def _boot_files(self, known: lasting.Lasting, left: List[str]) -> List[Change]:
@@ -187,8 +188,7 @@ class Absent(Run):
             to = {key: before[key] for key in after if before.get(key) != after[key] and now[key] == after[key]}
             if to:
                 found.append(UnitBack(unit, to))
-        # Units to stop come before units to start: two daemons must not steer one clock.
-        return sorted(found, key=lambda each: each.to.get('active') is True)
+        return found
 
     # doing
 
@@ -225,6 +225,19 @@ class Absent(Run):
             said = self.units.verb(verb, [unit])
             if said:
                 raise Failure(f'{verb.capitalize()} {unit}', said, f'See journalctl -b -u {unit}, then run again.')
+
+
+def _without_ours_beside(units: List[UnitBack], installed: List[Facts], guest: bool) -> List[UnitBack]:
+    """Return the units in their order, with those of installed packages stopped if something else steers the clock again.
+
+    Units to stop come before units to start: two daemons must not steer one clock. installed: daemons from packages of the runs.
+    """
+    for daemon in installed:
+        others = [each for each in units if each.unit != daemon['unit']]
+        if guest or any(True in (each.to.get('active'), each.to.get('enabled')) for each in others):
+            to = {key: False for key in ('active', 'enabled') if daemon[key]}
+            units = others + ([UnitBack(daemon['unit'], to)] if to else [])
+    return sorted(units, key=lambda each: each.to.get('active') is True)
 
 
 def _nothing(undoing: Undoing) -> str:

@@ -123,6 +123,34 @@ def test_a_package_stays_and_that_is_said(tmp_path):
     assert host.text(SOURCES) is None
 
 
+def test_a_package_that_stays_does_not_steer_the_clock_beside_what_is_started_again(tmp_path):
+    host = debian(tmp_path)
+    host.units['htpdate.service'] = ['active', 'enabled']
+    run(host)
+    assert host.units == {'htpdate.service': ['inactive', 'disabled'], 'chrony.service': ['active', 'enabled']}
+    done = both(host)
+    assert host.units == {'htpdate.service': ['active', 'enabled'], 'chrony.service': ['inactive', 'disabled']}
+    assert done['actions'][-2:] == ['stop and disable chrony.service', 'enable and start htpdate.service']
+    assert 'The package chrony stays installed' in done['msg']
+
+
+def test_a_package_that_stays_does_not_start_at_the_next_boot_beside_another_daemon(tmp_path):
+    """Red Hat's package enables its unit, so that no run has enabled it."""
+    host = FakeHost(tmp_path, 'rhel-7', {'/etc/ntp.conf': 'server 192.0.2.9\n', '/usr/bin/yum': ''}).has('ntpd', package='ntp')
+    run(host, provider='chrony')
+    both(host)
+    assert host.units == {'ntpd.service': ['active', 'enabled'], 'chronyd.service': ['inactive', 'disabled']}
+
+
+def test_a_package_that_stays_does_not_steer_the_clock_beside_vmware_tools(tmp_path):
+    host = debian(tmp_path)
+    host.put('/usr/bin/vmware-toolbox-cmd', '')
+    host.vmware = 'Enabled'
+    run(host)
+    both(host)
+    assert (host.vmware, host.units['chrony.service']) == ('Enabled', ['inactive', 'disabled'])
+
+
 def test_a_failure_puts_all_back(tmp_path):
     host = debian(tmp_path, 'chrony', 'openntpd')
     run(host, provider='chrony')

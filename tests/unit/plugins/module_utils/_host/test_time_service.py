@@ -110,7 +110,7 @@ def test_a_lock_that_cannot_be_taken_is_told(tmp_path, make, do):
     os.makedirs(host.path('/run'), exist_ok=True)
     make(host.path(LOCK))
     before = host.tree()
-    with pytest.raises(TimeServiceFailed, match=r'lock of a run cannot be taken: .*brand-portal\.lock.*Nothing was changed') as failed:
+    with pytest.raises(TimeServiceFailed, match=r'cannot be taken: .*brand-portal\.lock.*Nothing was changed') as failed:
         do(host)
     assert failed.value.details['advice'] == 'See /run/aemops-brand-portal.lock on this host, then run again.'
     assert host.tree() == before
