@@ -95,10 +95,9 @@ class StageContext:
                 yield f'{name} has no value: {str(error).rstrip(".")}.'
 
     def mode(self, chosen: Options) -> str:
-        """Return fix, check, diagnose or rehearse."""
-        if chosen['fix_bp_jwt_mode'] == 'rehearse':
-            return 'rehearse'
-        return 'check' if self.check_mode else chosen['fix_bp_jwt_mode']
+        """Return fix, check, diagnose or rehearse. A diagnosis in check mode is a diagnosis: it must not predict a repair."""
+        mode = chosen['fix_bp_jwt_mode']
+        return 'check' if mode == 'fix' and self.check_mode else mode
 
     def runs_in_awx(self) -> bool:
         return 'awx_job_id' in self.variables or 'tower_job_id' in self.variables

@@ -31,9 +31,11 @@ def plan(context: StageContext) -> Result:
     hosts = dict.fromkeys([*context.arguments['hosts'], *context.variables['ansible_play_hosts_all']])
     results = {name: result for name, result in registered(context, hosts).items() if result or name not in later}
     known = {name: result for name, result in results.items() if 'state_before' in result}
-    pending = [name for name, result in known.items()
-               if name in reachable and result['repair_due'] and not result['concluded'] and name not in begun]
     mode = context.mode(chosen)
+    # The mode is that of the run, but a host whose own variables say diagnose or rehearse is not repaired.
+    pending = [name for name, result in known.items()
+               if name in reachable and result['repair_due'] and not result['concluded'] and name not in begun
+               and result.get('mode', mode) in (mode, 'fix', 'check')]
     rehearse = mode == 'rehearse'
     if not begun:
         _check_outputs(chosen, known)
