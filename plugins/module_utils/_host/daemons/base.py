@@ -340,10 +340,9 @@ class Daemon:
         return Status(False, residual, False, UNREACHABLE, said, ' '.join(self._about_the_network(names)))
 
     @staticmethod
-    def _host_of(name: str) -> str:
-        if name.startswith('['):
-            return name[1:].partition(']')[0]
-        return name.partition(':')[0] if name.count(':') == 1 else name
+    def _endpoint(name: str) -> Tuple[str, int]:
+        host, _colon, port = name.rpartition(':') if name.count(':') == 1 or ']:' in name else (name, '', '')
+        return config.folded(host), int(port) if port.isdigit() else 123
 
     def _about_the_network(self, names: Sequence[str]) -> List[str]:
         """Describe, in sentences, what this run measured for the servers that do not answer the daemon."""
@@ -352,9 +351,10 @@ class Daemon:
         unheard = [name for name, reason in reasons.items() if reason and reason.startswith('no answer')]
         unknown = [name for name, reason in reasons.items() if reason is None]
         advice = []
-        if unheard:
-            advice.append("Open UDP 123 to {0} from this host: this run's own measurement did not hear {1} either.".format(
-                ', '.join(unheard), 'it' if len(unheard) == 1 else 'them'))
+        for port in sorted({self._endpoint(name)[1] for name in unheard}):
+            closed = [name for name in unheard if self._endpoint(name)[1] == port]
+            advice.append("Open UDP {0} to {1} from this host: this run's own measurement did not hear {2} either.".format(
+                port, ', '.join(closed), 'it' if len(closed) == 1 else 'them'))
         for name, reason in reasons.items():
             if reason and name not in unheard:
                 # The name does not resolve, or the server refuses or has no correct time: the advice is not to open a port.
@@ -365,16 +365,16 @@ class Daemon:
             advice.append(self._where_heard.format(', '.join(heard), self.unit))
         if unknown and not (heard or unheard):
             advice.append('Measure with the module clock_skew_info whether this host hears {0}.'.format(', '.join(unknown)))
-        return advice
+        secured = [source.name for source in self.sources() if source.nts and source.name in names]
+        return advice + (['NTS also needs TCP 4460 to {0}.'.format(', '.join(secured))] if secured else [])
 
     def _measured_reason(self, name: str) -> Optional[str]:
         """Return why this run's own measurement could not use a server; '' if it could, None if it did not query it.
 
         If the server has several addresses, the most informative reason counts.
         """
-        wanted = config.folded(self._host_of(name))
-        found = [source for source in self.measured if source.get('kind') == 'ntp' and wanted in [
-            config.folded(self._host_of(str(text))) for text in (source.get('source'), source.get('address')) if text]]
+        found = [source for source in self.measured if source.get('kind') == 'ntp' and self._endpoint(name) in [
+            self._endpoint(str(text)) for text in (source.get('source'), source.get('address')) if text]]
         if not found:
             return None
         if any(source.get('low') is not None for source in found):

@@ -284,6 +284,22 @@ def test_open_udp_123_is_said_of_what_this_run_did_not_hear(tmp_path, measured, 
     assert unsaid not in advice
 
 
+@pytest.mark.parametrize(('line', 'measured', 'said', 'unsaid'), [
+    ('server 192.0.2.1 port 1123', [heard('192.0.2.1:1123', None)], 'Open UDP 1123 to 192.0.2.1:1123 from', 'UDP 123'),
+    ('server 2001:db8::1 port 1123', [heard('[2001:db8::1]:1123', None)], 'Open UDP 1123 to [2001:db8::1]:1123 from', 'UDP 123'),
+    # Another program on the same machine.
+    ('server 192.0.2.1 port 1123', [heard('192.0.2.1')], 'Measure with the module clock_skew_info', 'has heard'),
+    ('server 192.0.2.1', [heard('192.0.2.1:1123')], 'Measure with the module clock_skew_info', 'has heard'),
+    ('server 2001:db8::1', [heard('[2001:DB8::1]:123')], 'This run has heard 2001:db8::1 from this host', 'UDP 123'),
+    ('server nts.example iburst nts', [heard('nts.example')], 'NTS also needs TCP 4460 to nts.example.', 'UDP 123'),
+    ('server 192.0.2.1 iburst', [heard('192.0.2.1')], 'This run has heard 192.0.2.1', 'NTS'),
+])
+def test_a_port_is_said_of_the_source_that_has_it(tmp_path, line, measured, said, unsaid):
+    advice = daemon(tmp_path, 'chrony', 'chrony-4.3', 'unreachable', config=line + '\n', measured=measured).status().advice
+    assert said in advice
+    assert unsaid not in advice
+
+
 # Orders
 
 
