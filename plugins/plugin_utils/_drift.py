@@ -25,7 +25,8 @@ def with_history(rows: t.Iterable[dict[str, t.Any]], former: t.Any, max_skew: fl
     """Add clock_history (the points of earlier reports, then that of this one) and wrong_in_days to the rows of a report."""
     before: dict[str, list[t.Any]] = {}
     if isinstance(former, dict):
-        for row in former.get('results') or former.get('hosts') or []:
+        listed = former.get('results') or former.get('hosts')
+        for row in listed if isinstance(listed, list) else []:
             if isinstance(row, dict) and isinstance(row.get('clock_history'), list):
                 before[str(row.get('host'))] = row['clock_history']
     made = []

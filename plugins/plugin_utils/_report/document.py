@@ -44,6 +44,10 @@ ABOUT: dict[str, t.Any] = {
 LISTED = ('host', 'passed', 'healthy', 'state_before', 'state_after', 'repaired', 'repair', 'clock_before', 'clock_after',
           'clock_keeper', 'certificate_not_after', 'agents_before', 'agents_after', 'agents', 'changes', 'rehearsal', 'cause',
           'meaning', 'evidence', 'next_step', 'error', 'summary', 'message')
+KINDS: dict[str, type] = {
+    **dict.fromkeys(('clock_before', 'clock_after', 'clock_keeper', 'agents_before', 'agents_after', 'changes', 'rehearsal'), dict),
+    **dict.fromkeys(('agents', 'clock_history'), list),
+}
 # Keys that are added again to a row that a query has shaped, because the page needs them.
 HOW_IT_IS = ('passed', 'healthy', 'state_before', 'state_after', 'repaired', 'repair', 'age')
 
@@ -60,9 +64,10 @@ def kept(former: t.Any, hosts: t.Container[str], now: str, days: float) -> list[
     """
     if not isinstance(former, dict) or former.get('schema_version') != SCHEMA_VERSION:
         return []
+    listed_before = former.get('results') or former.get('hosts')
     rows, end = [], unix_seconds(now) or 0.0
-    for row in former.get('results') or former.get('hosts') or []:
-        if not isinstance(row, dict) or not isinstance(row.get('host'), str) or row['host'] in hosts or 'state_after' not in row:
+    for row in listed_before if isinstance(listed_before, list) else []:
+        if not isinstance(row, dict) or not _is_of_a_host(row) or row['host'] in hosts:
             continue
         at = row.get('reported_at') or former.get('finished_at')
         then = unix_seconds(at)
@@ -70,10 +75,17 @@ def kept(former: t.Any, hosts: t.Container[str], now: str, days: float) -> list[
             continue
         age = max(1, round(end - then))
         if age <= days * 86400:
-            missing = {'healthy': bool(row.get('passed')) and row['state_after'] == 'healthy', 'repair': NONE, 'changes': None,
+            healthy = bool(row.get('passed')) and row['state_after'] == 'healthy'
+            missing = {'passed': False, 'healthy': healthy, 'repaired': False, 'repair': NONE, 'changes': None,
                        'mode': former.get('mode', 'fix')}
             rows.append({**missing, **row, 'reported_at': at, 'age': age})
     return rows
+
+
+def _is_of_a_host(row: t.Mapping[str, t.Any]) -> bool:
+    """Return whether a row has the types of a host's row. Version 0.1.0 wrote only the rows that a query had shaped."""
+    return all(isinstance(row.get(name), str) for name in ('host', 'state_after')) and all(
+        row.get(name) is None or isinstance(row[name], kind) for name, kind in KINDS.items())
 
 
 def rows_of(report: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._drift import with_history
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.document import (
     count,
     document,
@@ -20,6 +21,7 @@ from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.docume
     statistics,
 )
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.metrics import metrics, read_metrics
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.page import page
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.table import last_words, numbers, table, what_next
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._result import (
     AFTER_AN_ERROR,
@@ -247,10 +249,25 @@ def test_a_run_over_a_part_keeps_the_rows_of_the_others():
 
 
 @pytest.mark.parametrize('former', [None, [], {'schema_version': 2, 'hosts': [{'host': 'a'}]},
-                                    {'schema_version': 1, 'hosts': [1, {}]},
+                                    {'schema_version': 1, 'hosts': [1, {}]}, {'schema_version': 1, 'hosts': 5},
                                     {'schema_version': 1, 'hosts': [{'host': 'a', 'state_after': 'healthy', 'reported_at': 5}]}])
 def test_what_is_no_report_of_ours_is_not_kept(former):
     assert kept(former, set(), LATER, 7) == []
+
+
+@pytest.mark.parametrize(('row', 'is_kept'), [
+    ({'host': 'a', 'state_after': 'at_risk'}, True), ({'host': 'a', 'state_after': None, 'passed': True}, False),
+    ({'host': 'a', 'state_after': 'at_risk', 'clock_before': 300.0}, False),
+    ({'host': 'a', 'state_after': 'at_risk', 'agents': 4}, False),
+])
+def test_a_row_that_a_query_shaped_in_an_older_version_stops_no_report(row, is_kept):
+    """0.1.0 wrote no `results` beside them."""
+    former = {'schema_version': 1, 'finished_at': RUN['finished_at'], 'hosts': [row]}
+    rows = with_history(kept(json.loads(json.dumps(former)), set(), LATER, 7), former, 5.0)
+    assert [each['passed'] for each in rows] == ([False] if is_kept else [])
+    report = {**document([], rows), **RUN}
+    assert ('brand_portal_host_passed{host="a"} 0' in metrics(report)) is is_kept
+    assert page(report) and table(report)
 
 
 def test_the_metrics_keep_the_series_of_the_others():
