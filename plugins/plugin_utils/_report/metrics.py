@@ -121,7 +121,9 @@ _ESCAPED = {'\\\\': '\\', '\\"': '"', '\\n': '\n'}
 def _sample(row: t.Mapping[str, t.Any]) -> MetricSample:
     clock, agents = _last(row, 'clock'), _last(row, 'agents')
     found, changes = row.get('clock_keeper') or {}, row.get('changes') or {}
-    changed = row.get('repair') in (FAILED, NOT_PROVEN, PROVEN)
+    # A repair that failed before time_service ran, as without sudo, changed nothing; nor does one in check mode.
+    repair = row.get('repair')
+    changed = (row.get('mode') or 'fix') == 'fix' and (repair in (NOT_PROVEN, PROVEN) or (repair == FAILED and bool(changes)))
     result = ('passed' if row['healthy'] else 'would_be_repaired' if row['passed']
               else row['state_after'] if row['state_after'] in WITHOUT_RESULT else 'failed')
     return MetricSample(row['state_after'], row['healthy'], result, row.get('mode') or 'fix', unix_seconds(row.get('reported_at')),

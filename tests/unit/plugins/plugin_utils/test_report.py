@@ -380,8 +380,20 @@ def test_metrics_of_the_clock_and_what_keeps_it_and_of_the_last_repair_which_lat
     assert read_back(later) == read_back(first)
 
 
-def document_of(results, finished):
-    rows = [listed(result, 'fix', finished) for result in results]
+@pytest.mark.parametrize('mode', ['check', 'fix'])
+def test_a_repair_that_failed_before_it_changed_anything_is_not_the_last_repair(mode):
+    """For a week after a repair, no alert tells that a clock drifts."""
+    healed = sum_up('aem1', health(90.0, 0), health(0.0, 4), EXPIRED, HEALTHY, repair_due=True, changes={'downtime': 12.5})
+    first = metrics(document_of([healed], '2026-11-25T02:00:00Z'))
+    failed = sum_up('aem1', health(90.0, 0), {}, EXPIRED, EXPIRED, error='sudo: a password is required', repair_due=True,
+                    check_mode=mode == 'check', changes={'failed': True, 'actions': ['x']} if mode == 'check' else {})
+    assert failed['repair'] == 'failed'
+    assert read_back(metrics(document_of([failed], LATER, mode), first)) == read_back(first)
+    assert 'repaired_timestamp' not in metrics(document_of([failed], LATER, mode))
+
+
+def document_of(results, finished, mode='fix'):
+    rows = [listed(result, mode, finished) for result in results]
     return document(results, rows, started_at=finished, finished_at=finished, max_skew=5.0)
 
 
