@@ -8,6 +8,7 @@ import os
 from typing import Any, Callable, Dict, Iterable, List, Optional
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common import files
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import real_path
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import Units
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import CannotUndo, Entry, Handler, State, UndoLog
@@ -46,7 +47,7 @@ def write_file(log: UndoLog, path: str, text: Optional[str], sentence: str, mode
         if _content(host, kept) != before:
             raise OSError(f'{path} was changed while it was copied')
     entry = Entry('file', path, {'sha256': files.fingerprint(before)}, {'sha256': files.fingerprint(after)}, sentence,
-                  kept=kept, folders=missing, secret=secret, **how)
+                  kept=kept, folders=missing, secret=secret, linked=before is None and os.path.islink(host.path(path)), **how)
 
     def act() -> None:
         # The file may have been edited since it was read.
@@ -85,7 +86,9 @@ class FileHandler(Handler):
     def undo(self, entry: Entry, now: State) -> None:
         host, kept = self._host, entry.how.get('kept', '')
         if not entry.before['sha256']:
-            host.remove(entry.target)
+            # A link that led nowhere stays, and leads nowhere again.
+            linked = entry.how.get('linked') and os.path.islink(host.path(entry.target))
+            host.remove(real_path(host, entry.target) if linked else entry.target)
             if entry.target.startswith('/etc/systemd/system/'):
                 Units(host).verb('daemon-reload', [])
             return

@@ -168,8 +168,9 @@ class Absent(Run):
                 left += [] if any(path in each for each in left) else [
                     f'the block of this role in {path} has no end ("{BLOCK_END}") and stays. Remove it by hand']
                 return found
-            # A file that contains only our block was created for it.
-            found.append(Change(File(path, '', block=True, secret=secret), text, rest or None))
+            # A file that contains only our block was created for it, unless a link leads to it.
+            created = not rest and not os.path.islink(self.host.path(path))
+            found.append(Change(File(path, '', block=True, secret=secret), text, None if created else rest))
         backup = f'{path}.before-{OWN_NAME}'
         former = self.host.text(backup) if path else None
         if former is not None:

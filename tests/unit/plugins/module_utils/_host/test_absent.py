@@ -4,6 +4,7 @@
 """state=absent: it reverts the changes of runs, keeps those of others, and check mode predicts both."""
 
 import json
+import os
 
 import pytest
 
@@ -149,6 +150,26 @@ def test_a_package_that_stays_does_not_steer_the_clock_beside_vmware_tools(tmp_p
     run(host)
     both(host)
     assert (host.vmware, host.units['chrony.service']) == ('Enabled', ['inactive', 'disabled'])
+
+
+@pytest.mark.parametrize('synchronizes', [True, False])
+def test_keys_behind_a_link_that_led_nowhere_are_gone_and_the_link_is_not(tmp_path, synchronizes):
+    host = debian(tmp_path, 'chrony')
+    path, target = host.path('/etc/chrony/chrony.keys'), host.path('/etc/secrets/chrony.keys')
+    os.remove(path)
+    os.mkdir(os.path.dirname(target))
+    os.symlink(target, path)
+    if synchronizes:
+        run(host, keys=KEYS)
+        assert SECRET in host.text('/etc/secrets/chrony.keys')
+        both(host)
+        assert host.text('/etc/secrets/chrony.keys') == ''
+    else:
+        host.synchronised_after = None
+        with pytest.raises(TimeServiceFailed, match='were restored'):
+            run(host, keys=KEYS)
+        assert host.text('/etc/secrets/chrony.keys') is None
+    assert os.readlink(path) == target
 
 
 def test_a_failure_puts_all_back(tmp_path):
