@@ -26,6 +26,7 @@ _IMMUTABLE, _APPEND_ONLY = 0x10, 0x20
 # A rename onto a mount point fails with EBUSY, across file systems with EXDEV. A file may be writable in a read-only folder.
 _NO_RENAME = (errno.EBUSY, errno.EXDEV)
 _NO_NEW_FILE = (errno.EROFS, errno.EACCES, errno.EPERM)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 Label = Callable[[str], str]
 
@@ -60,12 +61,13 @@ def fingerprint(content: Optional[bytes]) -> str:
 
 
 def write(path: str, content: bytes, access: Optional[Access] = None, label: Optional[Label] = None,
-          like: str = '') -> None:
+          like: str = '', restores: bool = False) -> None:
     """Replace or create the file with one rename. It is on the disk when this returns. A link stays a link.
 
     If a rename cannot work (a bind mount, or a writable file in a read-only folder), the file is rewritten in place. The caller
     must then have a copy of its previous content on the disk. label: returns the default SELinux label of a path, or ''.
-    like: a file whose owner, mode and ACL a new file gets, and without `label` its label too. Raises OSError.
+    like: a file whose owner, mode and ACL a new file gets, and without `label` its label too. restores: whether the content is the
+    previous one, which is then also rewritten in place if the file system has no space for a new file. Raises OSError.
     """
     target = os.path.realpath(path)
     new = _new_name(target)
@@ -73,7 +75,7 @@ def write(path: str, content: bytes, access: Optional[Access] = None, label: Opt
         _fill(new, content)
     except OSError as error:
         _discard(new)
-        if error.errno not in _NO_NEW_FILE or not os.path.exists(target):
+        if error.errno not in _NO_NEW_FILE + (_FULL if restores else ()) or not os.path.exists(target):
             raise
         _rewrite(target, content)
         return

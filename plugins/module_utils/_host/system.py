@@ -83,7 +83,7 @@ class System(Host):
         """Replace or create the file atomically. An existing file keeps its owner, mode, ACL and label. A new one gets this mode
         and group, or those of the file `like`, and the label of its place, or that of `like` if it restores that copy of itself."""
         files.write(self.path(path), text.encode('utf-8', 'surrogateescape'), files.Access(mode, group),
-                    None if restores else self._label, self.path(like) if like else '')
+                    None if restores else self._label, self.path(like) if like else '', restores)
 
     def _label(self, target: str) -> str:
         return files.default_label(target, self.run)

@@ -4,12 +4,14 @@
 
 """The repair on hosts that are folders: all of it, or nothing, and what is said."""
 
+import errno
 import hashlib
 import json
 import os
 
 import pytest
 
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common import files
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.process import Done
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import acts, packages
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import texts
@@ -100,6 +102,24 @@ def test_new_sources_are_read_without_a_restart_and_a_second_run_changes_nothing
     assert host.commands == ['chronyc reload sources']
     again = run(host)
     assert (again['changed'], again['actions'], again['diff']) == (False, [], [])
+    assert nothing_left(host)
+
+
+@pytest.mark.parametrize('wrote', range(1, 8))
+def test_a_full_disk_does_not_keep_the_files_from_coming_back(tmp_path, monkeypatch, wrote):
+    host = FakeHost(tmp_path, 'alma-9', {'/etc/chrony.conf': CHRONY_REDHAT}).has('chronyd', package='chrony')
+    before, fill, new = own_tree(host), files._fill, []
+
+    def full(path, content):
+        new.append(path)
+        if len(new) > wrote:
+            raise OSError(errno.ENOSPC, 'No space left on device')
+        fill(path, content)
+    monkeypatch.setattr(files, '_fill', full)
+    with pytest.raises(TimeServiceFailed, match='No space left on device') as failed:
+        run(host, only=True)
+    assert own_tree(host) == before
+    assert (failed.value.details['restored'], failed.value.details['changed']) == (True, False)
     assert nothing_left(host)
 
 
