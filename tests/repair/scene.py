@@ -55,10 +55,12 @@ class Scene:
     @property
     def cut(self) -> str:
         """A shell command that takes the machine off the network, and ends what Ansible and we have open to it."""
-        network, control, sockets = self.lab.network, *(shlex.quote(str(path)) for path in (self.under_test.control, self.machine.sockets))
+        network = self.lab.network
+        control, sockets = (shlex.quote(str(path)) for path in (self.under_test.control, self.machine.sockets))
         return (f'ip -netns {network.namespace} link set {self.machine.tap} down; '
                 f'ip route add unreachable {self.machine.address}/32; '
-                f'for socket in {control}/* {sockets}.*; do [ ! -S "$socket" ] || ssh -q -S "$socket" -O exit nobody 2>/dev/null; done; true')
+                f'for socket in {control}/* {sockets}.*; do '
+                '[ ! -S "$socket" ] || ssh -q -S "$socket" -O exit nobody 2>/dev/null; done; true')
 
     def mend(self) -> None:
         for command in (f'ip route del unreachable {self.machine.address}/32',
