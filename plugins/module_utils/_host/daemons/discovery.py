@@ -90,6 +90,10 @@ def steerers(host: Any) -> List[Any]:
     return others.find_steerers(host, unit_states(host, list(others.UNITS)))
 
 
+# States of a unit that systemd has found and cannot read: systemctl(1).
+_NOT_LOADED = ('bad-setting', 'error')
+
+
 def _describe(host: Any, daemon: layouts.KnownDaemon, states: Dict[str, Dict[str, str]]) -> Dict[str, Any]:
     usual = layout_for(host, daemon.name)
     candidates = ([usual] if usual else []) + [each for each in layouts.all_layouts(daemon.name) if each != usual]
@@ -114,6 +118,8 @@ def _describe(host: Any, daemon: layouts.KnownDaemon, states: Dict[str, Dict[str
         'masked': file_state.startswith('masked') or state.get('LoadState') == 'masked',
         # The condition for which systemd does not start the unit; '' if all are met.
         'condition': '' if active or not installed else _condition(host, unit, state),
+        # What systemd says of a unit that is there, but whose file or drop-in has an error; otherwise ''.
+        'not_loaded': state['LoadState'] if state.get('LoadState') in _NOT_LOADED else '',
         'pid': state.get('MainPID', ''),
         'keys': layout.keys,
         'keys_group': layout.keys_group,
@@ -148,7 +154,7 @@ def _has_unit(host: Any, unit: str, state: Dict[str, str]) -> bool:
         folders = ('/lib/systemd/system/', '/usr/lib/systemd/system/')
         return any(host.exists(folder + unit) for folder in folders) or \
             host.exists('/etc/init.d/' + unit.rpartition('.')[0])
-    return state.get('LoadState') == 'loaded' and state.get('Id', unit) == unit
+    return state.get('LoadState') in ('loaded',) + _NOT_LOADED and state.get('Id', unit) == unit
 
 
 def _unit_in_use(unit: str, states: Dict[str, Dict[str, str]]) -> str:

@@ -115,6 +115,9 @@ class Present(Run):
         chosen, owner = found.chosen, self.clock.owner()
         if owner:
             raise Refused(f'{owner} A time daemon could not set it here.')
+        if chosen.get('not_loaded'):
+            raise Refused(f"systemd cannot load {chosen['unit']} ({chosen['not_loaded']}).",
+                          f"See systemctl status {chosen['unit']}, correct its file or drop-in, then run again.")
         if chosen['condition']:
             raise Refused(f"systemd does not start {chosen['unit']}: {chosen['condition']} is not met.",
                           'Use another provider, or see that it is met.')

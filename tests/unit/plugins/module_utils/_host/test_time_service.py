@@ -105,6 +105,18 @@ def test_new_sources_are_read_without_a_restart_and_a_second_run_changes_nothing
     assert nothing_left(host)
 
 
+@pytest.mark.parametrize('active', ['active', 'inactive'])
+def test_a_unit_with_a_bad_setting_is_no_missing_package(tmp_path, active):
+    host = debian(tmp_path, 'chrony')
+    host.units['chrony.service'][0] = active
+    real = host._systemctl
+    bad = ('Id=chrony.service\nLoadState=loaded', 'Id=chrony.service\nLoadState=bad-setting')
+    host._systemctl = lambda words: real(words).replace(*bad) if words[0] == 'show' else real(words)
+    with pytest.raises(TimeServiceFailed, match=r'systemd cannot load chrony.service \(bad-setting\). Nothing was changed'):
+        run(host)
+    assert host.commands == [], 'the package manager is not asked'
+
+
 @pytest.mark.parametrize('wrote', range(1, 8))
 def test_a_full_disk_does_not_keep_the_files_from_coming_back(tmp_path, monkeypatch, wrote):
     host = FakeHost(tmp_path, 'alma-9', {'/etc/chrony.conf': CHRONY_REDHAT}).has('chronyd', package='chrony')
