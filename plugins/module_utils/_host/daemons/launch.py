@@ -297,6 +297,13 @@ def program_of(host: Any, unit: str) -> str:
     return (_words(commands[-1].value.lstrip(_PREFIXES)) + [''])[0] if commands else ''
 
 
+def beside(host: Any, unit: str, name: str) -> str:
+    """Return the path of a program that came with a daemon in a place of no package (/opt), otherwise its name."""
+    folder = os.path.dirname(program_of(host, unit))
+    places = [folder, os.path.dirname(folder) + '/bin'] if folder.startswith('/opt/') else []
+    return next((path for path in ['{0}/{1}'.format(each, name) for each in places] if host.exists(path)), name)
+
+
 def _environment(host: Any, settings: List[Setting]) -> Dict[str, Tuple[str, str]]:
     found: Dict[str, Tuple[str, str]] = {}
     for setting in values(settings, 'Service', 'Environment'):

@@ -8,7 +8,7 @@ import ipaddress
 import re
 from typing import Any, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, layouts
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, launch, layouts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import (
     NO_CONTROL_OF_CLOCK,
     NOT_SELECTED,
@@ -200,7 +200,7 @@ class Ntpd(Daemon):
     # Asking
 
     def status(self) -> Status:
-        done = self.host.execute(['ntpq', '-n', '-c', 'rv 0 leap,stratum,refid,offset'], 20.0)
+        done = self.host.execute([launch.beside(self.host, self.unit, 'ntpq'), '-n', '-c', 'rv 0 leap,stratum,refid,offset'], 20.0)
         values = dict(re.findall(r'(\w+)=([^,\s]+)', done.out))
         if 'leap' not in values:
             return self._mute_or_gone()
@@ -223,7 +223,7 @@ class Ntpd(Daemon):
 
     def _peers(self) -> List['NtpqRow']:
         peers = []
-        for text in self.host.execute(['ntpq', '-pn'], 20.0).out.splitlines()[2:]:
+        for text in self.host.execute([launch.beside(self.host, self.unit, 'ntpq'), '-pn'], 20.0).out.splitlines()[2:]:
             words = text[1:].split()
             if len(words) >= 10 and words[1] != '.POOL.':
                 peers.append(NtpqRow(text[0], words[0], words[1], words[-4]))

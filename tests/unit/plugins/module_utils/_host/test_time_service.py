@@ -105,6 +105,20 @@ def test_new_sources_are_read_without_a_restart_and_a_second_run_changes_nothing
     assert nothing_left(host)
 
 
+@pytest.mark.parametrize(('unit', 'daemon', 'asked'), [('chrony', 'chronyd', 'chronyc'), ('ntpsec', 'ntpd', 'ntpq')])
+def test_a_daemon_in_opt_is_asked_by_the_program_that_came_with_it(tmp_path, unit, daemon, asked):
+    host = debian(tmp_path, unit)
+    host.remove('/usr/sbin/' + daemon)
+    own = {f'/opt/time/sbin/{daemon}', f'/opt/time/bin/{asked}'}
+    for path in own:
+        host.put(path, '')
+    host.put(f'/usr/lib/systemd/system/{unit}.service', f'[Service]\nExecStart=/opt/time/sbin/{daemon}\n')
+    real = host.execute
+    host.execute = lambda command, *rest: Done(127, '', command[0] + ': No such file or directory') \
+        if os.path.basename(command[0]) in (daemon, asked) and command[0] not in own else real(command, *rest)
+    assert run(host)['synchronized']
+
+
 @pytest.mark.parametrize('active', ['active', 'inactive'])
 def test_a_unit_with_a_bad_setting_is_no_missing_package(tmp_path, active):
     host = debian(tmp_path, 'chrony')
