@@ -226,7 +226,7 @@ def _command(root: str, pid: int) -> List[str]:
 def _runs_without_control(command: List[str]) -> bool:
     """Return whether a chronyd was started with -x: chronyd(8)."""
     try:
-        options, _rest = getopt.gnu_getopt(command[1:], '46df:F:hl:L:mnpP:qQrRst:u:U:vx', ['help', 'version'])
+        options, _rest = getopt.gnu_getopt(command[1:], '46df:F:hl:L:mnpP:qQrRst:u:Uvx', ['help', 'version'])
     except getopt.GetoptError:
         return '-x' in command
     return ('-x', '') in options

@@ -144,7 +144,8 @@ def _of_processes(host: Any) -> List[Steerer]:
         found_unit = re.fullmatch(r'(?:/[^/]+\.slice)*/([^/]+\.service)', Processes(host.root).cgroup(int(pid)))
         unit = found_unit.group(1) if found_unit else ''
         unit = unit if 'docker' not in unit and 'containerd' not in unit else ''
-        if unit in layouts.all_units() or unit in UNITS or '--disable-timesync' in words or ('chronyd' in name and '-x' in words):
+        no_control = 'chronyd' in name and ('-x', '') in launch.options_of('chrony', words[1:])
+        if unit in layouts.all_units() or unit in UNITS or '--disable-timesync' in words or no_control:
             continue
         kind = _PTP if 'PTP' in name else _VBOX if 'VirtualBox' in name else ''
         advice = kind.format(unit=unit) if unit else 'Stop it, then run again.'

@@ -75,6 +75,8 @@ def process(host, pid, name, command, unit='', status=SETS_CLOCK):
     ('chronyd', '/usr/sbin/chronyd', 'chrony.service', SETS_CLOCK, None),
     ('chronyd', '/usr/sbin/chronyd -n', '', SETS_CLOCK, ('', False)),
     ('chronyd', '/usr/sbin/chronyd -x', '', SETS_CLOCK, None),
+    ('chronyd', '/usr/sbin/chronyd -dx', '', SETS_CLOCK, None),
+    ('chronyd', '/usr/sbin/chronyd -l -x', '', SETS_CLOCK, ('', False)),
     ('chronyd', '/usr/sbin/chronyd', '', 'CapEff:\t00000000a80425fb\n', None),
     ('chronyd', '/usr/sbin/chronyd', 'docker-0123456789ab.scope', SETS_CLOCK, ('', False)),
     ('VBoxService', '/usr/sbin/VBoxService --pidfile /x', 'vbox-own.service', SETS_CLOCK, ('vbox-own.service', False)),
