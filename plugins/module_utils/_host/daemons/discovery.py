@@ -115,6 +115,7 @@ def _describe(host: Any, daemon: layouts.KnownDaemon, states: Dict[str, Dict[str
         'unit': unit,
         'active': active,
         'enabled': file_state in STARTS_AT_BOOT,
+        'static': file_state == 'static',
         'masked': file_state.startswith('masked') or state.get('LoadState') == 'masked',
         # The condition for which systemd does not start the unit; '' if all are met.
         'condition': '' if active or not installed else _condition(host, unit, state),

@@ -166,7 +166,9 @@ def make_plan(found: List[Facts], chosen: Facts, files: List[Tuple[File, Optiona
     """
     package = '' if chosen['installed'] else chosen['package']
     others = [each for each in found if each['name'] != chosen['name'] and each['unit'] != chosen['unit']]
-    competitors = [each for each in others if each['active'] or (each['installed'] and each['enabled'])]
+    # A static unit has nothing to disable. Once it is stopped, nothing more can be done about it.
+    competitors = [each for each in others
+                   if each['active'] or (each['installed'] and each['enabled'] and not each.get('static'))]
     replaced = [each for each in others if each['installed']] if package and packages_replace else []
     return Plan(
         chosen, package, replaced, _due(files, known), chosen['masked'], not chosen['enabled'], not chosen['active'],

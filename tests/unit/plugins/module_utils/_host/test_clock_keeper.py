@@ -88,7 +88,8 @@ def test_daemons(tree, process, unit, kernel, answer, state, reason, version):
 @pytest.mark.parametrize('command, reason', [
     (['chronyd', '-x'], 'no_control_of_clock'), (['chronyd', '-F', '1', '-x'], 'no_control_of_clock'),
     (['chronyd', '-4x'], 'no_control_of_clock'), (['chronyd', '-f', '-x'], ''), (['chronyd', '-F', '-1'], ''),
-    (['chronyd', '-u', 'x'], ''), (['chronyd', '-U', '-x'], 'no_control_of_clock'), (['chronyd', '--odd', '-x'], 'no_control_of_clock')])
+    (['chronyd', '-u', 'x'], ''), (['chronyd', '-U', '-x'], 'no_control_of_clock'),
+    (['chronyd', '--odd', '-x'], 'no_control_of_clock')])
 def test_a_chronyd_with_x_keeps_nothing_whatever_it_says(tree, command, reason):
     tree.process(77, 'chronyd', *command, unit='chrony')
     assert tree.look(DENIES, SYNCED)['reason'] == reason

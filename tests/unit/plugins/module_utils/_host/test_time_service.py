@@ -119,6 +119,21 @@ def test_a_daemon_in_opt_is_asked_by_the_program_that_came_with_it(tmp_path, uni
     assert run(host)['synchronized']
 
 
+def test_a_static_unit_is_stopped_once(tmp_path):
+    host = debian(tmp_path, 'chrony').has('openntpd', 'active', 'static')
+    real = host._systemctl
+
+    def systemctl(words):
+        answer = real(words)
+        host.units['openntpd.service'][1] = 'static'        # it has nothing to disable
+        return answer
+    host._systemctl = systemctl
+    assert run(host, provider='chrony')['disabled'] == ['openntpd.service']
+    assert host.units['openntpd.service'] == ['inactive', 'static']
+    again = run(host, provider='chrony')
+    assert (again['changed'], again['actions']) == (False, [])
+
+
 @pytest.mark.parametrize('active', ['active', 'inactive'])
 def test_a_unit_with_a_bad_setting_is_no_missing_package(tmp_path, active):
     host = debian(tmp_path, 'chrony')
