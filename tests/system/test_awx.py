@@ -170,6 +170,20 @@ def test_a_job_that_nobody_answers_gets_nothing_but_its_mode(made):
         assert all('default' not in question and question['required'] is False and question['min'] for question in survey['spec'])
 
 
+@pytest.mark.parametrize(('endpoint', 'name', 'fields'), [
+    ('credentials', 'Brand Portal AEM account', {'inputs': {'username': 'x', 'password': 'of another tenant'}}),
+    ('notification_templates', 'Brand Portal', {'notification_type': 'slack', 'notification_configuration': {'token': 'x'}}),
+])
+def test_the_account_of_another_organization_is_not_used(awx, endpoint, name, fields):
+    with controller_of(awx) as made:
+        other = made.awx.make('organizations', {'name': 'Other'})['id']
+        kind = made.awx.make('credential_types', {'name': 'AEM account', 'kind': 'cloud', 'inputs': {}, 'injectors': {}})['id']
+        made.awx.make(endpoint, {'name': name, 'organization': other, 'credential_type': kind, **fields})
+        run = made.play()
+        assert run.returncode != 0 and made.asked == [], run.output
+        assert 'Set brand_portal_awx_name to another prefix. Nothing was changed.' in ' '.join(run.output.split())
+
+
 @pytest.mark.parametrize('account', [('', ''), ('', PASSWORD), ('0123', '')], ids=['none', 'no user', 'no password'])
 def test_an_account_that_lacks_something_is_refused_before_anything_is_made(awx, account):
     with controller_of(awx) as made:
@@ -262,7 +276,8 @@ def test_a_setting_of_the_wrong_kind_is_refused_before_anything_is_made(awx, set
 def test_nothing_after_a_colon_is_an_empty_setting(awx):
     with controller_of(awx) as made:
         run = made.play(settings={**LEAST, 'brand_portal_awx_hosts': {'author1': None}, 'brand_portal_awx_variables': None,
-                                  'brand_portal_awx_instance_groups': None, 'brand_portal_awx_slices': '4'})
+                                  'brand_portal_awx_instance_groups': None, 'brand_portal_awx_slices': '4',
+                                  'brand_portal_awx_inventory_file': None, 'brand_portal_awx_notification_type': None})
         assert run.returncode == 0, run.output[-6000:]
         assert json.loads(made.awx.named('hosts', 'author1')['variables']) == {}
         assert made.awx.named('job_templates', 'Brand Portal diagnosis')['job_slice_count'] == 4
