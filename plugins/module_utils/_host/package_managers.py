@@ -83,7 +83,8 @@ def parse_dnf(text: str) -> Transaction:
             break
         heading = re.match(r'(\w+)(?: [a-z ]+)?:\s*$', line)
         if heading:
-            word = heading.group(1).lower()
+            # dnf5 lists the repositories that it reads before, below "Updating and loading repositories:".
+            word = '' if 'repositories' in words[-1] else heading.group(1).lower()
             section = next((name for start, name in _SECTIONS if word.startswith(start)), '')
             row = []
         elif words[:1] == ['replacing'] and len(words) > 2:

@@ -118,6 +118,19 @@ Installing for dependencies:
 Transaction Summary
 '''
 
+# Written after the form of dnf5 5.2.
+DNF5 = """Updating and loading repositories:
+ Fedora 41 - x86_64                     100% |   2.0 MiB/s |  35.4 MiB |  00m17s
+ Fedora 41 - x86_64 - Updates           100% |   1.0 MiB/s |   3.4 MiB |  00m02s
+Repositories loaded.
+Package    Arch   Version      Repository      Size
+Installing:
+ chrony    x86_64 4.6.1-1.fc41 fedora     676.0 KiB
+
+Transaction Summary:
+ Installing:         1 package
+"""
+
 # Recorded from zypper 1.14.59: a repository that is down, a package that it does not have, no repository, a mistyped file of one.
 ZYPPER_DOWN = """<?xml version='1.0'?>
 <stream>
@@ -172,6 +185,7 @@ ZYPPER_MISTYPED = """<?xml version='1.0'?>
                                                               'timedatex': '0.5-1.rhel8'}, {})),
     (package_managers.parse_dnf, YUM, Transaction({'chrony': '3.4-1.el7', 'libseccomp-with-a-very-long-name': '2.3.1-4.el7'},
                                                   {'ntp': '4.2.6p5-29.el7.centos.2'}, {'nss': '3.90.0-2.el7'})),
+    (package_managers.parse_dnf, DNF5, Transaction({'chrony': '4.6.1-1.fc41'}, {}, {})),
     (package_managers.parse_dnf, LONG_REPOSITORY, Transaction({'chrony': '3.4-1.el7', 'libseccomp': '2.3.1-4.el7',
                                                                'timedatex': '0.5-1.el7', 'libedit': '3.0-12.el7'}, {}, {})),
     (package_managers.parse_zypper, ZYPPER, Transaction({'chrony': '4.1-150400.21.5.7'}, {'ntp': '4.2.8p15-150000.4'},
