@@ -11,6 +11,8 @@ from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.contex
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.report import write_unfinished
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.results import registered
 
+UNWRITABLE = 'the report can no longer be written on the controller ({}), so no further repair was begun'
+
 
 def start_batch(context: StageContext) -> Result:
     """Return the hosts in `batch`, or none if too many in `begun` failed or no repair of the first batch could be tried."""
@@ -20,5 +22,8 @@ def start_batch(context: StageContext) -> Result:
     untried = context.arguments['batch_index'] > 0 and all(fleet.went_wrong(result) is None for result in outcomes.values())
     hosts = [] if stopped or untried else context.arguments['batch']
     if hosts and begun:
-        write_unfinished(context, chosen)
+        try:
+            write_unfinished(context, chosen)
+        except OSError as error:  # an error here would end all hosts, without the table of what was repaired
+            hosts, stopped = [], UNWRITABLE.format(error)
     return {'hosts': hosts, 'begun': [*begun, *hosts], 'stopped': stopped}
