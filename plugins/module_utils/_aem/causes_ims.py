@@ -45,6 +45,11 @@ def _error(code: str) -> str:
     return r'(?<![\w-]){0}(?![\w-])'.format(code)
 
 
+def _code(codes: str) -> str:
+    """Return a pattern for these values of the field error."""
+    return r'\berror\\?["\']?\s{{0,4}}[:=]\s{{0,4}}\\?["\']?(?:{0})(?![\w-])'.format(codes)
+
+
 CAUSES = (
     # The authorization server has answered: its own words say most about the cause.
     Cause(
@@ -75,7 +80,7 @@ CAUSES = (
         source=_IMS,
     ),
     Cause(
-        'jwt_end_of_life', r'\berror\\?["\']?\s{0,4}[:=]\s{0,4}\\?["\']?internal_error(?![\w-])',
+        'jwt_end_of_life', _code('internal_error'),
         meaning='AEM uses a JWT credential. Adobe converted the last of them to OAuth Server-to-Server on 2026-03-01, and '
                 'no JWT gets an access token since: no correction of a clock makes these agents work.',
         advice=MIGRATE,
@@ -84,7 +89,9 @@ CAUSES = (
     ),
     Cause(
         'jwt_not_yet_valid',
-        r'(?:JWT|token|assertion)(?: token)? (?:is )?not yet valid|issued in the future|\b(?:nbf|iat)\b.{0,60}\bfuture\b'
+        r'(?:JWT|token|assertion)(?: token)? (?:is )?(?:not (?:yet valid|valid yet)|before use time)|used before issued'
+        r"|(?:cannot|can't|must not) be (?:used|accepted) before|issued\b.{0,30}\bin the future"
+        r'|\b(?:nbf|iat)\b.{0,60}\bfuture\b'
         r'|\bexp(?:iry|iration)?\b.{0,60}(?:too far|too long|exceed|maximum)',
         'likely', 'ahead',
         meaning='By the clock of Adobe, the JWT is valid only from a later moment on, or for too long: the clock AEM signs with '
@@ -146,7 +153,8 @@ CAUSES = (
         context=_TOKEN,
     ),
     Cause(
-        'bad_request', _error('(?:bad|invalid)_request'),
+        # In parentheses, it is the name of an error of a proxy (Blue Coat).
+        'bad_request', r'(?<!\()' + _error('(?:bad|invalid)_request'),
         meaning='Adobe can decode the request for a token, but a part of it has a wrong format.',
         advice='Compare the organization, account and client identifiers in AEM with those of the credential in Adobe '
                'Developer Console.',
@@ -185,14 +193,14 @@ CAUSES = (
         source=RECORDED,
     ),
     Cause(
-        'ims_refused', r'authorization server status: {0,4}403\b|through proxy.{0,60}\b403\b',
+        'ims_refused', r'authorization server status: {0,4}403\b|(?:through|refused by) proxy.{0,60}\b403\b',
         meaning='A proxy, a firewall or Adobe IMS itself refused the request to IMS.',
         advice='Let the proxy and the firewall pass HTTPS from AEM to ims-na1.adobelogin.com. '
                'If they do, check the credential in Adobe Developer Console.',
         source=RECORDED,
     ),
     Cause(
-        'ims_throttled', r'authorization server status: {0,4}429\b',
+        'ims_throttled', r'authorization server status: {0,4}429\b|' + _code('slow_down|too_many_requests'),
         'likely', 'ahead',
         meaning='Adobe throttles this credential, because AEM asks for too many access tokens. An AEM that is a day or more '
                 'ahead considers every token expired and requests a new one each time (inferred).',
@@ -200,7 +208,9 @@ CAUSES = (
         source=_SERVER,
     ),
     Cause(
-        'ims_unavailable', r'authorization server status: {0,4}5\d\d\b|through proxy.{0,60}\b5\d\d\b',
+        'ims_unavailable',
+        r'authorization server status: {0,4}5\d\d\b|(?:through|refused by) proxy.{0,60}\b5\d\d\b|'
+        + _code('server_error|temporarily_unavailable'),
         meaning='Adobe IMS, or a proxy in front of it, is not available.',
         advice='See https://status.adobe.com, and check that the proxy configured in AEM reaches ims-na1.adobelogin.com. Then '
                'test again.',

@@ -168,7 +168,8 @@ CAUSES = (
     ),
     Cause(
         'connection_reset',
-        r'connection reset|NoHttpResponseException|failed to respond|connection or outbound has closed|broken pipe|connection abort'
+        r'connection reset|NoHttpResponseException|failed to respond|connection or (?:in|out)bound has closed|broken pipe'
+        r'|connection abort'
         r'|java\.net\.SocketException(?!: (?:too many open files|no buffer space))'
         r'|(?:socket|connection) (?:is )?closed|unexpected end of (?:file|stream)'
         r'|premature end of|' + _RESET,
