@@ -168,13 +168,14 @@ class Ntpd(Daemon):
             return []
         rules = restrictions(self.lines(without_own=True))
         of_sources = [rule for rule in rules if rule.target == 'source'][-1:]
-        general = bool(of_sources and not of_sources[0].flags & _NO_TIME)
         lines = []
         for server in want.all_servers:
+            dropping = self._dropping(server in want.pools)
+            general = bool(of_sources and not of_sources[0].flags & dropping)
             rule = restriction_of(rules, server.host)
             own = bool(rule and config.folded(rule.target) == config.folded(server.host))
             # "restrict source" is for each server that has no line of its own.
-            let_in = (not rule or not rule.flags & _NO_TIME) and not (of_sources and not general and not own)
+            let_in = (not rule or not rule.flags & dropping) and not (of_sources and not general and not own)
             if let_in or general:
                 continue
             if server in want.pools:
@@ -187,6 +188,11 @@ class Ntpd(Daemon):
         if self._mute(rules):
             lines += ['restrict 127.0.0.1', 'restrict ::1']
         return list(dict.fromkeys(lines))
+
+    def _dropping(self, pool: bool) -> Set[str]:
+        """Return the flags that drop the answers of a server or pool. With nopeer, the classic ntpd takes no server from a pool."""
+        classic = self.facts['name'] != 'ntpsec' and not is_ntpsec(self.host)
+        return _NO_TIME | {'nopeer'} if pool and classic else _NO_TIME
 
     def _mute(self, rules: Sequence[Restriction]) -> Optional[Restriction]:
         """Return the rule that prevents answers to ntpq from this host."""
@@ -264,13 +270,15 @@ class Ntpd(Daemon):
     def _unheard(self, residual: float, peers: List['NtpqRow']) -> Status:
         """Return the status if no answer has arrived: restrict may drop it, or else the network does."""
         rules = restrictions(self.lines())
-        if not any(rule.target == 'source' and not rule.flags & _NO_TIME for rule in rules):
-            for source in self.sources():
-                rule = restriction_of(rules, source.host) if source.kind in config.ASKED and source.asked else None
-                if rule and rule.flags & _NO_TIME:
-                    return Status(False, residual, False, NOT_SELECTED, '{0} drops what {1} answers'.format(
-                        rule.line.quoted, source.host), 'Add a line "restrict {0} nomodify notrap noquery" to {1}, restart {2}, '
-                        'then run again.'.format(source.host, rule.line.path, self.unit))
+        for source in [each for each in self.sources() if each.kind in config.ASKED and each.asked]:
+            # ntpd before 4.2.7 lists the servers of a pool, also with nopeer.
+            pool = source.kind == 'pool' and not any(not peer.own for peer in self._peers())
+            dropping, rule = self._dropping(pool), restriction_of(rules, source.host)
+            general = any(each.target == 'source' and not each.flags & dropping for each in rules)
+            if rule and rule.flags & dropping and not general:
+                return Status(False, residual, False, NOT_SELECTED, '{0} drops what {1} answers'.format(
+                    rule.line.quoted, source.host), 'Add a line "restrict {0} nomodify notrap noquery" to {1}, restart {2}, '
+                    'then run again.'.format('source' if source.kind == 'pool' else source.host, rule.line.path, self.unit))
         kissed = [peer for peer in peers if peer.refid.strip('.') in _KISSES]
         if kissed:
             listed = ', '.join('{0} ({1})'.format(peer.remote, peer.refid.strip('.')) for peer in kissed)

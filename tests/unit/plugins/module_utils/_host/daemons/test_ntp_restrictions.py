@@ -55,6 +55,12 @@ ASKED = ['restrict 127.0.0.1', 'restrict ::1']
         IGNORED.format('192.0.2.1')]),
     (['restrict default nomodify', 'restrict source ignore', 'restrict 192.0.2.1'], ['192.0.2.1'], [], []),
     (['restrict default noserve', 'restrict 192.0.2.0/24'], ['192.0.2.1'], [], []),
+    (['restrict default nomodify nopeer', 'restrict 127.0.0.1'], [], ['pool.example'], [IGNORED.format('source')]),
+    (['restrict -4 default nopeer', 'restrict -6 default nopeer', 'restrict 127.0.0.1'], ['192.0.2.1'], ['pool.example'], [
+        IGNORED.format('source')]),
+    (['restrict default nopeer', 'restrict source nomodify', 'restrict 127.0.0.1'], [], ['pool.example'], []),
+    (['restrict default nomodify', 'restrict source nopeer', 'restrict 127.0.0.1'], ['192.0.2.1'], ['pool.example'], [
+        IGNORED.format('source')]),
     (['restrict default ignore'], [], [], [])])
 def test_what_is_added_so_that_answers_come_in(tmp_path, texts, servers, pools, added):
     found = daemon(tmp_path, 'ntpd', 'ntp-4.2.8p15', 'synchronized', config='\n'.join(texts) + '\n')
@@ -71,3 +77,24 @@ def test_a_line_that_drops_the_very_server_is_refused(tmp_path):
 def test_servers_of_the_command_line_are_asked_too(tmp_path):
     found = daemon(tmp_path, 'ntpd', 'ntp-4.2.8p15', 'synchronized', config='server 192.0.2.1\n', arguments=['-g', '192.0.2.9'])
     assert sorted(found.source_names()) == ['192.0.2.1', '192.0.2.9']
+
+
+def test_ntpsec_takes_servers_from_a_pool_also_with_nopeer(tmp_path):
+    found = daemon(tmp_path, 'ntpsec', 'ntpsec-1.2.2', 'synchronized', config='restrict default nopeer\nrestrict 127.0.0.1\n')
+    assert found._let_in(wanted(dict(OPTIONS, pools=['pool.example']))) == []
+
+
+@pytest.mark.parametrize(('texts', 'rows', 'reason'), [
+    (['restrict default kod nomodify nopeer noquery limited'], '', 'not_selected'),
+    (['restrict default nopeer', 'restrict source nomodify'], '', 'unreachable'),
+    (['restrict default nomodify'], '', 'unreachable'),
+    (['restrict default nopeer'], ' 192.0.2.9       .INIT.          16 u    -   64    0    0.000   +0.000   0.000\n', 'unreachable')])
+def test_a_pool_whose_servers_nopeer_keeps_out(tmp_path, texts, rows, reason):
+    config = '\n'.join(['pool pool.example iburst'] + texts) + '\n'
+    found = daemon(tmp_path, 'ntpd', 'ntp-4.2.8p15', 'unreachable', config=config)
+    head = 'remote refid st t when poll reach delay offset jitter\n====\n'
+    row = ' pool.example    .POOL.          16 p    -   64    0    0.000   +0.000   0.000\n'
+    found.host.answers['ntpq -pn'] = found.host.answers['ntpq -pn']._replace(code=0, out=head + row + rows)
+    status = found.status()
+    assert status.reason == reason
+    assert ('restrict source nomodify' in status.advice) is (reason == 'not_selected')
