@@ -319,9 +319,11 @@ def ask_ntpd(port: int = 123, wait: float = _WAIT) -> Optional[DaemonAnswer]:
 def _answer(synchronized: bool, source: str, own_clock: bool) -> DaemonAnswer:
     """Build the answer. A source in 127.0.0.0/8 is ntpd's local clock (127.127.1.x), orphan mode, or another local program.
 
+    127.127.t.u is a reference clock of another type t, whose configuration gives it a stratum (ntp.conf(5), fudge).
     For a local program, the answer has the source: the configuration shows whether it has another port, which may lead elsewhere.
     """
-    loops = synchronized and (source.startswith('127.') or source == '::1')
+    clock = source.startswith('127.127.') and not source.startswith('127.127.1.')
+    loops = synchronized and not clock and (source.startswith('127.') or source == '::1')
     return DaemonAnswer(synchronized and not (own_clock or loops), source if synchronized and not own_clock else '',
                         own_clock or loops)
 

@@ -205,9 +205,9 @@ class Chrony(Daemon):
         heard = self._heard(others)
         if not heard:
             return self._all_offline(residual, [row[2] for row in others]) or self._no_answer(residual, [row[2] for row in others])
-        states = self._states()
-        listed = ', '.join('{0} ({1})'.format(row[2], self._in_words(states.get(row[2], row[1]))) for row in heard)
-        why, advice = self._in_the_way([row[2] for row in heard], len(rows))
+        chosen = self._selection()
+        listed = ', '.join('{0} ({1})'.format(row[2], self._in_words(chosen.get(row[2], row[1:2])[0])) for row in heard)
+        why, advice = self._in_the_way([row[2] for row in heard], any(chosen.get(row[2], [])[2:3] == ['Y'] for row in heard))
         msg = 'it does not select any of its sources: {0}{1}'.format(listed, why)
         return Status(False, residual, True, NOT_SELECTED, msg, advice)
 
@@ -219,21 +219,24 @@ class Chrony(Daemon):
         return Status(False, residual, False, UNREACHABLE, 'its sources are switched offline: {0}'.format(', '.join(listed)),
                       'Run chronyc online on this host, and see what has switched them (a script of NetworkManager or dhclient).')
 
-    def _states(self) -> Dict[str, str]:
-        """Return {address: state} of chronyc selectdata, which 4.0 and older do not have."""
+    def _selection(self) -> Dict[str, List[str]]:
+        """Return {address: [state, address, whether it is authenticated …]} of chronyc selectdata; before 4.1 there is none."""
         rows = [line.split(',') for line in self._chronyc('-c', 'selectdata').splitlines()]
-        return {row[1]: row[0] for row in rows if len(row) > 2}
+        return {row[1]: row for row in rows if len(row) > 2}
 
     @staticmethod
     def _in_words(state: str) -> str:
         return _STATES.get(state, 'state {0}'.format(state))
 
-    def _in_the_way(self, heard: List[str], count: int) -> Tuple[str, str]:
-        """Return the line that prevents chronyd from selecting a source, and what to do about it."""
+    def _in_the_way(self, heard: List[str], authenticated: bool) -> Tuple[str, str]:
+        """Return the line that prevents chronyd from selecting a source, and what to do about it.
+
+        authenticated: whether an authenticated source is among those that are heard.
+        """
         mode, least = self._setting('authselectmode'), self._setting('minsources')
         secured = self._foreign_nts()
         plain = [source for source in self.sources() if not (source.nts or source.keyed) and source.kind in config.ASKED]
-        if secured and plain and _authselectmode(mode) != 'ignore':
+        if secured and plain and not authenticated and _authselectmode(mode) != 'ignore':
             names = ', '.join(dict.fromkeys('{0} ({1})'.format(source.name, source.line.place) for source in secured))
             return ('; authenticated sources do not answer, and {0} beside them no other is selected: {1}'.format(
                 'by ' + mode.quoted if mode else 'by authselectmode mix, the default,', names),

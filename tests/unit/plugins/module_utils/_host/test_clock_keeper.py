@@ -341,6 +341,7 @@ def variables(text, leap=0, first=0x82):
     (variables('leap=3, stratum=16, refid=INIT', leap=3), DaemonAnswer(False, '')),
     (variables('stratum=6, refid=LOCAL(0)'), DaemonAnswer(False, '', True)),
     (variables('stratum=6, refid=127.127.1.0'), DaemonAnswer(False, '127.127.1.0', True)),
+    (variables('stratum=2, refid=127.127.20.0'), DaemonAnswer(True, '127.127.20.0')),     # a receiver with "fudge … stratum 1"
     (variables('stratum=6, refid=127.0.0.1'), DaemonAnswer(False, '127.0.0.1', True)),     # orphan mode
     (variables('', first=0xC2), None),
     (lambda packet: b'', None),

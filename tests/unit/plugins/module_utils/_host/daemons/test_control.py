@@ -105,6 +105,19 @@ def test_chronyd_beside_nts_sources_that_are_out_of_reach(tmp_path, recording):
     assert '"authselectmode prefer" (/etc/chrony.conf line 3)' in status.msg
 
 
+def test_authenticated_sources_that_answer_are_not_said_to_be_silent(tmp_path):
+    found = daemon(tmp_path, 'chrony', 'chrony-4.3', 'nts')
+    rows = '^,x,192.0.2.1,2,6,17,8,0.1,0.1,0.1\n^,x,192.0.2.77,2,6,17,8,9.1,9.1,0.1\n'
+    answers = found.host.answers
+    answers['chronyc -n -c sources'] = answers['chronyc -n -c sources']._replace(out=rows)
+    answers['chronyc -n -c selectdata'] = answers['chronyc -n -c selectdata']._replace(
+        out='T,192.0.2.1,N,-,-\nx,192.0.2.77,Y,-,-\n')
+    status = found.status()
+    assert '192.0.2.77 (a falseticker)' in status.msg
+    assert 'do not answer' not in status.msg
+    assert '4460' not in status.advice
+
+
 @pytest.mark.parametrize('recording', CHRONY)
 def test_the_sign_of_what_chronyd_has_left(tmp_path, recording):
     """chronyc: a positive System time is slow of NTP time, so the clock is behind."""

@@ -88,9 +88,9 @@ def test_ntpsec_takes_servers_from_a_pool_also_with_nopeer(tmp_path):
     (['restrict default kod nomodify nopeer noquery limited'], '', 'not_selected'),
     (['restrict default nopeer', 'restrict source nomodify'], '', 'unreachable'),
     (['restrict default nomodify'], '', 'unreachable'),
-    (['restrict default nopeer'], ' 192.0.2.9       .INIT.          16 u    -   64    0    0.000   +0.000   0.000\n', 'unreachable')])
+    (['restrict default nopeer'], ' 192.0.2.9       .INIT.          16 u    - 64    0    0.000 +0.000  0.000\n', 'unreachable')])
 def test_a_pool_whose_servers_nopeer_keeps_out(tmp_path, texts, rows, reason):
-    config = '\n'.join(['pool pool.example iburst'] + texts) + '\n'
+    config = '\n'.join(['pool pool.example iburst', *texts]) + '\n'
     found = daemon(tmp_path, 'ntpd', 'ntp-4.2.8p15', 'unreachable', config=config)
     head = 'remote refid st t when poll reach delay offset jitter\n====\n'
     row = ' pool.example    .POOL.          16 p    -   64    0    0.000   +0.000   0.000\n'
