@@ -178,12 +178,15 @@ def _running(root: str) -> Iterator[Tuple[Program, List[int]]]:
     seen = []   # type: List[str]
     for program in PROGRAMS:
         pids = [pid for unit in program.units for pid in _pids_of(root, unit) if _name(root, pid)]
-        if pids:
+        if pids and (program.name != 'phc2sys' or any(_name(root, pid) != 'phc2sys' or phc2sys_sets_clock(_command(root, pid)[1:])
+                                                      for pid in pids)):
             seen.append(program.name)
             yield program, pids
     names = {pid: _name(root, pid) for pid in _pids(root)}
     for program in PROGRAMS:
         pids = [pid for pid, name in names.items() if name == program.process]
+        if program.name == 'phc2sys':
+            pids = [pid for pid in pids if phc2sys_sets_clock(_command(root, pid)[1:])]
         if pids:
             first = (_command(root, pids[0]) or [''])[0]
             if program.name == 'ntpd' and first.startswith(('ntpd: ', 'openntpd')):
@@ -230,6 +233,18 @@ def _runs_without_control(command: List[str]) -> bool:
     except getopt.GetoptError:
         return '-x' in command
     return ('-x', '') in options
+
+
+def phc2sys_sets_clock(arguments: List[str]) -> bool:
+    """Return whether phc2sys sets the system clock: with -c, or -a without -r, it only sets those of network cards (phc2sys(8))."""
+    try:
+        options, _rest = getopt.gnu_getopt([word for word in arguments if not word.startswith('--')],
+                                           'ac:d:E:f:F:hi:I:l:L:mM:n:N:O:P:qrR:s:S:t:u:vwxz:')
+    except getopt.GetoptError:
+        return True
+    given = [option for option, _value in options]
+    targets = [value for option, value in options if option == '-c']
+    return '-r' in given if '-a' in given else not targets or 'CLOCK_REALTIME' in targets
 
 
 def _drift_is_fresh(program: Program, root: str, now: Callable[[], float]) -> bool:

@@ -12,7 +12,7 @@ import os
 import re
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host import systemd
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import clock_keeper, systemd
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, launch, layouts, others_config
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import Daemon, Status
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ConfigLine, Source
@@ -104,12 +104,14 @@ def find_steerers(host: Any, states: Dict[str, Dict[str, str]]) -> List[Steerer]
 
 
 def _steers(host: Any, known: _Known, state: Dict[str, str]) -> bool:
-    """Return whether it sets the clock with its options: VBoxService and ptp4l may run without setting it."""
+    """Return whether it sets the clock with its options: VBoxService, ptp4l and phc2sys may run without setting it."""
     words = host.read('/proc/{0}/cmdline'.format(state.get('MainPID') or 'none')).split('\0')
     commands = launch.values(launch.unit_settings(host, known.unit), 'Service', 'ExecStart')
     text = ' '.join(words) + ' ' + ' '.join(command.value for command in commands)
     if 'VirtualBox' in known.name:
         return '--disable-timesync' not in text
+    if known.unit == 'phc2sys.service':
+        return clock_keeper.phc2sys_sets_clock(words[1:]) if words[1:] else _phc2sys_of(host, known.unit)
     if known.unit == 'connman.service':
         return 'TimeUpdates=manual' not in host.read('/var/lib/connman/settings')
     if known.unit == 'ptp4l.service':
@@ -118,6 +120,11 @@ def _steers(host: Any, known: _Known, state: Dict[str, str]) -> bool:
         software = re.search(r'(?m)^\s*time_stamping\s+(?:software|legacy)', host.read(path) or host.read('/etc/ptp4l.conf'))
         return bool(software or re.search(r'\s-S(\s|$)', text))
     return True
+
+
+def _phc2sys_of(host: Any, unit: str) -> bool:
+    """Return whether the phc2sys that a unit starts sets the system clock."""
+    return clock_keeper.phc2sys_sets_clock(launch.of_unit(host, unit, ('phc2sys',), ('', ''), (), '').arguments)
 
 
 # Programs that set the clock while they run, as the kernel names their processes: 15 characters.
@@ -144,7 +151,8 @@ def _of_processes(host: Any) -> List[Steerer]:
         found_unit = re.fullmatch(r'(?:/[^/]+\.slice)*/([^/]+\.service)', Processes(host.root).cgroup(int(pid)))
         unit = found_unit.group(1) if found_unit else ''
         unit = unit if 'docker' not in unit and 'containerd' not in unit else ''
-        no_control = 'chronyd' in name and ('-x', '') in launch.options_of('chrony', words[1:])
+        no_control = 'chronyd' in name and ('-x', '') in launch.options_of('chrony', words[1:]) or \
+            'phc2sys' in name and not clock_keeper.phc2sys_sets_clock(words[1:])
         if unit in layouts.all_units() or unit in UNITS or '--disable-timesync' in words or no_control:
             continue
         kind = _PTP if 'PTP' in name else _VBOX if 'VirtualBox' in name else ''
@@ -178,6 +186,8 @@ def _of_units(host: Any) -> List[Steerer]:
             continue
         for command in launch.values(launch.unit_settings(host, service), 'Service', 'ExecStart'):
             program = os.path.basename(re.sub(r'^[@\-:+!|]+', '', command.value).split(' ')[0])
+            if program == 'phc2sys' and not _phc2sys_of(host, service):
+                break
             if program in ('phc2sys', 'timemaster'):
                 found.append(Steerer(program + ' (PTP)', unit, unit, False, _PTP.format(unit=unit)))
                 break

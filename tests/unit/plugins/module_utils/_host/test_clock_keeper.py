@@ -205,6 +205,13 @@ def test_phc2sys_alone_is_believed_by_the_kernel_and_else_not_known(tree):
     assert tree.look(DENIES)['state'] == 'unknown'      # linuxptp before 3.1 does not tell the kernel
 
 
+@pytest.mark.parametrize('unit', ['phc2sys', ''])
+def test_phc2sys_that_sets_the_clock_of_a_network_card_keeps_none(tree, unit):
+    tree.process(77, 'phc2sys', '/usr/sbin/phc2sys', '-s', 'CLOCK_REALTIME', '-c', 'eth0', **({'unit': unit} if unit else {}))
+    found = tree.look(SAYS_SO)
+    assert (found['state'], found['reason']) == ('not_kept', 'no_time_daemon')
+
+
 def test_the_fresh_one_of_two_drift_files_counts(tree):
     tree.process(77, 'ntpd', unit='ntp')
     tree.write('/var/lib/ntp/ntp.drift', '1.0', age=90 * 86400)     # of a package that was replaced

@@ -72,6 +72,8 @@ def process(host, pid, name, command, unit='', status=SETS_CLOCK):
 
 @pytest.mark.parametrize(('name', 'command', 'unit', 'status', 'found'), [
     ('phc2sys', '/usr/sbin/phc2sys -w -s eth0', 'phc2sys@eth0.service', SETS_CLOCK, ('phc2sys@eth0.service', False)),
+    ('phc2sys', '/usr/sbin/phc2sys -s CLOCK_REALTIME -c eth0 -O 37', 'phc2sys@eth0.service', SETS_CLOCK, None),
+    ('phc2sys', '/usr/sbin/phc2sys -a -rr --step_threshold 1', 'site-ptp.service', SETS_CLOCK, ('site-ptp.service', False)),
     ('chronyd', '/usr/sbin/chronyd', 'chrony.service', SETS_CLOCK, None),
     ('chronyd', '/usr/sbin/chronyd -n', '', SETS_CLOCK, ('', False)),
     ('chronyd', '/usr/sbin/chronyd -x', '', SETS_CLOCK, None),
@@ -121,6 +123,7 @@ def test_a_container_without_privileges_sets_no_clock_of_this_host(tmp_path, uid
 
 @pytest.mark.parametrize(('unit', 'text', 'can_stop'), [
     ('phc2sys@eth0.service', '[Service]\nExecStart=/usr/sbin/phc2sys -w -s %I\n', False),
+    ('phc2sys@eth0.service', '[Service]\nExecStart=/usr/sbin/phc2sys -s CLOCK_REALTIME -c %I -O 37\n', None),
     ('site-time.timer', '[Timer]\nOnCalendar=hourly\n', True),
 ])
 def test_an_enabled_unit_that_sets_the_clock_is_found(tmp_path, unit, text, can_stop):
@@ -130,7 +133,21 @@ def test_an_enabled_unit_that_sets_the_clock_is_found(tmp_path, unit, text, can_
     host.put('/usr/lib/systemd/system/site-time.service', '[Service]\nType=oneshot\nExecStart=/usr/sbin/ntpdate -u ntp.example\n')
     os.makedirs(host.path('/etc/systemd/system/multi-user.target.wants'))
     os.symlink('/usr/lib/systemd/system/' + unit, host.path('/etc/systemd/system/multi-user.target.wants/' + unit))
-    assert [(each.unit, each.can_stop) for each in discovery.steerers(host)] == [(unit, can_stop)]
+    assert [(each.unit, each.can_stop) for each in discovery.steerers(host)] == ([] if can_stop is None else [(unit, can_stop)])
+
+
+@pytest.mark.parametrize(('options', 'steers'), [
+    ('-a -r', True), ('-a', False), ('-s CLOCK_REALTIME -c eth0 -w', False), ('-seth0 -cCLOCK_REALTIME', True),
+    ('-s eth0 -w', True), ('-a -r -n 24 --step_threshold=1', True), ('-a -m -R 8', False),
+    ('-d /dev/pps0 -s eth0', True), ('--surprise -9', True)])
+@pytest.mark.parametrize('runs', [True, False])
+def test_phc2sys_steers_unless_it_only_sets_the_clocks_of_network_cards(tmp_path, options, steers, runs):
+    host = FakeHost(tmp_path).has('chrony')
+    host.units['phc2sys.service'] = ['active' if runs else 'inactive', 'enabled']
+    host.put('/usr/lib/systemd/system/phc2sys.service',
+             '[Service]\nEnvironmentFile=-/etc/sysconfig/phc2sys\nExecStart=/usr/sbin/phc2sys $OPTIONS\n')
+    host.put('/etc/sysconfig/phc2sys', 'OPTIONS="{0}"\n'.format(options))
+    assert [each.unit for each in discovery.steerers(host)] == (['phc2sys.service'] if steers else [])
 
 
 def test_connman_steers_unless_it_was_told_not_to(tmp_path):
