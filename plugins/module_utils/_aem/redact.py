@@ -23,12 +23,12 @@ _HEADERS = re.compile(r'(?i)((?:authorization|cookie2?)["\']?\s{0,4}[:=])(?!\s{0
 _SCHEMES = re.compile(r'(?i)\b(bearer|basic|digest|negotiate|ntlm)\s{1,4}(?!realm\b)["\']?[A-Za-z0-9+/=._~-]{6,}')
 _NAMED = re.compile(
     r'(?i)((?:token|secret|api[_-]?key|passw(?:or)?d|passphrase|pwd|assertion|j_password|session(?:id)?)'
-    r'(?:\\?["\'])?\s{0,4}[:=]\s{0,4}(?:\\?["\'])?)'
-    r'(?!\*{8})([^\s"\'\\&,;<>{}]{1,}|\\?\{[0-9a-fA-F]+\\?\})'
+    r'(?:\\?["\']|%22)?\s{0,4}(?:[:=]|%3[AD])\s{0,4}(?:\[\s{0,4}){0,3})'
+    r'(?:(")(?!\*{8})(?:[^"\\]|\\.)+|(\\")(?!\*{8})[^"\\]+|((?:\\?["\']|%22)?)(?!\*{8}|\[)(?:[^\s"\'\\&,;<>{}]+|\\?\{[0-9a-fA-F]+\\?\}))'
 )
 _JWT = re.compile(r'eyJ[A-Za-z0-9_=-]+(?:\.[A-Za-z0-9_=-]*){0,4}')
 _CRYPTO = re.compile(r'\\?\{[0-9a-fA-F]{16,}\\?\}')
-_USERINFO = re.compile(r'(?i)\b([a-z][a-z0-9+.-]{1,15}://)[^\s/@<>"\']{1,500}@')
+_USERINFO = re.compile(r'(?i)\b([a-z][a-z0-9+.-]{1,15}://)[^\s/?#<>"\']{1,500}@')
 # Base64 or hexadecimal text that is too long for a word: the rest of a token whose name is on the previous line.
 _OPAQUE = re.compile(r'(?<![A-Za-z0-9_+=-])(?=[a-z_+=-]{0,200}[A-Z0-9])[A-Za-z0-9_+=-]{48,}')
 _KEY_BEGIN = re.compile(r'-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----')
@@ -67,7 +67,7 @@ class Redactor:
             text = self._known.sub(HIDDEN, text)
         text = _HEADERS.sub(r'\1 ' + HIDDEN, text)
         text = _SCHEMES.sub(r'\1 ' + HIDDEN, text)
-        text = _NAMED.sub(r'\1' + HIDDEN, text)
+        text = _NAMED.sub(r'\1\2\3\4' + HIDDEN, text)
         text = _JWT.sub(HIDDEN, text)
         text = _CRYPTO.sub(HIDDEN, text)
         text = _USERINFO.sub(r'\1' + HIDDEN + '@', text)

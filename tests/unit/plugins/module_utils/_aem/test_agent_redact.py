@@ -37,6 +37,14 @@ PASSWORD = 'pl\u00e4nted "secret" / 1'
         ('GET /?p=pl%C3%A4nted%20%22secret%22%20%2F%201', 'nted'),
         ('{"p":"pl\u00e4nted \\"secret\\" / 1"}', 'nted'),
         ('the rest of it: ' + 'aB3' * 30, 'aB3' * 10),
+        ('{"client_secret":["p8e-s3cr3t"]}', 'p8e-s3cr3t'),
+        ('{"client_secret" : [ "p8e-s3cr3t" ]}', 'p8e-s3cr3t'),
+        ('client_id%3Dx%26client_secret%3Dp8e-s3cr3t', 'p8e-s3cr3t'),
+        ('%7B%22client_secret%22%3A%22p8e-s3cr3t%22%7D', 'p8e-s3cr3t'),
+        ('{"proxy.password": "two words, s3cr3t"}', 's3cr3t'),
+        ('{"password":"two \\" s3cr3t"}', 's3cr3t'),
+        ('password="two words, s3cr3t" for the proxy', 's3cr3t'),
+        ('Connect to http://svc:p@s3cr3t@proxy.corp.local:8080 failed', 's3cr3t'),
     ],
 )
 def test_secrets_are_hidden(line, secret):
@@ -59,6 +67,8 @@ def test_secrets_are_hidden(line, secret):
         '------------------------------------------------------------------------',
         'Sending POST request to https://acme.brand-portal.adobe.com/bin/receive?sling:authRequestLogin=1',
         "ReplicationAction{type=TEST, path[0]='/content', time=1466214883309, userId='admin', revision='null'}",
+        'GET https://acme.example?mail=a@b.example',
+        '{"error":"invalid_token","error_description":"The token has expired"}',
         'sun.security.provider.certpath.SunCertPathBuilderException: unable to find valid certification path',
         '<< Content-Security-Policy: default-src https://*.adobe.com; img-src * data: ; report-uri /security-bugs/mac',
     ],
