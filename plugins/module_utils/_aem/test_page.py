@@ -74,13 +74,15 @@ _ESCAPED_MARKUP = re.compile(r'(?i)&(?:amp;)?lt;br\s{0,3}/?\s{0,3}&(?:amp;)?gt;'
 _ENORMOUS_REFERENCE = re.compile(r'&(?=#[xX]?[0-9a-fA-F]{8})')
 _NEWLINE = re.compile(r'\r\n|\r|\n')
 
+_ZONE = r'(?:\s?(?:Z|(?:GMT|UTC)?[+-]\d{2}:?\d{2}|[A-Z]{3,5})(?=\s))?'
 _STAMP = re.compile(
-    r'(\d{2}[./-]\d{2}[./-]\d{4}|\d{4}[./-]\d{2}[./-]\d{2})[ T](\d{2}:\d{2}:\d{2})(?:[.,]\d{1,9})?'
+    r'(\d{2}[./-]\d{2}[./-]\d{4}|\d{4}[./-]\d{2}[./-]\d{2})[ T](\d{2}:\d{2}:\d{2})(?:[.,]\d{1,9})?' + _ZONE +
     r'\s{1,4}[-\u2013](?:\s{1,4}|$)'
 )
-# Java's formats of a date in other locales: "Nov 27, 2026, 9:00:00 AM - ", "27 nov. 2026 09:00:00 - ".
+# Java's formats of a date in other locales: "Nov 27, 2026, 9:00:00 AM - ", "27 nov. 2026 09:00:00 - ", and its Date.toString().
 _OTHER_STAMP = re.compile(
-    r'(?=.{0,24}(?<!\d)\d{4}(?!\d))([^\W_][\w.,/\s-]{5,40}?)[\s,](\d{1,2}[:.]\d{2}[:.]\d{2}(?:\s?[APap]\.?[Mm]\.?)?)'
+    r'(?=.{0,27}(?<!\d)\d{4}(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2}[\s,])([^\W_][\w.,/\s-]{5,40}?)[\s,](?:上午|下午)?'
+    r'(\d{1,2}[:.]\d{2}[:.]\d{2}(?:\s?[APap]\.?\s?[Mm]\.?)?)' + _ZONE + r'(?:\s\d{4})?'
     r'\s{1,4}[-\u2013](?:\s{1,4}|$)'
 )
 _LEVEL = re.compile(r'(TRACE|DEBUG|INFO|WARN|WARNING|ERROR|FATAL)\s{1,4}-\s{1,4}(\S{1,300})\s{1,4}:(?:\s|$)')
