@@ -261,10 +261,18 @@ def _state(
         certain = any(test['clock_related'] == 'yes' for test in tests)
         if aem_clock == 'same' or (aem_clock == 'unknown' and not certain):
             return 'not_the_clock'
+    if clock == 'skewed' and agents == 'clock_cause' and any(_contradicts(test, skew['offset']) for test in tests):
+        agents = 'other_cause'
     state = TABLE[agents][clock]
     if STATES[state].repair and clock == 'skewed' and time_service and not time_service.get('may_set_clock', True):
         return 'cannot_set_clock'
     return state
+
+
+def _contradicts(test: dict[str, t.Any], offset: float) -> bool:
+    """Return whether the test failed for a likely clock that is wrong the other way: the measured one does not explain it."""
+    wrong = 'behind' if offset > 0 else 'ahead'
+    return not test['succeeded'] and test['clock_related'] == 'likely' and test.get('direction') not in (None, wrong)
 
 
 def _what_agents_say(tests: list[dict[str, t.Any]], aem_state: str) -> str:

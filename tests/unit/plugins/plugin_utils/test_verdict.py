@@ -121,6 +121,17 @@ def test_a_certificate_that_really_expired_is_to_be_renewed():
         assert verdict['next_step'] == 'advice for certificate_expired'
 
 
+@pytest.mark.parametrize(('direction', 'offset', 'state'), [
+    ('ahead', 120.0, 'not_only_the_clock'), ('ahead', -120.0, 'jwt_expired'), ('behind', -120.0, 'not_only_the_clock'),
+    ('behind', 120.0, 'jwt_expired'), (None, 120.0, 'jwt_expired')])
+def test_a_clock_that_is_wrong_the_other_way_does_not_explain_the_failure(direction, offset, state):
+    """A certificate that has expired for a clock that is behind has expired for the right time, too."""
+    failing = {**agent('certificate_expired', 'likely'), 'direction': direction}
+    verdict = decide(health([agent(), failing], verdict='skewed', offset=offset))
+    assert (verdict['state'], verdict['repair']) == (state, True)
+    assert ('advice for certificate_expired' in verdict['next_step']) is (state == 'not_only_the_clock')
+
+
 def test_the_end_of_jwt_is_never_cured_by_a_clock():
     ended = dict(agent('jwt_end_of_life'), meaning='no JWT gets a token since')
     right, wrong = decide(health([ended], verdict='in_sync')), decide(health([ended], verdict='skewed'))
