@@ -160,8 +160,10 @@ def _has_unit(host: Any, unit: str, state: Dict[str, str]) -> bool:
 
 def _unit_in_use(unit: str, states: Dict[str, Dict[str, str]]) -> str:
     other = layouts.OTHER_UNITS.get(unit, '')
-    state = states.get(other, {})
-    in_use = state.get('ActiveState') == 'active' or state.get('UnitFileState') == 'enabled'
+    state, usual = states.get(other, {}), states.get(unit, {})
+    # Debian's package may leave both enabled: they conflict, so the one that runs is in use.
+    usual_works = usual.get('ActiveState') == 'active' and usual.get('UnitFileState') == 'enabled'
+    in_use = state.get('ActiveState') == 'active' or (state.get('UnitFileState') == 'enabled' and not usual_works)
     return other if in_use and state.get('Id', other) == other else unit
 
 

@@ -136,8 +136,8 @@ def all_units() -> List[str]:
     return sorted({row.layout.unit for row in LAYOUTS} | set(OTHER_UNITS.values()))
 
 
-# Units that run the same daemon otherwise (Fedora, RHEL 9 and newer): where one is in use, it is the daemon's unit.
-OTHER_UNITS = {'chronyd.service': 'chronyd-restricted.service'}
+# Units that run the same daemon otherwise (Fedora, RHEL 9, Debian 13 and newer): where one is in use, it is the daemon's unit.
+OTHER_UNITS = {'chronyd.service': 'chronyd-restricted.service', 'chrony.service': 'chronyd-restricted.service'}
 
 
 class PackageManager(NamedTuple):

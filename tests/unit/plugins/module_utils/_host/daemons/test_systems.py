@@ -165,3 +165,18 @@ def test_ptp4l_steers_only_with_software_time_stamps(tmp_path):
     assert discovery.steerers(host) == []
     host.put('/etc/linuxptp/ptp4l.conf', '[global]\ntime_stamping\tsoftware\n')
     assert [each.unit for each in discovery.steerers(host)] == ['ptp4l.service']
+
+
+@pytest.mark.parametrize(('release', 'usual'), [('debian-13', 'chrony'), ('ubuntu-26.04', 'chrony'), ('alma-9', 'chronyd')])
+@pytest.mark.parametrize(('usual_state', 'other_state', 'other_in_use'), [
+    (['inactive', 'disabled'], ['active', 'enabled'], True), (['inactive', 'enabled'], ['active', 'enabled'], True),
+    (['inactive', 'disabled'], ['inactive', 'enabled'], True), (['active', 'enabled'], ['inactive', 'enabled'], False),
+    (['active', 'enabled'], ['inactive', 'disabled'], False)])
+def test_the_restricted_unit_of_chronyd_counts_where_it_is_in_use(
+        tmp_path, release, usual, usual_state, other_state, other_in_use):
+    host = FakeHost(tmp_path, release).has(usual)
+    host.units[usual + '.service'] = usual_state
+    host.units['chronyd-restricted.service'] = other_state
+    facts = next(each for each in discovery.find_daemons(host) if each['name'] == 'chrony')
+    assert facts['unit'] == ('chronyd-restricted' if other_in_use else usual) + '.service'
+    assert facts['active'] == ('active' in (other_state if other_in_use else usual_state))
