@@ -56,6 +56,7 @@ references disagree, the interval contains the threshold, or only one or two pla
 
 The test of each agent is AEM's own, and its log is searched for a [cause](causes.md). If one of several agents has a cause that is
 not the clock, the row is *another reason*: correcting the clock alone does not heal this host, and the run says so.
+The same holds for a cause that is only likely a clock, if the measured clock is wrong in the other direction.
 
 ## Three things the table does not show
 

@@ -29,8 +29,9 @@ MOST_FILES = 20   # stored configurations that are read
 
 _REQUEST, _GRANTS, _NAME = 'auth.access.token.request', 'auth.token.provider.authorization.grants', 'name'
 _STORED = re.compile(r'^\s*"?([\w.]{1,100})"?\s*=\s*\w?[\[("]{1,3}((?:\\.|[^"\\\r\n]){0,2000})', re.MULTILINE)
-_VERSION = re.compile(r'\b6\.(\d{1,2})(?:\.(\d{1,3}))?(?:\.(\d{1,3}))?(?:\.\d+)*\b')
+_VERSION = re.compile(r'(?i)^(?!.*\bLTS\b).*?\b6\.(\d{1,2})(?:\.(\d{1,3}))?(?:\.(\d{1,3}))?(?:\.\d+)*\b')
 _OAK_OF_6_2 = re.compile(r'1\.[0-5]\.')  # AEM 6.3 came with Oak 1.6
+_EXCHANGE = re.compile(r'/ims/exchange/(?:v\d/)?jwt')
 _LEGACY_WORDS = re.compile(r'(?i)no longer allowed to get access token|the (?:organization|user) associated with this client is')
 _JWT_WORDS = re.compile(
     r'(?i)could not match (?:JWT )?signature to any|no valid bindings were found|\bJWT token is\b|in the JWT are not a subset')
@@ -74,7 +75,7 @@ def of_page(read: pages.Page) -> str:
         if line.kind != pages.AGENT:
             continue
         message = line.message[:20000]
-        if '/ims/exchange/jwt' in message or _JWT_WORDS.search(message):
+        if _EXCHANGE.search(message) or _JWT_WORDS.search(message):
             return JWT
         if '/ims/token/' in message or 'client_credentials' in message:
             return SERVER_TO_SERVER

@@ -106,6 +106,7 @@ def listed(request, grants=None):
     ({authentication.OVERVIEW: {'Instance': {'Adobe Experience Manager': '6.5.3.0'}}}, 'legacy_gateway'),
     ({authentication.OVERVIEW: {'Instance': {'Adobe Experience Manager': '6.5.10.0'}}}, 'unknown'),
     ({authentication.OVERVIEW: {'Instance': {'Adobe Experience Manager': '6.6.2'}}}, 'unknown'),
+    ({authentication.OVERVIEW: {'Instance': {'Adobe Experience Manager': '6.5 LTS SP3'}}}, 'unknown'),
     ({authentication.OVERVIEW: {'Instance': None}}, 'unknown'),
     ({authentication.OVERVIEW: {'Instance': {}, 'Repository': {'Apache Jackrabbit Oak': '1.4.1'}}}, 'legacy_gateway'),
     ({authentication.OVERVIEW: {'Instance': {}, 'Repository': {'Apache Jackrabbit Oak': '1.22.3'}}}, 'unknown'),
@@ -134,6 +135,7 @@ def test_another_provider_tells_nothing():
 
 @pytest.mark.parametrize(('said', 'way'), [
     ('POST https://ims-na1.adobelogin.com/ims/exchange/jwt', 'jwt'),
+    ('POST https://ims-na1.adobelogin.com/ims/exchange/v1/jwt/', 'jwt'),
     ('{"error":"invalid_token","error_description":"Could not match signature to any of the bindings"}', 'jwt'),
     ('https://ims-na1.adobelogin.com/ims/token/v3', 'oauth_server_to_server'),
     ('This client: 3f2a is no longer allowed to get access token.', 'legacy_gateway'),
