@@ -191,9 +191,9 @@ class Chrony(Daemon):
 
     def _on_its_own(self, residual: float, name: str) -> Status:
         local = self._setting('local')
-        silent = self._no_answer(residual, [])
-        return Status(False, residual, False, OWN_CLOCK, 'it follows this host\'s own clock ({0}{1}); {2}'.format(
-            name, ': ' + local.quoted if local else '', silent.msg), silent.advice)
+        why = self._why_not(residual)
+        return Status(False, residual, why.answered, OWN_CLOCK, 'it follows this host\'s own clock ({0}{1}); {2}'.format(
+            name, ': ' + local.quoted if local else '', why.msg), why.advice)
 
     def _rows(self) -> List[List[str]]:
         rows = [line.split(',') for line in self._chronyc('-c', 'sources').splitlines()]

@@ -218,8 +218,12 @@ class Ntpd(Daemon):
         peers = self._peers()
         if values['leap'] not in ('11', '3') and values.get('stratum') != '16':
             return self._follows(residual, values.get('refid', ''), peers)
+        return self._why_not(residual, peers, values.get('refid') == 'STEP')
+
+    def _why_not(self, residual: float, peers: List['NtpqRow'], stepped: bool = False) -> Status:
+        """Return the status of an ntpd that follows no server."""
         others = [peer for peer in peers if not self._is_itself(peer)]
-        stepped = values.get('refid') == 'STEP' or any(peer.refid == '.STEP.' for peer in others)
+        stepped = stepped or any(peer.refid == '.STEP.' for peer in others)
         if stepped or any(peer.reach != '0' for peer in others):
             listed = ', '.join('{0} (reach {1})'.format(peer.remote, peer.reach) for peer in others)
             why, advice = self._in_the_way()
@@ -244,9 +248,9 @@ class Ntpd(Daemon):
         selected = next((peer for peer in peers if peer.tally in '*o'), None)
         itself = _OWN_CLOCK.match(refid) or (selected and self._is_itself(selected))
         if itself:
-            silent = self._unheard(residual, [])
-            return Status(False, residual, False, OWN_CLOCK, "it follows this host's own clock ({0}); {1}".format(
-                refid, silent.msg), silent.advice)
+            why = self._why_not(residual, peers)
+            return Status(False, residual, why.answered, OWN_CLOCK, "it follows this host's own clock ({0}); {1}".format(
+                refid, why.msg), why.advice)
         disabled = self._disabled()
         if disabled:
             return Status(False, residual, True, NO_CONTROL_OF_CLOCK, 'by {0} it never sets the clock'.format(disabled.quoted),

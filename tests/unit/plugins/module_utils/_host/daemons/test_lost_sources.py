@@ -136,3 +136,19 @@ def test_chronyd_with_a_reference_clock_or_a_leap_second_to_come(tmp_path, leap)
                    tracking='50484330,PHC0,1,1700000000.0,0.001,0,0,0,0,0,0,0,64,{0}\n'.format(leap),
                    sources='#,*,PHC0,0,3,377,7,0.1,0.1,0.1\n')
     assert found.synchronized
+
+
+def test_a_local_clock_beside_servers_that_answer_does_not_call_them_silent(tmp_path):
+    rows = '^,x,192.0.2.1,3,6,377,9,0.1,0.1,0.1\n^,x,192.0.2.2,3,6,377,9,9.1,9.1,0.1\n'
+    config = 'server 192.0.2.1\nserver 192.0.2.2\nlocal stratum 10\n'
+    found = status(tmp_path, 'rhel-8', 'chronyd', 'chrony', ('/etc/chrony.conf', config),
+                   tracking='7F7F0101,,10,1700000000.0,0.0,0,0,0,0,0,0,0,0,Normal\n', sources=rows)
+    assert (found.synchronized, found.reason, found.answered) == (False, 'own_clock', True)
+    assert '"local stratum 10"' in found.msg and '192.0.2.1 (a falseticker)' in found.msg
+    assert 'no answer' not in found.msg + found.advice
+
+    system = 'leap=00, stratum=11, refid=LOCAL(0), offset=0.0\n'
+    found = ntpd(tmp_path / 'ntpd', system, '*127.127.1.0 .LOCL. 10 l 5 64 377 0 0 0\nx192.0.2.1 192.0.2.9 2 u 5 64 377 0 9 0\n')
+    assert (found.synchronized, found.reason, found.answered) == (False, 'own_clock', True)
+    assert '192.0.2.1 (reach 377)' in found.msg
+    assert 'no answer' not in found.msg + found.advice
