@@ -111,12 +111,12 @@ CAUSES = (
     Cause(
         'token_expired',
         r'^(?!.*\b(?:certificate|key|secret|licen[cs]e|entitlement|subscription|contract|password|trial) (?:has |is )?expired\b)'
-        r'.*(?:\bexpired\b|\bexpiry\b|\bexpiration\b|\bexp\b.{0,60}\b(?:past|future)\b)',
+        r'.*(?:\b(?:token_)?expired\b|\bexpiry\b|\bexpiration\b|\bexp\b.{0,60}\b(?:past|future)\b)',
         'likely', 'behind',
         meaning='Adobe calls the token invalid because of its expiry: the clock AEM signs with may be behind.',
         advice='Compare the measured skew. If the clock is right, check the expiry that the token provider sets.',
         source=_IMS,
-        context=_error('invalid_(?:token|grant)'),
+        context=_error('invalid_(?:token|grant)') + '|' + _code('token_expired'),
     ),
     Cause(
         'invalid_client_secret',

@@ -126,7 +126,8 @@ CAUSES = (
     ),
     Cause(
         'certificate_untrusted', r'PKIX path validation failed|CertPathValidatorException|certificate has been revoked'
-        r'|algorithm constraints check failed',
+        r'|algorithm constraints check failed|certificates do(?:es)? not conform to algorithm constraints'
+        r'|anchored by a distrusted|key ?usage does not (?:allow|permit)|is not a CA certificate',
         meaning='AEM rejects a certificate of the remote side, or of a proxy, for a reason that is not its date.',
         advice="Read the reason at the end of the line. Add the issuer's certificate to AEM's truststore, or have the "
                'certificate replaced.',
