@@ -167,8 +167,7 @@ class Chrony(Daemon):
         rows = self._rows()
         if rows and not self._heard(rows):
             # chronyd still reports that it is synchronized after it has lost all of its sources.
-            listed = [row[2] for row in rows]
-            return self._all_offline(residual, listed) or self._no_answer(residual, listed)
+            return self._silent(residual, rows)
         return Status(True, residual, True, '', 'synchronized to {0}, {1:+.6f} s left'.format(name, residual))
 
     @staticmethod
@@ -204,12 +203,21 @@ class Chrony(Daemon):
         others = [row for row in rows if not self._is_own(row[2])]
         heard = self._heard(others)
         if not heard:
-            return self._all_offline(residual, [row[2] for row in others]) or self._no_answer(residual, [row[2] for row in others])
+            return self._silent(residual, others)
         chosen = self._selection()
         listed = ', '.join('{0} ({1})'.format(row[2], self._in_words(chosen.get(row[2], row[1:2])[0])) for row in heard)
         why, advice = self._in_the_way([row[2] for row in heard], any(chosen.get(row[2], [])[2:3] == ['Y'] for row in heard))
         msg = 'it does not select any of its sources: {0}{1}'.format(listed, why)
         return Status(False, residual, True, NOT_SELECTED, msg, advice)
+
+    def _silent(self, residual: float, rows: List[List[str]]) -> Status:
+        """Return the status if none of these sources has answered. A reference clock does not depend on the network."""
+        listed = [row[2] for row in rows]
+        clocks = [source.line.quoted for source in self.sources() if source.kind == 'refclock']
+        if clocks and not self.source_names() and all(row[0] == '#' for row in rows):
+            return Status(False, residual, False, UNREACHABLE, 'its reference clock gives no time: {0}'.format(', '.join(clocks)),
+                          'See whether the device, or the program that feeds it, works on this host.')
+        return self._all_offline(residual, listed) or self._no_answer(residual, listed)
 
     def _all_offline(self, residual: float, listed: List[str]) -> Optional[Status]:
         """Return the status if all sources are offline, usually by a network script; None if one is not."""
@@ -234,13 +242,17 @@ class Chrony(Daemon):
         authenticated: whether an authenticated source is among those that are heard.
         """
         mode, least = self._setting('authselectmode'), self._setting('minsources')
-        secured = self._foreign_nts()
+        # Also those of this collection: they count as required beside the plain ones of others.
+        secured = [source for source in self.sources() if (source.nts or source.keyed) and source.asked]
         plain = [source for source in self.sources() if not (source.nts or source.keyed) and source.kind in config.ASKED]
         if secured and plain and not authenticated and _authselectmode(mode) != 'ignore':
             names = ', '.join(dict.fromkeys('{0} ({1})'.format(source.name, source.line.place) for source in secured))
             return ('; authenticated sources do not answer, and {0} beside them no other is selected: {1}'.format(
                 'by ' + mode.quoted if mode else 'by authselectmode mix, the default,', names),
                 'Let this host reach them (NTS: TCP 4460), or remove these lines, then run again.')
+        if mode and _authselectmode(mode) == 'require' and not (secured or authenticated):
+            return ('; {0} keeps it from ever selecting a server without authentication'.format(mode.quoted),
+                    'Remove that line, or give servers with NTS or keys, then run again.')
         needed = number(least.words[1]) if least and len(least.words) > 1 else None
         if least and needed and len(heard) < needed:
             return ('; {0} asks for more sources than are heard'.format(least.quoted),

@@ -152,3 +152,33 @@ def test_a_local_clock_beside_servers_that_answer_does_not_call_them_silent(tmp_
     assert (found.synchronized, found.reason, found.answered) == (False, 'own_clock', True)
     assert '192.0.2.1 (reach 377)' in found.msg
     assert 'no answer' not in found.msg + found.advice
+
+
+@pytest.mark.parametrize(('config', 'said'), [
+    ('refclock PHC /dev/ptp_hyperv poll 3\n', 'its reference clock gives no time: "refclock PHC /dev/ptp_hyperv poll 3"'),
+    ('refclock PHC /dev/ptp_hyperv poll 3\npool pool.example\n', 'it has no answer from pool.example'),
+    ('', 'it has no answer from PHC0')])
+@pytest.mark.parametrize('tracking', [TRACKING, '00000000,,0,0,0,0,0,0,0,0,1,1,0,Not synchronised\n'])
+def test_a_silent_reference_clock_is_no_matter_of_the_network(tmp_path, config, said, tracking):
+    found = status(tmp_path, 'rhel-8', 'chronyd', 'chrony', ('/etc/chrony.conf', config), tracking=tracking,
+                   sources='#,?,PHC0,0,3,0,4294967295,0.0,0.0,0.0\n')
+    assert (found.synchronized, found.reason, said in found.msg) == (False, 'unreachable', True)
+    assert ('clock_skew_info' in found.advice) is not found.msg.startswith('its reference clock')
+
+
+def test_authselectmode_require_without_an_authenticated_source_is_named(tmp_path):
+    found = status(tmp_path, 'rhel-8', 'chronyd', 'chrony', ('/etc/chrony.conf', 'server 192.0.2.1\nauthselectmode require\n'),
+                   tracking='00000000,,0,0,0,0,0,0,0,0,1,1,0,Not synchronised\n', sources=ROW.format('?', 1, 377, 9))
+    assert found.reason == 'not_selected'
+    assert '"authselectmode require" (/etc/chrony.conf line 2)' in found.msg
+
+
+def test_silent_nts_servers_of_this_role_are_named_beside_the_pool_of_the_vendor(tmp_path):
+    config = ('pool 2.debian.pool.ntp.org iburst\n# BEGIN aemops.brand_portal.time_sync (managed by Ansible)\n'
+              'server nts.example iburst nts\n# END aemops.brand_portal.time_sync\n')
+    found = status(tmp_path, 'alma-9', 'chronyd', 'chrony', ('/etc/chrony.conf', config),
+                   tracking='00000000,,0,0,0,0,0,0,0,0,1,1,0,Not synchronised\n',
+                   sources=ROW.format('-', 1, 377, 9) + ROW.format('?', 2, 0, 9))
+    assert found.reason == 'not_selected'
+    assert 'nts.example (/etc/chrony.conf line 3)' in found.msg
+    assert 'TCP 4460' in found.advice
