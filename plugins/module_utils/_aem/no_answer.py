@@ -64,6 +64,9 @@ def of_status(aem: Any, path: str, answer: AemAnswer, text: str, is_aem: Callabl
     if status in (502, 504):
         return AemError('unreachable', 'A gateway at {0} does not reach AEM ({1}). Set aem_url to the address of AEM itself, or '
                         'start AEM.{2}'.format(aem.url, status, through))
+    if status == 500 and ('ApacheSling' in text or is_aem()):
+        return AemError('starting', 'AEM at {0} answers 500 to {1}: it is starting, or it has a problem. See the error.log of '
+                        'AEM, and try again.{2}'.format(aem.url, path, through))
     if status == 404 and is_aem():
         return AemError(
             'unauthorized',

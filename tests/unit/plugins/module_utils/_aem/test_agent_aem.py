@@ -492,6 +492,8 @@ def test_what_is_no_aem(answer, kind):
     (saying(302, headers=[('Location', 'https://author.example/libs/granite/core/content/login.html')]), 'unauthorized',
      ['its login page']),
     (saying(403, headers=[('Server', 'Apache/2.4 (Red Hat)')]), 'unauthorized', ['web server or a firewall', 'aem_url']),
+    (saying(500, b'<h2>Internal Server Error</h2><address>ApacheSling/2.7 (jetty/9.4.48, Linux)</address>'), 'starting',
+     ['answers 500 to /etc/replication', 'error.log']),
     (saying(407), 'unreachable', ['A proxy in front of AEM', '407']),
     (saying(300, b'<html>Multiple Choices</html>'), 'not_aem', ['redirects to another address']),
     (lambda handler: handler.wfile.write(b'SSH-2.0-OpenSSH_9.2\r\n'), 'unreachable', ['does not speak HTTP: SSH-2.0-OpenSSH_9.2.']),
