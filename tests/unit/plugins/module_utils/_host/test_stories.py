@@ -143,8 +143,9 @@ THEIRS = {'install ' + name: install(name) for name in ('nginx', 'site-monitor',
 THEIRS.update({'remove ' + name: uninstall(name) for name in ('nginx', 'site-monitor', 'chrony', 'systemd-timesyncd', 'openntpd')})
 THEIRS.update({'edit ' + path: edit(path) for path in EDITED})
 THEIRS.update({'create a file': create, 'upgrade chrony': upgrade})
-THEIRS.update({'{0} {1}'.format(word, unit): verb(word, unit) for word in ('enable', 'disable', 'mask', 'unmask', 'start', 'stop')
-               for unit in UNITS})
+VERBS = {'{0} {1}'.format(word, unit): verb(word, unit) for word in ('enable', 'disable', 'mask', 'unmask', 'start', 'stop')
+         for unit in UNITS}
+THEIRS.update(VERBS)
 
 EVENTS = st.lists(st.tuples(
     st.integers(0, 90),
@@ -222,8 +223,11 @@ class Stories(RuleBasedStateMachine):
         def before_call(name, arguments):
             calls[0] += 1
             if name == 'execute' and acts(arguments[0]):
-                # What others do between the last look and the act itself is no program's to see: here it comes after the act.
-                pending[:] = sorted((calls[0] + 1 if at <= calls[0] and what in THEIRS else at, what) for at, what in pending)
+                # What others do between the last look and the act itself is no program's to see: here it comes after the act. A unit
+                # that a package brings back is given its state a few calls later: stopped before that, it looks like not started.
+                for verbs, until in ((False, calls[0] + 1), (True, calls[0] + (8 if arguments[0][0] == 'apt-get' else 1))):
+                    pending[:] = [(max(at, until) if what in THEIRS and (what in VERBS) == verbs else at, what) for at, what in pending]
+                pending.sort()
             while pending and pending[0][0] <= calls[0]:
                 what = pending.pop(0)[1]
                 if what in THEIRS:
