@@ -223,10 +223,10 @@ class Stories(RuleBasedStateMachine):
         def before_call(name, arguments):
             calls[0] += 1
             if name == 'execute' and acts(arguments[0]):
-                # What others do between the last look and the act itself is no program's to see: here it comes after the act. A unit
-                # that a package brings back is given its state a few calls later: stopped before that, it looks like not started.
-                for verbs, until in ((False, calls[0] + 1), (True, calls[0] + (8 if arguments[0][0] == 'apt-get' else 1))):
-                    pending[:] = [(max(at, until) if what in THEIRS and (what in VERBS) == verbs else at, what) for at, what in pending]
+                # What others do between the last look and the act itself is no program's to see: here it comes after the act. A
+                # unit that a package brings back gets its state a few calls later: stopped before, it looks like not started.
+                after = {False: calls[0] + 1, True: calls[0] + (8 if arguments[0][0] == 'apt-get' else 1)}
+                pending[:] = [(max(at, after[what in VERBS]) if what in THEIRS else at, what) for at, what in pending]
                 pending.sort()
             while pending and pending[0][0] <= calls[0]:
                 what = pending.pop(0)[1]
