@@ -119,7 +119,7 @@ def _describe(host: Any, daemon: layouts.KnownDaemon, states: Dict[str, Dict[str
         'masked': file_state.startswith('masked') or state.get('LoadState') == 'masked',
         # The condition for which systemd does not start the unit; '' if all are met.
         'condition': '' if active or not installed else _condition(host, unit, state),
-        # What systemd says of a unit that is there, but whose file or drop-in has an error; otherwise ''.
+        # The load state of a unit that is there, but whose file or drop-in has an error; otherwise ''.
         'not_loaded': state['LoadState'] if state.get('LoadState') in _NOT_LOADED else '',
         'pid': state.get('MainPID', ''),
         'keys': layout.keys,
