@@ -44,10 +44,8 @@ ABOUT: dict[str, t.Any] = {
 LISTED = ('host', 'passed', 'healthy', 'state_before', 'state_after', 'repaired', 'repair', 'clock_before', 'clock_after',
           'clock_keeper', 'certificate_not_after', 'agents_before', 'agents_after', 'agents', 'changes', 'rehearsal', 'cause',
           'meaning', 'evidence', 'next_step', 'error', 'summary', 'message')
-KINDS: dict[str, type] = {
-    **dict.fromkeys(('clock_before', 'clock_after', 'clock_keeper', 'agents_before', 'agents_after', 'changes', 'rehearsal'), dict),
-    **dict.fromkeys(('agents', 'clock_history'), list),
-}
+OF_DICTS = ('clock_before', 'clock_after', 'clock_keeper', 'agents_before', 'agents_after', 'changes', 'rehearsal')
+OF_LISTS = ('agents', 'clock_history')
 # Keys that are added again to a row that a query has shaped, because the page needs them.
 HOW_IT_IS = ('passed', 'healthy', 'state_before', 'state_after', 'repaired', 'repair', 'age')
 
@@ -84,8 +82,9 @@ def kept(former: t.Any, hosts: t.Container[str], now: str, days: float) -> list[
 
 def _is_of_a_host(row: t.Mapping[str, t.Any]) -> bool:
     """Return whether a row has the types of a host's row. Version 0.1.0 wrote only the rows that a query had shaped."""
-    return all(isinstance(row.get(name), str) for name in ('host', 'state_after')) and all(
-        row.get(name) is None or isinstance(row[name], kind) for name, kind in KINDS.items())
+    return (all(isinstance(row.get(name), str) for name in ('host', 'state_after'))
+            and all(isinstance(row.get(name) or {}, dict) for name in OF_DICTS)
+            and all(isinstance(row.get(name) or [], list) for name in OF_LISTS))
 
 
 def rows_of(report: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
