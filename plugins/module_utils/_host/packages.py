@@ -304,6 +304,17 @@ class PackagesHandler(Handler):
         if entry.how['upgraded']:
             raise CannotUndo(f"the package {listed(entry.how['upgraded'])} was upgraded as well and keeps its new version")
 
+    def finish(self, entry: Entry) -> None:
+        """Restore the units of packages that were reinstalled. A package starts and enables its unit."""
+        units, fresh = Units(self._host), {'active': True, 'enabled': True, 'masked': False}
+        for unit, state in entry.how['units'].items():
+            now = {key: value is True for key, value in units.state(unit, list(fresh)).items()}
+            said = units.bring(unit, dict(state)) if now == fresh else ''
+            if said:
+                raise CannotUndo(f'{unit} could not be restored to its previous state: {said}')
+            if now not in (fresh, {key: state[key] is True for key in fresh}):
+                raise CannotUndo(f'{unit} was changed after its package came back and was left as it is now')
+
     def _keep(self, entry: Entry, names: Sequence[str], why: str) -> None:
         said = self._stop_unit(entry.how['unit'])
         raise CannotUndo(f'the package {listed(list(names)) or entry.target} stays installed ({said}), because {why}')

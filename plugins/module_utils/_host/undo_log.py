@@ -164,6 +164,9 @@ class Handler:
     def undo(self, entry: Entry, now: State) -> None:
         raise NotImplementedError
 
+    def finish(self, entry: Entry) -> None:
+        """Complete an undo that was interrupted after it had restored the target."""
+
     def clear_up(self, entry: Entry) -> None:
         """Remove empty folders that were created for the target, after it was restored."""
 
@@ -262,10 +265,13 @@ class UndoLog:
                     return f'{what} was changed by another administrator afterwards and was left as it is now'
                 self.host.log(f'undo: {entry.sentence or entry.target}')
                 entry.reverted = True
+                self._save_if_possible()
                 handler.undo(entry, now)
                 now = handler.now(entry)
                 if now != entry.before:
                     return f'{what} could not be restored: it is {_words(now)}, it was {_words(entry.before)}'
+            elif entry.reverted:
+                handler.finish(entry)
             handler.clear_up(entry)
         except CannotUndo as problem:
             return str(problem)

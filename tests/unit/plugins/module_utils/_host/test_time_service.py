@@ -667,6 +667,30 @@ def test_a_run_that_was_killed_anywhere_is_settled_by_the_next(tmp_path, first):
         assert nothing_left(host)
 
 
+@pytest.mark.parametrize(('theirs', 'said'), [(None, ''), ('disable', 'systemd-timesyncd.service was changed after its package')])
+def test_a_rollback_that_was_killed_after_a_package_came_back_restores_its_unit_in_the_next_run(tmp_path, theirs, said):
+    host = debian(tmp_path, 'systemd-timesyncd')
+    host.units['systemd-timesyncd.service'] = ['inactive', 'masked']
+    host.available = dict(host.available, **{'systemd-timesyncd': {}})
+    host.synchronised_after, execute = None, host.execute
+
+    def cut(command, *more):
+        done = execute(command, *more)
+        if command[-1] == 'systemd-timesyncd' and not {'--simulate', '--download-only'} & set(command):
+            raise PowerCut
+        return done
+    host.execute = cut
+    with pytest.raises(PowerCut):
+        run(host, provider='chrony')
+    host.execute = execute
+    assert host.units == {'systemd-timesyncd.service': ['active', 'enabled']}, 'as its package starts it'
+    if theirs:
+        host._systemctl([theirs, 'systemd-timesyncd.service'])
+    result = Absent(host, False).run()
+    assert host.units == {'systemd-timesyncd.service': ['active', 'disabled'] if theirs else ['inactive', 'masked']}
+    assert said in ' '.join(result['problems'] + [result['recovered']]) and nothing_left(host)
+
+
 def test_what_is_not_asked_for_any_more_is_undone_first(tmp_path):
     host = debian(tmp_path, 'chrony')
     host.time = 100.0
