@@ -80,6 +80,7 @@ class Daemon:
     def __init__(self, host: Any, facts: Mapping[str, Any], measured: Sequence[Mapping[str, Any]] = ()) -> None:
         self.host = host
         self.facts = facts
+        self.programs = facts.get('programs', {})     # paths of those that are not found by their names
         self.measured = measured
         self.unit = facts['unit']
         self.config = facts['config']

@@ -8,7 +8,7 @@ import os
 import re
 from typing import Any, Dict, List, Optional, Set, Tuple
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, launch, layouts
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, layouts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import (
     NO_CONTROL_OF_CLOCK,
     NOT_SELECTED,
@@ -129,7 +129,7 @@ class Chrony(Daemon):
     # Asking and telling
 
     def _chronyc(self, *words: str) -> str:
-        done = self.host.execute([launch.beside(self.host, self.unit, 'chronyc'), '-n'] + list(words), 20.0)
+        done = self.host.execute([self.programs.get('chronyc', 'chronyc'), '-n'] + list(words), 20.0)
         return done.out if not done.code else ''
 
     def _told(self, *words: str) -> bool:
@@ -137,7 +137,7 @@ class Chrony(Daemon):
 
     def complaint(self) -> str:
         given = list(self.facts.get('directives') or ()) or ['-f', self.config]
-        done = self.host.execute([launch.beside(self.host, self.unit, 'chronyd'), '-p'] + given, 20.0)
+        done = self.host.execute([self.programs.get('chronyd', 'chronyd'), '-p'] + given, 20.0)
         # Before 4.0, there is no -p, and only a start shows errors.
         if not done.code or re.search(r'(?i)usage|invalid option|unrecognized', done.err):
             return ''

@@ -122,6 +122,8 @@ def _describe(host: Any, daemon: layouts.KnownDaemon, states: Dict[str, Dict[str
         # The load state of a unit that is there, but whose file or drop-in has an error; otherwise ''.
         'not_loaded': state['LoadState'] if state.get('LoadState') in _NOT_LOADED else '',
         'pid': state.get('MainPID', ''),
+        # {name: path} of its programs that are not found by their names.
+        'programs': launch.beside(host, unit, ('chronyc', 'chronyd', 'ntpq')) if installed else {},
         'keys': layout.keys,
         'keys_group': layout.keys_group,
     }

@@ -297,11 +297,12 @@ def program_of(host: Any, unit: str) -> str:
     return (_words(commands[-1].value.lstrip(_PREFIXES)) + [''])[0] if commands else ''
 
 
-def beside(host: Any, unit: str, name: str) -> str:
-    """Return the path of a program that came with a daemon in a place of no package (/opt), otherwise its name."""
+def beside(host: Any, unit: str, names: Sequence[str]) -> Dict[str, str]:
+    """Return {name: path} of the programs that came with a daemon in a place of no package (/opt)."""
     folder = os.path.dirname(program_of(host, unit))
-    places = [folder, os.path.dirname(folder) + '/bin'] if folder.startswith('/opt/') else []
-    return next((path for path in ['{0}/{1}'.format(each, name) for each in places] if host.exists(path)), name)
+    places = [os.path.dirname(folder) + '/bin', folder] if folder.startswith('/opt/') else []
+    found = ((name, '{0}/{1}'.format(place, name)) for place in places for name in names)
+    return {name: path for name, path in found if host.exists(path)}
 
 
 def _environment(host: Any, settings: List[Setting]) -> Dict[str, Tuple[str, str]]:

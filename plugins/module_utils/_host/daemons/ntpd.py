@@ -8,7 +8,7 @@ import ipaddress
 import re
 from typing import Any, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, launch, layouts
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, layouts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import (
     NO_CONTROL_OF_CLOCK,
     NOT_SELECTED,
@@ -206,7 +206,7 @@ class Ntpd(Daemon):
     # Asking
 
     def status(self) -> Status:
-        done = self.host.execute([launch.beside(self.host, self.unit, 'ntpq'), '-n', '-c', 'rv 0 leap,stratum,refid,offset'], 20.0)
+        done = self.host.execute([self.programs.get('ntpq', 'ntpq'), '-n', '-c', 'rv 0 leap,stratum,refid,offset'], 20.0)
         values = dict(re.findall(r'(\w+)=([^,\s]+)', done.out))
         if 'leap' not in values:
             return self._mute_or_gone()
@@ -229,11 +229,11 @@ class Ntpd(Daemon):
             why, advice = self._in_the_way()
             return Status(False, residual, True, NOT_SELECTED, 'it does not select any of its sources: {0}{1}'.format(
                 listed or 'none', why), advice, stepped)
-        return self._unheard(residual, others)
+        return self._unheard(residual, others, any(not peer.own for peer in peers))
 
     def _peers(self) -> List['NtpqRow']:
         peers = []
-        for text in self.host.execute([launch.beside(self.host, self.unit, 'ntpq'), '-pn'], 20.0).out.splitlines()[2:]:
+        for text in self.host.execute([self.programs.get('ntpq', 'ntpq'), '-pn'], 20.0).out.splitlines()[2:]:
             words = text[1:].split()
             if len(words) >= 10 and words[1] != '.POOL.':
                 peers.append(NtpqRow(text[0], words[0], words[1], words[-4]))
@@ -258,7 +258,7 @@ class Ntpd(Daemon):
         others = [peer for peer in peers if not peer.own]
         if others and not selected and all(peer.reach == '0' for peer in others):
             # ntpd still reports that it is synchronized after it has lost all of its servers.
-            return self._unheard(residual, others)
+            return self._unheard(residual, others, True)
         return Status(True, residual, True, '', 'synchronized to {0}, {1:+.6f} s off'.format(refid, residual))
 
     def _mute_or_gone(self) -> Status:
@@ -271,12 +271,15 @@ class Ntpd(Daemon):
         return self._not_answering(
             'it does not answer ntpq', 'See ntpq -n -c rv on this host and the restrict lines of {0}.'.format(self.config))
 
-    def _unheard(self, residual: float, peers: List['NtpqRow']) -> Status:
-        """Return the status if no answer has arrived: restrict may drop it, or else the network does."""
+    def _unheard(self, residual: float, peers: List['NtpqRow'], listed: bool) -> Status:
+        """Return the status if no answer has arrived: restrict may drop it, or else the network does.
+
+        listed: whether ntpq lists a source, which may be of a pool.
+        """
         rules = restrictions(self.lines())
         for source in [each for each in self.sources() if each.kind in config.ASKED and each.asked]:
             # ntpd before 4.2.7 lists the servers of a pool, also with nopeer.
-            pool = source.kind == 'pool' and not any(not peer.own for peer in self._peers())
+            pool = source.kind == 'pool' and not listed
             dropping, rule = self._dropping(pool), restriction_of(rules, source.host)
             general = any(each.target == 'source' and not each.flags & dropping for each in rules)
             if rule and rule.flags & dropping and not general:
@@ -285,8 +288,8 @@ class Ntpd(Daemon):
                     'then run again.'.format('source' if source.kind == 'pool' else source.host, rule.line.path, self.unit))
         kissed = [peer for peer in peers if peer.refid.strip('.') in _KISSES]
         if kissed:
-            listed = ', '.join('{0} ({1})'.format(peer.remote, peer.refid.strip('.')) for peer in kissed)
-            return Status(False, residual, False, NOT_SELECTED, 'it is turned away by {0}'.format(listed), ' '.join(dict.fromkeys(
+            by = ', '.join('{0} ({1})'.format(peer.remote, peer.refid.strip('.')) for peer in kissed)
+            return Status(False, residual, False, NOT_SELECTED, 'it is turned away by {0}'.format(by), ' '.join(dict.fromkeys(
                 _KISSES[peer.refid.strip('.')] for peer in kissed)))
         return self._no_answer(residual, [peer.remote for peer in peers])
 
