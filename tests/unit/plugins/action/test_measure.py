@@ -11,16 +11,13 @@ import pytest
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.context import StageContext
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.measure import measure
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.plan import plan
+from ansible_collections.aemops.brand_portal.tests.unit.plugins.hostvars import HostVars
 
 HEALTH = {
     'skew': {'verdict': 'skewed', 'verified': True, 'offset': 90.0, 'low': 89.0, 'high': 91.0, 'max_skew': 5.0, 'message': 'behind',
              'direction': 'behind', 'host_time': '', 'reference_time': '', 'sources': []},
     'tests': [], 'aem': {'state': 'unreachable', 'message': 'down', 'clock_offset': None}, 'interrupted': [], 'clock_keeper': {},
 }
-
-
-class HostVars(dict):
-    raw_get = dict.__getitem__
 
 
 ACCOUNT = {'inventory_hostname': 'author1', 'fix_bp_jwt_aem_user': 'u', 'fix_bp_jwt_aem_password': 'p'}

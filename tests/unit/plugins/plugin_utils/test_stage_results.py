@@ -11,13 +11,10 @@ import pytest
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _rehearsal as rehearsal
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.context import StageContext
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.results import registered
+from ansible_collections.aemops.brand_portal.tests.unit.plugins.hostvars import HostVars
 
 MEASURED = {'host': 'a1', 'state_before': 'healthy', 'state_after': 'healthy', 'passed': True, 'repair_due': False,
             'concluded': False, 'summary': '', 'next_step': '', 'message': '', 'began': '2026-11-27T02:30:00Z'}
-
-
-class HostVars(dict):
-    raw_get = dict.__getitem__
 
 
 def last(**registers):

@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._result import sum_up
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.context import StageContext
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.start_batch import start_batch
+from ansible_collections.aemops.brand_portal.tests.unit.plugins.hostvars import HostVars
 
 
 def health(offset):
@@ -21,10 +22,6 @@ def health(offset):
 def verdict(state):
     well = state == 'healthy'
     return {'state': state, 'repair': not well, 'healthy': well, 'cause': '', 'summary': '', 'next_step': ''}
-
-
-class HostVars(dict):
-    raw_get = dict.__getitem__
 
 
 @pytest.mark.parametrize('writable', [True, False])
