@@ -20,7 +20,7 @@ import shutil
 
 from .host import STATE, LabError, Process, locked, run, start_time
 from .image import Image
-from .machine import Machine
+from .machine import Machine, hang_up
 from .network import Network
 from .services import FAKES, Services
 
@@ -33,6 +33,7 @@ class Lab:
         self.folder = STATE / self.id
         self.network = Network(number)
         self.known_hosts = self.folder / 'known_hosts'
+        self.sockets = self.folder / 'ssh'  # of our connections to the machines
         known = json.loads((self.folder / 'lab.json').read_text())
         self.image = Image(known['suite'], known['image'])
         self.python = known['python']
@@ -183,8 +184,7 @@ class Lab:
                 return
             if self.keeper.pid != os.getpid():
                 self.keeper.stop()
-            for machine in self.machines.values():
-                machine.hang_up()
+            hang_up(self.sockets)
             self.network.down()
             shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -43,6 +43,12 @@ def kernel_clock(clock):
     return f'@{int(date.timestamp())}'
 
 
+def hang_up(sockets, name='*'):
+    """End the connections whose sockets are in this folder."""
+    for socket in sockets.glob(f'{name}.*'):
+        subprocess.run(['ssh', '-q', '-S', str(socket), '-O', 'exit', 'nobody'], check=False, capture_output=True)
+
+
 class Machine:
     """Made by `Lab.machine`. Its state is in `folder`; another process finds it there again."""
 
@@ -52,7 +58,7 @@ class Machine:
         self.folder = lab.folder / 'machines' / name
         self.console = self.folder / 'console.log'
         self.disk = self.folder / 'disk.cow'
-        self.sockets = lab.folder / 'ssh' / name  # one a user; not in `folder`, whose path may be too long for a socket
+        self.sockets = lab.sockets / name  # one a user; not in `folder`, whose path may be too long for a socket
         self.process = Process(self.folder / 'process.json')
         known = json.loads((self.folder / 'machine.json').read_text())
         self.clock_at_boot = known['clock']
@@ -137,8 +143,7 @@ class Machine:
 
     def hang_up(self):
         """End our connections: the guest, or the way to it, is no longer what they know."""
-        for socket in self.sockets.parent.glob(f'{self.sockets.name}.*'):
-            subprocess.run(['ssh', '-q', '-S', str(socket), '-O', 'exit', 'nobody'], check=False, capture_output=True)
+        hang_up(self.sockets.parent, self.sockets.name)
 
     def ssh(self, command, user='root', check=True, input=None, timeout=120):  # noqa: A002 - as in subprocess.run
         """Run a shell command in the guest, `input` (text or bytes) on its stdin; returns the CompletedProcess (text)."""
