@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.document import former_rows
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._times import unix_seconds
 
 DAY = 86400.0
@@ -24,11 +25,9 @@ Row = t.Mapping[str, t.Any]
 def with_history(rows: t.Iterable[dict[str, t.Any]], former: t.Any, max_skew: float | None) -> list[dict[str, t.Any]]:
     """Add clock_history (the points of earlier reports, then that of this one) and wrong_in_days to the rows of a report."""
     before: dict[str, list[t.Any]] = {}
-    if isinstance(former, dict):
-        listed = former.get('results') or former.get('hosts')
-        for row in listed if isinstance(listed, list) else []:
-            if isinstance(row, dict) and isinstance(row.get('clock_history'), list):
-                before[str(row.get('host'))] = row['clock_history']
+    for row in former_rows(former):
+        if isinstance(row.get('clock_history'), list):
+            before[str(row.get('host'))] = row['clock_history']
     made = []
     for row in rows:
         points = row.get('clock_history') or history(before.get(row['host'], []), row)

@@ -119,11 +119,9 @@ def pattern(hosts: t.Sequence[str]) -> str:
     if not hosts:
         return '!all'
     local = [name for name in hosts if name in LOCALHOST]
-    if local:
-        others = [name for name in hosts if name not in LOCALHOST]
-        return ','.join([*local, pattern(others)] if others else local)
-    names = (''.join(each if each.isascii() and each.isalnum() else f'\\U{ord(each):08x}' for each in name) for name in hosts)
-    return f'~({"|".join(names)})$'
+    names = [''.join(each if each.isascii() and each.isalnum() else f'\\U{ord(each):08x}' for each in name)
+             for name in hosts if name not in LOCALHOST]
+    return ','.join([*local, *([f'~({"|".join(names)})$'] if names else [])])
 
 
 def went_wrong(result: Result | None) -> bool | None:

@@ -8,7 +8,6 @@ import os
 from typing import Any, Callable, Dict, Iterable, List, Optional
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common import files
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import real_path
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import Units
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import CannotUndo, Entry, Handler, State, UndoLog
@@ -88,7 +87,7 @@ class FileHandler(Handler):
         if not entry.before['sha256']:
             # A link that led nowhere stays, and leads nowhere again.
             linked = entry.how.get('linked') and os.path.islink(host.path(entry.target))
-            host.remove(real_path(host, entry.target) if linked else entry.target)
+            host.remove(host.real_path(entry.target) if linked else entry.target)
             if entry.target.startswith('/etc/systemd/system/'):
                 Units(host).verb('daemon-reload', [])
             return

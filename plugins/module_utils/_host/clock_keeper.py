@@ -177,16 +177,14 @@ def _running(root: str) -> Iterator[Tuple[Program, List[int]]]:
     """Yield each program that runs and may keep the clock, with its processes. The first one usually does."""
     seen = []   # type: List[str]
     for program in PROGRAMS:
-        pids = [pid for unit in program.units for pid in _pids_of(root, unit) if _name(root, pid)]
-        if pids and (program.name != 'phc2sys' or any(_name(root, pid) != 'phc2sys' or phc2sys_sets_clock(_command(root, pid)[1:])
-                                                      for pid in pids)):
+        in_units = {pid: _name(root, pid) for unit in program.units for pid in _pids_of(root, unit)}
+        pids = [pid for pid, name in in_units.items() if name]
+        if any(_sets_clock(root, pid, in_units[pid]) for pid in pids):
             seen.append(program.name)
             yield program, pids
     names = {pid: _name(root, pid) for pid in _pids(root)}
     for program in PROGRAMS:
-        pids = [pid for pid, name in names.items() if name == program.process]
-        if program.name == 'phc2sys':
-            pids = [pid for pid in pids if phc2sys_sets_clock(_command(root, pid)[1:])]
+        pids = [pid for pid, name in names.items() if name == program.process and _sets_clock(root, pid, name)]
         if pids:
             first = (_command(root, pids[0]) or [''])[0]
             if program.name == 'ntpd' and first.startswith(('ntpd: ', 'openntpd')):
@@ -233,6 +231,10 @@ def _runs_without_control(command: List[str]) -> bool:
     except getopt.GetoptError:
         return '-x' in command
     return ('-x', '') in options
+
+
+def _sets_clock(root: str, pid: int, name: str) -> bool:
+    return name != 'phc2sys' or phc2sys_sets_clock(_command(root, pid)[1:])
 
 
 def phc2sys_sets_clock(arguments: List[str]) -> bool:

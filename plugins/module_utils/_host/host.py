@@ -24,6 +24,11 @@ class Host:
     def path(self, path: str) -> str:
         return os.path.join(self.root, path.lstrip('/'))
 
+    def real_path(self, path: str) -> str:
+        """Resolve the links of a path of the host, as a path of the host."""
+        real, root = os.path.realpath(self.path(path)), os.path.realpath(self.root)
+        return '/' + os.path.relpath(real, root) if root == '/' or real.startswith(root + '/') else real
+
     def exists(self, path: str) -> bool:
         return bool(path) and os.path.exists(self.path(path))
 

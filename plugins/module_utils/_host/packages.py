@@ -295,9 +295,7 @@ class PackagesHandler(Handler):
         if said:
             self._keep(entry, removed, said)
         for unit, state in entry.how['units'].items():
-            said = Units(self._host).bring(unit, dict(state))
-            if said:
-                raise CannotUndo(f'{unit} could not be restored to its previous state: {said}')
+            self._bring(unit, state)
         if edited:
             raise CannotUndo(f'the package {listed(removed)} was removed again, but its configuration stays, because another '
                              f'administrator has changed {listed(edited)}')
@@ -309,11 +307,15 @@ class PackagesHandler(Handler):
         units, fresh = Units(self._host), {'active': True, 'enabled': True, 'masked': False}
         for unit, state in entry.how['units'].items():
             now = {key: value is True for key, value in units.state(unit, list(fresh)).items()}
-            said = units.bring(unit, dict(state)) if now == fresh else ''
-            if said:
-                raise CannotUndo(f'{unit} could not be restored to its previous state: {said}')
-            if now not in (fresh, {key: state[key] is True for key in fresh}):
+            if now == fresh:
+                self._bring(unit, state)
+            elif now != {key: state[key] is True for key in fresh}:
                 raise CannotUndo(f'{unit} was changed after its package came back and was left as it is now')
+
+    def _bring(self, unit: str, state: State) -> None:
+        said = Units(self._host).bring(unit, dict(state))
+        if said:
+            raise CannotUndo(f'{unit} could not be restored to its previous state: {said}')
 
     def _keep(self, entry: Entry, names: Sequence[str], why: str) -> None:
         said = self._stop_unit(entry.how['unit'])

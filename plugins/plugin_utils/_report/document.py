@@ -62,10 +62,9 @@ def kept(former: t.Any, hosts: t.Container[str], now: str, days: float) -> list[
     """
     if not isinstance(former, dict) or former.get('schema_version') != SCHEMA_VERSION:
         return []
-    listed_before = former.get('results') or former.get('hosts')
     rows, end = [], unix_seconds(now) or 0.0
-    for row in listed_before if isinstance(listed_before, list) else []:
-        if not isinstance(row, dict) or not _is_of_a_host(row) or row['host'] in hosts:
+    for row in former_rows(former):
+        if not _is_of_a_host(row) or row['host'] in hosts:
             continue
         at = row.get('reported_at') or former.get('finished_at')
         then = unix_seconds(at)
@@ -78,6 +77,12 @@ def kept(former: t.Any, hosts: t.Container[str], now: str, days: float) -> list[
                        'mode': former.get('mode', 'fix')}
             rows.append({**missing, **row, 'reported_at': at, 'age': age})
     return rows
+
+
+def former_rows(former: t.Any) -> list[dict[str, t.Any]]:
+    """Return the rows of all hosts in an earlier report, which may have any content."""
+    listed = former.get('results') or former.get('hosts') if isinstance(former, dict) else None
+    return [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
 
 
 def _is_of_a_host(row: t.Mapping[str, t.Any]) -> bool:

@@ -188,7 +188,7 @@ class Daemon:
             return
         if self.facts.get('not_read'):
             raise Refused(self.facts['not_read'], self.facts.get('not_read_advice', ''), NOT_READ)
-        for path, real in [(file.path, config.real_path(self.host, file.path)) for file in ours]:
+        for path, real in [(file.path, self.host.real_path(file.path)) for file in ours]:
             if not config.lasting(real):
                 raise Refused('{0} leads to {1}, which is made again at each boot.'.format(path, real),
                               'Put a folder in the place of that link, or use another provider.', NOT_READ)

@@ -95,12 +95,6 @@ def lasting(path: str) -> bool:
     return bool(path) and not path.startswith(_VOLATILE)
 
 
-def real_path(host: Any, path: str) -> str:
-    """Resolve the links of a path of the host, as a path of the host."""
-    real, root = os.path.realpath(host.path(path)), os.path.realpath(host.root)
-    return '/' + os.path.relpath(real, root) if root == '/' or real.startswith(root + '/') else real
-
-
 class Reading:
     """The state of reading a configuration: its lines, and how many files it may still open.
 

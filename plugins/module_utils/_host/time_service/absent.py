@@ -165,8 +165,8 @@ class Absent(Run):
         if text is not None and (BLOCK_BEGIN in text or SILENCED in text):
             rest = without_ours(text)
             if BLOCK_BEGIN in rest:
-                left += [] if any(path in each for each in left) else [
-                    f'the block of this role in {path} has no end ("{BLOCK_END}") and stays. Remove it by hand']
+                if not any(path in each for each in left):
+                    left.append(f'the block of this role in {path} has no end ("{BLOCK_END}") and stays. Remove it by hand')
                 return found
             # A file that contains only our block was created for it, unless a link leads to it.
             created = not rest and not os.path.islink(self.host.path(path))
