@@ -44,6 +44,7 @@ ARGUMENTS: dict[str, dict[str, t.Any]] = {
     'begun': {'type': 'list', 'elements': 'str', 'default': []},
     'batch': {'type': 'list', 'elements': 'str', 'default': []},
     'batch_index': {'type': 'int', 'default': 0},
+    'run': {'type': 'str', 'default': ''},
     'stopped': {'type': 'str', 'default': ''},
     'agents': {'type': 'list', 'elements': 'str', 'default': []},
     'ready_timeout': {'type': 'float', 'default': 0.0},

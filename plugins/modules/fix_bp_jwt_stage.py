@@ -49,6 +49,12 @@ options:
     description: Index of O(batch) in the plan, starting with V(0), for O(stage=start_batch).
     type: int
     default: 0
+  run:
+    description:
+      - The value that an earlier O(stage=plan) of this run returned, for O(stage=plan) and O(stage=start_batch).
+      - An empty string begins a new run.
+    type: str
+    default: ''
   stopped:
     description:
       - Why no further repair may begin, for O(stage=plan), O(stage=skip_host), O(stage=report), and O(stage=finish_host).

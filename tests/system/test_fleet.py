@@ -358,6 +358,33 @@ def test_a_second_import_for_other_hosts_repairs_and_asserts_these(fleet):
     assert fleet.report['counts']['hosts'] == 1 and fleet.report['kept'] == 4
 
 
+AFTER_A_REPAIR = """
+- hosts: aem_authors
+  gather_facts: false
+  tasks:
+    - name: Leave what an earlier import that repaired the host leaves
+      ansible.builtin.set_fact:
+        __fix_bp_jwt_plan: {hosts: [a1, a4, gone], run: '1', batches: [[a1]], stopped: '', wanted: true, rehearse: false,
+                            repair_hosts: '~(gone)$', report_hosts: '~(gone)$', pending: [a1]}
+        __fix_bp_jwt_batch: {hosts: [a1], begun: [a1, a4], run: '1', stopped: no further repair was begun}
+        __fix_bp_jwt_error: an earlier error
+        time_sync_result: {actions: [an earlier action], changed: true}
+- ansible.builtin.import_playbook: aemops.brand_portal.fix_bp_jwt
+"""
+
+
+def test_a_second_import_for_the_same_hosts_begins_anew(fleet):
+    """A host that the first import repaired is not lost, and one that is wrong again is repaired again."""
+    book = fleet.folder / 'again.yml'
+    book.write_text(AFTER_A_REPAIR)
+    run = fleet.play(ONE_IS_WRONG, book=book)
+    assert fleet.states() == {'a1': 'healthy', 'a4': 'cannot_set_clock'} and begun(run) == ['a4'], run.output
+    assert {host: counts['failed'] for host, counts in run.recap.items()} == {'a1': 0, 'a4': 1}
+    assert fleet.report['counts']['passed'] == 1 and fleet.report['stopped'] == ''
+    hosts = {host['host']: host for host in fleet.report['hosts']}
+    assert all('earlier' not in json.dumps(host) for host in hosts.values())
+
+
 def test_a_host_without_python_is_reported_with_what_it_said(fleet):
     run = fleet.play([{'name': 'a1'}, {'name': 'a2', 'variables': {'ansible_python_interpreter': '/nowhere/python3'}}],
                      '-e', 'fix_bp_jwt_mode=diagnose')
@@ -450,6 +477,20 @@ OPTIONS_THAT_DO_NOT_FIT = {
     'timeout': ({'fix_bp_jwt_timeout': 99999}, 'fix_bp_jwt_timeout: 99999 is not a number of seconds'),
     'query': ({'fix_bp_jwt_agent_query': 'length(@)'}, 'fix_bp_jwt_agent_query does not return a list of names, but 10.'),
 }
+# Options whose value a message quotes.
+QUOTED = ('aem_url', 'ntp_servers', 'agents', 'agent_query', 'aem_service', 'ca_path', 'stop_window', 'unknown_store', 'max_skew',
+          'fix_at_risk', 'https_urls')
+
+
+def test_credentials_in_an_option_are_in_no_message(fleet):
+    secret = 'S3cret-fleet/in@an-option'
+    spec = [{'name': f'{name}-{number}', 'variables': {f'fix_bp_jwt_{name}': form.format(secret)}} for name in QUOTED
+            for number, form in enumerate(('https://user:{}@host.example.com', 'user:{}@host.example.com'))]
+    run = fleet.play(spec, '-e', 'fix_bp_jwt_mode=diagnose')
+    assert run.returncode == 2 and '********@host.example.com' in run.output
+    for part in secret.split('@'):
+        assert part not in run.output and all(part not in file.read_text() for file in fleet.folder.glob('brand*portal*'))
+    assert fleet.report['counts']['passed'] == 0
 
 
 def test_what_does_not_fit_is_said_once_in_the_words_of_the_role(fleet):

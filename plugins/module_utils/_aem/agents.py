@@ -13,6 +13,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 from urllib.parse import urlsplit
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem import dates, redact
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.credentials import without_credentials
 
 BRAND_PORTAL = '.brand-portal.adobe.com'
 _PURGING = ('cq-action:', 'cq-handle:', 'purge', 'x-dispatcher')  # headers of agents that flush a cache
@@ -133,7 +134,8 @@ def select(agents: Sequence[Agent], names: Sequence[str]) -> List[Agent]:
         there = ', '.join(agent.name for agent in agents if agent.enabled and not agent.untestable)
         raise AgentsError(
             'unknown_agent',
-            'AEM has no agent {0}. The option agents may name: {1}.'.format(', '.join(unknown), there or 'none'),
+            'AEM has no agent {0}. The option agents may name: {1}.'.format(
+                without_credentials(', '.join(unknown)), there or 'none'),
         )
     refused = [
         '{0}: {1}'.format(name, known[name].untestable or 'it is disabled in AEM')

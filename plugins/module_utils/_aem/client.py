@@ -33,6 +33,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.answer im
     is_login_page,
     is_loopback_name,
 )
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.credentials import without_credentials
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.importing import IMPORT_LOCK
 
 AGENTS = '/etc/replication/agents.author'
@@ -60,7 +61,7 @@ class Aem:
             raise AemError(
                 'unreachable',
                 'aem_url is not the address of an AEM author: {0!r}. Give it as http://localhost:4502 or '
-                'https://host:port/context.'.format(self.redactor.line(url)),
+                'https://host:port/context.'.format(without_credentials(self.redactor.line(url))),
             )
         if parts.username is not None:
             raise AemError(
@@ -69,7 +70,7 @@ class Aem:
         if ca_path and not os.path.isfile(ca_path):
             raise AemError(
                 'unreachable',
-                'ca_path is not a file on this host: {0}. Put the CA certificate there.'.format(ca_path),
+                'ca_path is not a file on this host: {0}. Put the CA certificate there.'.format(without_credentials(ca_path)),
             )
         # A zone of an IPv6 address is written with %25 (RFC 6874), and resolved without.
         netloc = parts.netloc.replace('%25', '%') if ':' in host else parts.netloc

@@ -29,6 +29,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.tls imp
     Trust,
     proxy_of_environment,
 )
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.credentials import without_credentials
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.http_date import BadDate, iso_utc, parse_http_date
 
 PORT = 443
@@ -56,7 +57,7 @@ class Answer(NamedTuple):
 
 def parse_url(url: str) -> Target:
     """Parse an https URL. Raises BadOption for any other URL, and for credentials in it."""
-    shown = re.sub('//[^/@]*@', '//', url)
+    shown = without_credentials(url)
     if re.search(r'[\x00-\x20\x7f]', url):
         raise BadOption(f'https_urls: {shown!r} has a space or a control character in it.')
     try:

@@ -11,6 +11,7 @@ import threading
 from typing import List, NamedTuple, Optional, Tuple, Union
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.credentials import without_credentials
 
 _NAME = re.compile(r'[^\s\x00-\x2c/:;<=>?@\[\\\]^`{|}~\x7f]{1,253}')
 
@@ -54,25 +55,26 @@ def parse_endpoint(text: str, default_port: int, option: str) -> Endpoint:
     Raises BadOption, which names the option, for any other text.
     """
     text = text.strip()
+    shown = repr(without_credentials(text))
     bracketed = re.fullmatch(r'\[([^\]]*)\](?::([0-9]+))?', text)
     if bracketed:
         host, port = bracketed.groups()
         if not _is_ip(host, 6):
-            raise BadOption(f'{option}: {text!r} has no IPv6 address between its brackets.')
+            raise BadOption(f'{option}: {shown} has no IPv6 address between its brackets.')
     elif text.count(':') > 1:
         host, port = text, None
         if not _is_ip(host, 6):
-            raise BadOption(f'{option}: {text!r} is neither "host:port" nor an IPv6 address. '
+            raise BadOption(f'{option}: {shown} is neither "host:port" nor an IPv6 address. '
                             'Write an IPv6 address with a port as "[2001:db8::1]:123".')
     else:
         host, colon, port = text.partition(':')
         if colon and not re.fullmatch('[0-9]{1,5}', port):
-            raise BadOption(f'{option}: the port in {text!r} is not a number.')
+            raise BadOption(f'{option}: the port in {shown} is not a number.')
         if not _NAME.fullmatch(host):
-            raise BadOption(f'{option}: {text!r} has no host. Write "host", "host:port" or "[IPv6 address]:port".')
+            raise BadOption(f'{option}: {shown} has no host. Write "host", "host:port" or "[IPv6 address]:port".')
     number = int(port) if port else default_port
     if not 1 <= number <= 65535:
-        raise BadOption(f'{option}: the port in {text!r} is not between 1 and 65535.')
+        raise BadOption(f'{option}: the port in {shown} is not between 1 and 65535.')
     name, percent, zone = host.partition('%')  # a zone is an interface, whose name has a case
     return Endpoint((name.rstrip('.').lower() or name) + percent + zone, number)
 

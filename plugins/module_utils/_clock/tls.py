@@ -29,6 +29,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.resolve
     parse_endpoint,
 )
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import error_reason
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.credentials import without_credentials
 
 # X509_V_FLAG_NO_CHECK_TIME (openssl/x509_vfy.h): chain and host name are still verified.
 _NO_CHECK_TIME = 0x200000
@@ -78,7 +79,8 @@ def context_for(trust: Trust, check_dates: bool = True) -> ssl.SSLContext:
         else:
             context = ssl.create_default_context(cafile=path or None)
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        raise BadOption(f'ca_path: no certificates can be loaded from {path}: {error_reason(error)}.') from error
+        shown = without_credentials(path or '')
+        raise BadOption(f'ca_path: no certificates can be loaded from {shown}: {error_reason(error)}.') from error
     if not trust.validate:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

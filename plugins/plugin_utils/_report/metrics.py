@@ -41,6 +41,7 @@ class MetricSample(t.NamedTuple):
     certificate: float | None = None            # seconds since the epoch
     repaired_at: float | None = None            # seconds since the epoch
     downtime: float | None = None               # seconds, of AEM at the last repair
+    obstacles: int | None = None                # of the last run, if it was a rehearsal
 
 
 def metrics(report: t.Mapping[str, t.Any], former: str = '', days: float = 7.0) -> str:
@@ -96,6 +97,8 @@ def metrics(report: t.Mapping[str, t.Any], former: str = '', days: float = 7.0) 
          [({'host': host}, sample.repaired_at) for host, sample in samples.items()]),
         ('host_aem_downtime_seconds', 'How long AEM was stopped by the last repair of the host.',
          [({'host': host}, sample.downtime) for host, sample in samples.items()]),
+        ('host_rehearsal_obstacles', 'Obstacles to a repair that the rehearsal found; absent if the last run was none.',
+         [({'host': host}, sample.obstacles) for host, sample in samples.items()]),
         ('host_agents_tested', 'Brand Portal agents that were tested on the host.',
          [({'host': host}, sample.tested) for host, sample in samples.items()]),
         ('host_agents_answered', 'Of these, the agents that Brand Portal answered 200.',
@@ -124,14 +127,16 @@ def _sample(row: t.Mapping[str, t.Any]) -> MetricSample:
     # A repair that failed before time_service ran, as without sudo, changed nothing; nor does one in check mode.
     repair = row.get('repair')
     changed = (row.get('mode') or 'fix') == 'fix' and (repair in (NOT_PROVEN, PROVEN) or (repair == FAILED and bool(changes)))
-    result = ('passed' if row['healthy'] else 'would_be_repaired' if row['passed']
+    rehearsed = row.get('rehearsal')  # with an obstacle, it does not pass a healthy host
+    result = ('passed' if row['healthy'] and row['passed'] else 'would_be_repaired' if row['passed']
               else row['state_after'] if row['state_after'] in WITHOUT_RESULT else 'failed')
     return MetricSample(row['state_after'], row['healthy'], result, row.get('mode') or 'fix', unix_seconds(row.get('reported_at')),
                         clock.get('offset'), agents.get('tested'), agents.get('answered'), clock.get('low'), clock.get('high'),
                         KEPT.get(str(found.get('state'))), found.get('by') or '', found.get('source') or '',
                         found.get('maximum_error'), unix_seconds(row.get('certificate_not_after')),
                         unix_seconds(row.get('reported_at')) if changed else None,
-                        changes.get('downtime') if changed else None)
+                        changes.get('downtime') if changed else None,
+                        sum(not each.get('passed') for each in rehearsed.get('checks') or []) if rehearsed else None)
 
 
 def read_metrics(text: str) -> dict[str, MetricSample]:
@@ -158,7 +163,8 @@ def read_metrics(text: str) -> dict[str, MetricSample]:
                                          value.get('host_clock_kept'), keeper.get('by', ''), keeper.get('source', ''),
                                          value.get('host_clock_maximum_error_seconds'),
                                          value.get('host_certificate_expiry_timestamp_seconds'),
-                                         value.get('host_repaired_timestamp_seconds'), value.get('host_aem_downtime_seconds'))
+                                         value.get('host_repaired_timestamp_seconds'), value.get('host_aem_downtime_seconds'),
+                                         _whole(value.get('host_rehearsal_obstacles')))
     return samples
 
 

@@ -12,6 +12,7 @@ import typing as t
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.credentials import without_credentials
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.printable import all_printable
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _ntplib as controller_ntplib
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _options as options
@@ -34,9 +35,11 @@ class NotPassed(AnsibleActionFail):
 
     omit_exception_key = True
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, **said: t.Any) -> None:
+        """said: further keys of the result."""
+        super().__init__(without_credentials(message))
         self.result.pop('exception', None)  # a traceback, before 2.19
+        self.result.update(said)
 
 
 class StageContext:

@@ -32,11 +32,11 @@ def measure(context: StageContext) -> Result:
             except query.Problem as problem:
                 raise NotPassed(f'{problem}. Nothing was changed.') from None  # ansible-core 2.19 and later would print it twice
         elif 'kind' not in listed:
-            return listed
+            raise _failed(listed)
     began = now()
     health = context.health(chosen, agents)
     if 'skew' not in health:
-        return health
+        raise _failed(health)
     decided = verdict.decide(health, fix_at_risk=chosen['fix_bp_jwt_fix_at_risk'],
                              accept_unverified=chosen['fix_bp_jwt_accept_unverified'],
                              fix_not_kept=chosen['fix_bp_jwt_fix_not_kept'])
@@ -51,3 +51,9 @@ def measure(context: StageContext) -> Result:
         'health': {name: health[name] for name in ('skew', 'tests', 'aem', 'interrupted', 'clock_keeper')}}
     warned = {'warnings': health['warnings']} if health.get('warnings') else {}
     return {**found, **kept, **warned, 'mode': mode, 'agents_chosen': agents, 'began': began}
+
+
+def _failed(said: Result) -> NotPassed:
+    """Return the failure of a module in one line, with the error output of the host, which the result of the host may need."""
+    printed = {'module_stderr': said['module_stderr']} if 'module_stderr' in said else {}
+    return NotPassed(str(said.get('msg') or 'the module failed'), **printed)

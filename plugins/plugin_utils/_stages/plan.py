@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import time
+
 from ansible.errors import AnsibleActionFail
 
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _fleet as fleet
@@ -22,7 +24,8 @@ def plan(context: StageContext) -> Result:
 
     Its keys are hosts: those of the run; pending: those to repair; batches: the same, in the order of their repair; remaining: the
     hosts of the next plays; repair_hosts, report_hosts: patterns of the hosts of these plays; rehearse, wanted: whether hosts are
-    rehearsed or repaired; stopped: why no repair may begin, or ''.
+    rehearsed or repaired; stopped: why no repair may begin, or ''; run: a value that only the plans and batches of this run have,
+    and that is greater in a later run.
     """
     chosen, begun, stopped = context.run_options(), context.arguments['begun'], context.arguments['stopped']
     reachable = set(context.variables['ansible_play_batch'])
@@ -56,7 +59,8 @@ def plan(context: StageContext) -> Result:
     wanted = bool(batches or (pending and stopped))
     return {'hosts': list(results), 'remaining': remaining, 'pending': pending, 'batches': batches, 'stopped': stopped,
             'repair_hosts': fleet.pattern(remaining if rehearse or wanted else []),
-            'report_hosts': fleet.pattern(remaining), 'rehearse': rehearse, 'wanted': wanted}
+            'report_hosts': fleet.pattern(remaining), 'rehearse': rehearse, 'wanted': wanted,
+            'run': context.arguments.get('run') or str(time.time_ns())}
 
 
 def _check_outputs(chosen: Options, known: dict[str, Result]) -> None:

@@ -26,4 +26,4 @@ def start_batch(context: StageContext) -> Result:
             write_unfinished(context, chosen)
         except OSError as error:  # an error here would end all hosts, without the table of what was repaired
             hosts, stopped = [], UNWRITABLE.format(error)
-    return {'hosts': hosts, 'begun': [*begun, *hosts], 'stopped': stopped}
+    return {'hosts': hosts, 'begun': [*begun, *hosts], 'stopped': stopped, 'run': context.arguments.get('run', '')}

@@ -172,7 +172,7 @@ def test_it_names_those_that_failed():
     assert said.startswith('5 of 5 repairs failed (h0, h1, h2 and 2 more), more than fix_bp_jwt_max_fail_percentage=10 allows')
 
 
-NAME = st.text(min_size=1).filter(lambda name: name != 'localhost')     # which is matched by its name, see below
+NAME = st.text(min_size=1).filter(lambda name: name not in fleet.LOCALHOST)     # which are matched by their names, see below
 
 
 @given(st.lists(NAME, min_size=1, max_size=5, unique=True), NAME)

@@ -12,6 +12,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _rehearsal as rehearsal
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._drift import with_history
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.document import (
     count,
@@ -356,6 +357,20 @@ def test_a_daemon_that_was_brought_and_reaches_nothing_has_repaired_nothing():
 def test_a_repair_that_waits_until_aem_may_be_stopped_is_due_and_fails():
     result = sum_up('aem1', health(90.0, 0), {}, verdict('stop_deferred'), verdict('stop_deferred'), repair_due=True)
     assert (result['passed'], result['tried'], result['repair'], result['repair_due']) == (False, False, 'due', True)
+
+
+@pytest.mark.parametrize(('found', 'verdict_on_it', 'obstacles', 'result', 'passed'), [
+    (health(0.0, 4), HEALTHY, 0, 'passed', '1'), (health(0.0, 4), HEALTHY, 2, 'failed', '1'),
+    (health(90.0, 0), EXPIRED, 0, 'would_be_repaired', '0'), (health(90.0, 0), EXPIRED, 1, 'failed', '0'),
+])
+def test_metrics_of_a_rehearsal_tell_its_own_outcome(found, verdict_on_it, obstacles, result, passed):
+    checks = [rehearsal.check('proof', 'fine', passed=True), *[rehearsal.check('disk', 'full', 'make room')] * obstacles]
+    row = rehearsal.conclude(sum_up('aem1', found, {}, verdict_on_it, verdict_on_it, diagnose_only=True), checks)
+    said = metrics(document_of([row], '2026-11-25T02:00:00Z'))
+    assert f'brand_portal_hosts{{result="{result}"}} 1' in said
+    assert f'brand_portal_host_rehearsal_obstacles{{host="aem1"}} {obstacles}' in said
+    assert f'brand_portal_host_passed{{host="aem1"}} {passed}' in said
+    assert read_metrics(said)['aem1'].obstacles == obstacles and read_metrics(said)['aem1'].result == result
 
 
 def test_metrics_of_the_clock_and_what_keeps_it_and_of_the_last_repair_which_later_runs_hand_on():
