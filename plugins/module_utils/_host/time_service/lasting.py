@@ -8,10 +8,13 @@ import json
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import guest_sync
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Refused
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.statedir import STATE
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import Entry, State
 
 FILE = STATE + '/changes.json'
+# The parts of a unit's state: systemd.Units.state.
+_KEYS = {'active', 'enabled', 'masked'}
 
 
 class Lasting(NamedTuple):
@@ -31,16 +34,42 @@ NOTHING = Lasting({}, {}, [], [])
 
 
 def stored(text: Optional[str]) -> Lasting:
-    """Parse the record. Without a text, or with an invalid one, it is empty."""
-    try:
-        found = json.loads(text or '{}')
-        units = {str(unit): {'before': dict(states['before']), 'after': dict(states['after'])}
-                 for unit, states in found.get('units', {}).items()}
-        return Lasting(units, dict(found.get('files', {})), list(found.get('packages', [])),
-                       list(found.get('folders', [])), list(found.get('silenced', [])),
-                       dict(found.get('blocks', {})), dict(found.get('guest_sync', {})))
-    except (ValueError, KeyError, TypeError, AttributeError):
+    """Parse the record; None, without the file, is an empty one. Raises Refused if it cannot be read."""
+    if text is None:
         return Lasting({}, {}, [], [], [], {}, {})
+    try:
+        found = json.loads(text)
+        units = {_of(str, unit): {when: _state(states[when]) for when in ('before', 'after')}
+                 for unit, states in found.get('units', {}).items()}
+        return Lasting(units, _texts(found.get('files', {})), _names(found.get('packages', [])), _names(found.get('folders', [])),
+                       _names(found.get('silenced', [])), _texts(found.get('blocks', {})),
+                       {_of(str, when): _of(bool, value) for when, value in found.get('guest_sync', {}).items()})
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        # Counted as empty, it would be written again without what earlier runs have recorded.
+        raise Refused(f'{FILE} cannot be read ({error!r}). It records what earlier runs have changed on this host.',
+                      'Restore it from a backup, or move it away if there is none (state=absent then finds only our files), then '
+                      'run again.') from error
+
+
+def _of(kind: type, value: Any) -> Any:
+    if not isinstance(value, kind):
+        raise TypeError(f'a {type(value).__name__} instead of a {kind.__name__}')      # its value may be a hash of keys
+    return value
+
+
+def _state(value: Any) -> State:
+    state = {key: _of(bool, each) for key, each in _of(dict, value).items()}
+    if set(state) - _KEYS:
+        raise ValueError(f'{sorted(state)} is no state of a unit')
+    return state
+
+
+def _texts(value: Any) -> Dict[str, str]:
+    return {_of(str, path): _of(str, each) for path, each in _of(dict, value).items()}
+
+
+def _names(value: Any) -> List[str]:
+    return [_of(str, each) for each in _of(list, value)]
 
 
 def merged(text: Optional[str], entries: Sequence[Entry]) -> str:

@@ -265,3 +265,23 @@ def test_the_time_synchronization_of_vmware_tools_is_turned_on_again(tmp_path, s
     done = both(host)
     assert ('turn on the time synchronization of VMware tools' in done['actions']) == (since == 'Disabled')
     assert host.vmware == 'Enabled'
+
+
+@pytest.mark.parametrize('spoil', [
+    lambda text: text[:40], lambda text: '', lambda text: '[]', lambda text: json.dumps(dict(json.loads(text), folders=[1])),
+    lambda text: json.dumps(dict(json.loads(text), packages=[['chrony']])),
+    lambda text: json.dumps(dict(json.loads(text), units={'chrony.service': {'before': {'x': True}, 'after': {'x': False}}})),
+    lambda text: json.dumps(dict(json.loads(text), units={'chrony.service': {'before': {}, 'after': {'active': [1]}}})),
+    lambda text: json.dumps(dict(json.loads(text), files={'/etc/chrony/conf.d/x.conf': {}}))],
+    ids=['cut', 'empty', 'list', 'folders', 'packages', 'key', 'value', 'files'])
+def test_a_record_that_cannot_be_read_ends_each_run_before_anything_is_changed(tmp_path, spoil):
+    host = debian(tmp_path, 'chrony')
+    run(host)
+    host.put(FILE, spoil(host.text(FILE)))
+    before = state(host), host.text(FILE)
+    for attempt in (lambda: absent(host), lambda: absent(host, True), lambda: run(host, servers=['192.0.2.9'])):
+        with pytest.raises(TimeServiceFailed, match=f'{FILE} cannot be read .* Nothing was changed') as failure:
+            attempt()
+        assert 'move it away' in failure.value.details['advice']
+        assert failure.value.details['changed'] is False
+        assert (state(host), host.text(FILE)) == before
