@@ -8,8 +8,9 @@ import os
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import systemd
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, launch, layouts
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, layouts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ASKED, ConfigLine, Overlay, Source
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.running import running_config
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import (
     OWN_NAME,
     File,
@@ -104,20 +105,28 @@ class Daemon:
 
     def asks_after_boot(self, server: Server) -> List[Source]:
         """Return the sources of others that remain after a reboot, unlike those of a DHCP lease."""
+        return [source for source in self._named(server) if source.asked]
+
+    def _named(self, server: Server) -> List[Source]:
+        """Return the sources of others for a server in files that remain after a reboot."""
         names = next((cloud.also for cloud in layouts.CLOUDS.values() if cloud.server == server.host), ()) + (server.host,)
         return [source for source in self.sources(without_own=True)
-                if source.kind in ASKED and source.asked and source.line.lasting
+                if source.kind in ASKED and source.line.lasting
                 and config.folded(source.host) in map(config.folded, names) and (source.port or 123) == (server.port or 123)]
 
     def _missing(self, servers: Sequence[Server], nts: bool = False, keyed: Sequence[str] = ()) -> List[Server]:
         """Return the servers that are not configured yet, because a daemon refuses a second entry or counts it twice.
 
-        Raises Refused if a server is configured without the requested authentication.
+        Raises Refused if a server is configured without the requested authentication, or as one that is only observed.
         """
         missing = []
         for server in servers:
             there = self.asks_after_boot(server)
             if not there:
+                observed = next((source for source in self._named(server) if 'noselect' in source.options), None)
+                if observed:
+                    raise Refused('{0} keeps {1} from ever selecting {2}.'.format(observed.line.quoted, self.unit, server.host),
+                                  'Remove noselect from that line, then run again.')
                 missing.append(server)
                 continue
             lacks = 'nts' if nts and not any(each.nts for each in there) else \
@@ -295,7 +304,7 @@ class Daemon:
         written = [line for line in self.lines() if line.own]
         if not written:
             return ''
-        running = _running_config(self.host, self.facts)
+        running = running_config(self.host, self.facts)
         if running and running != self.config:
             return '{0} runs with {1}, not with {2}'.format(self.unit, running, self.config)
         listed = self._listed()
@@ -382,18 +391,6 @@ class Daemon:
             return ''
         reasons = [str(source.get('reason') or 'no answer') for source in found]
         return min(reasons, key=lambda reason: reason.startswith('no answer'))
-
-
-def _running_config(host: Any, facts: Mapping[str, Any]) -> str:
-    """Return the configuration that the running process was started with; '' if it is not known."""
-    daemon = next(each for each in layouts.DAEMONS if each.name == facts['name'])
-    state = systemd.unit_states(host, [facts['unit']]).get(facts['unit'], {})
-    running = launch.of_process(host, state.get('MainPID', ''), daemon.binaries) if daemon.name in launch.COMMAND_LINES else None
-    if running is None:
-        return ''
-    usual = [layout.config for layout in layouts.all_layouts(daemon.name) if layout.unit == facts['unit']]
-    named = launch.configuration_of(daemon.name, running.arguments)
-    return named if named else facts['config'] if facts['config'] in usual else (usual + [''])[0]
 
 
 __all__ = ['NOTHING', 'Daemon', 'File', 'Status', 'number']

@@ -76,6 +76,17 @@ class Chrony(Daemon):
         silenced = self._others(want, found) if want.only else []
         return [source for source in found if source not in silenced]
 
+    def _marks(self, want: Wanted) -> str:
+        """Return the options by which sources of others would keep those of the user from being selected.
+
+        Without one of the sources with "require", nothing is selected, and what disagrees with those with "trust" is no truechimer.
+        """
+        others = [source for source in self.sources(without_own=True) if _MARKS & _options(source)
+                  and source.asked and 'noselect' not in _options(source)]
+        silenced = self._others(want, others) if want.only else []
+        marks = {mark for source in others if source not in silenced for mark in _MARKS & _options(source)}
+        return ''.join(' ' + mark for mark in sorted(marks))
+
     def _plain_wanted(self, want: Wanted) -> List[Server]:
         keyed = {key.server for key in want.keys}
         return [server for server in want.servers + want.pools if server.host not in keyed]
@@ -86,10 +97,11 @@ class Chrony(Daemon):
         # and never if those are unreachable. The sources of the user therefore also get "require" and "trust" (chrony.conf(5)).
         mode = self._setting('authselectmode')
         mixed = self._foreign_nts(want) and _authselectmode(mode) != 'ignore'
-        trusted = ' require trust' if mixed else ''
-        sources = [_line('server', server, 'iburst' + keyed.get(server.host, '') + ('' if server.host in keyed else trusted))
+        marked = self._marks(want)
+        trusted = ' require trust' if mixed else marked
+        sources = [_line('server', server, 'iburst' + keyed.get(server.host, '') + (marked if server.host in keyed else trusted))
                    for server in self._missing(want.servers, keyed=list(keyed))]
-        sources += [_line('server', server, 'iburst nts') for server in self._missing(want.nts_servers, nts=True)]
+        sources += [_line('server', server, 'iburst nts' + marked) for server in self._missing(want.nts_servers, nts=True)]
         sources += [_line('pool', server, 'iburst' + trusted) for server in self._missing(want.pools)]
         settings = []
         if want.cloud:
@@ -206,7 +218,8 @@ class Chrony(Daemon):
             return self._silent(residual, others)
         chosen = self._selection()
         listed = ', '.join('{0} ({1})'.format(row[2], self._in_words(chosen.get(row[2], row[1:2])[0])) for row in heard)
-        why, advice = self._in_the_way([row[2] for row in heard], any(chosen.get(row[2], [])[2:3] == ['Y'] for row in heard))
+        told = [chosen[row[2]] for row in heard if row[2] in chosen]
+        why, advice = self._in_the_way([row[2] for row in heard], any(row[2] == 'Y' for row in told), {row[0] for row in told})
         msg = 'it does not select any of its sources: {0}{1}'.format(listed, why)
         return Status(False, residual, True, NOT_SELECTED, msg, advice)
 
@@ -224,8 +237,12 @@ class Chrony(Daemon):
         counts = [number(field) for field in self._chronyc('-c', 'activity').strip().split(',')]
         if len(counts) < 5 or any(count is None for count in counts) or counts[0] or not counts[1]:
             return None
+        lines = [source.line.quoted for source in self.sources() if 'offline' in source.options]
+        advice = 'Run chronyc online on this host, and see what has switched them (a script of NetworkManager or dhclient).'
+        if lines:
+            advice = 'Remove the option offline from {0}, restart {1}, then run again.'.format(', '.join(lines), self.unit)
         return Status(False, residual, False, UNREACHABLE, 'its sources are switched offline: {0}'.format(', '.join(listed)),
-                      'Run chronyc online on this host, and see what has switched them (a script of NetworkManager or dhclient).')
+                      advice)
 
     def _selection(self) -> Dict[str, List[str]]:
         """Return {address: [state, address, whether it is authenticated …]} of chronyc selectdata; before 4.1 there is none."""
@@ -236,10 +253,10 @@ class Chrony(Daemon):
     def _in_words(state: str) -> str:
         return _STATES.get(state, 'state {0}'.format(state))
 
-    def _in_the_way(self, heard: List[str], authenticated: bool) -> Tuple[str, str]:
+    def _in_the_way(self, heard: List[str], authenticated: bool, states: Set[str]) -> Tuple[str, str]:
         """Return the line that prevents chronyd from selecting a source, and what to do about it.
 
-        authenticated: whether an authenticated source is among those that are heard.
+        authenticated: whether an authenticated source is among those that are heard. states: theirs in selectdata.
         """
         mode, least = self._setting('authselectmode'), self._setting('minsources')
         # Also those of this collection: they count as required beside the plain ones of others.
@@ -250,6 +267,16 @@ class Chrony(Daemon):
             return ('; authenticated sources do not answer, and {0} beside them no other is selected: {1}'.format(
                 'by ' + mode.quoted if mode else 'by authselectmode mix, the default,', names),
                 'Let this host reach them (NTS: TCP 4460), or remove these lines, then run again.')
+        required = [source for source in self.sources() if 'require' in _options(source)]
+        if required and ('W' in states or not (states or {source.host for source in required} & set(heard))):
+            names = ', '.join(source.line.quoted for source in required)
+            return ('; nothing is selected without one of the sources with "require": {0}'.format(names),
+                    'Let this host reach them, or remove that option, then run again.')
+        asked = [source for source in self.sources() if source.kind in config.ASKED]
+        observed = [source for source in asked if 'noselect' in source.options]
+        if observed and observed == asked:
+            return ('; {0} is only observed'.format(', '.join(source.line.quoted for source in observed)),
+                    'Remove noselect there, or name other servers, then run again.')
         if mode and _authselectmode(mode) == 'require' and not (secured or authenticated):
             return ('; {0} keeps it from ever selecting a server without authentication'.format(mode.quoted),
                     'Remove that line, or give servers with NTS or keys, then run again.')
@@ -257,6 +284,8 @@ class Chrony(Daemon):
         if least and needed and len(heard) < needed:
             return ('; {0} asks for more sources than are heard'.format(least.quoted),
                     'Name more servers, or lower minsources there.')
+        if 'd' in states:
+            return '', 'Raise max_distance (in the roles time_sync_max_distance) if it is the right server.'
         return '', 'See chronyc -n sources and chronyc -n selectdata on this host.'
 
     def reload_sources(self) -> bool:
@@ -290,6 +319,15 @@ _STATES = {
     'P': 'another one is preferred',
     'U': 'waits for a new measurement', 'D': 'its root distance is too large to combine',
 }
+
+
+# Options of sources that have precedence over others: chrony.conf(5).
+_MARKS = {'require', 'trust'}
+
+
+def _options(source: Source) -> Set[str]:
+    """Return the options of a source, also of a reference clock."""
+    return {word.lower() for word in source.line.words[2:]}
 
 
 def _authselectmode(line: Optional[ConfigLine]) -> str:

@@ -447,3 +447,34 @@ def test_ntpd_asks_from_a_port_that_the_measurement_does_not(tmp_path):
     measured = [heard('192.0.2.77'), heard('192.0.2.78')]
     advice = daemon(tmp_path, 'ntpd', 'ntp-4.2.8p15', 'unreachable', measured=measured).status().advice
     assert 'heard 192.0.2.77' in advice and 'asks from UDP 123: let answers to that port in' in advice
+
+
+@pytest.mark.parametrize(('kind', 'recording', 'line'), [
+    ('chrony', 'chrony-4.3', 'server 192.0.2.9 iburst noselect'), ('chrony', 'chrony-4.3', 'pool 192.0.2.9 noselect'),
+    ('ntpd', 'ntp-4.2.8p15', 'server 192.0.2.9 noselect'), ('ntpsec', 'ntpsec-1.2.2', 'server 192.0.2.9 iburst noselect')])
+@pytest.mark.parametrize('only', [False, True])
+def test_a_wanted_server_that_is_only_observed_is_refused(tmp_path, kind, recording, line, only):
+    """A daemon ignores a second line for the server, so it would never be selected."""
+    found = daemon(tmp_path, kind, recording, 'synchronized', config='server 192.0.2.1\n' + line + '\n')
+    with pytest.raises(Refused, match='"{0}" .* keeps .* from ever selecting 192.0.2.9'.format(line)) as refused:
+        found.files(Wanted([Server('192.0.2.9')], [], [], [], '', 0.0, only))
+    assert 'Remove noselect' in refused.value.advice
+
+
+@pytest.mark.parametrize(('line', 'only', 'written'), [
+    ('server 192.0.2.77 require', False, 'server 192.0.2.9 iburst require'),
+    ('server 192.0.2.77 Trust Require', False, 'server 192.0.2.9 iburst require trust'),
+    ('refclock PPS /dev/pps0 trust', False, 'server 192.0.2.9 iburst trust'),
+    ('server 192.0.2.77 require noselect', False, 'server 192.0.2.9 iburst'),
+    ('server 192.0.2.77 require', True, 'server 192.0.2.9 iburst'),
+    ('server 192.0.2.77 nts', False, 'server 192.0.2.9 iburst require trust')])
+def test_sources_of_others_that_are_required_or_trusted_do_not_keep_out_those_of_the_user(tmp_path, line, only, written):
+    found = daemon(tmp_path, 'chrony', 'chrony-4.3', 'synchronized', config=line + '\n')
+    keyed = Key('192.0.2.8', 7, 'SHA256', 'secret')
+    lines = found.files(Wanted([Server('192.0.2.9')], [], [], [], '', 0.0, only))[0].text.split('\n')
+    assert written in lines
+    want = Wanted([Server('192.0.2.8')], [Server('nts.example')], [], [keyed], '', 0.0, only)
+    lines = next(file for file in found.files(want) if not file.secret).text.split('\n')
+    marks = '' if only or 'noselect' in line or 'nts' in line else written[len('server 192.0.2.9 iburst'):]
+    assert 'server 192.0.2.8 iburst key 7' + marks in lines
+    assert 'server nts.example iburst nts' + marks in lines

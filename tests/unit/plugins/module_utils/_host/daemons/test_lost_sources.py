@@ -182,3 +182,29 @@ def test_silent_nts_servers_of_this_role_are_named_beside_the_pool_of_the_vendor
     assert found.reason == 'not_selected'
     assert 'nts.example (/etc/chrony.conf line 3)' in found.msg
     assert 'TCP 4460' in found.advice
+
+
+@pytest.mark.parametrize(('config', 'selection', 'said', 'advice'), [
+    ('server 192.0.2.1 iburst\nserver 192.0.2.77 iburst require\n', 'W,192.0.2.1,N,-,-\n',
+     '"server 192.0.2.77 iburst require" (/etc/chrony.conf line 2)', 'remove that option'),
+    ('server 192.0.2.1 iburst\nserver ntp.example iburst require\n', 'W,192.0.2.1,N,-,-\n',
+     '"server ntp.example iburst require" (/etc/chrony.conf line 2)', 'remove that option'),
+    ('server 192.0.2.1 iburst\nrefclock PPS /dev/pps0 require\n', '', '"refclock PPS /dev/pps0 require"', 'remove that option'),
+    ('server 192.0.2.1 iburst noselect\n', 'N,192.0.2.1,N,-,-\n',
+     '"server 192.0.2.1 iburst noselect" (/etc/chrony.conf line 1) is only observed', 'Remove noselect there'),
+    ('server 192.0.2.1 iburst require\nminsources 2\n', 'x,192.0.2.1,N,-,-\n', '"minsources 2"', 'lower minsources'),
+    ('server 192.0.2.1 iburst\n', 'd,192.0.2.1,N,-,-\n', 'its root distance is too large', 'time_sync_max_distance')])
+def test_the_line_that_keeps_chronyd_from_selecting_a_server_is_named(tmp_path, config, selection, said, advice):
+    found = status(tmp_path, 'rhel-8', 'chronyd', 'chrony', ('/etc/chrony.conf', config), selectdata=selection,
+                   tracking='00000000,,0,0,0,0,0,0,0,0,1,1,0,Not synchronised\n', sources=ROW.format('?', 1, 377, 9))
+    assert (found.reason, found.answered) == ('not_selected', True)
+    assert said in found.msg
+    assert advice in found.advice
+
+
+def test_a_line_by_which_a_server_is_offline_is_named(tmp_path):
+    found = status(tmp_path, 'rhel-8', 'chronyd', 'chrony', ('/etc/chrony.conf', 'server 192.0.2.1 offline minpoll 8\n'),
+                   tracking='00000000,,0,0,0,0,0,0,0,0,1,1,0,Not synchronised\n', sources=ROW.format('?', 1, 0, 9),
+                   activity='0,1,0,0,0\n')
+    assert found.reason == 'unreachable'
+    assert '"server 192.0.2.1 offline minpoll 8" (/etc/chrony.conf line 1)' in found.advice
