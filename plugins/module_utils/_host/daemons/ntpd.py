@@ -8,18 +8,20 @@ import ipaddress
 import re
 from typing import Any, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, layouts
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, launch, layouts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import (
     NO_CONTROL_OF_CLOCK,
     NOT_SELECTED,
     OWN_CLOCK,
     UNKNOWN,
+    UNREACHABLE,
     Daemon,
     Status,
     number,
 )
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ConfigLine, Overlay, Source
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.ntpd_config import is_ntpsec, read, sources_of
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.ntpd_interfaces import deaf_by
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import File, current
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import (
     NO_CONTROL,
@@ -32,6 +34,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
 # Flags of restrict that drop a server's answers, and those that prevent answers to ntpq.
 _NO_TIME = {'ignore', 'noserve', 'notrust'}
 _NO_QUERY = {'ignore', 'noquery'}
+_LOOPBACK = '127.0.0.1'
 
 
 class Restriction(NamedTuple):
@@ -68,20 +71,21 @@ def restrictions(lines: Sequence[ConfigLine]) -> List[Restriction]:
     return found
 
 
-def restriction_of(rules: Sequence[Restriction], host: str) -> Optional[Restriction]:
-    """Return the rule for a server or for this host: the most specific one, and the last of equal ones; None without a line.
+def restriction_of(rules: Sequence[Restriction], host: str, dropping: Set[str]) -> Optional[Restriction]:
+    """Return the rule for a server or for this host: the most specific one; None without a line.
 
-    A name may resolve to either family, so only a rule for both of them drops it.
+    Lines for one subject add their flags (ntp_restrict.c of both), so the rule has those of all of them, and the first line with a
+    flag of `dropping`. A name may resolve to either family, so only a rule for both of them drops it.
     """
     address = config.address_of(host)
     if address is None:
-        found = [_closest(rules, host, address, family) for family in (4, 6)]
-        return next((rule for rule in found if not rule or not rule.flags & _NO_TIME), found[0])
-    return _closest(rules, host, address, address.version)
+        found = [_closest(rules, host, address, family, dropping) for family in (4, 6)]
+        return next((rule for rule in found if not rule or not rule.flags & dropping), found[0])
+    return _closest(rules, host, address, address.version, dropping)
 
 
-def _closest(rules: Sequence[Restriction], host: str, address: Any, family: int) -> Optional[Restriction]:
-    best: Optional[Tuple[int, Restriction]] = None
+def _closest(rules: Sequence[Restriction], host: str, address: Any, family: int, dropping: Set[str]) -> Optional[Restriction]:
+    best, closest = -1, []  # type: int, List[Restriction]
     for rule in rules:
         width = -1
         if rule.family not in (0, family):
@@ -98,9 +102,13 @@ def _closest(rules: Sequence[Restriction], host: str, address: Any, family: int)
             except ValueError:
                 continue
             width = network.prefixlen + 1 if address.version == network.version and address in network else -1
-        if width >= 0 and (best is None or width >= best[0]):
-            best = (width, rule)
-    return best[1] if best else None
+        if width >= 0 and width >= best:
+            closest = [rule] if width > best else closest + [rule]
+            best = width
+    if not closest:
+        return None
+    named = next((rule for rule in closest if rule.flags & dropping), closest[-1])
+    return named._replace(flags={flag for rule in closest for flag in rule.flags})
 
 
 class Ntpd(Daemon):
@@ -134,6 +142,19 @@ class Ntpd(Daemon):
             raise Refused('{0} keeps {1} from reading what this role would write behind it.'.format(end.quoted, self.unit),
                           'Remove that line, or use another provider.', NOT_READ)
         super()._check_reached(want, planned)
+        self._check_tos(self.lines(host=Overlay(self.host, written)))
+
+    @staticmethod
+    def _check_tos(read_again: List[ConfigLine]) -> None:
+        """Raise Refused if a later "tos" line, as of a file in ntp.d, makes a value stricter than the one that would be written."""
+        values = [(line, dict(zip(line.words[1::2], line.words[2::2]))) for line in read_again if line.directive == 'tos']
+        for option, stricter in (('minsane', 1), ('minclock', 1), ('maxdist', -1)):
+            named = [(line, number(known[option])) for line, known in values if option in known]
+            ours = [value for line, value in named if line.own]
+            last, value = named[-1] if named else (None, None)
+            if last and ours and not last.own and value is not None and (value - (ours[-1] or 0)) * stricter > 0:
+                raise Refused('{0} overrules the "tos {1}" that this role would write.'.format(last.quoted, option),
+                              'Remove or change it, then run again.')
 
     def _disabled(self) -> Optional[ConfigLine]:
         """Return the last "disable ntp" line. No "enable ntp" overrides it: ntpd applies all enable lines first."""
@@ -172,7 +193,7 @@ class Ntpd(Daemon):
         for server in want.all_servers:
             dropping = self._dropping(server in want.pools)
             general = bool(of_sources and not of_sources[0].flags & dropping)
-            rule = restriction_of(rules, server.host)
+            rule = restriction_of(rules, server.host, dropping)
             own = bool(rule and config.folded(rule.target) == config.folded(server.host))
             # "restrict source" is for each server that has no line of its own.
             let_in = (not rule or not rule.flags & dropping) and not (of_sources and not general and not own)
@@ -185,7 +206,8 @@ class Ntpd(Daemon):
                               'Remove that line, then run again.')
             else:
                 lines.append('restrict {0} nomodify notrap noquery'.format(server.host))
-        if self._mute(rules):
+        mute = self._mute(rules)
+        if mute and mute.target != _LOOPBACK:
             lines += ['restrict 127.0.0.1', 'restrict ::1']
         return list(dict.fromkeys(lines))
 
@@ -196,7 +218,7 @@ class Ntpd(Daemon):
 
     def _mute(self, rules: Sequence[Restriction]) -> Optional[Restriction]:
         """Return the rule that prevents answers to ntpq from this host."""
-        rule = restriction_of(rules, '127.0.0.1')
+        rule = restriction_of(rules, _LOOPBACK, _NO_QUERY)
         if (self.facts['name'] == 'ntpsec' or is_ntpsec(self.host)) and (rule is None or rule.target == 'default'):
             # NTPsec has "noquery" built into its default; a line with other flags only adds to it (ntp.conf(5), unrestrict).
             line = rule.line if rule else ConfigLine(self.config, 0, 'restrict default noquery limited')
@@ -264,10 +286,11 @@ class Ntpd(Daemon):
     def _mute_or_gone(self) -> Status:
         rule = self._mute(restrictions(self.lines()))
         if rule:
+            cure = 'Remove "{0}" from that line'.format(sorted(rule.flags & _NO_QUERY)[0]) if rule.target == _LOOPBACK else \
+                'Add the lines "restrict 127.0.0.1" and "restrict ::1" to {0}'.format(rule.line.path)
             return self._not_answering(
                 'it does not answer ntpq: {0} does not allow queries from this host'.format(rule.line.quoted),
-                'Add the lines "restrict 127.0.0.1" and "restrict ::1" to {0}, restart {1}, then run again.'.format(
-                    rule.line.path, self.unit))
+                '{0}, restart {1}, then run again.'.format(cure, self.unit))
         return self._not_answering(
             'it does not answer ntpq', 'See ntpq -n -c rv on this host and the restrict lines of {0}.'.format(self.config))
 
@@ -276,16 +299,25 @@ class Ntpd(Daemon):
 
         listed: whether ntpq lists a source, which may be of a pool.
         """
+        deaf = deaf_by(self.host, self.lines(), launch.options_of(self.facts['name'], self.facts.get('arguments') or ()))
+        if deaf:
+            return Status(False, residual, False, UNREACHABLE, '{0} lets it use no address of this host but the loopback'.format(
+                deaf.quoted), 'Remove it, or let it listen on the interface to the servers, restart {0}, then run again.'.format(
+                    self.unit))
         rules = restrictions(self.lines())
         for source in [each for each in self.sources() if each.kind in config.ASKED and each.asked]:
             # ntpd before 4.2.7 lists the servers of a pool, also with nopeer.
             pool = source.kind == 'pool' and not listed
-            dropping, rule = self._dropping(pool), restriction_of(rules, source.host)
+            dropping = self._dropping(pool)
+            rule = restriction_of(rules, source.host, dropping)
             general = any(each.target == 'source' and not each.flags & dropping for each in rules)
             if rule and rule.flags & dropping and not general:
+                cure = 'Add a line "restrict {0} nomodify notrap noquery" to {1}'.format(
+                    'source' if source.kind == 'pool' else source.host, rule.line.path)
+                if config.folded(rule.target) == config.folded(source.host):
+                    cure = 'Remove that line'
                 return Status(False, residual, False, NOT_SELECTED, '{0} drops what {1} answers'.format(
-                    rule.line.quoted, source.host), 'Add a line "restrict {0} nomodify notrap noquery" to {1}, restart {2}, '
-                    'then run again.'.format('source' if source.kind == 'pool' else source.host, rule.line.path, self.unit))
+                    rule.line.quoted, source.host), '{0}, restart {1}, then run again.'.format(cure, self.unit))
         kissed = [peer for peer in peers if peer.refid.strip('.') in _KISSES]
         if kissed:
             by = ', '.join('{0} ({1})'.format(peer.remote, peer.refid.strip('.')) for peer in kissed)
