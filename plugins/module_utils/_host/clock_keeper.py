@@ -38,6 +38,9 @@ class Program(NamedTuple):
     drift: Tuple[str, ...] = ()
 
 
+# Servos of linuxptp that set no clock, but give samples to chronyd or ntpd.
+SERVOS_OF_OTHERS = ('ntpshm', 'refclock_sock')
+
 # The first one that runs counts.
 PROGRAMS = (
     Program('chronyd', 'chronyd', ('chronyd', 'chrony'), ('/var/lib/chrony/chrony.drift', '/var/lib/chrony/drift')),
@@ -238,13 +241,20 @@ def _sets_clock(root: str, pid: int, name: str) -> bool:
 
 
 def phc2sys_sets_clock(arguments: List[str]) -> bool:
-    """Return whether phc2sys sets the system clock: with -c, or -a without -r, it only sets those of network cards (phc2sys(8))."""
+    """Return whether phc2sys sets the system clock (phc2sys(8)).
+
+    With -c, or -a without -r, it only sets those of network cards. With these servos, it only gives their time to another daemon.
+    """
     try:
         options, _rest = getopt.gnu_getopt([word for word in arguments if not word.startswith('--')],
                                            'ac:d:E:f:F:hi:I:l:L:mM:n:N:O:P:qrR:s:S:t:u:vwxz:')
     except getopt.GetoptError:
         return True
     given = [option for option, _value in options]
+    servos = [value for option, value in options if option == '-E'] + [
+        word.partition('=')[2] for word in arguments if word.startswith('--clock_servo=')]
+    if servos and servos[-1] in SERVOS_OF_OTHERS:
+        return False
     targets = [value for option, value in options if option == '-c']
     return '-r' in given if '-a' in given else not targets or 'CLOCK_REALTIME' in targets
 

@@ -5,7 +5,7 @@
 """Which addresses of the host ntpd uses: the lines "interface" and "nic" of ntp.conf(5), and the option -I of ntpd(8)."""
 
 import ipaddress
-from typing import Any, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ConfigLine
@@ -47,5 +47,5 @@ def _leads_out(host: Any, subject: str) -> bool:
                                     or not host.exists('/sys/class/net'))
     if network.is_loopback:
         return False
-    own = [ipaddress.ip_address(each) for each in config.own_addresses(host)]  # type: List[Any]
+    own: List[Any] = [ipaddress.ip_address(each) for each in config.own_addresses(host)]
     return not own or any(address.version == network.version and address in network for address in own)

@@ -115,10 +115,7 @@ def _steers(host: Any, known: _Known, state: Dict[str, str]) -> bool:
     if known.unit == 'connman.service':
         return 'TimeUpdates=manual' not in host.read('/var/lib/connman/settings')
     if known.unit == 'ptp4l.service':
-        path = next((words[at + 1] for words in [text.split()] for at, word in enumerate(words[:-1]) if word == '-f'),
-                    '/etc/linuxptp/ptp4l.conf')
-        software = re.search(r'(?m)^\s*time_stamping\s+(?:software|legacy)', host.read(path) or host.read('/etc/ptp4l.conf'))
-        return bool(software or re.search(r'\s-S(\s|$)', text))
+        return _ptp4l_sets_clock(host, words[1:]) if words[1:] else _ptp4l_of(host, known.unit)
     return True
 
 
@@ -127,8 +124,31 @@ def _phc2sys_of(host: Any, unit: str) -> bool:
     return clock_keeper.phc2sys_sets_clock(launch.of_unit(host, unit, ('phc2sys',), ('', ''), (), '').arguments)
 
 
+def _ptp4l_of(host: Any, unit: str) -> bool:
+    """Return whether the ptp4l that a unit starts sets the system clock."""
+    started = launch.of_unit(host, unit, ('ptp4l',), ('', ''), (), '')
+    return _ptp4l_sets_clock(host, started.arguments or ['-f', '/etc/linuxptp/ptp4l.conf', '-f', '/etc/ptp4l.conf'])
+
+
+def _ptp4l_sets_clock(host: Any, arguments: List[str]) -> bool:
+    """Return whether a ptp4l with these arguments sets the system clock: with software time stamps (ptp4l(8)).
+
+    Options have precedence over the file. It sets no clock while it runs free, and with some servos.
+    """
+    options = config.options_of(arguments, 'fiplt')
+    settings: Dict[str, str] = {}
+    for path in [value for option, value in options if option == '-f']:
+        settings.update(re.findall(r'(?m)^\s*(time_stamping|free_running|clock_servo)\s+(\w+)', host.read(path)))
+    settings.update((option[2:], value) for option, value in options if option.startswith('--'))
+    settings.update(('time_stamping', 'software' if option == '-S' else 'legacy' if option == '-L' else 'hardware')
+                    for option, _value in options if option in ('-S', '-L', '-H'))
+    return settings.get('time_stamping') in ('software', 'legacy') and settings.get('free_running', '0') == '0' \
+        and settings.get('clock_servo') not in clock_keeper.SERVOS_OF_OTHERS
+
+
 # Programs that set the clock while they run, as the kernel names their processes: 15 characters.
-_PROGRAMS = {'phc2sys': 'phc2sys (PTP)', 'timemaster': 'timemaster (PTP)', 'htpdate': 'htpdate', 'tlsdated': 'tlsdated',
+_PROGRAMS = {'phc2sys': 'phc2sys (PTP)', 'ptp4l': 'ptp4l (PTP) with software time stamps',
+             'timemaster': 'timemaster (PTP)', 'htpdate': 'htpdate', 'tlsdated': 'tlsdated',
              'VBoxService': "VirtualBox's guest service", 'chronyd': 'another chronyd', 'ntpd': 'another ntpd',
              'ntp-daemon': 'another ntpd-rs', 'systemd-timesyn': 'another systemd-timesyncd', 'ptpd': 'ptpd (PTP)',
              'ptpd2': 'ptpd (PTP)', 'sfptpd': 'sfptpd (PTP)', 'statime': 'statime (PTP)', 'ntimed-client': 'ntimed',
@@ -152,7 +172,8 @@ def _of_processes(host: Any) -> List[Steerer]:
         unit = found_unit.group(1) if found_unit else ''
         unit = unit if 'docker' not in unit and 'containerd' not in unit else ''
         no_control = 'chronyd' in name and ('-x', '') in launch.options_of('chrony', words[1:]) or \
-            'phc2sys' in name and not clock_keeper.phc2sys_sets_clock(words[1:])
+            'phc2sys' in name and not clock_keeper.phc2sys_sets_clock(words[1:]) or \
+            'ptp4l' in name and not _ptp4l_sets_clock(host, words[1:])
         if unit in layouts.all_units() or unit in UNITS or '--disable-timesync' in words or no_control:
             continue
         kind = _PTP if 'PTP' in name else _VBOX if 'VirtualBox' in name else ''
@@ -186,9 +207,9 @@ def _of_units(host: Any) -> List[Steerer]:
             continue
         for command in launch.values(launch.unit_settings(host, service), 'Service', 'ExecStart'):
             program = os.path.basename(re.sub(r'^[@\-:+!|]+', '', command.value).split(' ')[0])
-            if program == 'phc2sys' and not _phc2sys_of(host, service):
+            if program == 'phc2sys' and not _phc2sys_of(host, service) or program == 'ptp4l' and not _ptp4l_of(host, service):
                 break
-            if program in ('phc2sys', 'timemaster'):
+            if program in ('phc2sys', 'ptp4l', 'timemaster'):
                 found.append(Steerer(program + ' (PTP)', unit, unit, False, _PTP.format(unit=unit)))
                 break
             steerer = _of_command(host, unit, re.sub(r'^[@\-:+!|]+', '', command.value), command.place)

@@ -4,6 +4,8 @@
 
 """Systems, known and unknown: which package manager installs, and in which layout; and what runs beside the known units."""
 
+import os
+
 import pytest
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery
@@ -127,7 +129,6 @@ def test_a_container_without_privileges_sets_no_clock_of_this_host(tmp_path, uid
     ('site-time.timer', '[Timer]\nOnCalendar=hourly\n', True),
 ])
 def test_an_enabled_unit_that_sets_the_clock_is_found(tmp_path, unit, text, can_stop):
-    import os
     host = FakeHost(tmp_path).has('chrony')
     host.put('/usr/lib/systemd/system/' + ('phc2sys@.service' if '@' in unit else unit), text)
     host.put('/usr/lib/systemd/system/site-time.service', '[Service]\nType=oneshot\nExecStart=/usr/sbin/ntpdate -u ntp.example\n')
@@ -139,7 +140,8 @@ def test_an_enabled_unit_that_sets_the_clock_is_found(tmp_path, unit, text, can_
 @pytest.mark.parametrize(('options', 'steers'), [
     ('-a -r', True), ('-a', False), ('-s CLOCK_REALTIME -c eth0 -w', False), ('-seth0 -cCLOCK_REALTIME', True),
     ('-s eth0 -w', True), ('-a -r -n 24 --step_threshold=1', True), ('-a -m -R 8', False),
-    ('-d /dev/pps0 -s eth0', True), ('--surprise -9', True)])
+    ('-d /dev/pps0 -s eth0', True), ('--surprise -9', True), ('-a -r -E ntpshm -M 0', False), ('-s eth0 -w -E pi', True),
+    ('-s eth0 --clock_servo=refclock_sock', False)])
 @pytest.mark.parametrize('runs', [True, False])
 def test_phc2sys_steers_unless_it_only_sets_the_clocks_of_network_cards(tmp_path, options, steers, runs):
     host = FakeHost(tmp_path).has('chrony')
@@ -165,6 +167,29 @@ def test_ptp4l_steers_only_with_software_time_stamps(tmp_path):
     assert discovery.steerers(host) == []
     host.put('/etc/linuxptp/ptp4l.conf', '[global]\ntime_stamping\tsoftware\n')
     assert [each.unit for each in discovery.steerers(host)] == ['ptp4l.service']
+
+
+@pytest.mark.parametrize(('options', 'config', 'steers'), [
+    ('-f /etc/site.conf -i eth0', 'time_stamping hardware\n', False), ('-f /etc/site.conf -i eth0 -S', '', True),
+    ('-2Sm -i eth0', '', True), ('-i eth0 -m', '', False), ('-f /etc/site.conf', 'time_stamping software\n', True),
+    ('-f /etc/site.conf -H', 'time_stamping software\n', False), ('-i eth0 --time_stamping=software', '', True),
+    ('-f /etc/site.conf', 'time_stamping software\nfree_running 1\n', False),
+    ('-f /etc/site.conf -S', 'clock_servo ntpshm\n', False), ('-f /etc/site.conf -S', '#free_running 1\nclock_servo pi\n', True)])
+@pytest.mark.parametrize(('unit', 'runs'), [
+    ('ptp4l.service', True), ('ptp4l.service', False), ('ptp4l@eth0.service', True), ('ptp4l@eth0.service', False)])
+def test_ptp4l_steers_by_its_options_also_as_an_instance(tmp_path, options, config, steers, unit, runs):
+    host = FakeHost(tmp_path).has('chrony')
+    host.put('/etc/site.conf', '[global]\n' + config)
+    host.put('/usr/lib/systemd/system/{0}'.format(unit.replace('eth0', '')),
+             '[Service]\nExecStart=/usr/sbin/ptp4l {0}\n'.format(options))
+    if '@' not in unit:
+        host.units[unit] = ['active' if runs else 'inactive', 'enabled']
+    if runs:
+        process(host, 4711, 'ptp4l', '/usr/sbin/ptp4l ' + options, unit)
+    else:
+        os.makedirs(host.path('/etc/systemd/system/multi-user.target.wants'))
+        os.symlink('/usr/lib/systemd/system/ptp4l@.service', host.path('/etc/systemd/system/multi-user.target.wants/' + unit))
+    assert [(each.unit, each.can_stop) for each in discovery.steerers(host)] == ([(unit, False)] if steers else [])
 
 
 @pytest.mark.parametrize(('release', 'usual'), [('debian-13', 'chrony'), ('ubuntu-26.04', 'chrony'), ('alma-9', 'chronyd')])
