@@ -75,7 +75,8 @@ class Absent(Run):
             obstacle = self.host.obstacle(change.file.path)
             if obstacle:
                 raise OSError(f'{change.file.path} cannot be written: {obstacle}')
-        stays = f" The package {listed(known.packages)} stays installed." if known.packages else ''
+        there = [name for name in known.packages if any(each['package'] == name and each['installed'] for each in daemons)]
+        stays = f" The package {listed(there)} stays installed." if there else ''
         self.details.update(problems=self.details['problems'] + undoing.left)
         if self.check_mode:
             sentences = [f'would undo the changes of the interrupted run of {self.log.begun}'] if self.interrupted else []
@@ -102,7 +103,7 @@ class Absent(Run):
         there = self.host.exists(layouts.VMWARE_TOOL)
         guest = known.guest_sync == {'before': True, 'after': False} and there and not guest_sync.is_on(self.host)
         installed = [each for each in daemons if each['package'] in known.packages]
-        units = _without_ours_beside(self._units_back(known), installed, guest)
+        units = _without_ours_beside(self._units_back(known, left), installed, guest)
         stopped = [each.unit for each in units if each.to.get('active') is False]
         for daemon in daemons:
             found = self._own_files(daemon, known, left)
@@ -177,7 +178,7 @@ class Absent(Run):
             found.append(Change(File(backup, None, effect='', secret=secret), former, None))
         return found
 
-    def _units_back(self, known: lasting.Lasting) -> List[UnitBack]:
+    def _units_back(self, known: lasting.Lasting, left: List[str]) -> List[UnitBack]:
         """Return the parts of each unit's state that are still as the runs have left them. Missing units are left out."""
         found = []
         states = known_states(self.host, sorted(known.units)) if known.units else {}
@@ -185,9 +186,13 @@ class Absent(Run):
             if states[unit].get('LoadState') == 'not-found':
                 continue
             before, after = known.units[unit]['before'], known.units[unit]['after']
-            now = self.units.state(unit, list(after))
+            now = self.units.state(unit, [*after, 'masked'])
             to = {key: before[key] for key in after if before.get(key) != after[key] and now[key] == after[key]}
-            if to:
+            if now['masked'] and 'masked' not in to and True in to.values():
+                # systemd neither enables nor starts it.
+                left.append(f'{unit} was masked by another administrator and stays masked. If it is needed, run "systemctl unmask '
+                            f'{unit}", then run again')
+            elif to:
                 found.append(UnitBack(unit, to))
         return found
 

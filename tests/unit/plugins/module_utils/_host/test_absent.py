@@ -124,6 +124,31 @@ def test_a_package_stays_and_that_is_said(tmp_path):
     assert host.text(SOURCES) is None
 
 
+def test_a_package_that_others_have_removed_does_not_stay(tmp_path):
+    host = debian(tmp_path)
+    host.units['htpdate.service'] = ['active', 'enabled']
+    run(host)
+    host._change([], ['chrony'], purge=False)
+    done = both(host)
+    assert host.units == {'htpdate.service': ['active', 'enabled']}
+    assert 'stays installed' not in done['msg']
+
+
+def test_a_unit_that_others_have_masked_since_stays_masked_and_is_named(tmp_path):
+    host = debian(tmp_path, 'chrony', 'openntpd')
+    run(host, provider='chrony')
+    assert host.units['openntpd.service'] == ['inactive', 'disabled']
+    host.units['openntpd.service'] = ['inactive', 'masked']
+    done = both(host)
+    assert host.units == {'openntpd.service': ['inactive', 'masked'], 'chrony.service': ['active', 'enabled']}
+    assert done['problems'] == ['openntpd.service was masked by another administrator and stays masked. If it is needed, run '
+                                '"systemctl unmask openntpd.service", then run again']
+    assert host.text(SOURCES) is None
+    host.units['openntpd.service'] = ['inactive', 'disabled']
+    both(host)
+    assert host.units['openntpd.service'] == ['active', 'enabled']
+
+
 def test_a_package_that_stays_does_not_steer_the_clock_beside_what_is_started_again(tmp_path):
     host = debian(tmp_path)
     host.units['htpdate.service'] = ['active', 'enabled']
