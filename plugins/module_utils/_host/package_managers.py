@@ -9,7 +9,9 @@ import re
 from typing import Callable, Dict, List, NamedTuple
 
 # Without its own terminal, dpkg stays in the process group of the command.
-_APT = ['apt-get', '-y', '-q', '--no-install-recommends', '-o', 'Dpkg::Use-Pty=0',
+# The host's apt.conf must not make it remove or purge more.
+_APT = ['apt-get', '-y', '-q', '--no-install-recommends', '-o', 'APT::Get::AutomaticRemove=false', '-o', 'APT::Get::Purge=false',
+        '-o', 'Dpkg::Use-Pty=0',
         '-o', 'Dpkg::Options::=--force-confdef', '-o', 'Dpkg::Options::=--force-confold']
 _ZYPPER = ['zypper', '--non-interactive']
 _RPM = ['rpm', '-qa', '--qf', '%{NAME} ii %{EPOCHNUM}:%{VERSION}-%{RELEASE}\\n']

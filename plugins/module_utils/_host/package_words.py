@@ -7,6 +7,14 @@
 import re
 from typing import Tuple
 
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.process import Done
+
+# Of apt: a mirror that it could not reach; a version in its lists that the mirror does not have any more.
+UNREACHED = 'Failed to fetch'
+MISSING_ON_MIRROR = re.compile(UNREACHED + r' .{1,500}\b404\b')
+# Of apt, for instance about a source that is listed twice; of dnf, about each mirror that it tries.
+_WARNING = re.compile(r'(?:[WN]: |\[MIRROR\] )')
+
 # The first match counts. Causes that affect every package come before those of a single one, and the network is last, because
 # warnings also mention it.
 _ADVICE: Tuple[Tuple[str, str], ...] = (
@@ -61,3 +69,9 @@ def advice_for(said: str) -> str:
         if re.search(pattern, said, re.IGNORECASE):
             return advice or REACHES_SOURCES
     return REACHES_SOURCES
+
+
+def complaint_of(done: Done) -> str:
+    """Return the error output in one line, without warnings if anything else is there."""
+    errors = [line for line in done.err.splitlines() if line.strip() and not _WARNING.match(line)]
+    return done._replace(err='\n'.join(errors)).complaint if errors else done.complaint

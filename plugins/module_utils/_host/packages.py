@@ -17,7 +17,12 @@ from typing import Callable, Dict, List, Mapping, Sequence, Tuple
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common import files
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.process import Done
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.package_managers import MANAGERS, Transaction
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.package_words import advice_for
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.package_words import (
+    MISSING_ON_MIRROR,
+    UNREACHED,
+    advice_for,
+    complaint_of,
+)
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System, listed
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import Units
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import CannotUndo, Entry, Handler, State, UndoLog
@@ -28,8 +33,12 @@ _QUIET = {'DEBIAN_FRONTEND': 'noninteractive', 'APT_LISTCHANGES_FRONTEND': 'none
 _LONGEST = 900.0
 # Seconds to wait for another package manager's lock, and between two tries.
 LOCK_WAIT, _LOCK_PAUSE = 300.0, 5.0
+# Characters of a complaint that a message has.
+SHOWN = 600
 _LOCKED = re.compile(r'(?i)could not get lock|unable to (acquire|lock)|frontend lock was locked|existing lock|'
-                     r'another copy is running|transaction lock|system management is locked|another app is currently holding')
+                     r'another copy is running|transaction lock|system management is locked|another app is currently holding|'
+                     # dnf 4 with exit_on_lock, while another one reads its sources; dpkg
+                     r'(?:metadata|rpmdb|cachedir|log) already locked by \d|database is locked by another process')
 # Errors for which waiting for the lock does not help.
 _NO_LOCK = re.compile(r'(?i)read-only|permission denied|are you root')
 
@@ -66,7 +75,7 @@ class Packages:
             if not done.code or not _LOCKED.search(done.said) or _NO_LOCK.search(done.said):
                 return done
             if self._host.now() >= limit:
-                return done._replace(err=f'another package manager has held its lock for {LOCK_WAIT:g} s: {done.complaint}')
+                return done._replace(err=f'another package manager has held its lock for {LOCK_WAIT:g} s: {complaint_of(done)}')
             check()
             self._host.sleep(_LOCK_PAUSE)
 
@@ -94,17 +103,28 @@ class Packages:
         return {name: found.get(name, GONE) for name in names}
 
     def ask(self, name: str, check: Callable[[], None] = lambda: None) -> Transaction:
-        """Simulate the installation of this package. Refreshes outdated package lists. Raises CannotInstall."""
+        """Simulate the installation of this package, and download it where a separate command does that.
+
+        Refreshes outdated package lists, which also name versions that the mirror has no more. Raises CannotInstall.
+        """
         transaction, done = self._simulate([name], check)
-        if name not in transaction.installs and self.manager.refresh:
+        fetched = self._fetched(name, transaction, check)
+        if self.manager.refresh and (name not in transaction.installs or MISSING_ON_MIRROR.search(fetched.said)):
             refreshed = self._run(self.manager.refresh, (), check)
             transaction, done = self._simulate([name], check)
-            if name not in transaction.installs and refreshed.code:
-                # A mirror that cannot be reached is only a warning of the simulation.
-                done = refreshed
-        if name not in transaction.installs:
-            raise CannotInstall(f'{name}: {done.complaint[:600]}', advice_for(done.said))
+            fetched = self._fetched(name, transaction, check)
+            if name not in transaction.installs and (refreshed.code or UNREACHED in refreshed.said):
+                # apt-get update only warns of a mirror that it cannot reach, and then ends with 0.
+                done = refreshed._replace(err=f'{complaint_of(done)} {complaint_of(refreshed)}')
+        failed = done if name not in transaction.installs else fetched
+        if failed is done or fetched.code:
+            raise CannotInstall(f'{name}: {complaint_of(failed)[:SHOWN]}', advice_for(failed.said))
         return transaction
+
+    def _fetched(self, name: str, transaction: Transaction, check: Callable[[], None]) -> Done:
+        """Download the packages of a simulated installation, which changes nothing yet."""
+        due = name in transaction.installs and self.manager.fetch
+        return self._run(self.manager.fetch, [name], check) if due else Done(0, '', '')
 
     def _simulate(self, names: Sequence[str], check: Callable[[], None]) -> Tuple[Transaction, Done]:
         return self._asked(self.manager.simulate, names, check)
@@ -125,7 +145,7 @@ class Packages:
         for command, names in self._undoing(removed, installed, purge, simulate=True):
             transaction, done = self._asked(command, names)
             if not transaction.names:
-                raise LookFailed(f'"{command[0]}" does not show what undoing it would do: {done.complaint[-300:]}')
+                raise LookFailed(f'"{command[0]}" does not show what undoing it would do: {complaint_of(done)[-300:]}')
             touched += transaction.names
         return sorted(set(touched))
 
@@ -162,11 +182,18 @@ class Packages:
             done = self._run(command, names)
             if done.code == 124:
                 self.mend()
-            if done.code:
-                return done.complaint[-500:]
+            if done.code and not self._undone(removed, installed, names):
+                return complaint_of(done)[-500:]
         if purge and installed:
             self.purge([name for name, state in self.states(removed).items() if state == CONFIGURED])
         return ''
+
+    def _undone(self, removed: Sequence[str], installed: Sequence[str], names: Sequence[str]) -> bool:
+        """Return whether a command for these names did its work. It also fails for another package that is broken, or a mirror."""
+        now = self.states([*removed, *installed])
+        gone = [name for name in removed if name in names or name + '-' in names]
+        return all(now[name] in (GONE, CONFIGURED) for name in gone) and all(
+            now[name] not in (GONE, CONFIGURED) and not now[name].startswith(_BROKEN) for name in installed if name in names)
 
     def purge(self, names: Sequence[str]) -> None:
         if names and self.manager.purge:
@@ -201,11 +228,18 @@ def install(log: UndoLog, packages: Packages, name: str, transaction: Transactio
                                 'was not installed', 'let the other administrator finish')
         entry.undone = False
         done = packages.install(name, log.stop.check, removing=bool(transaction.removes))
+        if done.code and packages.name == 'apt' and _without_rest(packages.states(names)) == after:
+            # dpkg has configured all of it. apt-get also fails for another package that was broken before.
+            done = done._replace(code=0)
         if not done.code:
             entry.after = packages.states(names)
             entry.how['files'] = fingerprints(log.host, config)
         return done
     return log.perform(entry, act)
+
+
+def _without_rest(states: Mapping[str, str]) -> Dict[str, str]:
+    return {name: GONE if state == CONFIGURED else state for name, state in states.items()}
 
 
 def _unit_states(host: System, units: Sequence[str]) -> Dict[str, State]:

@@ -15,7 +15,7 @@ from typing import Any, Callable, List, NamedTuple, Sequence
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import ClockError
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import statedir
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.package_words import advice_for
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.package_words import UNREACHED, advice_for
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.service_guard import ServiceGuard
 
 MIB = 1024 * 1024
@@ -23,7 +23,6 @@ MIB = 1024 * 1024
 ROOM = {'/etc': 5 * MIB, '/var/lib': 5 * MIB}
 ROOM_FOR_A_PACKAGE = {'/usr': 50 * MIB, '/var': 100 * MIB}
 _INODES = 50
-_UNREACHED = 'Failed to fetch'
 _DOWNLOAD = 120.0   # seconds
 
 # {folder} is a temporary one; the name of the package is appended. The second attempt downloads its own lists.
@@ -134,8 +133,8 @@ def source_of_packages(host: Any, package: str) -> Check:
             for command in commands:
                 command = [word.format(folder=folder) for word in command]
                 done = host.execute(command + ([] if command[-1] == 'update' else [package]), _DOWNLOAD)
-                if _UNREACHED in done.said:  # of the lists, which apt calls a warning
-                    complaint = done.said[done.said.index(_UNREACHED):]
+                if UNREACHED in done.said:  # of the lists, which apt calls a warning
+                    complaint = done.said[done.said.index(UNREACHED):]
                 if done.code:
                     said = complaint or done.complaint or 'it failed without error output'
                     break

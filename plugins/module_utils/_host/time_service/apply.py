@@ -10,8 +10,8 @@ from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import acts, guest_sync, packages
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import texts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import MAY_NOT_BE_ASKED, Daemon
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.package_words import advice_for
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.packages import CannotInstall, Packages
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.package_words import advice_for, complaint_of
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.packages import SHOWN, CannotInstall, Packages
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import Units
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.plan import (
     Facts,
@@ -20,8 +20,6 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_ser
     refuse_removals,
 )
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import Entry, UndoLog
-
-SHOWN_OF_A_COMPLAINT = 600
 
 
 class Failure(Exception):
@@ -86,7 +84,7 @@ class Apply:
         except CannotInstall as cannot:
             raise Failure(doing, str(cannot), _then_run_again(cannot.advice)) from cannot
         if done.code:
-            raise Failure(doing, f'{plan.package}: {done.complaint[:SHOWN_OF_A_COMPLAINT]}',
+            raise Failure(doing, f'{plan.package}: {complaint_of(done)[:SHOWN]}',
                           _then_run_again(advice_for(done.said)))
 
     def _write(self, plan: Plan, daemon: Daemon) -> None:

@@ -276,7 +276,7 @@ class FakeHost(System):
         verb = next(word for word in words if word in ('install', 'purge', 'remove', 'update'))
         names = words[words.index(verb) + 1:]
         simulated = '--simulate' in words
-        if not simulated:
+        if not simulated and '--download-only' not in words:
             self.commands.append('apt-get ' + ' '.join(word for word in words if word[0] != '-' and '=' not in word))
         if self.time < self.locked_until and not simulated:
             return Done(100, '', 'E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 7 (unattended-upgr)')
