@@ -19,10 +19,9 @@ import time
 from datetime import datetime, timezone
 from pathlib import Path
 
-from .host import CACHE, LabError, locked, run, step
+from .host import CACHE, PACKAGES, LabError, locked, run, step
 from .machine import Machine
 
-PACKAGES = Path(__file__).parents[1] / 'tools' / 'packages'
 NEEDED = ['qemu-system-x86', 'cpio']
 KERNEL = 'linux-image-cloud-amd64'  # names the package of the newest one
 BUSYBOX = 'busybox-static'

@@ -33,6 +33,8 @@ COMMANDS = {
     'nsenter': 'util-linux',
 }
 
+PACKAGES = Path(__file__).parents[1] / 'tools' / 'packages'
+
 # Nothing the lab starts may touch this machine's clock, whatever it thinks it is.
 WITHOUT_CLOCK = ['setpriv', '--bounding-set=-sys_time', '--inh-caps=-sys_time']
 
@@ -44,6 +46,10 @@ XSTATE = Path(__file__).with_name('xstate.c')
 
 class LabError(Exception):
     """The lab cannot go on; the message says what is missing and what to do."""
+
+
+class CannotRunHere(LabError):
+    """This machine cannot run a lab, and no retry changes that: tests that need one skip. Any other error fails them."""
 
 
 def say(text):
@@ -79,7 +85,7 @@ def locked(path):
 
 
 def require():
-    """Check this machine, install the missing packages. Raises LabError with everything that is missing."""
+    """Check this machine, install the missing packages. Raises CannotRunHere with everything that is missing."""
     problems = []
     if platform.system() != 'Linux' or platform.machine() != 'x86_64':
         problems.append(f'User-Mode Linux needs Linux on x86_64, this is {platform.system()} on {platform.machine()}')
@@ -92,13 +98,10 @@ def require():
     if missing and not shutil.which('apt-get'):
         problems.append(f'these commands\' Debian packages are missing and there is no apt-get: {" ".join(missing)}')
     if problems:
-        raise LabError('this machine cannot run the lab: ' + '; '.join(problems))
+        raise CannotRunHere('this machine cannot run the lab: ' + '; '.join(problems))
     if missing:
         with step(f'installing on this machine: {" ".join(missing)}'):
-            environment = dict(os.environ, DEBIAN_FRONTEND='noninteractive')
-            wait_for_lock = ('-o', 'DPkg::Lock::Timeout=300')  # another process may be installing at this moment
-            run('apt-get', 'update', *wait_for_lock, env=environment)
-            run('apt-get', 'install', *wait_for_lock, '--yes', '--no-install-recommends', *missing, env=environment)
+            run(PACKAGES, *missing)  # one caller at a time: apt-get update does not wait for another one
 
 
 def memory_folder(otherwise):

@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 
 from . import rpm
-from .host import CACHE, WITHOUT_CLOCK, LabError, locked, require, run, say, step
+from .host import CACHE, WITHOUT_CLOCK, CannotRunHere, LabError, locked, require, run, say, step
 
 GUEST = Path(__file__).parent / 'guest'
 
@@ -127,7 +127,7 @@ def sources(suite):
             own = codename.split('-')[0]
             lines.append(f'deb {uri} {release.replace(own, DEBIAN_OF.get(suite, suite))} {component}')
     if not lines:
-        raise LabError('this machine\'s apt has no Debian archive (apt-get update?). '
+        raise CannotRunHere('this machine\'s apt has no Debian archive (apt-get update?). '
                        'AEMOPS_LAB_SOURCES may name a file with one-line sources for the lab machines')
     return '\n'.join(sorted(set(lines))) + '\n'
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from lab import Lab, LabError, changes, rpm
-from lab.host import STATE, require, start_time
+from lab import Lab, changes, rpm
+from lab.host import STATE, CannotRunHere, require, start_time
 from lab.machine import kernel_clock
 
 PAST = '2017-02-28T18:39:51Z'
@@ -22,7 +22,7 @@ TESTS = Path(__file__).parents[1]
 
 try:
     require()
-except LabError as missing:
+except CannotRunHere as missing:
     pytest.skip(str(missing), allow_module_level=True)
 
 # One NTP question; prints server minus guest in seconds.

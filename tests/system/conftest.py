@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from lab import Lab
-from lab.host import LabError
+from lab.host import CannotRunHere
 
 from . import playbook
 
@@ -46,7 +46,7 @@ def make_lab(certificate):
     """A lab whose Brand Portal shows the `long` (2010 to 2040) or the `short` (90 days) certificate."""
     try:
         lab = Lab.create(python=sys.executable)
-    except LabError as reason:
+    except CannotRunHere as reason:
         pytest.skip(f'not run, the lab needs what this machine lacks: {reason}')
     lab.start_brand_portal(cert=certificate)
     return lab

@@ -19,7 +19,7 @@ import uuid
 
 import pytest
 
-from lab.host import WITHOUT_CLOCK, LabError
+from lab.host import WITHOUT_CLOCK, CannotRunHere
 from lab.image import Image
 
 from . import playbook
@@ -49,7 +49,7 @@ def container(tmp_path_factory):
     folder = tmp_path_factory.mktemp('container')
     try:
         image = Image.of().build()
-    except LabError as reason:
+    except CannotRunHere as reason:
         pytest.skip(f'not run: {reason}')
     program = nspawn(folder)
     root = folder / 'root'

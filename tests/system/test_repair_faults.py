@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.host import LabError
+from lab.host import CannotRunHere
 from repair import faults
 from repair.trial import Hosts
 
@@ -18,7 +18,7 @@ def hosts(newest):
     with Hosts(newest) as hosts:
         try:
             hosts.lab()
-        except LabError as reason:
+        except CannotRunHere as reason:
             pytest.skip(f'not run, the lab needs what this machine lacks: {reason}')
         yield hosts
 
