@@ -23,7 +23,8 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.context import StageContext
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.table import FEW
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.context import NotPassed, StageContext
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.finish_host import finish_host
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.measure import measure
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.plan import plan
@@ -71,5 +72,15 @@ class ActionModule(ActionBase):
         unused, arguments = self.validate_argument_spec(ARGUMENTS)
         context = StageContext(arguments, variables, self._templar.template, execute, bool(self._task.check_mode),
                                self._task.play.strategy)
-        result.update({'changed': False, **STAGES[arguments['stage']](context)})
+        result.update({'changed': False, **_run(arguments['stage'], context)})
         return result
+
+
+def _run(stage: str, context: StageContext) -> dict[str, t.Any]:
+    """Return the result of the stage. Of many hosts, one that could not be measured is shown as failed only once, at the end."""
+    try:
+        return STAGES[stage](context)
+    except NotPassed as problem:
+        if stage != 'measure' or len(context.variables['ansible_play_hosts_all']) <= FEW:
+            raise
+        return {**problem.result, 'failed': False, 'msg': problem.message}

@@ -13,8 +13,8 @@ author: aemops.brand_portal contributors (@aemops)
 description:
   - Works like the callback P(ansible.builtin.default#callback), but prints no lines for hosts without problems, skipped tasks and
     included files.
-  - Prints one short line for a host that the role P(aemops.brand_portal.fix_bp_jwt#role) ends as failed, and prints the table of
-    the role, the changes of a repair and the recap as usual.
+  - Prints one short line for a host that the role P(aemops.brand_portal.fix_bp_jwt#role) ends as failed, and the first ten
+    different reasons why hosts could not be measured. Prints the table of the role, the changes of a repair and the recap as usual.
   - With C(-v), prints everything that the default callback prints.
   - Set it with E(ANSIBLE_STDOUT_CALLBACK=aemops.brand_portal.brief).
 requirements:
@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - result_format_callback
 """
 
+import re
 import typing as t
 
 from ansible import constants
@@ -31,6 +32,8 @@ from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 
 STAGE = 'fix_bp_jwt_stage'
 LONGEST = 120  # characters of the reason why a host could not be measured; the table has all of it
+FEW = 10  # different reasons that are shown before the table
+OF_SSH = re.compile(r'^.*can be reached over ssh: ', re.IGNORECASE)
 
 
 class CallbackModule(DefaultCallback):
@@ -40,6 +43,7 @@ class CallbackModule(DefaultCallback):
 
     def set_options(self, *arguments: t.Any, **keywords: t.Any) -> None:
         super().set_options(*arguments, **keywords)
+        self._reasons: set[str] = set()
         if not self._display.verbosity:
             self.set_option('display_skipped_hosts', False)  # a task's heading then comes with its first line
 
@@ -67,11 +71,16 @@ class CallbackModule(DefaultCallback):
         if self._display.verbosity or task.action.rpartition('.')[2] != STAGE or \
                 task.args.get('stage') not in ('measure', 'finish_host'):
             return False
+        host, message = self.host_label(result), ' '.join(str(said.get('msg') or '').split())
+        if task.args['stage'] == 'measure':
+            if message in self._reasons or len(self._reasons) >= FEW:
+                return True
+            self._reasons.add(message)
+            message = OF_SSH.sub('', message)
+            if len(message) > LONGEST:
+                message = message[:LONGEST - 1] + '…'
         if self._last_task_banner != task._uuid:
             self._print_task_banner(task)
-        host, message = self.host_label(result), ' '.join(str(said.get('msg') or '').split())
-        if task.args['stage'] == 'measure' and len(message) > LONGEST:
-            message = message[:LONGEST - 1] + '…'
         self._display.display(f'{what}: {host}: {message.removeprefix(f"{host}: ")}', color=constants.COLOR_ERROR)
         return True
 

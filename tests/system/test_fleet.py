@@ -306,17 +306,16 @@ def test_a_large_fleet_with_a_wrong_password_says_it_once(fleet):
 
 
 @pytest.mark.parametrize(('settings', 'each', 'said'), [
-    ({'AEM_PASSWORD': 'S3cret-wrong'}, 'failed: aem-author-017.prod.example.com: no. 1', 'does not accept the user'),
-    ({'AEM_USER': ''}, 'failed: aem-author-017.prod.example.com: AEM needs an account', 'set the environment variables AEM_USER'),
+    ({'AEM_PASSWORD': 'S3cret-wrong'}, 'failed: aem-author-017.prod.eu-west-1.example.com: no. 1', 'does not accept the user'),
+    ({'AEM_USER': ''}, 'failed: aem-author-017.prod.eu-west-1.example.com: no. 1', 'set the environment variables AEM_USER'),
 ])
 def test_the_brief_output_of_a_large_fleet_has_one_line_a_host_besides_the_recap(fleet, settings, each, said):
-    """300 hosts with such names print less than 60 kB, of which ansible-core's recap takes 37."""
-    hosts = [{'name': f'aem-author-{number:03}.prod.example.com'} for number in range(1, 31)]
+    """300 hosts with such names print less than 60 kB, of which ansible-core's recap takes 40."""
+    hosts = [{'name': f'aem-author-{number:03}.prod.eu-west-1.example.com'} for number in range(1, 31)]
     run = fleet.play(hosts, '-e', 'fix_bp_jwt_table_hosts=20', ANSIBLE_STDOUT_CALLBACK='aemops.brand_portal.brief', **settings)
     assert run.returncode == 2 and len(run.recap) == 30 and all(counts['failed'] == 1 for counts in run.recap.values()), run.output
     assert each in run.output and said in run.output and 'ok: [' not in run.output.replace('ok: [aem-author-001', '')
-    if 'AEM_PASSWORD' in settings:
-        assert run.output.count(said) == 1 and len(run.output) < 30 * 190 + 2500, len(run.output)
+    assert run.output.count(said) <= 2 and len(run.output) < 30 * 190 + 1500, len(run.output)
 
 
 # What a dynamic inventory may give as a name; the third is what clouds make of a label.

@@ -39,6 +39,7 @@ def last_words(result: t.Mapping[str, t.Any], not_passed: int, group: int = 0) -
 # Next steps that send the reader to the error, which is the better cell then.
 SEE_THE_ERROR = (AFTER_AN_ERROR, *(step for _summary, step in WITHOUT_RESULT.values()))
 _OF_SSH = re.compile(r'^.*can be reached over ssh: ', re.IGNORECASE)
+_NUMBER = re.compile(r'\d+')
 
 
 def what_next(host: t.Mapping[str, t.Any], width: int = 200) -> str:
@@ -98,12 +99,14 @@ def _stops(hosts: t.Sequence[t.Mapping[str, t.Any]], mode: str) -> list[str]:
 
 
 def grouped(report: t.Mapping[str, t.Any], at_most: int) -> list[list[t.Mapping[str, t.Any]]]:
-    """Return groups of hosts by state and cause, the largest first, if there are too many hosts for a line each."""
+    """Return groups of hosts by state, cause and next step, the largest first, if there are too many hosts for a line each."""
     hosts = [host for host in shaped(report) if not host.get('age')]
     loud = [host for host in hosts if not host.get('passed') or host.get('repaired')]
     groups: dict[tuple[t.Any, ...], list[t.Mapping[str, t.Any]]] = {}
     for host in loud if len(loud) > at_most else []:
-        key = host.get('state_before'), host.get('state_after'), host.get('cause'), host.get('repair')
+        # The same step for another host has another name or address in it.
+        step = _NUMBER.sub('0', what_next(host).replace(host['host'], ''))
+        key = host.get('state_before'), host.get('state_after'), host.get('cause'), host.get('repair'), step
         groups.setdefault(key, []).append(host)
     return sorted(groups.values(), key=len, reverse=True)
 

@@ -418,6 +418,18 @@ def read_back(text):
     return sample.repaired_at, sample.downtime
 
 
+def test_hosts_with_different_errors_are_in_different_groups():
+    """The table has the error of the first host of a group, and no other output has those of the others."""
+    errors = [{'failed': True, 'msg': 'fix_bp_jwt_max_skew must be a number'}, {'failed': True, 'msg': 'AEM needs an account'},
+              {'unreachable': True, 'msg': 'ssh: connect to host 192.0.2.{0} port 22: Connection refused'},
+              {'unreachable': True, 'msg': 'ssh: Could not resolve hostname host{0}: Name or service not known'}]
+    results = [without_result(f'host{number}', {**said, 'msg': said['msg'].format(number)})
+               for number, said in enumerate(errors * 30)]
+    lines = table(document_of(results, '2026-11-25T02:00:00Z'), 50)
+    assert [sum(1 for line in lines if words in line) for words in ('must be', 'needs an', 'refused', 'not resolve')] == [1] * 4
+    assert sum(line.startswith('no. ') for line in lines) == 4
+
+
 def test_too_many_that_did_not_pass_are_grouped_and_said_in_a_word():
     denied = verdict('not_testable', next_step='check the account')
     results = [sum_up(f'a{number}', health(0.0, 0), {}, denied, denied) for number in range(300)] + fleet(5)
