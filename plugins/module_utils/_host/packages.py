@@ -9,9 +9,11 @@ another package, the installed one stays. Ansible's own modules cannot undo a tr
 tasks.
 """
 
+import contextlib
 import hashlib
 import os
 import re
+import time
 from typing import Callable, Dict, List, Mapping, Sequence, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common import files
@@ -218,7 +220,7 @@ def install(log: UndoLog, packages: Packages, name: str, transaction: Transactio
     units = _unit_states(log.host, replaced)
     entry = Entry('packages', name, before, after, sentence, unit=unit, manager=packages.name, config=list(config),
                   folders=[place for place in config if not log.host.exists(place)],
-                  upgraded=sorted(transaction.upgrades), units=units)
+                  upgraded=sorted(transaction.upgrades), units=units, begun=int(time.time()))
 
     def act() -> Done:
         # Another administrator may have installed, removed, started or masked something in the meantime.
@@ -250,17 +252,33 @@ def _unit_states(host: System, units: Sequence[str]) -> Dict[str, State]:
 def fingerprints(host: System, places: Sequence[str]) -> Dict[str, str]:
     """Return {path: hash} of all files in these places, which are files or folders."""
     found = {}
+    for path in _files_in(host, places):
+        try:
+            content = files.read(host.path(path))
+        except OSError:
+            continue
+        found[path] = hashlib.sha256(content or b'').hexdigest()
+    return found
+
+
+def _files_in(host: System, places: Sequence[str]) -> List[str]:
+    found: List[str] = []
     for place in places:
         real = host.path(place)
-        paths = [real] if os.path.isfile(real) else [os.path.join(folder, name) for folder, _folders, names in os.walk(real)
-                                                     for name in names]
-        for path in paths:
-            try:
-                content = files.read(path)
-            except OSError:
-                continue
-            found['/' + os.path.relpath(path, host.root)] = hashlib.sha256(content or b'').hexdigest()
-    return found
+        found += [real] if os.path.isfile(real) else [os.path.join(folder, name) for folder, _folders, names in os.walk(real)
+                                                      for name in names]
+    return ['/' + os.path.relpath(path, host.root) for path in found]
+
+
+def _written_since(host: System, places: Sequence[str], moment: float) -> List[str]:
+    """Return the files in these places that were written after this moment of the wall clock."""
+    found = []
+    for path in _files_in(host, places):
+        with contextlib.suppress(OSError):
+            # Files of a package have the time of its build, and a new label or owner is not a new content.
+            status = os.stat(host.path(path))
+            found += [path] if min(status.st_mtime, status.st_ctime) > moment else []
+    return sorted(found)
 
 
 def _version(state: str) -> str:
@@ -278,8 +296,13 @@ class PackagesHandler(Handler):
         return Packages(self._host, entry.how['manager'])
 
     def settle(self, entry: Entry) -> None:
-        if not entry.done:
-            self._packages(entry).mend()
+        if entry.done:
+            return
+        if entry.how.get('begun') and 'files' not in entry.how:
+            # The run was killed before it could record the files of the package, which the package manager completed. What was
+            # written long after it is of others. Looked at first, because a repair of the package may write files as well.
+            entry.how['edited'] = _written_since(self._host, entry.how['config'], entry.how['begun'] + _LONGEST)
+        self._packages(entry).mend()
 
     def clear_up(self, entry: Entry) -> None:
         """Remove folders that stayed because our file was in them when another administrator removed the package."""
@@ -359,6 +382,6 @@ class PackagesHandler(Handler):
         """Return the configuration that others changed since the installation. Our own changes are undone before this check."""
         came = entry.how.get('files')
         if came is None:
-            return []
+            return list(entry.how.get('edited', []))
         now = fingerprints(self._host, entry.how['config'])
         return sorted(path for path in now if now[path] != came.get(path, ''))

@@ -169,8 +169,8 @@ class Absent(Run):
                 if not any(path in each for each in left):
                     left.append(f'the block of this role in {path} has no end ("{BLOCK_END}") and stays. Remove it by hand')
                 return found
-            # A file that contains only our block was created for it, unless a link leads to it.
-            created = not rest and not os.path.islink(self.host.path(path))
+            # A file that contains only our block was created for it, unless a link leads to it, or it was there, and empty.
+            created = not rest and not os.path.islink(self.host.path(path)) and not self.host.exists(f'{path}.before-{OWN_NAME}')
             found.append(Change(File(path, '', block=True, secret=secret), text, None if created else rest))
         backup = f'{path}.before-{OWN_NAME}'
         former = self.host.text(backup) if path else None

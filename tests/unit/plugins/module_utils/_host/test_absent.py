@@ -197,6 +197,16 @@ def test_keys_behind_a_link_that_led_nowhere_are_gone_and_the_link_is_not(tmp_pa
     assert os.readlink(path) == target
 
 
+def test_a_file_for_keys_that_was_empty_is_empty_again(tmp_path):
+    host = red_hat(tmp_path)
+    host.put('/etc/chrony.keys', '')
+    before = state(host)
+    run(host, keys=KEYS)
+    assert SECRET in host.text('/etc/chrony.keys')
+    both(host)
+    assert state(host) == before
+
+
 def test_a_failure_puts_all_back(tmp_path):
     host = debian(tmp_path, 'chrony', 'openntpd')
     run(host, provider='chrony')

@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Packages: asked first, undone by name, and nothing because two listings differ."""
 
+import time
+
 import pytest
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.process import Done
@@ -539,6 +541,32 @@ def test_a_transaction_that_was_cut_off_is_mended_first(tmp_path):
     assert case.undo() == []
     assert 'dpkg --configure -a' in case.host.commands
     assert case.state() == case.before
+
+
+@pytest.mark.parametrize('manager', ['apt', 'dnf'])
+@pytest.mark.parametrize('later', [60, 86400])
+def test_what_others_edit_after_a_run_was_killed_is_not_purged(tmp_path, monkeypatch, manager, later):
+    """apt-get completes its transaction after that, and the next run may be weeks later."""
+    config = '/etc/chrony/chrony.conf' if manager == 'apt' else '/etc/chrony.conf'
+    case = Case(tmp_path, manager=manager)
+    case.host.available['systemd-timesyncd'] = {}
+    now = time.time()
+
+    def killed(host, places):
+        raise KeyboardInterrupt
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(packages, 'fingerprints', killed)
+        patch.setattr(packages.time, 'time', lambda: now - later)
+        packages.install(case.log, case.packages, 'chrony', case.packages.ask('chrony'), '', 'chrony.service', [config])
+    case.host.put(config, 'server theirs\n')
+    case.log = UndoLog(case.host, STATE + '/time_service')
+    case.log.read()
+    problems = case.undo()
+    if later < 900:
+        assert (problems, case.host.text(config)) == ([], None), 'as the scripts of the package may have written it'
+    else:
+        assert 'because another administrator has changed ' + config in problems[0]
+        assert case.host.text(config) == 'server theirs\n'
 
 
 # The commands themselves
