@@ -9,9 +9,9 @@ from typing import Any, Dict, List, Sequence
 
 UNIT_PROPERTIES = ('Id', 'LoadState', 'ActiveState', 'UnitFileState', 'MainPID', 'ConditionResult', 'ConditionTimestampMonotonic',
                    'ActiveEnterTimestampMonotonic')
-# States of a unit that runs or is about to, and of one that starts at boot.
+# States of a unit that runs or is about to, and of one that starts at boot. What is enabled-runtime is not after a boot.
 UP = ('active', 'activating', 'reloading')
-STARTS_AT_BOOT = ('enabled', 'enabled-runtime', 'alias', 'generated', 'static')
+STARTS_AT_BOOT = ('enabled', 'alias', 'generated', 'static')
 # Folder of the links for units that are enabled, masked, or have another name.
 UNIT_LINKS = '/etc/systemd/system'
 

@@ -175,14 +175,15 @@ class Daemon:
         """Raise Refused if the daemon would still query another source."""
         written = {file.path: current(file, self.host.read(file.path) if self.host.exists(file.path) else None)
                    for file in planned if not file.secret}
-        if not self.host.exists(self.config):
+        if not self.facts.get('installed') and not self.host.exists(self.config):
             return      # the package will bring it, and is looked at again
         left = self._others(want, self.sources(host=Overlay(self.host, written)))
         if left:
             advice = 'Remove that line, or do not use only.'
             if left[0].line.leased:
-                advice = ('Let DHCP name no servers (PEERNTP=no in /etc/sysconfig/network, NETCONFIG_NTP_POLICY="" on SLES, or the '
-                          'request in dhclient.conf), or do not use only.')
+                advice = ('Let DHCP name no servers (PEERNTP=no in /etc/sysconfig/network, NETCONFIG_NTP_POLICY="" on SLES, the '
+                          'request in dhclient.conf, UseNTP=no in the .network file, or use-ntp: false of netplan), or do not use '
+                          'only.')
             raise Refused('only: {0} would still be asked.'.format(left[0].line.quoted), advice)
 
     def _files(self, want: Wanted) -> List[File]:

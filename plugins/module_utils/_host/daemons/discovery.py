@@ -117,6 +117,7 @@ def _describe(host: Any, daemon: layouts.KnownDaemon, states: Dict[str, Dict[str
         'enabled': file_state in STARTS_AT_BOOT,
         'static': file_state == 'static',
         'masked': file_state.startswith('masked') or state.get('LoadState') == 'masked',
+        'masked_until_boot': file_state == 'masked-runtime',
         # The condition for which systemd does not start the unit; '' if all are met.
         'condition': '' if active or not installed else _condition(host, unit, state),
         # The load state of a unit that is there, but whose file or drop-in has an error; otherwise ''.

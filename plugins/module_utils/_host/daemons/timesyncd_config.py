@@ -59,7 +59,7 @@ def linked(host: Any) -> List[Source]:
     for path in config.matching(host, _LINKS):
         for number, text, _own in config.numbered(host, path):
             if text.startswith('NTP='):
-                found += [Source('server', word, 0, ConfigLine(path, number, text)) for word in text[4:].split()]
+                found += [Source('server', word, 0, ConfigLine(path, number, text, leased=True)) for word in text[4:].split()]
     return found
 
 

@@ -118,6 +118,9 @@ class Present(Run):
         if chosen.get('not_loaded'):
             raise Refused(f"systemd cannot load {chosen['unit']} ({chosen['not_loaded']}).",
                           f"See systemctl status {chosen['unit']}, correct its file or drop-in, then run again.")
+        if chosen.get('masked_until_boot'):     # systemctl unmask without --runtime leaves it masked
+            raise Refused(f"{chosen['unit']} is masked until the next boot.",
+                          f"Run systemctl unmask --runtime {chosen['unit']}, then run again.")
         if chosen['condition']:
             raise Refused(f"systemd does not start {chosen['unit']}: {chosen['condition']} is not met.",
                           'Use another provider, or see that it is met.')

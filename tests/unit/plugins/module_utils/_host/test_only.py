@@ -125,3 +125,14 @@ def test_servers_of_a_lease_that_the_vendors_helper_tells_chronyd_are_refused_wi
     with pytest.raises(TimeServiceFailed, match=r'chrony.servers.eth0 line 1\) would still be asked') as refused:
         run(host)
     assert 'PEERNTP=no' in refused.value.details['advice']
+
+
+@pytest.mark.parametrize('configured', [True, False])
+def test_servers_that_dhcp_names_on_a_link_of_networkd_are_refused_with_what_to_do(tmp_path, configured):
+    """timesyncd turns to them if no server of its configuration answers. Its file may be in /usr/lib alone."""
+    host = FakeHost(tmp_path, 'debian-12', {'/run/systemd/netif/links/2': 'ADMIN_STATE=configured\nNTP=192.0.2.53\n'})
+    host.has('systemd-timesyncd')
+    host.put('/etc/systemd/timesyncd.conf' if configured else '/usr/lib/systemd/timesyncd.conf', '[Time]\n')
+    with pytest.raises(TimeServiceFailed, match=r'/run/systemd/netif/links/2 line 2\) would still be asked') as refused:
+        run(host)
+    assert 'UseNTP=no' in refused.value.details['advice']

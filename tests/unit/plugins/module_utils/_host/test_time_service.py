@@ -134,6 +134,21 @@ def test_a_static_unit_is_stopped_once(tmp_path):
     assert (again['changed'], again['actions']) == (False, [])
 
 
+def test_a_unit_that_is_masked_until_the_next_boot_is_refused_with_what_to_do(tmp_path):
+    host = debian(tmp_path, 'chrony')
+    host.units['chrony.service'] = ['inactive', 'masked-runtime']
+    with pytest.raises(TimeServiceFailed, match='chrony.service is masked until the next boot. Nothing was changed') as refused:
+        run(host, provider='chrony')
+    assert 'systemctl unmask --runtime chrony.service' in refused.value.details['advice']
+
+
+def test_a_unit_that_is_enabled_until_the_next_boot_is_enabled(tmp_path):
+    host = debian(tmp_path, 'chrony')
+    host.units['chrony.service'] = ['active', 'enabled-runtime']
+    assert 'enable chrony.service' in run(host)['actions']
+    assert host.units['chrony.service'] == ['active', 'enabled']
+
+
 @pytest.mark.parametrize('active', ['active', 'inactive'])
 def test_a_unit_with_a_bad_setting_is_no_missing_package(tmp_path, active):
     host = debian(tmp_path, 'chrony')
