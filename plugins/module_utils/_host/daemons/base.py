@@ -235,6 +235,7 @@ class Daemon:
         mixed = [source.line for source in self.sources_of(lines)
                  if source.kind in ASKED + ('fallback',) and config.folded(source.host) not in good]
         foreign = [line for line in lines if line in mixed or line.directive == 'leapsectz']
+        foreign += [line for line in dict.fromkeys(mixed) if line not in lines]     # of systemd-networkd's leases
         if foreign:
             raise Refused(
                 'cloud={0}: its time source spreads a leap second over a day and must not be mixed with other servers or '

@@ -478,3 +478,16 @@ def test_sources_of_others_that_are_required_or_trusted_do_not_keep_out_those_of
     marks = '' if only or 'noselect' in line or 'nts' in line else written[len('server 192.0.2.9 iburst'):]
     assert 'server 192.0.2.8 iburst key 7' + marks in lines
     assert 'server nts.example iburst nts' + marks in lines
+
+
+@pytest.mark.parametrize(('leased', 'refused'), [('192.0.2.53', True), ('169.254.169.123', False)])
+def test_a_server_that_dhcp_names_is_not_mixed_with_a_source_that_smears(tmp_path, leased, refused):
+    found = daemon(tmp_path, 'timesyncd', 'timedatectl', '252 synchronized', config='[Time]\n')
+    (tmp_path / 'run/systemd/netif/links').mkdir(parents=True)
+    (tmp_path / 'run/systemd/netif/links/2').write_text('NTP={0}\n'.format(leased))
+    want = Wanted([], [], [], [], 'aws', 0.0)
+    if refused:
+        with pytest.raises(Refused, match='must not be mixed .* "NTP=192.0.2.53" .*links/2 line 1'):
+            found.check_against(want)
+    else:
+        found.check_against(want)
