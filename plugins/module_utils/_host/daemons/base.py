@@ -358,11 +358,12 @@ class Daemon:
 
     def _about_the_network(self, names: Sequence[str]) -> List[str]:
         """Describe, in sentences, what this run measured for the servers that do not answer the daemon."""
-        reasons = {name: self._measured_reason(name) for name in names}
+        wrong = {each.name: each for each in self.sources() if each.name in names and config.why_no_server(each.host)}
+        reasons = {name: self._measured_reason(name) for name in names if name not in wrong}
         heard = [name for name, reason in reasons.items() if reason == '']
         unheard = [name for name, reason in reasons.items() if reason and reason.startswith('no answer')]
         unknown = [name for name, reason in reasons.items() if reason is None]
-        advice = []
+        advice = ['{0} ({1}).'.format(config.why_no_server(each.host), each.line.place) for each in wrong.values()]
         for port in sorted({self._endpoint(name)[1] for name in unheard}):
             closed = [name for name in unheard if self._endpoint(name)[1] == port]
             advice.append("Open UDP {0} to {1} from this host: this run's own measurement did not hear {2} either.".format(

@@ -286,6 +286,10 @@ class Chrony(Daemon):
                     'Name more servers, or lower minsources there.')
         if 'd' in states:
             return '', 'Raise max_distance (in the roles time_sync_max_distance) if it is the right server.'
+        if states == {'s'}:
+            return '', 'Synchronize the servers themselves, or name other ones.'
+        if 'x' in states and len(heard) > 1:
+            return '', 'They do not agree: name more servers.'
         return '', 'See chronyc -n sources and chronyc -n selectdata on this host.'
 
     def reload_sources(self) -> bool:

@@ -247,8 +247,8 @@ class Ntpd(Daemon):
         others = [peer for peer in peers if not self._is_itself(peer)]
         stepped = stepped or any(peer.refid == '.STEP.' for peer in others)
         if stepped or any(peer.reach != '0' for peer in others):
-            listed = ', '.join('{0} (reach {1})'.format(peer.remote, peer.reach) for peer in others)
-            why, advice = self._in_the_way()
+            listed = ', '.join('{0} (reach {1}{2})'.format(peer.remote, peer.reach, peer.fault) for peer in others)
+            why, advice = self._in_the_way([peer for peer in others if peer.reach != '0'])
             return Status(False, residual, True, NOT_SELECTED, 'it does not select any of its sources: {0}{1}'.format(
                 listed or 'none', why), advice, stepped)
         return self._unheard(residual, others, any(not peer.own for peer in peers))
@@ -258,7 +258,7 @@ class Ntpd(Daemon):
         for text in self.host.execute([self.programs.get('ntpq', 'ntpq'), '-pn'], 20.0).out.splitlines()[2:]:
             words = text[1:].split()
             if len(words) >= 10 and words[1] != '.POOL.':
-                peers.append(NtpqRow(text[0], words[0], words[1], words[-4]))
+                peers.append(NtpqRow(text[0], words[0], words[1], words[2], words[-4]))
         return peers
 
     def _is_itself(self, peer: 'NtpqRow') -> bool:
@@ -325,11 +325,22 @@ class Ntpd(Daemon):
                 _KISSES[peer.refid.strip('.')] for peer in kissed)))
         return self._no_answer(residual, [peer.remote for peer in peers])
 
-    def _in_the_way(self) -> Tuple[str, str]:
-        """Return the line that requires more servers than those that answer, and what to do."""
-        lines = [line for line in self.lines() if line.words[0] == 'tos' and {'minsane', 'minclock'} & set(line.words)]
-        if lines:
+    def _in_the_way(self, heard: List['NtpqRow']) -> Tuple[str, str]:
+        """Return the line that keeps it from selecting one of the servers that are heard, and what to do."""
+        asked = [source for source in self.sources() if source.kind in config.ASKED]
+        observed = [source for source in asked if 'noselect' in source.options]
+        if observed and observed == asked:
+            return '; {0} is only observed'.format(', '.join(source.line.quoted for source in observed)), \
+                'Remove noselect there, or name other servers, then run again.'
+        lines = [line for line in self.lines() if line.words[0] == 'tos' and 'minsane' in line.words[1::2]]
+        least = number(dict(zip(lines[-1].words[1::2], lines[-1].words[2::2])).get('minsane')) if lines else None
+        if least and len(heard) < least:
             return '; {0}'.format(lines[-1].quoted), 'Name more servers, or lower minsane there.'
+        faults = {peer.fault for peer in heard}
+        if heard and faults == {_UNSYNCHRONIZED}:
+            return '', 'Synchronize the servers themselves, or name other ones.'
+        if _FALSETICKER in faults and len(heard) > 1:
+            return '', 'They do not agree: name more servers.'
         return '', 'See ntpq -pn on this host.'
 
     def _listed(self) -> Optional[Set[str]]:
@@ -343,13 +354,21 @@ class NtpqRow(NamedTuple):
     tally: str      # * marks the selected source
     remote: str
     refid: str
+    stratum: str
     reach: str      # octal
+
+    @property
+    def fault(self) -> str:
+        """Why a server that answers is not selected, for a list; '' if the row does not tell."""
+        return _UNSYNCHRONIZED if self.stratum == '16' and self.reach != '0' else _FALSETICKER if self.tally == 'x' else ''
 
     @property
     def own(self) -> bool:
         """This host's undisciplined clock (driver 1). The refid tells nothing: .LOCL. is also what a domain controller follows."""
         return bool(_OWN_CLOCK.match(self.remote))
 
+
+_UNSYNCHRONIZED, _FALSETICKER = ', not synchronized itself', ', a falseticker'
 
 # Codes by which a server turns a client away (RFC 5905, 7.4), or that ntpd shows for an answer that it does not believe.
 _KISSES = {'DENY': 'The server refuses this host: name other servers, or let its operator allow this host.',

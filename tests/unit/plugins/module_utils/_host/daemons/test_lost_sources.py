@@ -150,7 +150,7 @@ def test_a_local_clock_beside_servers_that_answer_does_not_call_them_silent(tmp_
     system = 'leap=00, stratum=11, refid=LOCAL(0), offset=0.0\n'
     found = ntpd(tmp_path / 'ntpd', system, '*127.127.1.0 .LOCL. 10 l 5 64 377 0 0 0\nx192.0.2.1 192.0.2.9 2 u 5 64 377 0 9 0\n')
     assert (found.synchronized, found.reason, found.answered) == (False, 'own_clock', True)
-    assert '192.0.2.1 (reach 377)' in found.msg
+    assert '192.0.2.1 (reach 377, a falseticker)' in found.msg
     assert 'no answer' not in found.msg + found.advice
 
 
@@ -193,6 +193,7 @@ def test_silent_nts_servers_of_this_role_are_named_beside_the_pool_of_the_vendor
     ('server 192.0.2.1 iburst noselect\n', 'N,192.0.2.1,N,-,-\n',
      '"server 192.0.2.1 iburst noselect" (/etc/chrony.conf line 1) is only observed', 'Remove noselect there'),
     ('server 192.0.2.1 iburst require\nminsources 2\n', 'x,192.0.2.1,N,-,-\n', '"minsources 2"', 'lower minsources'),
+    ('server 192.0.2.1 iburst\n', 's,192.0.2.1,N,-,-\n', '192.0.2.1 (not synchronized itself)', 'Synchronize the servers'),
     ('server 192.0.2.1 iburst\n', 'd,192.0.2.1,N,-,-\n', 'its root distance is too large', 'time_sync_max_distance')])
 def test_the_line_that_keeps_chronyd_from_selecting_a_server_is_named(tmp_path, config, selection, said, advice):
     found = status(tmp_path, 'rhel-8', 'chronyd', 'chrony', ('/etc/chrony.conf', config), selectdata=selection,
@@ -208,3 +209,36 @@ def test_a_line_by_which_a_server_is_offline_is_named(tmp_path):
                    activity='0,1,0,0,0\n')
     assert found.reason == 'unreachable'
     assert '"server 192.0.2.1 offline minpoll 8" (/etc/chrony.conf line 1)' in found.advice
+
+
+UNSYNCHRONIZED = 'leap=11, stratum=16, refid=INIT, offset=0.0\n'
+PEER = '{0}192.0.2.{1}       {2}         {3} u   10   64  {4}   0.5   1.0   0.1\n'
+
+
+@pytest.mark.parametrize(('lines', 'rows', 'said', 'unsaid', 'advice'), [
+    ('', [(' ', 1, '.INIT.', 16, 377)], '192.0.2.1 (reach 377, not synchronized itself)', 'tos', 'Synchronize the servers'),
+    ('', [('x', 1, '1.2.3.4', 2, 377), ('x', 2, '1.2.3.4', 2, 377)], '192.0.2.1 (reach 377, a falseticker)', 'tos', 'do not agree'),
+    ('tos minsane 3\n', [(' ', 1, '1.2.3.4', 2, 377)], '"tos minsane 3" (/etc/ntp.conf line 2)', 'itself', 'lower minsane'),
+    ('tos minclock 4 minsane 3\n', [(' ', 1, '1.2.3.4', 2, 377), (' ', 2, '.INIT.', 16, 0)], 'minsane 3', 'itself', 'lower'),
+    # As many as it asks for are heard.
+    ('tos minclock 4 minsane 1\n', [(' ', 1, '1.2.3.4', 2, 377)], 'reach 377', 'tos', 'See ntpq -pn')])
+def test_why_ntpd_selects_no_server_that_answers(tmp_path, lines, rows, said, unsaid, advice):
+    found = status(tmp_path, 'rhel-7', 'ntpd', 'ntpd', ('/etc/ntp.conf', 'server 192.0.2.1\n' + lines), rv=UNSYNCHRONIZED,
+                   peers=HEAD + ''.join(PEER.format(*row) for row in rows))
+    assert found.reason == 'not_selected'
+    assert said in found.msg and unsaid not in found.msg
+    assert advice in found.advice
+
+
+def test_servers_that_are_only_observed_are_why_ntpd_selects_none(tmp_path):
+    found = status(tmp_path, 'rhel-7', 'ntpd', 'ntpd', ('/etc/ntp.conf', 'server 192.0.2.1 noselect\n'), rv=UNSYNCHRONIZED,
+                   peers=HEAD + PEER.format(' ', 1, '1.2.3.4', 2, 377))
+    assert '"server 192.0.2.1 noselect" (/etc/ntp.conf line 1) is only observed' in found.msg
+
+
+def test_a_word_that_cannot_be_a_server_is_no_matter_of_the_network(tmp_path):
+    config = '[Time]\nNTP=192.0.2.1,192.0.2.2\n'
+    found = status(tmp_path, 'debian-12', 'systemd-timesyncd', 'timesyncd', ('/etc/systemd/timesyncd.conf', config),
+                   timesync_status='       Server: n/a\n')
+    assert 'names are separated by spaces (/etc/systemd/timesyncd.conf line 2)' in found.advice
+    assert 'clock_skew_info' not in found.advice
