@@ -42,7 +42,7 @@ class Manager(NamedTuple):
     purge: List[str]        # removes what a removal leaves; [] if it leaves nothing
     fetch: List[str]        # downloads to the cache; [] if packages do not replace one another
     mend: List[str]         # repairs the state after it was killed
-    listing: List[str]      # one line per package: name, state as dpkg abbreviates it, version
+    listing: List[str]      # one line per package: name, state as dpkg abbreviates it, version; from dpkg: architecture
     parse: Callable[[str], Transaction]
     words: Callable[[str], str] = str   # removes markup from the output of a simulation
 
@@ -136,7 +136,7 @@ MANAGERS: Dict[str, Manager] = {
                    _APT + ['--simulate', 'install'], _APT + ['install'], _APT + ['purge'],
                    _APT + ['--reinstall', '--download-only', 'install'],
                    ['dpkg', '--configure', '-a', '--force-confdef', '--force-confold'],
-                   ['dpkg-query', '-W', '-f', '${Package} ${db:Status-Abbrev} ${Version}\\n'], parse_apt),
+                   ['dpkg-query', '-W', '-f', '${Package} ${db:Status-Abbrev} ${Version} ${Architecture}\\n'], parse_apt),
     'dnf': _dnf('dnf'),
     'yum': _dnf('yum'),
     'zypper': Manager([], _ZYPPER + ['--xmlout', 'install', '--no-recommends', '--dry-run'],

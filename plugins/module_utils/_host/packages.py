@@ -89,12 +89,15 @@ class Packages:
         if done.code:
             raise LookFailed(f'the installed packages cannot be listed: {done.complaint[-300:]}')
         found = {}
-        for line in done.out.splitlines():
-            words = line.split()
+        rows = [line.split() for line in done.out.splitlines() if line.strip()]
+        native = next((words[3] for words in rows if words[0] == 'dpkg' and len(words) > 3), '')
+        for words in rows:
             state = words[1][1:2] if len(words) > 1 else ''
             if state not in ('', 'n'):
                 version = words[2] if len(words) > 2 else ''
-                found[words[0]] = CONFIGURED if state == 'c' else version if state == 'i' else f'{_BROKEN} {version}'
+                # As the simulations of apt-get name a package of another architecture.
+                foreign = words[3] if native and len(words) > 3 and words[3] not in (native, 'all') else ''
+                found[f'{words[0]}:{foreign}' if foreign else words[0]] = CONFIGURED if state == 'c' else version if state == 'i' else f'{_BROKEN} {version}'
         if not found:
             raise LookFailed(f'"{self.manager.listing[0]}" lists no package at all')
         return found
@@ -342,7 +345,7 @@ class PackagesHandler(Handler):
         if edited and not packages.manager.purge:
             self._keep(entry, removed, f'another administrator has changed {listed(edited)}')
         try:
-            others = [name for name in packages.would_undo(removed, installed, purge) if name.split(':')[0] not in before]
+            others = [name for name in packages.would_undo(removed, installed, purge) if name not in before]
         except LookFailed as failed:
             others, why = [], str(failed)
             self._keep(entry, removed, why)

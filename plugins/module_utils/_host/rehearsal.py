@@ -15,7 +15,7 @@ from typing import Any, Callable, List, NamedTuple, Sequence
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import ClockError
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import statedir
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.package_words import UNREACHED, advice_for
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.package_words import UNREACHED, advice_for, complaint_of
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.service_guard import ServiceGuard
 
 MIB = 1024 * 1024
@@ -31,8 +31,10 @@ _OWN_LISTS = ['-o', 'Dir::State::lists={folder}/lists']
 DOWNLOADS = {
     'apt': [[_APT + ['--download-only', 'install']],
             [_APT + _OWN_LISTS + ['update'], _APT + _OWN_LISTS + ['--download-only', 'install']]],
-    'dnf': [[['dnf', '-q', '-y', '--setopt=cachedir={folder}/cache', '--downloadonly', '--downloaddir={folder}', 'install']]],
-    'yum': [[['yum', '-q', '-y', '--setopt=cachedir={folder}/cache', '--downloadonly', '--downloaddir={folder}', 'install']]],
+    # A check of signatures would import the keys of the package sources. dnf5 wants --downloadonly after the command.
+    'dnf': [[['dnf', '-q', '-y', '--setopt=cachedir={folder}/cache', '--nogpgcheck', 'install', '--downloadonly']]],
+    'yum': [[['yum', '-q', '-y', '--setopt=cachedir={folder}/cache', '--nogpgcheck', 'install', '--downloadonly',
+              '--downloaddir={folder}']]],
     'zypper': [[['zypper', '--non-interactive', '--cache-dir', '{folder}', 'install', '--download-only']]],
 }
 
@@ -136,7 +138,7 @@ def source_of_packages(host: Any, package: str) -> Check:
                 if UNREACHED in done.said:  # of the lists, which apt calls a warning
                     complaint = done.said[done.said.index(UNREACHED):]
                 if done.code:
-                    said = complaint or done.complaint or 'it failed without error output'
+                    said = complaint or complaint_of(done)
                     break
             if not said:
                 return Check('packages', True, 'the package {0} can be downloaded'.format(package))

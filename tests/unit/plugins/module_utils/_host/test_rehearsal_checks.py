@@ -74,6 +74,13 @@ def test_the_package_is_downloaded_apart_from_the_host(tmp_path):
     assert not os.path.exists(cache.partition('=')[2])     # gone again
 
 
+@pytest.mark.parametrize('manager', ['dnf', 'yum'])
+def test_no_key_of_a_package_source_is_imported(manager):
+    """dnf -y imports keys for its check of the signatures, also with --downloadonly (gpgsigcheck in dnf/cli/cli.py)."""
+    [[command]] = rehearsal.DOWNLOADS[manager]
+    assert '--nogpgcheck' in command[:command.index('install')] and '--downloadonly' in command[command.index('install'):]
+
+
 def test_old_lists_are_no_obstacle(tmp_path):
     """A repair refreshes the host's lists; a rehearsal has some of its own."""
     made = host(tmp_path, daemon=False)
