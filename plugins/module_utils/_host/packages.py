@@ -97,7 +97,8 @@ class Packages:
                 version = words[2] if len(words) > 2 else ''
                 # As the simulations of apt-get name a package of another architecture.
                 foreign = words[3] if native and len(words) > 3 and words[3] not in (native, 'all') else ''
-                found[f'{words[0]}:{foreign}' if foreign else words[0]] = CONFIGURED if state == 'c' else version if state == 'i' else f'{_BROKEN} {version}'
+                name = f'{words[0]}:{foreign}' if foreign else words[0]
+                found[name] = CONFIGURED if state == 'c' else version if state == 'i' else f'{_BROKEN} {version}'
         if not found:
             raise LookFailed(f'"{self.manager.listing[0]}" lists no package at all')
         return found
