@@ -47,6 +47,8 @@ class Chrony(Daemon):
         device = layouts.CLOUDS[want.cloud].device if want.cloud else ''
         if device and not self.host.exists(device):
             self._refuse_device(want.cloud, device)
+        if want.nts_servers and self.facts.get('installed'):
+            self._check_nts()
         if not self._plain_wanted(want):
             return
         mode = self._setting('authselectmode')
@@ -54,6 +56,14 @@ class Chrony(Daemon):
         if mode and (word == 'require' or (word == 'prefer' and (self._foreign_nts(want) or want.nts_servers))):
             raise Refused('{0} keeps {1} from ever selecting a server without authentication.'.format(mode.quoted, self.unit),
                           'Remove that line, or give the servers as nts_servers or with keys.')
+
+    def _check_nts(self) -> None:
+        """Raise Refused if this chronyd has no NTS: before 4.0, or built without it. It would not start with such a line."""
+        said = self.host.execute([self.programs.get('chronyd', 'chronyd'), '-v'], 20.0).out
+        found = re.search(r'version (\S+) \((.*)\)', said)
+        if found and '+NTS' not in found.group(2).split():
+            raise Refused('nts_servers: chronyd {0} of this host cannot do NTS.'.format(found.group(1)),
+                          'Give these servers as servers, or install a chrony from 4.0 on that has it.')
 
     def _refuse_device(self, cloud: str, device: str) -> None:
         """Check the device. Without the persistent name from a udev rule, the number of the device may change at a boot."""

@@ -59,6 +59,7 @@ class FakeHost(System):
         self.began = 0.0
         self.failing = {}       # {first words of a command: what it says}
         self.rejects = ''       # a word that chronyd does not know
+        self.chronyd_version = '4.3 (+CMDMON +NTP +REFCLOCK +NTS +SECHASH +IPV6 -DEBUG)'
         self.vmware = ''        # output of VMware tools about their time synchronization: Enabled, Disabled
         self.logged = []        # what the host's journal was told
         self.versions = {}      # of packages, where it is not 1.0
@@ -164,6 +165,8 @@ class FakeHost(System):
         return 'chronyd[1]: Could not resolve no.example\nchronyd[1]: key 0123456789ABCDEF\n'
 
     def _chronyd(self, words):
+        if words == ['-v']:
+            return 'chronyd (chrony) version {}\n'.format(self.chronyd_version)
         config = words[words.index('-f') + 1]
         for number, line in enumerate(self.read(config).splitlines(), 1):
             if self.rejects and self.rejects in line:

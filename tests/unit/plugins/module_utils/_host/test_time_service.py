@@ -134,6 +134,16 @@ def test_a_static_unit_is_stopped_once(tmp_path):
     assert (again['changed'], again['actions']) == (False, [])
 
 
+@pytest.mark.parametrize('version', ['3.5 (+CMDMON +NTP +SECHASH +IPV6 -DEBUG)', '4.2 (+CMDMON +NTP -NTS +SECHASH -DEBUG)'])
+def test_a_chronyd_without_nts_is_not_stopped_by_a_line_that_it_cannot_read(tmp_path, version):
+    host = debian(tmp_path, 'chrony')
+    host.chronyd_version = version
+    with pytest.raises(TimeServiceFailed, match=f'chronyd {version[:3]} of this host cannot do NTS.* Nothing was') as refused:
+        run(host, servers=[], nts_servers=['nts.example'])
+    assert 'Give these servers as servers' in refused.value.details['advice']
+    assert host.commands == []
+
+
 def test_a_unit_that_is_masked_until_the_next_boot_is_refused_with_what_to_do(tmp_path):
     host = debian(tmp_path, 'chrony')
     host.units['chrony.service'] = ['inactive', 'masked-runtime']
