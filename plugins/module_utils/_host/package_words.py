@@ -29,7 +29,8 @@ _ADVICE: Tuple[Tuple[str, str], ...] = (
     (r'could not get lock|lock(?:ed)? (?:by|file)|held its lock|another copy is running|existing lock'
      r'|another app is currently holding|transaction lock|another transaction is in progress',
      'wait until the other package manager has ended'),
-    (r'held packages were changed|you have held broken packages|(?:package|it) is (?:on hold|locked)|\bis locked(?! by)\b',
+    (r'held packages were changed|you have held broken packages|caused by held packages'
+     r'|(?:package|it) is (?:on hold|locked)|\bis locked(?! by)\b',
      'see apt-mark showhold, or zypper locks, on this host, and release what is held'),
     (r'--fix-broken|unmet dependencies|broken packages', 'see apt-get check on this host'),
     (r'exclude filtering|excluded by|versionlock', 'see the lines exclude= and versionlock of its package manager'),
@@ -56,8 +57,9 @@ _ADVICE: Tuple[Tuple[str, str], ...] = (
     (r'already the newest version|is already installed', 'reinstall it: the package is there, and its unit or its program is not'),
     (r'temporary failure|could not resolve|curl error|connection|timed? ?out|unreachable|cannot (?:download|retrieve)'
      r'|failed to (?:fetch|download)|all mirrors were tried|\b40[34]\b|\b50\d\b', ''),
+    (r'has no installation candidate', 'see apt-cache policy on this host: no package source has it, or a preference excludes it'),
     (r'unable to locate package|no match for argument|unable to find a match|no package .{1,80}available|no provider of'
-     r'|not found in package names|has no installation candidate',
+     r'|not found in package names',
      'see that its package sources are enabled and have this package'),
 )
 REACHES_SOURCES = 'see that this host reaches its package sources'

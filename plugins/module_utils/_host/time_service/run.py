@@ -114,9 +114,17 @@ class Run:
         found['changed'] = found['changed'] or self._settled or extra or self._clock_is_set
         self.details.update(found)
         if self._may_close:
+            self._close()
+        return self.details
+
+    def _close(self) -> None:
+        """Close the log. A file system that became read-only keeps it."""
+        try:
             self.log.close(self.entries, changed=self.details['changed'], problems=self.details['problems'],
                            msg=result.hidden(self.details.get('msg', ''), self.secrets))
-        return self.details
+        except OSError as error:
+            self.details['problems'] = [*self.details['problems'], f'the record of this run, {self.log.file}, could not be removed '
+                                        f'({error}), so that the next run undoes what it lists']
 
     @property
     def _clock_is_set(self) -> bool:

@@ -15,6 +15,9 @@ from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._ho
 @pytest.mark.parametrize(('said', 'advice'), [
     ('E: Held packages were changed and -y was used without --allow-change-held-packages.', 'apt-mark showhold'),
     ('E: Unable to correct problems, you have held broken packages.', 'apt-mark showhold'),
+    # Recorded from apt 2.6, with systemd-timesyncd on hold.
+    ('The following packages have unmet dependencies:  chrony : Conflicts: time-daemon  systemd-timesyncd : Conflicts: time-daemon '
+     'E: Error, pkgProblemResolver::Resolve generated breaks, this may be caused by held packages.', 'apt-mark showhold'),
     ("E: dpkg was interrupted, you must manually run 'dpkg --configure -a' to correct the problem.", 'dpkg --configure -a'),
     ("E: Unmet dependencies. Try 'apt --fix-broken install' with no packages (or specify a solution).", 'apt-get check'),
     ('E: You don\'t have enough free space in /var/cache/apt/archives/.', 'free space'),
@@ -33,6 +36,7 @@ from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._ho
     ('Error: Problem: conflicting requests - nothing provides libseccomp.so.2', 'dependencies'),
     ('Error: Error: Unable to find a match: chrony', 'have this package'),
     ('E: Unable to locate package chrony', 'have this package'),
+    ("E: Package 'chrony' has no installation candidate", 'apt-cache policy'),
     ("'chrony' not found in package names. Trying capabilities.", 'have this package'),
     ('error: rpmdb: BDB0113 Thread/process 7/1 failed', 'rebuilddb'),
     ('Error: This command has to be run with superuser privileges (under the root user on most systems).', 'become'),

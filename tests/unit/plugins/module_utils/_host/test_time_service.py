@@ -643,6 +643,33 @@ def test_when_it_cannot_come_back_the_new_one_stays_and_that_is_said(tmp_path):
 # Cut off
 
 
+def test_a_file_system_that_becomes_read_only_during_a_run_is_told(tmp_path):
+    """As ext4 does after an error of the disk (errors=remount-ro)."""
+    host = debian(tmp_path, 'chrony')
+    real_write, real_remove = host.write, host.remove
+
+    def read_only():
+        if host.text(SOURCES):
+            raise OSError(errno.EROFS, 'Read-only file system')
+
+    def write(*arguments, **more):
+        read_only()
+        real_write(*arguments, **more)
+
+    def remove(path):
+        read_only()
+        real_remove(path)
+    host.write, host.remove = write, remove
+    with pytest.raises(TimeServiceFailed) as failed:
+        run(host)
+    assert 'lock of a run' not in str(failed.value) and 'Nothing was changed' not in str(failed.value)
+    assert 'Not everything could be restored: ' + SOURCES in str(failed.value)
+    assert 'undo.json, could not be removed ([Errno 30] Read-only file system)' in failed.value.details['problems'][-1]
+    assert failed.value.details['changed']
+    host.write, host.remove = real_write, real_remove
+    assert run(host)['recovered'] and not host.exists(FOLDER)
+
+
 class PowerCut(BaseException):
     """Nothing of the program runs any more."""
 
