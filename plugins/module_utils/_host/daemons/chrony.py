@@ -294,7 +294,8 @@ class Chrony(Daemon):
         if least and needed and len(heard) < needed:
             return ('; {0} asks for more sources than are heard'.format(least.quoted),
                     'Name more servers, or lower minsources there.')
-        if 'd' in states:
+        far = any('root distance' in (self._measured_reason(name) or '') for name in heard)
+        if 'd' in states or (far and not states):
             return '', 'Raise max_distance (in the roles time_sync_max_distance) if it is the right server.'
         if states == {'s'}:
             return '', 'Synchronize the servers themselves, or name other ones.'

@@ -336,6 +336,10 @@ class Ntpd(Daemon):
         least = number(dict(zip(lines[-1].words[1::2], lines[-1].words[2::2])).get('minsane')) if lines else None
         if least and len(heard) < least:
             return '; {0}'.format(lines[-1].quoted), 'Name more servers, or lower minsane there.'
+        far = [peer.remote for peer in heard if 'root distance' in (self._measured_reason(peer.remote) or '')]
+        if far:
+            return '; {0}: {1}'.format(far[0], self._measured_reason(far[0])), \
+                'Raise max_distance (in the roles time_sync_max_distance) if it is the right server.'
         faults = {peer.fault for peer in heard}
         if heard and faults == {_UNSYNCHRONIZED}:
             return '', 'Synchronize the servers themselves, or name other ones.'

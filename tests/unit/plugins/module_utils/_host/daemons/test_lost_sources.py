@@ -15,7 +15,7 @@ SYSTEM = 'leap=00, stratum=3, refid=192.0.2.1, offset=0.5\n'
 HEAD = '     remote           refid      st t when poll reach   delay   offset  jitter\n==============\n'
 
 
-def status(tmp_path, release, unit, name, config, **answers):
+def status(tmp_path, release, unit, name, config, measured=(), **answers):
     class Answering(FakeHost):
         def _chronyc(self, words):
             return answers.get(words[-1], '')
@@ -28,7 +28,7 @@ def status(tmp_path, release, unit, name, config, **answers):
     host = Answering(tmp_path, release).has(unit)
     host.put(config[0], config[1])
     facts = next(each for each in discovery.find_daemons(host) if each['name'] == name)
-    return discovery.make(host, facts).status()
+    return discovery.make(host, facts, measured).status()
 
 
 def chrony(tmp_path, rows):
@@ -242,3 +242,16 @@ def test_a_word_that_cannot_be_a_server_is_no_matter_of_the_network(tmp_path):
                    timesync_status='       Server: n/a\n')
     assert 'names are separated by spaces (/etc/systemd/timesyncd.conf line 2)' in found.advice
     assert 'clock_skew_info' not in found.advice
+
+
+@pytest.mark.parametrize('system', [
+    ('rhel-7', 'ntpd', 'ntpd', '/etc/ntp.conf'), ('rhel-7', 'chronyd', 'chrony', '/etc/chrony.conf')])
+def test_a_domain_controller_whose_root_distance_is_too_large_is_told_from_others(tmp_path, system):
+    """chronyd before 4.1 and ntpd do not tell why they do not select it, but the measurement knows."""
+    reason = 'its own uncertainty is too large (root distance 10.203 s, precision 2e-07 s; the limit is 1.5 s)'
+    measured = [{'kind': 'ntp', 'source': 'dc.example', 'address': '192.0.2.1', 'low': None, 'reason': reason}]
+    found = status(tmp_path, *system[:3], (system[3], 'server dc.example\n'), measured, rv=UNSYNCHRONIZED,
+                   peers=HEAD + PEER.format(' ', 1, '.LOCL.', 2, 377), sources=ROW.format('?', 1, 377, 9),
+                   tracking='00000000,,0,0,0,0,0,0,0,0,1,1,0,Not synchronised\n')
+    assert (found.reason, found.answered) == ('not_selected', True)
+    assert 'time_sync_max_distance' in found.advice
