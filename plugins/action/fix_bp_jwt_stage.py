@@ -24,7 +24,7 @@ import typing as t
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.table import FEW
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.context import NotPassed, StageContext
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.context import DELEGATED, NotPassed, StageContext
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.finish_host import finish_host
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.measure import measure
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.plan import plan
@@ -70,6 +70,9 @@ class ActionModule(ActionBase):
             return self._execute_module(module_name=module, module_args=arguments, task_vars=variables)
 
         unused, arguments = self.validate_argument_spec(ARGUMENTS)
+        host, other = variables.get('inventory_hostname'), self._task.delegate_to
+        if other and other != host and arguments['stage'] in ('measure', 'verify', 'rehearse'):
+            raise NotPassed(f'{DELEGATED.format(other, host)}. Nothing was changed.')
         context = StageContext(arguments, variables, self._templar.template, execute, bool(self._task.check_mode),
                                self._task.play.strategy)
         result.update({'changed': False, **_run(arguments['stage'], context)})

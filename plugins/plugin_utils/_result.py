@@ -27,8 +27,9 @@ WITHOUT_RESULT = {
     UNREACHABLE: ('the host could not be reached', 'see that Ansible can log in to this host, then run again'),
     NO_RESULT: ('the host failed before it was measured', 'correct what the message says, then run again'),
 }
-# The task that measures was not in the run.
-NOT_ASKED = ('the host was not measured', 'run the whole playbook, without --start-at-task')
+# The task that measures was not in the run, or not for this host, as after meta: end_host.
+NOT_ASKED = ('the host was not measured',
+             'run the whole playbook, without --start-at-task, or see why the host left the play before')
 MAKE_ROOM = 'make room on this host ("df -h /tmp /var/tmp ~" there), or let Ansible write to one of them, then run again'
 # The last line of a Python that failed to start, if it is an error of the system: it contains no argument of the module.
 _SYSTEM_SAID = re.compile(r'^\w+: (\[Errno \d+\] .*)$', re.MULTILINE)

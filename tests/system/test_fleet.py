@@ -468,6 +468,21 @@ def test_the_role_alone_in_batches_of_its_play_counts_every_host_once(fleet):
     assert 'no result' not in run.output and '"2 hosts: 2 passed; healthy 2"' in run.output
 
 
+def test_an_unreachable_host_ends_as_such_in_a_play_that_ignores_these(fleet):
+    run = fleet.play([{'name': 'a1'}, {'name': 'a3', 'up': False}], '-e', 'fix_bp_jwt_mode=diagnose',
+                     book=role_alone(fleet.folder, ignore_unreachable=True))
+    assert run.returncode == 4 and run.recap['a3']['unreachable'] == 1, run.output
+
+
+def test_a_role_that_is_delegated_to_another_host_proves_nothing(fleet):
+    book = fleet.folder / 'delegated.yml'
+    book.write_text(json.dumps([{'hosts': 'aem_authors', 'gather_facts': False, 'tasks': [
+        {'include_role': {'name': 'aemops.brand_portal.fix_bp_jwt', 'apply': {'delegate_to': 'a1'}}}]}]))
+    run = fleet.play(ONE_IS_WRONG, '-e', 'fix_bp_jwt_mode=diagnose', book=book)
+    assert run.returncode == 2 and fleet.states() == {'a1': 'healthy', 'a4': 'no_result'}, run.output
+    assert 'delegate_to=a1 would run this role on that host for a4' in run.row('a4')
+
+
 OPTIONS_THAT_DO_NOT_FIT = {
     'url': ({'fix_bp_jwt_aem_url': 'http://u:{secret}@localhost:4502'}, 'fix_bp_jwt_aem_url must not hold a user and password'),
     'template': ({'fix_bp_jwt_aem_url': 'http://{{ nowhere }}:4502'}, "fix_bp_jwt_aem_url has no value: 'nowhere' is undefined"),

@@ -6,16 +6,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import json
 import os
 import tempfile
+import time
 import typing as t
 from pathlib import Path
 
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import metrics, page
 
 Options = t.Mapping[str, t.Any]
+LOCK_ATTEMPTS = 300  # ten a second
 
 
 def check(options: Options) -> None:
@@ -37,6 +41,29 @@ def write(options: Options, document: dict[str, t.Any]) -> None:
         _replace(_page(options), page.page(document))
     if file and document['complete']:
         _replace(file, metrics.metrics(document, _read(file), options['fix_bp_jwt_report_keep_days']))
+
+
+@contextlib.contextmanager
+def alone(options: Options) -> t.Iterator[None]:
+    """Let no other run on this controller read and replace the files: it would lose the hosts of this one."""
+    folder = options['fix_bp_jwt_report_dir'] or os.path.dirname(options['fix_bp_jwt_prometheus_file'])
+    with contextlib.ExitStack() as stack:
+        if folder:
+            with contextlib.suppress(OSError):  # it cannot be locked, as on some network file systems
+                descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+                stack.callback(os.close, descriptor)
+                _lock(descriptor)
+        yield
+
+
+def _lock(descriptor: int) -> None:
+    """Wait for the lock, which a run holds for less than a second, but not forever: a run may be stopped while it holds it."""
+    for _attempt in range(LOCK_ATTEMPTS):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            time.sleep(0.1)
 
 
 def former(options: Options) -> t.Any:

@@ -26,6 +26,11 @@ OUT_OF_STEP = (
     'them in step, or give the play "strategy: linear"'
 )
 
+DELEGATED = (
+    'delegate_to={0} would run this role on that host for {1}, so nothing about {1} would be proven. Take delegate_to away from '
+    'the role. If {1} has another address, set ansible_host'
+)
+
 Options = dict[str, t.Any]
 Result = dict[str, t.Any]
 

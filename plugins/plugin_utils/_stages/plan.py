@@ -60,7 +60,7 @@ def plan(context: StageContext) -> Result:
     return {'hosts': list(results), 'remaining': remaining, 'pending': pending, 'batches': batches, 'stopped': stopped,
             'repair_hosts': fleet.pattern(remaining if rehearse or wanted else []),
             'report_hosts': fleet.pattern(remaining), 'rehearse': rehearse, 'wanted': wanted,
-            'run': context.arguments.get('run') or str(time.time_ns())}
+            'run': context.arguments.get('run') or f'run-{time.time_ns()}'}
 
 
 def _check_outputs(chosen: Options, known: dict[str, Result]) -> None:

@@ -30,6 +30,11 @@ def report(context: StageContext) -> Result:
     if _is_early(context):
         return {'lines': []}
     chosen = context.run_options()
+    with report_files.alone(chosen):
+        return _write(context, chosen)
+
+
+def _write(context: StageContext, chosen: Options) -> Result:
     document = _document(context, chosen, complete=True)
     lines = report_table.table(document, chosen['fix_bp_jwt_table_hosts'])
     statistics = report_document.statistics(document, chosen['fix_bp_jwt_stats_hosts'])
@@ -46,7 +51,8 @@ def report(context: StageContext) -> Result:
 
 def write_unfinished(context: StageContext, chosen: Options) -> None:
     """Write the files before repairs begin, so that they exist if the run is killed."""
-    report_files.write(chosen, _document(context, chosen, complete=False))
+    with report_files.alone(chosen):
+        report_files.write(chosen, _document(context, chosen, complete=False))
 
 
 def _is_early(context: StageContext) -> bool:

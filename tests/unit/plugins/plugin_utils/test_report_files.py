@@ -34,3 +34,17 @@ def test_what_could_not_be_written_is_found(tmp_path, given):
     (tmp_path / 'with-html' / 'brand-portal.html').mkdir(parents=True)
     with pytest.raises(OSError):
         files.check(given(tmp_path))
+
+
+def test_two_runs_on_one_report_do_not_replace_it_at_the_same_time(tmp_path, monkeypatch):
+    """Each reads the report of the run before, and adds its own hosts. A run that was stopped must not hold up the others."""
+    waits = []
+    monkeypatch.setattr(files.time, 'sleep', waits.append)
+    given = options(tmp_path, tmp_path / 'a.prom')
+    for alone in (files.alone(given), files.alone(options('', tmp_path / 'a.prom')), files.alone(options())):
+        with alone:
+            assert waits == []
+    with files.alone(given), files.alone(given):
+        assert len(waits) == files.LOCK_ATTEMPTS
+    with files.alone(given), files.alone(options()), files.alone(options(tmp_path / 'not-there')):
+        assert len(waits) == files.LOCK_ATTEMPTS and list(tmp_path.iterdir()) == []
