@@ -164,13 +164,14 @@ class Run:
             return []
 
     def _end_early(self, problem: Exception) -> NoReturn:
-        """End a run before its acts. At most the clock was set."""
+        """End a run before its acts, when at most the clock was set, or after all of them, when only a look fails."""
         if isinstance(problem, StepRefused):
             self.details.update(result.of_step(problem.details), advice=problem.advice, clock=problem.details)
             self._fail(str(problem), problem)
         self.details.update(advice=getattr(problem, 'advice', ''))
         said = getattr(problem, 'message', '') or str(problem)
-        done = changed(self.entries) or self._settled or self._clock_is_set
+        acted = changed(self.log.entries) if self._may_close else False
+        done = changed(self.entries) or acted or self._settled or self._clock_is_set
         self._fail(f"{said.rstrip('.')}." + ('' if done or NOTHING_CHANGED.rstrip('.') in said else f' {NOTHING_CHANGED}'), problem)
 
     def _fail(self, message: str, cause: Exception) -> NoReturn:

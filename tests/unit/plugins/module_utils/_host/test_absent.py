@@ -219,6 +219,21 @@ def test_a_failure_puts_all_back(tmp_path):
     assert failed.value.details['changed'] is False
 
 
+def test_an_error_after_all_acts_does_not_deny_them(tmp_path):
+    host = debian(tmp_path, 'chrony')
+    host.units['aem.service'] = ['active', 'enabled']
+    run(host, start_after_sync=['aem.service'])
+
+    def immutable(path):
+        raise PermissionError(1, 'Operation not permitted', path)
+    host.remove_folder = immutable
+    with pytest.raises(TimeServiceFailed) as failed:
+        absent(host)
+    assert 'Operation not permitted' in str(failed.value) and 'Nothing was changed' not in str(failed.value)
+    assert failed.value.details['changed'] and 'remove ' + SOURCES in failed.value.details['actions']
+    assert host.text(SOURCES) is None
+
+
 def test_what_cannot_be_written_is_refused_before_anything_is_changed(tmp_path):
     host = debian(tmp_path, 'chrony')
     run(host)
