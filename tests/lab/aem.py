@@ -13,6 +13,10 @@ from .services import FAKES
 CODE, CONFIGURATION = '/opt/aem-standin', '/etc/aem-standin'
 AUTHORITY = '/usr/local/share/ca-certificates/aemops-lab.crt'
 
+# What update-ca-certificates does where only this one is trusted, without its many processes (3.7 s of 5.6 s for all of it).
+TRUST = (f'ln -sf {AUTHORITY} /etc/ssl/certs/aemops-lab.pem && cat {AUTHORITY} >/etc/ssl/certs/ca-certificates.crt && '
+         f'ln -sf aemops-lab.pem /etc/ssl/certs/$(openssl x509 -noout -subject_hash -in {AUTHORITY}).0')
+
 WAIT_PROGRAM = '/usr/lib/lab/wait_aem.py'
 WAIT = '''
 import json, sys, time, urllib.request
@@ -55,7 +59,7 @@ def deploy(machine, **settings):
         f"echo '{names}' >/usr/lib/lab/names",
         f"sed -i 's/^{lab.network.host} .*/{lab.network.host} {names}/' /etc/hosts",
         'systemctl daemon-reload', 'systemctl enable -q aem.service', 'systemctl restart aem.service',
-        'update-ca-certificates >/dev/null',
+        TRUST,
         f'python3 -S {WAIT_PROGRAM}']), input=_tar(files))
 
 
