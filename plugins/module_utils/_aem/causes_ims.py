@@ -34,6 +34,12 @@ QUOTED = 'authorization server status:'
 # A line about the exchange for an access token. The narrow form quotes the answer of the server.
 _TOKEN = r'access token|authorization server|\berror\\?["\']?\s{0,4}[:=]|ims/'
 _ANSWERED = r'authorization server|\berror(?:_code)?\\?["\']?\s{0,4}[:=]'
+_DESCRIPTION = r'error_description\\?["\']?\s{0,4}[:=]'
+# A description that is about the owner of the credential, not about a token of it.
+_OWNER = (
+    _DESCRIPTION + r'\s{0,4}\\?["\']?(?:(?!token\b|JWT\b|assertion\b)\w{1,20} ){0,3}(?:account|user|organi[sz]ation)\b'
+    r'(?!.{0,20}\b(?:token|JWT|assertion)\b)'
+)
 
 
 def _without(pattern: str) -> str:
@@ -62,7 +68,7 @@ CAUSES = (
     Cause(
         'no_valid_bindings',
         r'no valid bindings were found for organization and technical account combination'
-        r'|error_description\\?["\']?\s{0,4}[:=].{0,200}\b(?:certificate|public key) (?:has |is )?expired\b',
+        r'|' + _DESCRIPTION + r'.{0,200}\b(?:certificate|public key) (?:has |is )?expired\b',
         meaning='The public key of the integration at Adobe is missing or has expired.',
         advice=_NO_NEW_CERTIFICATE,
         source=_IMS,
@@ -80,7 +86,10 @@ CAUSES = (
         source=_IMS,
     ),
     Cause(
-        'jwt_end_of_life', _code('internal_error'),
+        'jwt_end_of_life',
+        _code('internal_error')
+        + r'|\bJWTs?\b.{0,60}\b(?:deprecated|discontinued|end[ -]of[ -]life|no longer (?:supported|accepted|available|valid))\b'
+        r'|\bJWT (?:credential|integration)s? (?:has |have |is |are )?expired\b',
         meaning='AEM uses a JWT credential. Adobe converted the last of them to OAuth Server-to-Server on 2026-03-01, and '
                 'no JWT gets an access token since: no correction of a clock makes these agents work.',
         advice=MIGRATE,
@@ -92,7 +101,7 @@ CAUSES = (
         r'(?:JWT|token|assertion)(?: token)? (?:is )?(?:not (?:yet valid|valid yet)|before use time)|used before issued'
         r"|(?:cannot|can't|must not) be (?:used|accepted) before|issued\b.{0,30}\bin the future"
         r'|\b(?:nbf|iat)\b.{0,60}\bfuture\b'
-        r'|\bexp(?:iry|iration)?\b.{0,60}(?:too far|too long|exceed|maximum)',
+        r'|\b(?:exp|expiry|expiration|lifetime)\b.{0,60}(?:too far|too long|exceed|maximum|(?:less|more|longer) than \d)',
         'likely', 'ahead',
         meaning='By the clock of Adobe, the JWT is valid only from a later moment on, or for too long: the clock AEM signs with '
                 'may be ahead.',
@@ -110,17 +119,21 @@ CAUSES = (
     ),
     Cause(
         'token_expired',
-        r'^(?!.*\b(?:certificate|key|secret|licen[cs]e|entitlement|subscription|contract|password|trial) (?:has |is )?expired\b)'
+        r'^(?!.*\b(?:certificate|key|secret|licen[cs]e|entitlement|subscription|contract|password|trial|credentials?|integration|'
+        r'profile)(?: (?:has|have|is|are|was|been|deprecated|and)\b){0,4} expired\b)(?!.*' + _OWNER + ')'
         r'.*(?:\b(?:token_)?expired\b|\bexpiry\b|\bexpiration\b|\bexp\b.{0,60}\b(?:past|future)\b)',
         'likely', 'behind',
         meaning='Adobe calls the token invalid because of its expiry: the clock AEM signs with may be behind.',
         advice='Compare the measured skew. If the clock is right, check the expiry that the token provider sets.',
         source=_IMS,
-        context=_error('invalid_(?:token|grant)') + '|' + _code('token_expired'),
+        context=_error('invalid_(?:token|grant)') + '|' + _code('token_expired')
+        # Other codes are about other parts of the request, too.
+        + '|' + _DESCRIPTION + r'.{0,200}(?:\bexp\b.{0,60}\bpast\b|\b(?:JWT|assertion)\b(?: \w{1,20}){0,3} expired\b)',
     ),
     Cause(
         'invalid_client_secret',
-        r'invalid client_secret parameter|\bclient[_ ]secret (?:has |is )?(?:expired|invalid|wrong|incorrect)',
+        r'invalid client_secret parameter|invalid client secret|'
+        r'\bclient[_ ]secret\b(?: (?:provided|has|is|was)\b){0,3} (?:expired|invalid|wrong|incorrect|not valid)',
         meaning='Adobe does not accept the client secret: it was rotated or deleted in Adobe Developer Console, or AEM has '
                 'lost its crypto keys in an upgrade or a restore.',
         advice="Enter the current client secret in AEM's IMS configuration, and save it. If Adobe still refuses it, restore "
@@ -174,9 +187,11 @@ CAUSES = (
         source=_OAUTH, context=_ANSWERED,
     ),
     Cause(
-        'invalid_client', _error('invalid_client'),
+        'invalid_client',
+        _error('invalid_client') + '|' + _OWNER
+        + r'.{0,60}\b(?:removed|deleted|disabled|deactivated|expired|inactive|invalid|not (?:found|exist|active|valid))\b',
         meaning='Adobe does not know the credential, or its client ID and secret do not match, or its '
-                'organization or user is not valid any more.',
+                'organization, technical account or user is not valid any more.',
         advice='Compare the client ID and secret in AEM with those of the credential in Adobe Developer Console.',
         source=_IMS, context=_TOKEN,
     ),

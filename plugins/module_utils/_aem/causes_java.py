@@ -81,13 +81,14 @@ CAUSES = (
 
     # AEM's own keys and certificates.
     Cause(
-        'unrecoverable_key', r'UnrecoverableKeyException|could not decrypt (?:key|data)',
+        'unrecoverable_key',
+        r'UnrecoverableKeyException|could not decrypt (?:key|data)|keystore was tampered with|keystore password was incorrect',
         meaning='AEM cannot decrypt the private key: the stored password is not that of the keystore.',
         advice='OAuth Server-to-Server needs no keystore (inferred). ' + MIGRATE,
         source=_DYNAMIC_MEDIA,
     ),
     Cause(
-        'keystore_not_initialized', r'KeyStoreNotInitiali[sz]edException|uninitiali[sz]ed key store',
+        'keystore_not_initialized', r'KeyStoreNotInitiali[sz]edException|uninitiali[sz]ed key ?store',
         meaning='The user of the replication agent has no keystore.',
         advice='OAuth Server-to-Server needs no keystore (inferred). ' + MIGRATE,
         source=_DYNAMIC_MEDIA,

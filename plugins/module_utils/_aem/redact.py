@@ -21,18 +21,24 @@ _CUT = ' [... {0} characters left out]'
 
 _HEADERS = re.compile(r'(?i)((?:authorization|cookie2?)["\']?\s{0,4}[:=])(?!\s{0,4}$).*', re.DOTALL)
 _SCHEMES = re.compile(r'(?i)\b(bearer|basic|digest|negotiate|ntlm)\s{1,4}(?!realm\b)["\']?[A-Za-z0-9+/=._~-]{6,}')
+# A quotation mark, also one in a string of JSON, in a URL or in HTML.
+_QUOTE = r'\\{0,3}["\']|%22|&quot;|&#34;|\\u0022'
 _NAMED = re.compile(
-    r'(?i)((?:token|secret|api[_-]?key|passw(?:or)?d|passphrase|pwd|assertion|j_password|session(?:id)?)'
-    r'(?:\\?["\']|%22)?\s{0,4}(?:[:=]|%3[AD])\s{0,4}(?:\[\s{0,4}){0,3})'
-    r'(?:(")(?!\*{8})(?:[^"\\]|\\.)+|(\\")(?!\*{8})[^"\\]+|((?:\\?["\']|%22)?)(?!\*{8}|\[)(?:[^\s"\'\\&,;<>{}]+|\\?\{[0-9a-fA-F]+\\?\}))'
+    r'(?i)((?:token|secret|api[_-]?key|private[_-]?key|passw(?:or)?d|passphrase|pwd|assertion|j_password|session(?:id)?)'
+    r'(?:' + _QUOTE + r')?\s{0,4}(?:[:=]|%3[AD])\s{0,4}(?:\[\s{0,4}){0,3})'
+    r'(?:(")(?!\*{8})(?:[^"\\]|\\.)+|(\\"|\')(?!\*{8})[^"\'\\]+'
+    r'|((?:' + _QUOTE + r')?)(?!\*{8}|\[)(?:[^\s"\'\\&,;<>{}]+|\\?\{[0-9a-fA-F]+\\?\}))'
 )
 _JWT = re.compile(r'eyJ[A-Za-z0-9_=-]+(?:\.[A-Za-z0-9_=-]*){0,4}')
 _CRYPTO = re.compile(r'\\?\{[0-9a-fA-F]{16,}\\?\}')
 _USERINFO = re.compile(r'(?i)\b([a-z][a-z0-9+.-]{1,15}://)[^\s/?#<>"\']{1,500}@')
 # Base64 or hexadecimal text that is too long for a word: the rest of a token whose name is on the previous line.
 _OPAQUE = re.compile(r'(?<![A-Za-z0-9_+=-])(?=[a-z_+=-]{0,200}[A-Z0-9])[A-Za-z0-9_+=-]{48,}')
+# Adobe's client secrets have this prefix.
+_CLIENT_SECRET = re.compile(r'\bp8e-[A-Za-z0-9_-]{8,}')
 _KEY_BEGIN = re.compile(r'-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----')
 _KEY_END = re.compile(r'-----END [A-Z ]{0,30}PRIVATE KEY-----')
+_KEY = re.compile(_KEY_BEGIN.pattern + r'(?:(?!-----END).)*(?:' + _KEY_END.pattern + ')?', re.DOTALL)
 
 
 class Redactor:
@@ -65,9 +71,11 @@ class Redactor:
         text = printable(text[:longest + 4096])
         if self._known is not None:
             text = self._known.sub(HIDDEN, text)
+        text = _KEY.sub(HIDDEN, text)
         text = _HEADERS.sub(r'\1 ' + HIDDEN, text)
         text = _SCHEMES.sub(r'\1 ' + HIDDEN, text)
         text = _NAMED.sub(r'\1\2\3\4' + HIDDEN, text)
+        text = _CLIENT_SECRET.sub(HIDDEN, text)
         text = _JWT.sub(HIDDEN, text)
         text = _CRYPTO.sub(HIDDEN, text)
         text = _USERINFO.sub(r'\1' + HIDDEN + '@', text)

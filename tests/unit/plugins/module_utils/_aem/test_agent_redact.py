@@ -44,6 +44,15 @@ PASSWORD = 'pl\u00e4nted "secret" / 1'
         ('{"proxy.password": "two words, s3cr3t"}', 's3cr3t'),
         ('{"password":"two \\" s3cr3t"}', 's3cr3t'),
         ('password="two words, s3cr3t" for the proxy', 's3cr3t'),
+        ("proxy.password='two words, s3cr3t'", 's3cr3t'),
+        ('Invalid client secret p8e-s3cr3tValue for the client', 'p8e-s3cr3tValue'),
+        ('<client_secret>p8e-s3cr3tValue</client_secret>', 'p8e-s3cr3tValue'),
+        ('{\\\\"access_token\\\\":\\\\"s3cr3t\\\\"}', 's3cr3t'),
+        ('{&quot;access_token&quot;:&quot;s3cr3t&quot;}', 's3cr3t'),
+        (r'access_token\u0022:\u0022s3cr3t\u0022', 's3cr3t'),
+        ('bad key -----BEGIN RSA PRIVATE KEY----- MII/s3c+r3t/ab -----END RSA PRIVATE KEY-----', 's3c+r3t'),
+        ('bad key -----BEGIN PRIVATE KEY----- MII/s3c+r3t/ab', 's3c+r3t'),
+        ('{"private_key":"MII/s3c+r3t/ab"}', 's3c+r3t'),
         ('Connect to http://svc:p@s3cr3t@proxy.corp.local:8080 failed', 's3cr3t'),
     ],
 )
@@ -70,6 +79,7 @@ def test_secrets_are_hidden(line, secret):
         'GET https://acme.example?mail=a@b.example',
         '{"error":"invalid_token","error_description":"The token has expired"}',
         'sun.security.provider.certpath.SunCertPathBuilderException: unable to find valid certification path',
+        'Failed to get an access token. msg: Could not read the private key: it is empty',
         '<< Content-Security-Policy: default-src https://*.adobe.com; img-src * data: ; report-uri /security-bugs/mac',
     ],
 )
