@@ -312,6 +312,7 @@ _NOWHERE: List[Tuple[str, str, str, str, str]] = [
      "IBM's Java, from memory"),
     ("certificate_not_valid_till", _SSL, "certificate not valid till 20300101000000GMT+00:00", "certificate_not_yet_valid",
      "Bouncy Castle, from memory"),
+    ("certificate_not_valid_yet", _SSL, "Certificate is not valid yet", "certificate_not_yet_valid", "from memory"),
     ("blocked_on_the_host", "javax.net.ssl.SSLException", "java.net.SocketException: Operation not permitted", "no_route", "glibc"),
     ("handshake_shut_down", _SSL, "SSL peer shut down incorrectly", "tls_handshake", "from memory"),
     ("alert_bad_certificate", _SSL, "(bad_certificate) Received fatal alert: bad_certificate", "tls_handshake", "as recorded"),

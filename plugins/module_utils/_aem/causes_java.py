@@ -44,7 +44,8 @@ CAUSES = (
     # TLS failed on a date. An alert that the other side sent (Received fatal alert: certificate_expired) is not meant.
     Cause(
         'certificate_not_yet_valid',
-        r'CertificateNotYetValidException|certificate is not yet valid|certificate .{0,300}not valid (?:till|until|before)\b'
+        r'CertificateNotYetValidException|certificate (?:is )?not (?:yet valid|valid yet)'
+        r'|certificate .{0,300}not valid (?:till|until|before)\b'
         r'|\bNotBefore:\s'
         r'|\(bad_certificate\).{0,300}(?:validity|timestamp) check failed',
         'likely', 'behind',
