@@ -240,7 +240,9 @@ class Aem:
             handlers.append(urllib.request.ProxyHandler())
             parts = urlsplit(self.url)
             if not urllib.request.proxy_bypass(parts.hostname or ''):
-                self.proxy = self.redactor.line(urllib.request.getproxies().get(parts.scheme, ''))
+                # A password may have any character, and the address no scheme.
+                proxy = re.sub(r'(?s)^([a-z][a-z0-9+.-]*://)?.*@', r'\1', urllib.request.getproxies().get(parts.scheme, ''))
+                self.proxy = self.redactor.line(proxy)
         if self.url.startswith('https:'):
             context = ssl.create_default_context(cafile=self._ca_path)
             if not self._validate_certs:

@@ -556,6 +556,18 @@ def test_the_proxy_of_the_environment_is_named(monkeypatch):
         assert 'proxy' not in error_of('http://author.example:4502').message
 
 
+@pytest.mark.parametrize('proxy', [
+    'svc:s3cret@127.0.0.1:{0}', 'http://svc:s3cret@127.0.0.1:{0}', 'http://svc:s3/cret@127.0.0.1:{0}', 'http://svc:s3#cret@127.0.0.1:{0}',
+    'http://svc:s3@cret@127.0.0.1:{0}', 'svc:s3/cret@127.0.0.1:{0}', 'http://svc:s3?cret@127.0.0.1:{0}'])
+def test_the_password_of_a_proxy_is_not_shown(monkeypatch, proxy):
+    with socket.socket() as unused:
+        unused.bind(('127.0.0.1', 0))
+        monkeypatch.setenv('http_proxy', proxy.format(unused.getsockname()[1]))
+        message = error_of('http://author.example:4502').message
+        assert 's3' not in message and 'cret' not in message, message
+        assert 'went through the proxy' in message
+
+
 @pytest.mark.parametrize('said, remedy', [
     ('[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1000)', 'does not speak TLS'),
     ('[SSL: UNKNOWN_PROTOCOL] unknown protocol (_ssl.c:852)', 'does not speak TLS'),
