@@ -44,12 +44,12 @@ class Made:
     def __init__(self, environment, server, awx):
         self.environment, self.server, self.awx = environment, server, awx
 
-    def play(self, *options, settings=None, account=('0123', PASSWORD)):
+    def play(self, *options, settings=None, account=('0123', PASSWORD), **environment):
         settings = SETTINGS if settings is None else settings
         run = playbook.run(
             self.environment, ['ansible-playbook', str(playbook.ROOT / 'playbooks/awx.yml'), '-e', json.dumps(settings), *options],
             CONTROLLER_HOST=f'http://127.0.0.1:{self.server.server_port}', CONTROLLER_OAUTH_TOKEN=TOKEN,
-            AEM_USER=account[0], AEM_PASSWORD=account[1])
+            AEM_USER=account[0], AEM_PASSWORD=account[1], **environment)
         for secret in (PASSWORD, TOKEN, SLACK):
             assert secret not in run.output
         return run
@@ -170,18 +170,115 @@ def test_a_job_that_nobody_answers_gets_nothing_but_its_mode(made):
         assert all('default' not in question and question['required'] is False and question['min'] for question in survey['spec'])
 
 
-@pytest.mark.parametrize(('endpoint', 'name', 'fields'), [
-    ('credentials', 'Brand Portal AEM account', {'inputs': {'username': 'x', 'password': 'of another tenant'}}),
-    ('notification_templates', 'Brand Portal', {'notification_type': 'slack', 'notification_configuration': {'token': 'x'}}),
-])
-def test_the_account_of_another_organization_is_not_used(awx, endpoint, name, fields):
+OTHERS = {
+    'the account of another organization': ('credentials', {
+        'name': 'Brand Portal AEM account', 'organization': 'Other', 'credential_type': 'AEM account',
+        'inputs': {'username': 'x', 'password': 'of another tenant'}}),
+    'the account of a user': ('credentials', {
+        'name': 'Brand Portal AEM account', 'credential_type': 'AEM account', 'inputs': {'username': 'x', 'password': 'own'}}),
+    'a credential of another type': ('credentials', {
+        'name': 'Brand Portal AEM account', 'organization': 'Default', 'credential_type': 'Machine',
+        'inputs': {'username': 'x', 'password': 'of a host'}}),
+    'a notification': ('notification_templates', {
+        'name': 'Brand Portal', 'organization': 'Other', 'notification_type': 'slack',
+        'notification_configuration': {'token': 'x', 'channels': []}}),
+    'an image for all': ('execution_environments', {'name': 'Brand Portal', 'image': 'registry.example.com/all'}),
+    'an inventory': ('inventories', {'name': 'Brand Portal', 'organization': 'Other'}),
+    'a smart inventory': ('inventories', {'name': 'Brand Portal', 'organization': 'Default', 'kind': 'smart'}),
+}
+
+
+@pytest.mark.parametrize('what', OTHERS)
+def test_objects_that_are_not_of_this_set_are_neither_used_nor_changed(awx, what):
+    endpoint, fields = OTHERS[what]
     with controller_of(awx) as made:
-        other = made.awx.make('organizations', {'name': 'Other'})['id']
-        kind = made.awx.make('credential_types', {'name': 'AEM account', 'kind': 'cloud', 'inputs': {}, 'injectors': {}})['id']
-        made.awx.make(endpoint, {'name': name, 'organization': other, 'credential_type': kind, **fields})
+        made.awx.make('organizations', {'name': 'Other'})
+        made.awx.make('credential_types', {'name': 'AEM account', 'kind': 'cloud', 'inputs': {}, 'injectors': {}})
+        lists = {'organization': 'organizations', 'credential_type': 'credential_types'}
+        made.awx.make(endpoint, {name: made.awx.named(lists[name], value)['id'] if name in lists else value
+                                 for name, value in fields.items()})
         run = made.play()
         assert run.returncode != 0 and made.asked == [], run.output
-        assert 'Set brand_portal_awx_name to another prefix. Nothing was changed.' in ' '.join(run.output.split())
+        said = ' '.join(run.output.split())
+        assert f'AWX already has the {made.awx.items[endpoint].popitem()[1]["type"].replace("_", " ")}' in said
+        assert 'Set brand_portal_awx_name to another prefix, or rename what exists. Nothing was changed.' in said
+
+
+def test_a_project_of_other_jobs_is_not_pointed_elsewhere(awx):
+    with controller_of(awx) as made:
+        organization = made.awx.named('organizations', 'Default')['id']
+        project = made.awx.make('projects', {
+            'name': 'Brand Portal', 'organization': organization, 'scm_url': 'https://git.example.com/portal.git'})
+        made.awx.make('job_templates', {'name': 'Publish', 'organization': organization, 'project': project['id']})
+        run = made.play()
+        assert run.returncode != 0 and made.asked == [], run.output
+        assert 'the project "Brand Portal" that other job templates use' in ' '.join(run.output.split())
+
+
+@pytest.mark.parametrize(('settings', 'said'), [
+    ({'brand_portal_awx_organization': 'Defualt'}, 'AWX shows no organization "Defualt"'),
+    ({'brand_portal_awx_instance_groups': ['default', 'defualt']}, 'AWX does not show the instance groups defualt to this user'),
+    ({'brand_portal_awx_machine_credential': 'deploi'}, 'AWX shows 0 of the name "deploi"'),
+    ({'brand_portal_awx_project_credential': 'deploy'},
+     'brand_portal_awx_project_credential must be the name of one Source Control credential. AWX shows 1 of the name "deploy" to '
+     'this user, which has another type.'),
+], ids=str)
+def test_what_a_setting_names_must_exist_before_anything_is_made(awx, settings, said):
+    with controller_of(awx) as made:
+        run = made.play(settings={**SETTINGS, **settings})
+        assert run.returncode != 0 and made.asked == [], run.output
+        assert said in ' '.join(run.output.split()), run.output
+
+
+def test_a_credential_type_that_others_use_is_not_changed(awx):
+    with controller_of(awx) as made:
+        organization = made.awx.named('organizations', 'Default')['id']
+        kind = made.awx.make('credential_types', {
+            'name': 'AEM account', 'kind': 'cloud', 'inputs': {}, 'injectors': {'extra_vars': {'aem_user': '{{ username }}'}}})
+        made.awx.make('credentials', {'name': 'AEM of the backup', 'organization': organization, 'credential_type': kind['id'],
+                                      'inputs': {}})
+        run = made.play()
+        assert run.returncode != 0 and made.asked == [], run.output
+        assert 'credentials use it: AEM of the backup.' in ' '.join(run.output.split())
+
+
+def test_the_reason_of_a_refused_notification_is_printed_without_its_secrets(awx):
+    with controller_of(awx) as made:
+        run = made.play(settings={**SETTINGS, 'brand_portal_awx_notification_configuration': {'token': SLACK}})
+        assert run.returncode != 0
+        assert "Missing required fields for Notification Configuration: ['channels']." in ' '.join(run.output.split()), run.output
+
+
+def test_a_failed_update_of_the_project_is_tried_again(awx):
+    settings = {**SETTINGS, 'brand_portal_awx_project_url': 'https://git.example.com/moved.git'}
+    with controller_of(awx) as made:
+        assert made.play().returncode == 0
+        made.awx.unreachable.add('https://git.example.com/moved.git')
+        for _again in range(2):
+            run = made.play(settings=settings)
+            assert run.returncode != 0 and 'roject' in run.output, run.output[-3000:]
+        made.awx.unreachable.clear()
+        assert made.play(settings=settings).returncode == 0
+        assert made.awx.named('projects', 'Brand Portal')['status'] == 'successful'
+
+
+def test_variables_of_a_host_that_awx_refuses_are_not_printed(awx):
+    with controller_of(awx) as made:
+        run = made.play('-v', settings={**SETTINGS, 'brand_portal_awx_hosts': {'x' * 600: {'ansible_password': 'B3come-hidden'}}})
+        assert run.returncode != 0 and 'no more than 512 characters' in run.output, run.output[-3000:]
+        assert 'B3come-hidden' not in run.output
+
+
+def test_many_hosts_come_in_pages_behind_the_gateway_of_aap(awx):
+    """Ansible Automation Platform 2.5 has the API of its controller below another path."""
+    many = {f'author{number}': {} for number in range(30)}
+    with controller_of(awx, prefix='/api/controller') as made:
+        for changed in (True, False):
+            run = made.play(settings={**SETTINGS, 'brand_portal_awx_hosts': many},
+                            CONTROLLER_OPTIONAL_API_URLPATTERN_PREFIX='/api/controller/')
+            assert run.returncode == 0, run.output[-6000:]
+            assert bool(run.recap['localhost']['changed']) is changed, run.output[-6000:]
+        assert len(made.awx.linked('groups', 'aem_authors', 'hosts')) == 30
 
 
 @pytest.mark.parametrize('account', [('', ''), ('', PASSWORD), ('0123', '')], ids=['none', 'no user', 'no password'])
@@ -231,6 +328,13 @@ def test_an_approval_says_that_the_diagnosis_may_not_have_begun(made):
     assert 'did not measure any host' in description
 
 
+def test_the_source_of_an_inventory_file_leaves_awx_with_the_setting(made):
+    run = made.play(settings={**SETTINGS, 'brand_portal_awx_inventory_file': ''})
+    assert run.returncode == 0 and run.recap['localhost']['changed'] == 1, run.output[-6000:]
+    assert made.awx.items['inventory_sources'] == {}
+    assert made.play().recap['localhost']['changed'] == 1
+
+
 def test_hosts_that_leave_the_file_leave_awx_when_told(made):
     """The last of the tests on this AWX, for it takes a host away."""
     source = made.awx.make('hosts', {'name': 'of-the-file', 'has_inventory_sources': True,
@@ -261,6 +365,7 @@ LEAST = {'brand_portal_awx_image': 'registry.example.com/brand-portal:1', 'brand
     ({'brand_portal_awx_hosts': ['author1', 'author2']}, 'brand_portal_awx_hosts must be hosts by name'),
     ({'brand_portal_awx_hosts': {'author1': 'deploy'}}, 'brand_portal_awx_hosts must be hosts by name'),
     ({'brand_portal_awx_variables': 'fix_bp_jwt_max_skew: 3'}, 'brand_portal_awx_variables must be variables by name'),
+    ({'brand_portal_awx_rrule': 'DTSTART:20260101T023000Z RRULE:FREQ=DAILY'}, 'brand_portal_awx_rrule must be an iCalendar rule'),
     ({'brand_portal_awx_slices': 'four'}, 'brand_portal_awx_slices must be a positive integer'),
     ({'brand_portal_awx_notification_type': 'email'}, 'brand_portal_awx_notification_configuration must be'),
     ({'brand_portal_awx_host': {'author1': {}}}, 'Unknown settings: brand_portal_awx_host.'),
