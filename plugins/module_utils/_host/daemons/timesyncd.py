@@ -80,6 +80,10 @@ class Timesyncd(Daemon):
                           'cannot read.'.format(last.quoted, self.unit, sorted(written)[0]),
                           'Correct that line, then run again.', NOT_READ)
         super()._check_reached(want, planned)
+        limits = [line for line in read_again if line.text.startswith('RootDistanceMaxSec=')]
+        if any(line.own for line in limits) and not limits[-1].own:
+            raise Refused('{0} overrules the "RootDistanceMaxSec" that this role would write.'.format(limits[-1].quoted),
+                          'Remove or change it, then run again.')
         ours = [source for source in named_servers(read_again, 'NTP', 'server') if source.line.own]
         if any(line.own and line.text.startswith('NTP=') for line in read_again) and not ours:
             reset = [line for line in read_again if line.text == 'NTP=' and not line.own][-1]
