@@ -229,7 +229,7 @@ class Chrony(Daemon):
         chosen = self._selection()
         listed = ', '.join('{0} ({1})'.format(row[2], self._in_words(chosen.get(row[2], row[1:2])[0])) for row in heard)
         told = [chosen[row[2]] for row in heard if row[2] in chosen]
-        why, advice = self._in_the_way([row[2] for row in heard], any(row[2] == 'Y' for row in told), {row[0] for row in told})
+        why, advice = self._in_the_way([row[2] for row in heard], told)
         msg = 'it does not select any of its sources: {0}{1}'.format(listed, why)
         return Status(False, residual, True, NOT_SELECTED, msg, advice)
 
@@ -263,11 +263,12 @@ class Chrony(Daemon):
     def _in_words(state: str) -> str:
         return _STATES.get(state, 'state {0}'.format(state))
 
-    def _in_the_way(self, heard: List[str], authenticated: bool, states: Set[str]) -> Tuple[str, str]:
+    def _in_the_way(self, heard: List[str], told: List[List[str]]) -> Tuple[str, str]:
         """Return the line that prevents chronyd from selecting a source, and what to do about it.
 
-        authenticated: whether an authenticated source is among those that are heard. states: theirs in selectdata.
+        told: the rows of selectdata of those that are heard.
         """
+        states, authenticated = {row[0] for row in told}, any(row[2] == 'Y' for row in told)
         mode, least = self._setting('authselectmode'), self._setting('minsources')
         # Also those of this collection: they count as required beside the plain ones of others.
         secured = [source for source in self.sources() if (source.nts or source.keyed) and source.asked]
@@ -278,7 +279,9 @@ class Chrony(Daemon):
                 'by ' + mode.quoted if mode else 'by authselectmode mix, the default,', names),
                 'Let this host reach them (NTS: TCP 4460), or remove these lines, then run again.')
         required = [source for source in self.sources() if 'require' in _options(source)]
-        if required and ('W' in states or not (states or {source.host for source in required} & set(heard))):
+        # One that is required and waits itself waits for something else, as for minsources.
+        met = any(row[0] == 'W' and 'R' in row[3:] for row in told) if told else {source.host for source in required} & set(heard)
+        if required and not met and (not told or 'W' in states):
             names = ', '.join(source.line.quoted for source in required)
             return ('; nothing is selected without one of the sources with "require": {0}'.format(names),
                     'Let this host reach them, or remove that option, then run again.')
