@@ -59,13 +59,13 @@ def table(report: t.Mapping[str, t.Any], at_most: int = 50) -> list[str]:
     if report['mode'] == 'rehearse':
         known = {row['host']: row for row in rows_of(report)}
         return [*rehearsal.table(known.get(host['host'], host) for host in hosts), in_figures(counts)]
-    loud = [host for host in hosts if len(hosts) <= at_most or not host.get('passed') or host.get('repaired')
-            or host.get('next_step')]
+    loud = hosts if len(hosts) <= at_most else _loud(hosts)
     quiet = len(hosts) - len(loud)
+    foreseen = sum(bool(row.get('passed')) and not row.get('healthy', True) for row in rows_of(report) if not row.get('age'))
     if len(loud) > at_most:
         passed_more = [f'{quiet} more hosts passed and are not listed.'] if quiet else []
         stopped = [f'STOPPED: {report["stopped"]}.'] if report['stopped'] else []
-        return [*_in_groups(grouped(report, at_most)), *passed_more, in_figures(counts), *stopped]
+        return [*_in_groups(grouped(report, at_most)), *passed_more, in_figures(counts, foreseen), *stopped]
     rows = [HEADINGS] + [_row(host) for host in loud] if loud else []
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS) - 1)] if rows else []
     lines = ['  '.join([cell.ljust(width) for cell, width in zip(row, widths)] + [row[-1]]).rstrip() for row in rows]
@@ -75,8 +75,7 @@ def table(report: t.Mapping[str, t.Any], at_most: int = 50) -> list[str]:
     if not counts['hosts']:
         lines.append('No host was in this run.')
     elif len(hosts) != counts['hosts'] or counts['hosts'] > 1:
-        foreseen = [row for row in rows_of(report) if not row.get('age') and row.get('passed') and not row.get('healthy', True)]
-        lines.append(in_figures(counts, len(foreseen)))
+        lines.append(in_figures(counts, foreseen))
     if report.get('kept'):
         lines.append(f'{report["kept"]} more host{"s" if report["kept"] > 1 else ""} of earlier runs in the report.')
     if report['stopped']:
@@ -98,10 +97,15 @@ def _stops(hosts: t.Sequence[t.Mapping[str, t.Any]], mode: str) -> list[str]:
     return lines
 
 
+def _loud(hosts: t.Sequence[t.Mapping[str, t.Any]]) -> list[t.Mapping[str, t.Any]]:
+    """Return the hosts that did not pass, were repaired, or have a next step."""
+    return [host for host in hosts if not host.get('passed') or host.get('repaired') or host.get('next_step')]
+
+
 def grouped(report: t.Mapping[str, t.Any], at_most: int) -> list[list[t.Mapping[str, t.Any]]]:
     """Return groups of hosts by state, cause and next step, the largest first, if there are too many hosts for a line each."""
     hosts = [host for host in shaped(report) if not host.get('age')]
-    loud = [host for host in hosts if not host.get('passed') or host.get('repaired')]
+    loud = _loud(hosts)
     groups: dict[tuple[t.Any, ...], list[t.Mapping[str, t.Any]]] = {}
     for host in loud if len(loud) > at_most else []:
         # The same step for another host has another name or address in it.
@@ -112,7 +116,9 @@ def grouped(report: t.Mapping[str, t.Any], at_most: int) -> list[list[t.Mapping[
 
 
 def numbers(report: t.Mapping[str, t.Any], at_most: int) -> dict[str, int]:
-    """Return the number of each host's group in the table; {} if each host has a line."""
+    """Return the number of each host's group in the table; {} if each host has a line, as after a rehearsal."""
+    if report['mode'] == 'rehearse':
+        return {}
     return {host['host']: number for number, group in enumerate(grouped(report, at_most), 1) for host in group}
 
 

@@ -430,6 +430,29 @@ def test_hosts_with_different_errors_are_in_different_groups():
     assert sum(line.startswith('no. ') for line in lines) == 4
 
 
+def test_a_few_that_failed_are_in_the_table_beside_many_that_passed_with_a_next_step():
+    noted = {**HEALTHY, 'next_step': 'open UDP 123 to 192.0.2.1'}
+    results = [sum_up(f'well{number}', health(0.0, 4), {}, noted, noted) for number in range(60)]
+    results += [sum_up(f'sick{number}', health(90.0, 0), {}, EXPIRED, EXPIRED) for number in range(3)]
+    report = document_of(results, '2026-11-25T02:00:00Z')
+    lines = table(report, 50)
+    assert any(line.startswith('no. 1: healthy: well0, ') for line in lines)
+    assert 'no. 2: jwt_expired: sick0, sick1, sick2' in lines and numbers(report, 50)['sick1'] == 2
+
+
+def test_many_hosts_that_would_be_repaired_do_not_look_as_if_they_passed():
+    results = [sum_up(f'a{number}', health(90.0, 0), {}, EXPIRED, EXPIRED, check_mode=True) for number in range(60)]
+    assert '60 hosts: 60 passed (60 would be repaired); jwt_expired 60' in table(document_of(results, '2026-11-25T02:00:00Z'), 50)
+
+
+def test_a_rehearsal_of_many_hosts_refers_to_no_group():
+    """Its table has a line for each host."""
+    full = [rehearsal.check('disk', '/etc has 1 MiB left', 'make room')]
+    results = [rehearsal.conclude(sum_up(f'a{number}', health(0.0, 4), {}, HEALTHY, HEALTHY), full) for number in range(60)]
+    report = {**document_of(results, '2026-11-25T02:00:00Z'), 'mode': 'rehearse'}
+    assert numbers(report, 50) == {} and any(line.startswith('a59 ') for line in table(report, 50))
+
+
 def test_too_many_that_did_not_pass_are_grouped_and_said_in_a_word():
     denied = verdict('not_testable', next_step='check the account')
     results = [sum_up(f'a{number}', health(0.0, 0), {}, denied, denied) for number in range(300)] + fleet(5)
