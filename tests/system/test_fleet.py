@@ -384,6 +384,16 @@ def test_a_second_import_for_the_same_hosts_begins_anew(fleet):
     assert all('earlier' not in json.dumps(host) for host in hosts.values())
 
 
+def test_a_host_that_a_condition_leaves_out_is_none_of_the_run(fleet):
+    """It was counted as no_result, with exit code 0."""
+    book = fleet.folder / 'when.yml'
+    book.write_text(json.dumps([{'import_playbook': 'aemops.brand_portal.fix_bp_jwt', 'when': 'inventory_hostname != "a4"'}]))
+    fleet.play(ONE_IS_WRONG, '-e', 'fix_bp_jwt_mode=diagnose')
+    run = fleet.play(ONE_IS_WRONG, '-e', 'fix_bp_jwt_mode=diagnose', book=book, again=True)
+    assert run.returncode == 0 and fleet.report['counts']['hosts'] == 1, run.output
+    assert fleet.states() == {'a1': 'healthy', 'a4': 'at_risk'} and fleet.metric('host_passed{host="a4"}') == 0
+
+
 def test_a_host_without_python_is_reported_with_what_it_said(fleet):
     run = fleet.play([{'name': 'a1'}, {'name': 'a2', 'variables': {'ansible_python_interpreter': '/nowhere/python3'}}],
                      '-e', 'fix_bp_jwt_mode=diagnose')

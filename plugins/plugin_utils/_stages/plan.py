@@ -32,7 +32,9 @@ def plan(context: StageContext) -> Result:
     # With the play keyword serial, the hosts of later batches are not measured yet.
     later = set(context.variables['ansible_play_hosts']) - reachable
     hosts = dict.fromkeys([*context.arguments['hosts'], *context.variables['ansible_play_hosts_all']])
-    results = {name: result for name, result in registered(context, hosts).items() if result or name not in later}
+    # A host whose task a condition of the playbook (when) skipped is none of this run.
+    results = {name: result for name, result in registered(context, hosts).items()
+               if (result or name not in later) and not result.get('skipped')}
     known = {name: result for name, result in results.items() if 'state_before' in result}
     mode = context.mode(chosen)
     # The mode is that of the run, but a host whose own variables say diagnose or rehearse is not repaired.
