@@ -86,7 +86,8 @@ class Machine:
         self.console.write_bytes(b'')
         network = self.lab.network
         # gro=1: without it the kernel drops the large packets it has asked the tap for, and TCP crawls at 30 kB/s
-        command = ['taskset', '--cpu-list', processor(), KERNEL, f'ubd0={self.disk},{self.lab.image.disk}', 'root=/dev/ubda', 'rw', f'mem={self.memory}M',
+        command = ['taskset', '--cpu-list', processor(), KERNEL,
+                   f'ubd0={self.disk},{self.lab.image.disk}', 'root=/dev/ubda', 'rw', f'mem={self.memory}M',
                    f'vec0:transport=tap,ifname={self.tap},mac={self.mac},gro=1', 'con=null', 'con0=null,fd:1', 'ssl=null',
                    f'uml_dir={self.folder}', 'init=/usr/lib/lab/init', 'quiet', 'systemd.show_status=0',
                    f'lab.name={self.name}', f'lab.address={self.address}/24', f'lab.host={network.host}',
