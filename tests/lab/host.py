@@ -121,7 +121,7 @@ def processor():
     A machine is a kernel's process and one for each program in it, of which only one runs at a time. On two processors each call
     of a system function wakes the other one, and the same work takes half as much time again.
     """
-    taken = []
+    taken: list[int] = []
     for record in STATE.glob('lab*/machines/*/process.json'):
         pid = Process(record).pid
         with suppress(ProcessLookupError):
