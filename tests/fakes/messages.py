@@ -190,6 +190,8 @@ _IMS: List[Tuple[str, int, str, str, str]] = [
      "jwt_end_of_life", ""),
     ("jwt_credentials_expired", 400, ims("invalid_grant", "JWT credentials have expired"), "jwt_end_of_life", ""),
     ("jwt_not_supported", 400, ims("unsupported_grant_type", "JWT exchange is no longer supported"), "jwt_end_of_life", ""),
+    ("jwt_credentials_not_accepted", 400, ims("invalid_grant", "JWT credentials are no longer accepted"), "jwt_end_of_life", ""),
+    ("jwt_no_longer_valid", 400, ims("invalid_token", "The JWT is no longer valid because it has expired"), "token_expired", ""),
     ("exp_in_the_past_by_another_code", 400, ims("bad_request", "The exp claim is in the past"), "token_expired", ""),
     ("assertion_expired_by_another_code", 400, ims("invalid_client", "The client assertion has expired"), "token_expired", ""),
     ("scope_expired", 400, ims("bad_request", "The scope has expired"), "bad_request", ""),

@@ -88,7 +88,9 @@ CAUSES = (
     Cause(
         'jwt_end_of_life',
         _code('internal_error')
-        + r'|\bJWTs?\b.{0,60}\b(?:deprecated|discontinued|end[ -]of[ -]life|no longer (?:supported|accepted|available|valid))\b'
+        + r'|\bJWTs?\b.{0,60}\b(?:deprecated|discontinued|end[ -]of[ -]life|no longer (?:supported|available))\b'
+        # A single JWT that is no longer valid may have expired.
+        r'|\bJWT(?:s|\)? (?:credential|integration|authentication|exchange)s?)\b.{0,40}\bno longer (?:accepted|valid)\b'
         r'|\bJWT (?:credential|integration)s? (?:has |have |is |are )?expired\b',
         meaning='AEM uses a JWT credential. Adobe converted the last of them to OAuth Server-to-Server on 2026-03-01, and '
                 'no JWT gets an access token since: no correction of a clock makes these agents work.',

@@ -493,15 +493,16 @@ def test_a_server_that_dhcp_names_is_not_mixed_with_a_source_that_smears(tmp_pat
         found.check_against(want)
 
 
-@pytest.mark.parametrize(('name', 'refused'), [('zz-site', True), ('00-site', False)])
-def test_a_later_drop_in_that_overrules_the_root_distance_is_refused(tmp_path, name, refused):
+@pytest.mark.parametrize(('name', 'limit', 'refused'), [
+    ('zz-site', '1', True), ('zz-site', '', True), ('00-site', '1', False), ('zz-site', '9', False), ('zz-site', '1min', False)])
+def test_a_later_drop_in_with_a_smaller_root_distance_is_refused(tmp_path, name, limit, refused):
     found = daemon(tmp_path, 'timesyncd', 'timedatectl', '252 synchronized', config='[Time]\nRootDistanceMaxSec=2\n',
                    config_dir='/etc/systemd/timesyncd.conf.d')
     (tmp_path / 'etc/systemd/timesyncd.conf.d').mkdir()
-    (tmp_path / 'etc/systemd/timesyncd.conf.d' / (name + '.conf')).write_text('[Time]\nRootDistanceMaxSec=1\n')
+    (tmp_path / 'etc/systemd/timesyncd.conf.d' / (name + '.conf')).write_text('[Time]\nRootDistanceMaxSec={0}\n'.format(limit))
     want = Wanted([Server('192.0.2.1')], [], [], [], '', 9.0)
     if refused:
-        with pytest.raises(Refused, match='"RootDistanceMaxSec=1" .*zz-site.conf line 2. overrules'):
+        with pytest.raises(Refused, match='"RootDistanceMaxSec={0}" .*zz-site.conf line 2. overrules'.format(limit)):
             found.files(want)
     else:
         assert 'RootDistanceMaxSec=9' in found.files(want)[0].text
