@@ -115,6 +115,32 @@ aem:
     needs_root:
       description: Whether the module would find more if it ran as root.
       type: bool
+    others:
+      description: The AEMs of this host that O(aem_url) does not lead to, or that were not found behind it.
+      type: list
+      elements: dict
+      version_added: 1.0.0
+      sample: []
+      contains:
+        pid:
+          description: PID of its process.
+          type: int
+        home:
+          description: Its folder C(crx-quickstart).
+          type: str
+          sample: /opt/publish/crx-quickstart
+        unit:
+          description: The systemd unit that runs only this AEM. Empty if there is none.
+          type: str
+          sample: aem-publish.service
+        store:
+          description: Kind of its repository, as RV(aem.store).
+          type: str
+          sample: segment
+        evidence:
+          description: Where the module found its repository.
+          type: str
+          sample: run mode crx3tar
 may_set_clock:
   description: Whether root can set the clock of this host. False in containers, which share the clock of their host.
   returned: always

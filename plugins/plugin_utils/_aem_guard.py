@@ -32,6 +32,11 @@ HARM = {
     'behind': 'the cluster lease of 120 s counts as lost, and AEM shuts down and does not start again',
     'ahead': 'the cluster lease is not renewed and indexing pauses until time has caught up',
 }
+# Another AEM than that of fix_bp_jwt_aem_url, or one that was not found behind it.
+STEP_UNDER_ANOTHER = (
+    'The clock of this host will be stepped by {by} while {which} runs, which was not found at fix_bp_jwt_aem_url. {store} {harm}. '
+    '{advice}'
+)
 NOT_NAMED = 'fix_bp_jwt_aem_service is empty'
 NAME_IT = ('set fix_bp_jwt_aem_service=auto, or give the unit of AEM: "systemctl list-units --all --type=service" lists the units')
 STORE_UNKNOWN = 'the repository of AEM is not known'
@@ -80,6 +85,7 @@ def guard(
     """
     service = options.get('aem_service', '')
     found = {name: in_role_words(value) if name == 'reason' else value for name, value in found.items()}
+    others = [each for each in found.get('others') or [] if each['store'] != 'segment'] if service == AUTO else []
     if service == AUTO:
         decided = _found(offset, aem_state, found, options)
     elif service:
@@ -88,6 +94,9 @@ def guard(
         decided = Guard()
     else:
         decided = Guard(warning=_warning(offset, NOT_NAMED, NAME_IT))
+    if others and not decided.state:
+        said = [decided.warning, *(_warning_of_another(offset, each, bool(found['pid'])) for each in others)]
+        decided = decided._replace(warning=' '.join(filter(None, said)))
     if not (decided.units or decided.program) or trusted_now is None:
         return decided
     why, next_step = _not_now(options, trusted_now)
@@ -119,6 +128,18 @@ def _found(offset: float, aem_state: str, found: t.Mapping[str, t.Any], options:
 def _warning(offset: float, why: str, advice: str) -> str:
     harm = HARM['behind' if offset > 0 else 'ahead']
     return STEP_UNDER_AEM.format(by=in_two_figures(offset), why=why, harm=harm, advice=advice) + '.'
+
+
+def _warning_of_another(offset: float, other: t.Mapping[str, t.Any], elsewhere: bool) -> str:
+    """elsewhere: whether another process was found at fix_bp_jwt_aem_url."""
+    unit, known = other['unit'], other['store'] == 'document'
+    which = f'the AEM in {other["home"]} (PID {other["pid"]}{unit and ", "}{unit})'
+    name_it = f', or set fix_bp_jwt_aem_service={unit}' if unit else ''
+    advice = ('Stop it before the run and start it afterwards.' if elsewhere else
+              f'If it is the AEM of this host, give its address in fix_bp_jwt_aem_url{name_it}.')
+    return STEP_UNDER_ANOTHER.format(
+        by=in_two_figures(offset), which=which, harm=HARM['behind' if offset > 0 else 'ahead'], advice=advice,
+        store=f'It has a document store ({other["evidence"]}):' if known else 'If it has a document store (MongoDB or a database),')
 
 
 # the time in which AEM may be stopped

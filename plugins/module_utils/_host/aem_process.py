@@ -77,6 +77,14 @@ def find(aem_url: str, root: str = '/', resolve: Optional[Resolve] = None,
 
     overview: returns AEM's system overview, or {} if it may not be read. It is called only if the files do not show the repository.
     """
+    found = _behind(aem_url, root, resolve, overview)
+    others, all_seen = _others_on_host(Processes(root), found['pid'], found['home'])
+    return dict(found, others=others, needs_root=found['needs_root'] or not all_seen)
+
+
+def _behind(aem_url: str, root: str, resolve: Optional[Resolve],
+            overview: Optional[Callable[[], Dict[str, Any]]]) -> Dict[str, Any]:
+    """Return what find() returns but for the other AEMs of this host."""
     found = {'unit': '', 'pid': 0, 'home': '', 'store': 'unknown', 'lease_check': 'unknown', 'evidence': '', 'stoppable': False,
              'reason': '', 'advice': '', 'needs_root': False}   # type: Dict[str, Any]
     proc = Processes(root)
@@ -116,6 +124,24 @@ def find(aem_url: str, root: str = '/', resolve: Optional[Resolve] = None,
         return dict(found, pid=0, home='', advice=_where_aem_is(proc))
     store = repository(proc, pid, home) if is_aem(proc, pid, home) else UNKNOWN
     return _with_overview(dict(found, store=store.kind, lease_check=store.lease_check, evidence=store.evidence), overview)
+
+
+def _others_on_host(proc: Processes, known: int, home: str) -> Tuple[List[Dict[str, Any]], bool]:
+    """Return (the AEMs of this host but for the known process and those in home, whether each Java program could be read)."""
+    found, all_seen = [], True     # type: List[Dict[str, Any]], bool
+    sockets = _sockets(proc)
+    for pid in proc.pids():
+        if pid == known or not proc.is_java(pid) or proc.state(pid) == 'Z':
+            continue
+        all_seen = all_seen and bool(proc.link(pid, 'cwd'))
+        its = aem_home(proc, pid)
+        listens = sockets.keys() & set(proc.open_files(pid))
+        if not its or not listens or any(_is_same_folder(proc.root, its, one) for one in [home] + [each['home'] for each in found]):
+            continue
+        store = repository(proc, pid, its)
+        unit = _unit_and_reason(proc, [pid], pid, its)[0]
+        found.append({'pid': pid, 'home': its, 'unit': unit, 'store': store.kind, 'evidence': store.evidence})
+    return found, all_seen
 
 
 def _sockets(proc: Processes) -> Dict[str, int]:

@@ -40,6 +40,8 @@ _SCRIPT = ('limit=$1 lock=$2 folder=$3; shift 3; flock --wait "$limit" "$lock" t
 _FLOCK = ('/usr/bin/flock', '/bin/flock')
 
 _NAME = re.compile(r'[A-Za-z0-9:_\\][A-Za-z0-9:_.\\@-]*\Z')
+# systemctl adds .service to a name with another ending: systemd.unit(5).
+_UNIT_TYPES = ('.service', '.socket', '.device', '.mount', '.automount', '.swap', '.target', '.path', '.timer', '.slice', '.scope')
 _LOOKS_LIKE_AEM = re.compile(r'aem|cq5?|crx|quickstart|author', re.IGNORECASE)
 _PROPERTIES = ('Id', 'LoadState', 'ActiveState', 'SubState', 'CanStart', 'CanStop', 'RequiredBy', 'BoundBy', 'ConsistsOf')
 # A unit that waits for its automatic restart does not run.
@@ -176,6 +178,8 @@ class ServiceGuard(StepHooks):
             answer = act()
             entry.done = True
             self.entries = [entry]
+            if self.names and abs(offset) >= self.above:
+                self.messages.append('{0} did not run, so nothing was stopped while the clock was set'.format(listed(self.names)))
             return answer
         wanted = self.running + [name for name in self.left if name not in self.running]
         self._begin(wanted)
@@ -353,7 +357,7 @@ class ServiceGuard(StepHooks):
 
 def _full_name(name: str) -> str:
     """Return the unit's full name. Raises BadOption if it is not the name of a service."""
-    whole = name if '.' in name.rpartition('@')[2] else name + '.service'
+    whole = name if name.endswith(_UNIT_TYPES) else name + '.service'
     if not _NAME.match(whole) or not whole.endswith('.service'):
         raise BadOption('stop_services: "{0}" is not the name of a systemd service, such as aem.service '
                         '(in the role fix_bp_jwt: fix_bp_jwt_aem_service). Nothing was changed.'.format(name))

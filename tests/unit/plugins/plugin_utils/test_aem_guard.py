@@ -55,6 +55,29 @@ def test_an_aem_that_answers_and_is_not_on_this_host_is_warned_of():
     assert 'AEM runs in a container' in made.warning and made.units == []
 
 
+NOTHING = {'pid': 0, 'unit': '', 'store': 'unknown', 'evidence': '', 'stoppable': False,
+           'reason': 'no process of this host listens on port 4502', 'advice': 'start AEM'}
+OTHER = {'pid': 9, 'home': '/opt/two/crx-quickstart', 'unit': 'two.service', 'store': 'document', 'evidence': 'run mode crx3mongo'}
+
+
+def test_another_aem_on_a_document_store_is_warned_of():
+    made = decided(found={'others': [OTHER]})
+    assert made.units == ['aem.service']
+    assert 'while the AEM in /opt/two/crx-quickstart (PID 9, two.service) runs' in made.warning
+    assert 'It has a document store (run mode crx3mongo): the cluster lease' in made.warning
+    assert made.warning.endswith('Stop it before the run and start it afterwards.')
+    assert decided(found={'others': [{**OTHER, 'store': 'segment'}]}).warning == ''
+    assert decided(found={'others': [OTHER], **IN_A_SESSION}).state == 'cannot_stop_aem'
+
+
+@pytest.mark.parametrize('unit, said', [('two.service', 'or set fix_bp_jwt_aem_service=two.service'), ('', '(PID 9) runs')])
+def test_an_aem_at_another_address_than_the_silent_one_is_warned_of(unit, said):
+    made = decided(state='unreachable', found={**NOTHING, 'others': [{**OTHER, 'unit': unit, 'store': 'unknown'}]})
+    assert 'If it has a document store (MongoDB or a database), the cluster lease' in made.warning
+    assert said in made.warning and 'give its address in fix_bp_jwt_aem_url' in made.warning
+    assert decided(state='unreachable', found={**NOTHING, 'others': []}).warning == ''
+
+
 @pytest.mark.parametrize('options, why', [
     ({'may_stop_aem': False}, 'fix_bp_jwt_may_stop_aem=false'),
     ({'stop_window': '22:00-05:00'}, 'it is 12:00 in UTC'),

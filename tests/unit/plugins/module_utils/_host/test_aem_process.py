@@ -133,6 +133,45 @@ def test_two_aem_on_one_host_are_told_apart(tree):
     assert tree.find('http://localhost:4503')['unit'] == 'aem@publish.service'
 
 
+def test_other_aems_of_the_host_are_told(tree):
+    tree.aem(modes='author,crx3tar')
+    tree.aem(900, '/system.slice/two.service', 'author,crx3mongo', home='/opt/two/crx-quickstart')
+    tree.sockets[-1:] = []
+    tree.listen(900, port=4512)
+    tree.aem(910, '/system.slice/two.service', 'author,crx3mongo', home='/opt/two/crx-quickstart')      # its second process
+    tree.process(950, '/system.slice/db.service', ['java', '-jar', '/opt/db/db.jar'], cwd='/opt/db')
+    tree.sockets[-1:] = []
+    tree.listen(950, port=9200)
+    found = tree.find()
+    assert found['unit'] == 'aem.service' and not found['needs_root']
+    assert found['others'] == [{'pid': 900, 'home': '/opt/two/crx-quickstart', 'unit': 'two.service', 'store': 'document',
+                                'evidence': 'run mode crx3mongo'}]
+    assert [each['pid'] for each in tree.find('http://localhost:4512')['others']] == [800]
+
+
+@pytest.mark.parametrize('url, reason', [
+    ('http://localhost:4503', 'no process of this host listens'),
+    ('https://author.example.com', 'not an address of this host'),      # a load balancer
+    ('http://localhost:4502', 'is open at 192.0.2.10 only'),
+    ('https://localhost', 'forwards connections'),
+])
+def test_an_aem_that_the_address_does_not_lead_to_is_told(tree, url, reason):
+    tree.aem(modes='author,crx3mongo')
+    tree.sockets[-1:] = []
+    tree.listen(800, address='0A0200C0')
+    tree.process(700, '/system.slice/nginx.service', ['nginx'], 'nginx', cwd='/')
+    tree.listen(700, port=443)
+    found = tree.find(url, lambda host: ['198.51.100.7'])
+    assert found['pid'] == 0 and reason in found['reason']
+    assert [(each['pid'], each['unit'], each['store']) for each in found['others']] == [(800, 'aem.service', 'document')]
+
+
+def test_without_root_other_aems_may_be_hidden(tree):
+    tree.process(800, '/system.slice/aem.service', QUICKSTART)
+    os.unlink(os.path.join(tree.root, 'proc/800/cwd'))
+    assert tree.find('http://localhost:4503')['needs_root']
+
+
 def test_nothing_listens(tree):
     found = tree.find()
     assert found['reason'] == (

@@ -163,6 +163,19 @@ def test_only_what_runs_and_only_for_a_large_step(tmp_path, offset, active, log)
     assert host.ran == log
 
 
+@pytest.mark.parametrize('offset, said', [(60.0, 'aem.service did not run, so nothing was stopped'), (59.9, '')])
+def test_a_named_unit_that_does_not_run_is_told(tmp_path, offset, said):
+    guard = units(FakeHost(tmp_path, aem_service='inactive'))
+    guard.stopped_during(offset, lambda: None)
+    told = guard.recover(False)
+    assert told.startswith(said) and bool(told) is bool(said)
+
+
+@pytest.mark.parametrize('name', ['aem-6.5', 'aem-6.5.service', 'aem@author-6.5'])
+def test_a_unit_with_a_dot_in_its_name_is_a_service(name):
+    assert ServiceGuard([name], 60.0, 90.0).names == [name.replace('.service', '') + '.service']
+
+
 @pytest.mark.parametrize('offset, active, named', [
     (60.0, 'active', ['aem.service']), (-60.0, 'active', ['aem.service']), (59.9, 'active', []), (9e9, 'inactive', [])])
 def test_what_would_be_stopped_is_named_for_check_mode(tmp_path, offset, active, named):
