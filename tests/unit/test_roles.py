@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible.parsing.dataloader import DataLoader
 
 ROLES = Path(__file__).resolve().parents[2] / 'roles'
 # Defaults that are looked up when they are used.
@@ -46,6 +47,16 @@ def test_a_repair_reads_the_options_as_they_were_checked():
         if found:
             read_raw[path.name] = found
     assert read_raw == {}
+
+
+@pytest.mark.parametrize(('named', 'unit'), [
+    ('aem', 'aem.service'), ('aem.service', 'aem.service'), ('aem@author', 'aem@author.service'), ('aem-6.5', 'aem-6.5.service')])
+def test_the_unit_that_waits_for_the_clock_has_its_whole_name(named, unit):
+    template = pytest.importorskip('ansible.template')
+    text = read('fix_bp_jwt', 'vars/main.yml')['__fix_bp_jwt_start_after_sync']
+    trusted = getattr(template, 'trust_as_template', str)(text)     # since ansible-core 2.19
+    variables = {'__fix_bp_jwt_checked': {'aem_service': named, 'aem_after_time_sync': True}}
+    assert template.Templar(DataLoader(), variables=variables).template(trusted) == [unit]
 
 
 def test_time_sync_has_the_defaults_of_its_module():
