@@ -20,7 +20,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import Answer, StepHooks
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.process import TOOK_TOO_LONG, Done
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.stop_request import StopRequest
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host import statedir
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import aem_session, statedir
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.processes import Processes
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System, listed
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import UP
@@ -237,6 +237,7 @@ class ServiceGuard(StepHooks):
     def _stop(self) -> None:
         self._host.log('stop {0}'.format(listed(self.running)))
         began = self._host.now()
+        apart = [pid for name in self.running for pid in aem_session.programs_of(self._host.root, name)]
         done = self._systemctl('stop', self.running, self.timeout)
         still = [unit for unit in self._units(self.running) if unit.active not in ('inactive', 'failed')]
         if done.code or still:
@@ -245,20 +246,21 @@ class ServiceGuard(StepHooks):
                 done.complaint if done.code else 'it is ' + still[0].active))
         # A unit that systemd generates for a SysV script, or one with KillMode=process, is stopped once its script has ended. AEM
         # may continue to run for minutes, even while the clock is set.
-        left = self._processes()
+        left = self._processes(apart)
         while left and self._host.now() - began <= self.timeout:
             self._host.sleep(_BETWEEN)
-            left = self._processes()
+            left = self._processes(apart)
         if left:
             raise StopRefused('The clock was not set, because {0} is stopped, but {1} of it still run {2:g} s later'.format(
                 listed(self.running), listed(left), self.timeout))
 
-    def _processes(self) -> List[str]:
-        """Describe the Java programs of the units that still run. Other processes, such as log helpers, are ignored."""
+    def _processes(self, apart: List[int]) -> List[str]:
+        """Describe the Java programs of the units, and those apart, that still run. Others, such as log helpers, are ignored."""
         proc = Processes(self._host.root)
-        return ['{0} (PID {1})'.format(proc.name(pid), pid) for pid in proc.pids()
-                if [part for part in proc.cgroup(pid).split('/') if part and not part.endswith('.slice')][:1] in
-                [[name] for name in self.running] and proc.is_java(pid) and proc.state(pid) != 'Z']
+        cgroups = {pid: proc.cgroup(pid) for pid in proc.pids()}
+        return ['{0} (PID {1})'.format(proc.name(pid), pid) for pid, cgroup in cgroups.items()
+                if ((pid in apart and cgroup) or [part for part in cgroup.split('/') if part and not part.endswith('.slice')][:1] in
+                    [[name] for name in self.running]) and proc.is_java(pid) and proc.state(pid) != 'Z']
 
     def _end(self, wanted: List[str], problem: Optional[BaseException], began: float) -> None:
         """Start the units. A failure to start takes precedence over an earlier error."""

@@ -132,6 +132,25 @@ def test_the_clock_is_set_when_the_program_has_ended_not_only_its_script(tmp_pat
     assert 90.0 <= at < 95.0
 
 
+@pytest.mark.parametrize('cgroup, script, waits', [
+    ('session-c3.scope', 'CQ_ROOT=/opt/aem', True), ('session-c3.scope', 'su - aem -c "/opt/aem/crx-quickstart/bin/stop"', True),
+    ('session-c3.scope', 'CQ_ROOT=/srv/link', True),
+    ('session-c3.scope', 'CQ_ROOT=/opt/aem-publish', False),       # that of another script
+    ('session-7.scope', 'CQ_ROOT=/opt/aem', False),                # of a login
+])
+def test_an_aem_that_its_script_started_with_su_is_waited_for(tmp_path, cgroup, script, waits):
+    """pam_systemd moves it to a session, so that it is none of the unit's: it was started again before it had ended."""
+    host = Lingering(tmp_path, 90.0, f'/user.slice/user-1001.slice/{cgroup}')
+    host.write('/proc/800/cmdline', 'java\0-jar\0/opt/aem/crx-quickstart/app/cq.jar\0', 0o644)
+    for folder in ('/opt/aem/crx-quickstart', '/opt/aem-publish', '/etc/init.d', '/run/systemd/generator.late', '/srv'):
+        os.makedirs(host.path(folder))
+    os.symlink('../opt/aem', host.path('/srv/link'))
+    host.write('/run/systemd/generator.late/aem.service', '[Service]\nExecStart=/etc/init.d/aem start\n', 0o644)
+    host.write('/etc/init.d/aem', script + '\n', 0o755)
+    at = units(host).stopped_during(3600.0, lambda: host.at)
+    assert (90.0 <= at < 95.0) is waits
+
+
 def test_a_program_that_does_not_end_is_named_and_the_clock_is_not_set_under_it(tmp_path):
     host = Lingering(tmp_path, 1e9)
     with pytest.raises(StopRefused, match=r'aem.service is stopped, but java \(PID 800\) of it still run 300 s later'):
