@@ -75,7 +75,9 @@ notes:
     module queries a public server once, and again only if the result is undecided and not before 2 s have passed; it
     queries loopback addresses up to eight times and private addresses up to four times."
   - "HTTPS: a reply proves Date - t_received ≤ offset ≤ Date + 1 - t_sent. If the result is undecided, the module times
-    the next request so that the next full second of the service falls in the middle of the remaining interval."
+    the next request so that the next full second of the service falls in the middle of the remaining interval. The C(Date)
+    of a reply with C(Age) may be that of the stored reply or that of the delivery; the interval contains both until
+    further replies show which."
   - A clock that is off by months makes certificates look expired or not yet valid. The module then repeats the request
     without checking the dates of the certificates. It still verifies chain and host name, requires the C(Date) to be
     within the validity of the certificate, and returns C(skew.tls_dates_checked=false).

@@ -9,12 +9,14 @@ Each further request is timed so that the edge of a second falls in the middle o
 is as narrow as the round trip.
 """
 
+import contextlib
 import http.client
+import math
 import re
 import socket
 import ssl
 import urllib.parse
-from typing import List, NamedTuple, Optional, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.clock import Anchor
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption, Unusable
@@ -37,6 +39,8 @@ PORT = 443
 # Seconds by which two answers may contradict each other, because a service has many machines with different clocks.
 _MACHINES_DIFFER = 0.25
 _MOST_REQUESTS = 30
+# Seconds between two requests that show whether a Date grows older in a cache.
+_AGE_GROWS = 1.0
 
 
 class Target(NamedTuple):
@@ -79,12 +83,45 @@ def parse_url(url: str) -> Target:
 def prove(date: int, age: Optional[int], sent: float, received: float) -> Interval:
     """Return the offsets that one reply allows. sent, received: the host's Unix time before and after. RFC 9110 §6.6.1.
 
-    The Date of a cached reply is older by its Age. The cache also truncates or rounds Age to seconds, which adds a second on
-    either side (RFC 9111 §5.1).
+    age: None if Date is that of the delivery. Otherwise it is that of an answer in a cache, which is older by its Age. The cache
+    also truncates or rounds Age to seconds, which adds a second on either side (RFC 9111 §5.1).
     """
     if age is None:
         return Interval(date - received, date + 1 - sent)
     return Interval(date + max(0, age - 1) - received, date + age + 2 - sent)
+
+
+class Proof:
+    """The offsets that all replies of a service allow.
+
+    The Date of a cached reply may be that of the stored answer (RFC 9111 §4.2.3: Date + Age is now), or of the delivery, as many
+    content delivery networks write it (Date is now). A reply alone does not show which. A reading that the replies contradict is
+    dropped; as long as both are possible, the bounds contain both.
+    """
+
+    def __init__(self, answer: Answer, sent: float, received: float) -> None:
+        """sent, received: the host's Unix time."""
+        self._first = answer
+        self._stored: Optional[Interval] = prove(answer.date, answer.age, sent, received)
+        self._delivered: Optional[Interval] = prove(answer.date, None, sent, received)
+        self.bounds = _hull([self._stored, self._delivered])
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether it matters which of the readings is right."""
+        return self._stored is not None and self._delivered is not None and not self._stored.overlaps(self._delivered)
+
+    def add(self, answer: Answer, sent: float, received: float) -> bool:
+        """Add another reply. Return False if it contradicts the replies before. Raises Unusable if it does so by too much."""
+        stored, delivered = prove(answer.date, answer.age, sent, received), prove(answer.date, None, sent, received)
+        self._stored = self._stored and self._stored.intersection(stored)
+        self._delivered = self._delivered and self._delivered.intersection(delivered)
+        # What a cache keeps grows older. If Age stays while Date moves on, both belong to the answer.
+        if self._stored and answer.age and answer.age == self._first.age and answer.date - self._first.date > 1:
+            self._delivered = None
+        possible = [reading for reading in (self._stored, self._delivered) if reading]
+        self.bounds = _hull(possible) if possible else _either(self.bounds, _hull([stored, delivered]))
+        return bool(possible)
 
 
 def next_edge(offset: Interval, round_trip: float, now: float) -> float:
@@ -110,6 +147,8 @@ class Question:
         self._max_skew, self._wanted_width = max_skew, wanted_width
         self._connector = Connector(deadline, anchor.monotonic)
         self._source = make_source(target.url, 'https')
+        self._proof: Optional[Proof] = None
+        self._began, self._fastest = 0.0, math.inf  # the first request (monotonic), and the shortest round trip (seconds)
 
     def abort(self) -> None:
         self._connector.abort()
@@ -117,11 +156,8 @@ class Question:
     def run(self) -> List[Source]:
         """Return the source, with a reason instead of an interval if it cannot be used."""
         try:
-            connection = self._connect()
-            try:
-                self._ask(connection)
-            finally:
-                connection.socket.close()
+            while self._ask():
+                pass
         except Unusable as error:
             self._source['reason'] = str(error)
             self._source['_silent'] = self._anchor.monotonic() >= self._deadline
@@ -143,40 +179,54 @@ class Question:
                             certificate_not_after=iso_utc(connection.validity[1]) if connection.validity else None)
         return connection
 
-    def _ask(self, connection: Connection) -> None:
-        proven: Optional[Interval] = None
-        began, fastest = self._anchor.monotonic(), self._connector.left()
-        for _request in range(_MOST_REQUESTS):
-            try:
-                sent, answer, received = self._exchange(connection.socket)
-            except Unusable:
-                if proven is None:
-                    raise
-                break
-            interval = prove(answer.date, answer.age, self._anchor.at(sent), self._anchor.at(received))
-            self._check_validity(connection, answer)
-            fastest = min(fastest, received - sent)
-            before = interval if proven is None else proven
-            proven = before.intersection(interval)
-            self._note(proven or _either(before, interval), fastest, received - began)
-            if proven is None:
-                break
-            if not answer.stays_open or not self._worth_more(proven, fastest):
-                break
+    def _ask(self) -> bool:
+        """Query over one connection. Return whether another one is worthwhile, after the service has closed it. Raises Unusable."""
+        try:
+            connection = self._connect()
+        except Unusable:
+            if self._proof is None:
+                raise
+            return False
+        with contextlib.closing(connection.socket):
+            while True:
+                try:
+                    sent, answer, received = self._exchange(connection.socket)
+                except Unusable:
+                    if self._proof is None:
+                        raise
+                    return False
+                self._check_validity(connection, answer)
+                if not self._add(answer, sent, received) or not self._worth_more(answer.stays_open):
+                    return False
+                if not answer.stays_open:
+                    return True
 
-    def _note(self, proven: Interval, fastest: float, age: float) -> None:
-        stray = age * self._anchor.drift_rate() + self._anchor.uncertainty + 2e-6
-        self._source.update(offset=proven.middle, low=proven.low - stray, high=proven.high + stray, delay=fastest,
+    def _add(self, answer: Answer, sent: float, received: float) -> bool:
+        """Add a reply to the proof and note the result. Return whether it agrees with the replies before."""
+        moments, agrees = (self._anchor.at(sent), self._anchor.at(received)), True
+        if self._proof is None:
+            self._began, self._proof = sent, Proof(answer, *moments)
+        else:
+            agrees = self._proof.add(answer, *moments)
+        self._fastest = min(self._fastest, received - sent)
+        proven = self._proof.bounds
+        stray = (received - self._began) * self._anchor.drift_rate() + self._anchor.uncertainty + 2e-6
+        self._source.update(offset=proven.middle, low=proven.low - stray, high=proven.high + stray, delay=self._fastest,
                             samples=self._source['samples'] + 1)
+        return agrees
 
-    def _worth_more(self, proven: Interval, round_trip: float) -> bool:
+    def _worth_more(self, stays_open: bool) -> bool:
         """Return whether another request is worthwhile, after waiting for its moment."""
-        if proven.is_conclusive(self._max_skew) and proven.width <= self._wanted_width:
+        if self._proof is None or self._source['samples'] >= _MOST_REQUESTS or not (stays_open or self._proof.ambiguous):
+            return False
+        proven, round_trip = self._proof.bounds, self._fastest
+        two_offsets = self._proof.ambiguous and proven.width > 2 * self._max_skew
+        if proven.is_conclusive(self._max_skew) and proven.width <= self._wanted_width and not two_offsets:
             return False
         if proven.width <= 2 * round_trip + 0.01:
             return False
         now = self._anchor.now()
-        pause = next_edge(proven, round_trip, now) - now
+        pause = _AGE_GROWS if self._proof.ambiguous else next_edge(proven, round_trip, now) - now
         if self._anchor.monotonic() + pause + 3 * round_trip >= self._deadline:
             return False
         self._anchor.sleep(pause)
@@ -221,9 +271,13 @@ class Question:
         if connection.validity is None:
             raise Unusable('its certificate does not say from when to when it is valid')
         since, until = connection.validity
-        if not since <= answer.date + (answer.age or 0) <= until:
+        if answer.date + (answer.age or 0) < since or answer.date > until:
             raise Unusable(f"its certificate (valid from {iso_utc(since)} to {iso_utc(until)}) is not valid at the "
                            f"service's own time, {iso_utc(answer.date)}")
+
+
+def _hull(intervals: Sequence[Interval]) -> Interval:
+    return Interval(min(interval.low for interval in intervals), max(interval.high for interval in intervals))
 
 
 def _either(one: Interval, other: Interval) -> Interval:
@@ -231,7 +285,7 @@ def _either(one: Interval, other: Interval) -> Interval:
     gap = one.distance(other)
     if gap > _MACHINES_DIFFER:
         raise Unusable(f'its clock moved by {gap:.3f} s or more between two of its answers')
-    return Interval(min(one.low, other.low), max(one.high, other.high))
+    return _hull([one, other])
 
 
 def read_headers(response: http.client.HTTPResponse) -> Answer:

@@ -10,7 +10,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.argspec import SKEW_OPTIONS
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.clock import Anchor
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption, ClockError
-from ansible_collections.aemops.brand_portal.plugins.module_utils._common.formatting import duration, limit
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.formatting import duration, limit, span
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.stop_request import Interrupted, StopRequest
 
 STEP_OPTIONS: Dict[str, Dict[str, Any]] = dict(
@@ -29,6 +29,10 @@ STEP_OPTIONS: Dict[str, Dict[str, Any]] = dict(
 
 # A step should be precise: https services are queried until their interval is this narrow. Seconds.
 _WANTED_WIDTH = 0.1
+
+# A result that is wider does not say by how much to set the clock, such as one answer of a cache that may count with its Age or
+# without. Seconds.
+_VAGUE = 10.0
 
 # Minimum interval between two queries of a public server (RFC 8633 §3). Seconds.
 _PUBLIC_MIN_INTERVAL = 2.0
@@ -99,6 +103,10 @@ def refusal(measured: Mapping[str, Any], max_step: float, accept_unverified: boo
     if not (measured['verified'] or accept_unverified):
         return StepRefused(f"The clock was not set, because the result is not verified. {measured['message']}",
                            f"{measured.get('advice', '')} Or set accept_unverified=true to set it anyway.".strip())
+    if measured['high'] - measured['low'] > max(_VAGUE, 2 * measured['max_skew']):
+        return StepRefused("The clock was not set, because the sources do not tell which time is right: it is "
+                           f"{span(measured['low'], measured['high'])}.",
+                           'Raise the option timeout, or query NTP servers too (option ntp_servers).')
     farthest = max(abs(measured['low']), abs(measured['high']))
     if max_step and farthest > max_step:
         return StepRefused(f"The clock was not set: it is {duration(measured['offset'])} {measured['direction']}, more than the "

@@ -37,6 +37,11 @@ _NO_CHECK_TIME = 0x200000
 # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 _DATE_CODES = (9, 10)
 
+# X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, DEPTH_ZERO_SELF_SIGNED_CERT, SELF_SIGNED_CERT_IN_CHAIN, UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
+# UNABLE_TO_VERIFY_LEAF_SIGNATURE
+_ISSUER_CODES = (2, 18, 19, 20, 21)
+_OWN_CA = '; if a proxy inspects TLS, or the service has its own CA, name the CA certificate in the option ca_path'
+
 # RFC 8305 §5: seconds before the next address is tried in parallel with one that has not answered yet.
 _CONNECTION_ATTEMPT_DELAY = 0.25
 _MAX_ADDRESSES = 8
@@ -246,12 +251,12 @@ class Connector:
             self.left()
             code, text = getattr(error, 'verify_code', None), getattr(error, 'verify_message', None) or str(error)
             kind = DatesRefused if code in _DATE_CODES else Unusable
-            raise kind(f'its certificate is refused: {text}') from error
+            raise kind(f'its certificate is refused: {text}{_OWN_CA if code in _ISSUER_CODES else ""}') from error
         except ssl.SSLError as error:
             self.left()
             if error.reason == 'CERTIFICATE_VERIFY_FAILED':
                 # Python 3.6 does not say why; a second attempt without the dates shows whether they were the reason.
-                raise DatesRefused('its certificate is refused (its authority is unknown, or its dates are wrong)'
+                raise DatesRefused(f'its certificate is refused (its authority is unknown, or its dates are wrong){_OWN_CA}'
                                    ) from error
             raise Unusable(f'it does not speak valid TLS ({error.reason or error_reason(error)})') from error
         except (OSError, ValueError) as error:

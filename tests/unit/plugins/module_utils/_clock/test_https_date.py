@@ -145,6 +145,62 @@ def test_a_cached_answer_counts_with_its_age(authority, certificate):
     assert result['low'] <= 0 <= result['high']
 
 
+def cached(age, restamped, headers='', offset=0.0):
+    """A script of a cache that has kept its answer for `age` seconds at the beginning. restamped: Date is that of the delivery."""
+    stored = true_time() + offset - age
+
+    def script(number, head):
+        kept = true_time() + offset - stored
+        return dated(offset - (0.0 if restamped else kept), f'Age: {int(kept)}\r\n{headers}')(number, head)
+    return script
+
+
+@pytest.mark.parametrize('restamped', [False, True])
+@pytest.mark.parametrize('headers', ['', 'Connection: close\r\n'])
+@pytest.mark.parametrize('age', [7.3, 429.6, 45821.2])
+def test_a_cache_may_keep_the_date_or_write_its_own(authority, certificate, age, headers, restamped):
+    """Fastly answers "Date: now, Age: 429" for an answer that it has kept for 429 s."""
+    with HttpsServer(cached(age, restamped, headers), *certificate, delay=0.02) as server:
+        result, source, took = ask([server], authority, timeout=5.0)
+    assert result['verdict'] == 'in_sync', result['message']
+    assert result['low'] <= 0 <= result['high']
+    assert source['samples'] > 1
+    assert took <= 5
+
+
+@pytest.mark.parametrize('behind', [-3600, -429.6, 429.6, 3600])
+@pytest.mark.parametrize('restamped', [False, True])
+def test_a_wrong_clock_is_found_behind_either_cache(authority, certificate, behind, restamped):
+    with HttpsServer(cached(429.6, restamped), *certificate, delay=0.02) as server:
+        result, _source, _took = ask([server], authority, behind=behind, timeout=8.0)
+    assert result['verdict'] == 'skewed', result['message']
+    assert result['low'] <= behind <= result['high']
+    assert result['high'] - result['low'] < 5
+
+
+@pytest.mark.parametrize('restamped', [False, True])
+def test_one_answer_of_a_cache_says_no_more_than_both_readings_allow(authority, certificate, restamped):
+    with HttpsServer(cached(3600, restamped), *certificate) as server:
+        result, _source, _took = ask([server], authority, timeout=1.0)
+    assert result['verdict'] == 'undecided'
+    assert result['low'] <= 0 <= result['high']
+
+
+def test_a_later_failure_does_not_cost_the_first_answer(authority, certificate):
+    answers = [cached(3600, True, 'Connection: close\r\n')]
+    with HttpsServer(lambda number, head: answers.pop()(number, head) if answers else b'220 smtp\r\n\r\n', *certificate) as server:
+        result, source, _took = ask([server], authority)
+    assert (source['reason'], source['samples']) == ('', 1)
+    assert result['low'] <= 0 <= result['high']
+
+
+def test_an_answer_just_fetched_through_a_cache_decides_at_once(authority, certificate):
+    with HttpsServer(cached(0.2, True), *certificate) as server:
+        result, source, took = ask([server], authority)
+    assert (result['verdict'], source['samples']) == ('in_sync', 1)
+    assert took < 0.5
+
+
 def test_a_server_that_closes_after_each_answer(authority, certificate):
     with HttpsServer(dated(headers='Connection: close\r\n'), *certificate) as server:
         result, source, took = ask([server], authority, wanted_width=0.1)
@@ -265,6 +321,7 @@ def test_an_unknown_authority_and_a_wrong_name_are_refused_even_if_the_dates_are
     with HttpsServer(dated(), *certificate) as server:
         _result, source, _took = ask([server], authority, ca_path=None)
     assert 'its certificate is refused' in source['reason']
+    assert 'in the option ca_path' in source['reason'], 'the next step behind a proxy that inspects TLS'
     for name, until in (('other', 80), ('other-old', -1)):
         with HttpsServer(dated(-5 * 86400), *authority.issue(name, -10, until, host='elsewhere.test')) as server:
             _result, source, _took = ask([server], authority)

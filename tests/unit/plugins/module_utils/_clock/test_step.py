@@ -277,6 +277,18 @@ def test_what_goes_wrong_around_the_step_is_told_with_what_was_done(codec, serve
     assert host.rtc_written == changed, 'a clock that was set is written to the hardware clock, whatever else went wrong'
 
 
+def test_one_of_two_times_is_not_set():
+    """One answer of a cache, which may count with its Age or without: the middle of both is certainly wrong."""
+    source = make_source('https://a.test/', 'https', offset=3800, low=3600.0, high=4030.0, tls_verified=True,
+                         tls_dates_checked=True)
+    measured = conclusion.conclude([source], 5)
+    assert measured['verdict'] == 'skewed'
+    refused = refusal(measured, 0, False)
+    assert 'between 1 h and 1 h 7 min behind' in str(refused)
+    assert 'ntp_servers' in refused.advice
+    assert refusal(dict(measured, max_skew=300.0), 0, False) is None, 'precise enough for this user'
+
+
 @pytest.mark.parametrize('max_step', [-1, float('nan'), float('inf')])
 def test_bad_options(max_step):
     with pytest.raises(BadOption, match='max_step'):
