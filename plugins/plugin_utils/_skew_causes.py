@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.formatting import duration
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._times import in_two_figures, unix_seconds
 
 HOUR, QUARTER = 3600.0, 900.0
@@ -35,18 +36,18 @@ class Hint(t.NamedTuple):
 # By the mode of the hardware clock, and the direction in which the clock is off by the host's own zone.
 ZONE_HINTS: dict[tuple[str, str], Hint] = {
     ('utc', 'local_as_utc'): Hint(
-        "it was off by exactly the UTC offset of this host's zone ({zone}): local time was taken for UTC",
+        "it was off by the UTC offset of this host's zone ({zone}): local time was taken for UTC",
         'check that the hypervisor provides its hardware clock in UTC (libvirt: <clock offset="utc"/>), or find out who entered '
         'local time; the repair writes the hardware clock in UTC'),
     ('utc', 'utc_as_local'): Hint(
-        "it was off by exactly the UTC offset of this host's zone ({zone}): UTC was taken for local time",
+        "it was off by the UTC offset of this host's zone ({zone}): UTC was taken for local time",
         'find out who set the clock by hand (date --set takes local time); the repair writes the hardware clock in UTC'),
     ('local', 'local_as_utc'): Hint(
-        "it was off by exactly the UTC offset of this host's zone ({zone}), and /etc/adjtime says LOCAL: local time was taken for "
+        "it was off by the UTC offset of this host's zone ({zone}), and /etc/adjtime says LOCAL: local time was taken for "
         'UTC',
         'keep the hardware clock in UTC: timedatectl set-local-rtc 0'),
     ('local', 'utc_as_local'): Hint(
-        "it was off by exactly the UTC offset of this host's zone ({zone}), and /etc/adjtime says LOCAL: the hardware clock holds "
+        "it was off by the UTC offset of this host's zone ({zone}), and /etc/adjtime says LOCAL: the hardware clock holds "
         'UTC and is read as local time at each boot',
         'keep the hardware clock in UTC: timedatectl set-local-rtc 0'),
 }
@@ -95,7 +96,7 @@ def zone_hint(offset: float, zones: t.Sequence[int], rtc_local: bool) -> Hint | 
         return SUMMER_TIME
     quarters = round(offset / QUARTER)
     if quarters and abs(offset) <= FARTHEST_ZONE and abs(offset - quarters * QUARTER) <= ANY_ZONE_WITHIN:
-        return _filled(OTHER_ZONE, zone=in_hours(quarters * QUARTER).lstrip('+-'))
+        return _filled(OTHER_ZONE, zone=duration(quarters * QUARTER))
     return None
 
 

@@ -103,6 +103,17 @@ OPTIONS_TO_CORRECT = {
     'failed': '',  # not a matter of options
 }
 
+# The next step without a reliable reference, by the verdict on the clock. Only a skew that is not verified can be accepted.
+FIND_REFERENCE = {
+    'skewed': 'let this host reach the tenant by HTTPS (fix_bp_jwt_https_urls) or at least three NTP servers '
+              '(fix_bp_jwt_ntp_servers); a repair on unverified references needs fix_bp_jwt_accept_unverified=true',
+    'sources_disagree': 'find out which of the sources are wrong, and correct or remove them (fix_bp_jwt_ntp_servers, '
+                        'fix_bp_jwt_https_urls)',
+    'undecided': 'raise fix_bp_jwt_timeout, change fix_bp_jwt_max_skew, or name more or nearer servers in fix_bp_jwt_ntp_servers',
+}
+# If the clock was set during the measurement, there are no bounds.
+FIND_WHO_SETS_IT = 'find out what sets this clock (two time daemons, the hypervisor), and run again'
+
 FINEST_DATE = 5.0  # seconds: an HTTP Date has whole seconds, and the answer may take some
 
 # States of AEM, as brand_portal_health_info names them, in which it does not answer.
@@ -179,7 +190,7 @@ def decide(
         'healthy': rule.healthy and not repair,
         'cause': failing[0]['cause'] if failing else '',
         'summary': _joined([*known, guard.why, guard.note, down[0] if down else '', *facts]),
-        'next_step': _joined([down[1] if down else guard.next_step or _next_step(state, rule, failing, aem), *steps]),
+        'next_step': _joined([down[1] if down else guard.next_step or _next_step(state, rule, failing, aem, skew), *steps]),
         'warning': guard.warning,
         'aem': {'stop_services': guard.units, 'program': guard.program, 'note': guard.note},
     }
@@ -338,7 +349,8 @@ def _joined(parts: t.Iterable[str]) -> str:
     return said[0] if len(said) == 1 else '; '.join(part.rstrip('.') for part in said)
 
 
-def _next_step(state: str, rule: State, failing: list[dict[str, t.Any]], aem: dict[str, t.Any]) -> str:
+def _next_step(state: str, rule: State, failing: list[dict[str, t.Any]], aem: t.Mapping[str, t.Any],
+               skew: t.Mapping[str, t.Any]) -> str:
     """Return the next step of the state, or the advice of the cause, from the test or from the access to AEM."""
     if state in ('not_the_clock', 'not_only_the_clock'):
         advice = next((test['advice'] for relation in ('no', 'likely') for test in failing
@@ -349,6 +361,8 @@ def _next_step(state: str, rule: State, failing: list[dict[str, t.Any]], aem: di
         said, option = in_role_words(said), OPTIONS_TO_CORRECT.get(aem['state'], 'fix_bp_jwt_aem_url')
         return said if not option or 'fix_bp_jwt_' in said else f'{said} (in this role: {option})'
     if state == 'no_reference':
+        if skew['verdict'] == 'undecided' and skew.get('low') is None:
+            return FIND_WHO_SETS_IT
         first = f'{TENANT_UNKNOWN}; or ' if aem['state'] in AEM_SILENT else ''
-        return f'{first}{rule.next_step}; a repair on unverified references needs fix_bp_jwt_accept_unverified=true'
+        return first + FIND_REFERENCE.get(skew['verdict'], rule.next_step)
     return rule.next_step

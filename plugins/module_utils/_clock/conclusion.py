@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.marzullo import Interval, intersect
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import (
+    NOT_COUNTED,
     Source,
     interval_of,
     make_source,
@@ -157,7 +158,9 @@ def _distance(interval: Interval, others: Sequence[Interval]) -> float:
 def _disagreement(voters: Sequence[Source]) -> str:
     services = [source for source in voters if source['tls_verified']]
     servers = [source for source in voters if source['kind'] == 'ntp']
-    if services and servers:
+    # If the services contradict each other too, nothing shows that the servers are wrong.
+    agreed = intersect([_bounds(service) for service in services])
+    if services and servers and agreed and len(agreed.members) == len(services):
         apart = max((_distance(_bounds(service), [_bounds(server) for server in servers]) for service in services))
         if apart > 1:
             return (f"Your NTP servers and the service's own clock differ by {duration(apart)}: correct the NTP "
@@ -177,7 +180,8 @@ def _unreachable(sources: Sequence[Source]) -> str:
 
 def _message(skew: Dict[str, Any]) -> str:
     accepted = [source for source in skew['sources'] if source['accepted']]
-    dissenting = [source for source in skew['sources'] if not source['accepted'] and source['low'] is not None]
+    dissenting = [source for source in skew['sources']
+                  if not source['accepted'] and source['low'] is not None and not source['reason'].startswith(NOT_COUNTED)]
     where = span(skew['low'], skew['high'])
     threshold = f"max_skew of {limit(skew['max_skew'])}"
     by = count(len(accepted), 'source') + (' agrees' if len(accepted) == 1 else ' agree')

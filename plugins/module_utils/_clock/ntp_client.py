@@ -26,7 +26,13 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.resolve
     is_loopback,
     is_private,
 )
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import Source, error_reason, make_source
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import (
+    NOT_COUNTED,
+    Source,
+    error_reason,
+    make_source,
+)
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.formatting import count
 
 PORT = 123
 
@@ -296,7 +302,7 @@ class Query:
                                  private_address=is_private(peer.address))
             told.append(source)
             if peer.silent:
-                ignored = f' ({peer.unmatched} datagrams that answer no request of ours were ignored)'
+                ignored = f" (ignored {count(peer.unmatched, 'datagram')} that answered no request)"
                 source['reason'] = f'no answer within {waited:.1f} s' + (ignored if peer.unmatched else '')
                 source['_silent'] = True
                 continue
@@ -312,7 +318,7 @@ class Query:
             source.update(offset=interval.middle, low=interval.low, high=interval.high, delay=best.delay,
                           stratum=best.stratum, root_distance=best.root_distance, reference_id=best.reference_id)
             if peer in idle:
-                source['reason'] = (f'not counted: {peer.name} may be one server with an IPv4 and an IPv6 address, '
+                source['reason'] = (f'{NOT_COUNTED}{peer.name} may be one server with an IPv4 and an IPv6 address, '
                                     'and its other family votes')
         return told + self._told
 

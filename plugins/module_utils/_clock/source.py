@@ -13,6 +13,9 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.marzull
 # A plain dict, because the module returns it. Keys that begin with "_" are only for conclude().
 Source = Dict[str, Any]
 
+# How the reason of a source begins that answered and has no vote of its own. It was not rejected.
+NOT_COUNTED = 'not counted: '
+
 
 def make_source(source: str, kind: str, address: Optional[str] = None, reason: str = '', **known: Any) -> Source:
     """Return a source with all keys; unknown values are None.

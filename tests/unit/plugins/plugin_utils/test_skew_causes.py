@@ -32,7 +32,8 @@ BERLIN, NEW_YORK, INDIA, NEPAL, UTC = [7200, 3600], [-18000, -14400], [19800], [
     (-19801.0, INDIA, True, 'LOCAL: local time was taken for UTC'),
     (3590.0, NEW_YORK, False, 'between summer and winter time'),
     (10800.5, INDIA, False, 'off by exactly 3 h'),
-    (-900.0, UTC, False, 'off by exactly 0:15 h'),
+    (-12600.0, UTC, False, 'off by exactly 3 h 30 min,'),
+    (-900.0, UTC, False, 'off by exactly 15 min,'),
     # Nothing to see here.
     (-7300.0, BERLIN, False, None),
     (120.0, BERLIN, False, None),

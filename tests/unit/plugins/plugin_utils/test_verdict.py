@@ -168,6 +168,23 @@ def test_without_aem_the_first_step_is_to_start_it_for_its_agents_name_the_tenan
     assert 'fix_bp_jwt_ntp_servers' in found['next_step']
 
 
+@pytest.mark.parametrize(('clock', 'said', 'not_said'), [
+    ({'verdict': 'unreachable'}, 'open UDP 123', 'accept_unverified'),
+    ({'verdict': 'skewed', 'verified': False}, 'fix_bp_jwt_accept_unverified=true', 'UDP 123'),
+    ({'verdict': 'sources_disagree'}, 'correct or remove them (fix_bp_jwt_ntp_servers', 'UDP 123'),
+    ({'verdict': 'undecided', 'low': 4.0}, 'fix_bp_jwt_max_skew', 'accept_unverified'),
+    ({'verdict': 'undecided', 'low': None}, 'what sets this clock', 'fix_bp_jwt_ntp_servers'),
+])
+def test_the_next_step_without_a_reference_fits_what_was_measured(clock, said, not_said):
+    """Sources that answered need no open port, and only a skew that is not verified can be accepted."""
+    measured = health(GOOD, verdict=clock['verdict'], verified=clock.get('verified', True))
+    measured['skew'].update(clock)
+    found = decide(measured)
+    assert found['state'] == 'no_reference'
+    assert said in found['next_step']
+    assert not_said not in found['next_step']
+
+
 def test_no_reference_names_each_source_and_why():
     measured = health(GOOD, verdict='unreachable')
     measured['skew']['sources'] = [

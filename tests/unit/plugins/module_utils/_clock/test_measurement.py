@@ -73,6 +73,11 @@ CASES = [
     ([ntp(300), https(0, verified=False)], 'sources_disagree', 'unknown', False, [0, 0], 'none has a majority'),
     ([ntp(0), ntp(0), ntp(0), https(300, verified=False)], 'in_sync', 'none', True, [1, 1, 1, 0], '1 rejected'),
     ([https(0), https(300, name='https://b.test/')], 'sources_disagree', 'unknown', False, [0, 0], 'contradict'),
+    # Services that contradict each other prove nothing against NTP servers that agree with one of them.
+    ([https(0), https(600, name='https://b.test/'), ntp(0), ntp(0.001), ntp(-0.001)], 'sources_disagree', 'unknown', False, [0] * 5,
+     'https://b.test/ +600.000 s'),
+    ([https(0), https(0.1, name='https://b.test/'), ntp(300), ntp(300), ntp(300)], 'sources_disagree', 'unknown', False, [0] * 5,
+     'correct the NTP servers'),
     ([https(0), https(0.1, name='https://b.test/'), ntp(300)], 'in_sync', 'none', True, [1, 1, 0], '1 rejected'),
     # Who cannot be used.
     ([], 'unreachable', 'unknown', False, [], 'No source was queried'),
@@ -105,6 +110,14 @@ def test_conclusions(sources, verdict, direction, verified, who, message):
         assert (source['reason'] == '') == source['accepted'], 'each rejected source has a reason'
         assert not [key for key in source if key.startswith('_')]
     json.dumps(result, allow_nan=False)
+
+
+def test_the_other_family_of_a_server_is_not_called_rejected():
+    """Three dual-stack servers: their IPv6 addresses agree, and have no vote of their own."""
+    other = [dict(ntp(0, name='ntp%d.test' % number), reason='not counted: its other family votes') for number in range(3)]
+    result = conclusion.conclude([ntp(0, name='ntp%d.test' % number) for number in range(3)] + other, 5.0)
+    assert result['message'].endswith('; 3 sources agree.')
+    assert accepted(result) == [True] * 3 + [False] * 3
 
 
 @pytest.mark.parametrize('sources', [case[0] for case in CASES])

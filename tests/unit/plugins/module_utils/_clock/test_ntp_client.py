@@ -136,7 +136,7 @@ HOSTILE = {
     'empty': (raw(lambda _request: b''), SILENT),
     'random': (raw(lambda _request: os.urandom(48)), SILENT),
     'random and long': (raw(lambda _request: os.urandom(1400)), SILENT),
-    'flood of strays': (flood, 'datagrams that answer no request of ours were ignored'),
+    'flood of strays': (flood, 'datagrams that answered no request'),
     'silent': (lambda _request, _server: [], SILENT),
     'after the deadline': (late, SILENT),
     'stepping by 20 s during the run': (stepping(20), 'its clock moved by 19.9'),
@@ -162,7 +162,7 @@ def test_a_hostile_server_beside_three_honest_ones(world, codec, name, record_pr
     assert result['low'] <= BEHIND <= result['high']
     assert result['high'] - result['low'] < 0.1
     assert sum(source['accepted'] for source in result['sources']) == 3
-    if reason not in (SILENT, 'datagrams that answer no request of ours were ignored'):
+    if reason not in (SILENT, 'datagrams that answered no request'):
         assert took < 0.7, 'only a silent server is waited for'
 
 
