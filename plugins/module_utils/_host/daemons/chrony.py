@@ -280,7 +280,9 @@ class Chrony(Daemon):
                 'Let this host reach them (NTS: TCP 4460), or remove these lines, then run again.')
         required = [source for source in self.sources() if 'require' in _options(source)]
         # One that is required and waits itself waits for something else, as for minsources.
-        met = any(row[0] == 'W' and 'R' in row[3:] for row in told) if told else {source.host for source in required} & set(heard)
+        # Without selectdata, it is not known which of the addresses belong to a name.
+        met = any(row[0] == 'W' and 'R' in row[3:] for row in told) if told else any(
+            source.host in heard or (source.kind in config.ASKED and not config.address_of(source.host)) for source in required)
         if required and not met and (not told or 'W' in states):
             names = ', '.join(source.line.quoted for source in required)
             return ('; nothing is selected without one of the sources with "require": {0}'.format(names),

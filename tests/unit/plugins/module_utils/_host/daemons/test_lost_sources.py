@@ -195,6 +195,8 @@ def test_silent_nts_servers_of_this_role_are_named_beside_the_pool_of_the_vendor
     ('server 192.0.2.1 iburst require\nminsources 2\n', 'x,192.0.2.1,N,-,-\n', '"minsources 2"', 'lower minsources'),
     ('server ntp.example iburst require\nminsources 2\n', 'W,192.0.2.1,N,-,-,-,R,-,-,-,-,R,-\n', '"minsources 2"',
      'lower minsources'),
+    # Before 4.1, chronyd does not tell which source is required.
+    ('server ntp.example iburst require\nminsources 2\n', '', '"minsources 2"', 'lower minsources'),
     ('server 192.0.2.1 iburst\n', 's,192.0.2.1,N,-,-\n', '192.0.2.1 (not synchronized itself)', 'Synchronize the servers'),
     ('server 192.0.2.1 iburst\n', 'd,192.0.2.1,N,-,-\n', 'its root distance is too large', 'time_sync_max_distance')])
 def test_the_line_that_keeps_chronyd_from_selecting_a_server_is_named(tmp_path, config, selection, said, advice):
