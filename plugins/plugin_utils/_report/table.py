@@ -108,8 +108,8 @@ def grouped(report: t.Mapping[str, t.Any], at_most: int) -> list[list[t.Mapping[
     loud = _loud(hosts)
     groups: dict[tuple[t.Any, ...], list[t.Mapping[str, t.Any]]] = {}
     for host in loud if len(loud) > at_most else []:
-        # The same step for another host has another name or address in it.
-        step = _NUMBER.sub('0', what_next(host).replace(host['host'], ''))
+        # The same step for another host has another name or address in it, also of another length.
+        step = _NUMBER.sub('0', what_next(host, 1000).replace(host['host'], ''))[:150]
         key = host.get('state_before'), host.get('state_after'), host.get('cause'), host.get('repair'), step
         groups.setdefault(key, []).append(host)
     return sorted(groups.values(), key=len, reverse=True)

@@ -467,6 +467,14 @@ def test_too_many_that_did_not_pass_are_grouped_and_said_in_a_word():
     assert last_words(results[7], 0) == results[7]['message']
 
 
+def test_hosts_with_the_same_long_error_are_one_group():
+    results = [without_result(f'a{number}', {'unreachable': True, 'msg': (
+        f"Failed to connect to the host via ssh: Warning: Permanently added '10.0.{number}.7' (ED25519) to the list of known "
+        "hosts.\n** WARNING: connection is not using a post-quantum key exchange algorithm.\n** This session may be vulnerable to "
+        f'"store now, decrypt later" attacks.\nadmin@10.0.{number}.7: Permission denied (publickey).')}) for number in range(120)]
+    assert set(numbers(report_of(results), 50).values()) == {1}
+
+
 def test_the_table_names_the_services_that_were_down():
     done = {'actions': ['x'], 'stopped': ['aem.service'], 'downtime': 41.83}
     healed = sum_up('a', health(90.0, 0), health(0.0, 4), EXPIRED, HEALTHY, repair_due=True, changes=done)
