@@ -32,11 +32,16 @@ HARM = {
     'behind': 'the cluster lease of 120 s counts as lost, and AEM shuts down and does not start again',
     'ahead': 'the cluster lease is not renewed and indexing pauses until time has caught up',
 }
-# Another AEM than that of fix_bp_jwt_aem_url, or one that was not found behind it.
+# Another AEM of the host than that of fix_bp_jwt_aem_url, or one that was not found there.
+ANOTHER = 'the AEM in {home} (PID {pid}), which was not found at fix_bp_jwt_aem_url'
 STEP_UNDER_ANOTHER = (
-    'The clock of this host will be stepped by {by} while {which} runs, which was not found at fix_bp_jwt_aem_url. {store} {harm}. '
-    '{advice}'
+    'The clock of this host will be stepped by {by} under {another}. If it has a document store (MongoDB or a database), {harm}. '
+    'To stop it around the step, set fix_bp_jwt_unknown_store=stop.'
 )
+ANOTHER_STOPPED = '{unit} is stopped around the step, because {another}, {why}'
+ANOTHER_CANNOT = '{another}, {why}, and no systemd unit runs it alone, so it cannot be stopped around the step of {by}'
+STOP_ANOTHER = ('stop it, run again, and start it afterwards; if it is the AEM of fix_bp_jwt_aem_url, give its own address there '
+                'or its unit in fix_bp_jwt_aem_service')
 NOT_NAMED = 'fix_bp_jwt_aem_service is empty'
 NAME_IT = ('set fix_bp_jwt_aem_service=auto, or give the unit of AEM: "systemctl list-units --all --type=service" lists the units')
 STORE_UNKNOWN = 'the repository of AEM is not known'
@@ -85,18 +90,14 @@ def guard(
     """
     service = options.get('aem_service', '')
     found = {name: in_role_words(value) if name == 'reason' else value for name, value in found.items()}
-    others = [each for each in found.get('others') or [] if each['store'] != 'segment'] if service == AUTO else []
     if service == AUTO:
-        decided = _found(offset, aem_state, found, options)
+        decided = _with_others(offset, _found(offset, aem_state, found, options), found, options)
     elif service:
         decided = Guard(units=[service])
     elif aem_state == 'unreachable':
         decided = Guard()
     else:
         decided = Guard(warning=_warning(offset, NOT_NAMED, NAME_IT))
-    if others and not decided.state:
-        said = [decided.warning, *(_warning_of_another(offset, each, bool(found['pid'])) for each in others)]
-        decided = decided._replace(warning=' '.join(filter(None, said)))
     if not (decided.units or decided.program) or trusted_now is None:
         return decided
     why, next_step = _not_now(options, trusted_now)
@@ -130,16 +131,26 @@ def _warning(offset: float, why: str, advice: str) -> str:
     return STEP_UNDER_AEM.format(by=in_two_figures(offset), why=why, harm=harm, advice=advice) + '.'
 
 
-def _warning_of_another(offset: float, other: t.Mapping[str, t.Any], elsewhere: bool) -> str:
-    """elsewhere: whether another process was found at fix_bp_jwt_aem_url."""
-    unit, known = other['unit'], other['store'] == 'document'
-    which = f'the AEM in {other["home"]} (PID {other["pid"]}{unit and ", "}{unit})'
-    name_it = f', or set fix_bp_jwt_aem_service={unit}' if unit else ''
-    advice = ('Stop it before the run and start it afterwards.' if elsewhere else
-              f'If it is the AEM of this host, give its address in fix_bp_jwt_aem_url{name_it}.')
-    return STEP_UNDER_ANOTHER.format(
-        by=in_two_figures(offset), which=which, harm=HARM['behind' if offset > 0 else 'ahead'], advice=advice,
-        store=f'It has a document store ({other["evidence"]}):' if known else 'If it has a document store (MongoDB or a database),')
+def _with_others(offset: float, decided: Guard, found: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> Guard:
+    """Protect the other AEMs of the host as well: the clock is theirs, too."""
+    by, harm = in_two_figures(offset), HARM['behind' if offset > 0 else 'ahead']
+    warnings, units, notes = [decided.warning], list(decided.units), [decided.note]
+    for other in [] if decided.state else found.get('others') or []:
+        another, unit = ANOTHER.format(**other), other['unit']
+        why = f'runs on a document store ({other["evidence"]})' if other['store'] == 'document' else 'may run on a document store'
+        if other['store'] == 'segment':
+            continue
+        if other['store'] == 'unknown' and options.get('aem_unknown_store', STEP) == STEP:
+            warnings.append(STEP_UNDER_ANOTHER.format(by=by, another=another, harm=harm))
+        elif not unit:
+            return Guard(state=CANNOT_STOP, why=ANOTHER_CANNOT.format(another=another, why=why, by=by),
+                         next_step=f'{STOP_ANOTHER}; {STEP_IT_LIVE}')
+        elif unit not in units:
+            units.append(unit)
+            notes.append(ANOTHER_STOPPED.format(unit=unit, another=another, why=why))
+            if not found['pid']:    # most likely the AEM that this warning is about, behind a proxy
+                warnings[0] = ''
+    return decided._replace(warning=' '.join(filter(None, warnings)), units=units, note='; '.join(filter(None, notes)))
 
 
 # the time in which AEM may be stopped

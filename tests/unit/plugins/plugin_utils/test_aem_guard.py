@@ -60,21 +60,40 @@ NOTHING = {'pid': 0, 'unit': '', 'store': 'unknown', 'evidence': '', 'stoppable'
 OTHER = {'pid': 9, 'home': '/opt/two/crx-quickstart', 'unit': 'two.service', 'store': 'document', 'evidence': 'run mode crx3mongo'}
 
 
-def test_another_aem_on_a_document_store_is_warned_of():
+def test_another_aem_on_a_document_store_is_stopped_too():
     made = decided(found={'others': [OTHER]})
-    assert made.units == ['aem.service']
-    assert 'while the AEM in /opt/two/crx-quickstart (PID 9, two.service) runs' in made.warning
-    assert 'It has a document store (run mode crx3mongo): the cluster lease' in made.warning
-    assert made.warning.endswith('Stop it before the run and start it afterwards.')
-    assert decided(found={'others': [{**OTHER, 'store': 'segment'}]}).warning == ''
+    assert (made.units, made.state, made.warning) == (['aem.service', 'two.service'], '', '')
+    assert 'two.service is stopped around the step, because the AEM in /opt/two/crx-quickstart (PID 9), which was' in made.note
+    made = decided(found={'store': 'segment', 'others': [OTHER]})
+    assert (made.units, 'AEM is not stopped for the step' in made.note) == (['two.service'], True)
+    made = decided(found={'store': 'segment', 'others': [{**OTHER, 'store': 'segment'}]})
+    assert (made.units, made.warning) == ([], '')
     assert decided(found={'others': [OTHER], **IN_A_SESSION}).state == 'cannot_stop_aem'
+    assert decided(found={'store': 'segment', 'others': [OTHER]}, may_stop_aem=False).state == 'stop_deferred'
+    made = decided(found={'others': [OTHER]}, **COMMANDS)
+    assert (made.units, bool(made.program)) == (['two.service'], True)
 
 
-@pytest.mark.parametrize('unit, said', [('two.service', 'or set fix_bp_jwt_aem_service=two.service'), ('', '(PID 9) runs')])
-def test_an_aem_at_another_address_than_the_silent_one_is_warned_of(unit, said):
-    made = decided(state='unreachable', found={**NOTHING, 'others': [{**OTHER, 'unit': unit, 'store': 'unknown'}]})
-    assert 'If it has a document store (MongoDB or a database), the cluster lease' in made.warning
-    assert said in made.warning and 'give its address in fix_bp_jwt_aem_url' in made.warning
+def test_another_aem_on_a_document_store_that_cannot_be_stopped_is_not_ended():
+    made = decided(found={'store': 'segment', 'others': [{**OTHER, 'unit': ''}]})
+    assert made.state == 'cannot_stop_aem'
+    assert made.why == (
+        'the AEM in /opt/two/crx-quickstart (PID 9), which was not found at fix_bp_jwt_aem_url, runs on a document store '
+        '(run mode crx3mongo), and no systemd unit runs it alone, so it cannot be stopped around the step of 2 h')
+    assert made.next_step.startswith('stop it, run again')
+
+
+@pytest.mark.parametrize('state', ['ok', 'unreachable'])
+def test_an_aem_that_the_address_does_not_lead_to_is_protected(state):
+    """Behind a proxy, at another port, or at another address of the host."""
+    made = decided(state=state, found={**NOTHING, 'others': [OTHER]})
+    assert (made.units, made.warning) == (['two.service'], '')
+    made = decided(state=state, found={**NOTHING, 'others': [{**OTHER, 'store': 'unknown'}]})
+    assert made.units == []
+    assert 'under the AEM in /opt/two/crx-quickstart (PID 9), which was not found at fix_bp_jwt_aem_url. If it has' in made.warning
+    assert ('no process of this host listens' in made.warning) is (state == 'ok')
+    unknown = {**NOTHING, 'others': [{**OTHER, 'store': 'unknown'}]}
+    assert decided(state=state, found=unknown, aem_unknown_store='stop').units == (['two.service'] if state != 'ok' else [])
     assert decided(state='unreachable', found={**NOTHING, 'others': []}).warning == ''
 
 
