@@ -332,7 +332,8 @@ def _summary(
     if state == 'no_reference':
         if skew['verdict'] == 'skewed' and not accept_unverified:
             parts.append('too few references agree for a repair (skew.verified is false)')
-        parts += [f'{source["source"]}: {source["reason"]}' for source in skew['sources'] if source['reason']]
+        told = [f'{source["source"]}: {source["reason"]}' for source in skew['sources'] if source['reason']]
+        parts += [text for text in told if text not in skew['message']]
     if state == 'cannot_set_clock' and time_service:
         parts.append(time_service['clock_owner'])
     if aem['state'] in AEM_SILENT:

@@ -245,6 +245,7 @@ class Aem:
                 self.proxy = self.redactor.line(proxy)
         if self.url.startswith('https:'):
             context = ssl.create_default_context(cafile=self._ca_path)
+            context.verify_flags &= ~getattr(ssl, 'VERIFY_X509_STRICT', 0)  # as before Python 3.13, see _clock/tls.py
             if not self._validate_certs:
                 context.check_hostname = False
                 context.verify_mode = ssl.CERT_NONE

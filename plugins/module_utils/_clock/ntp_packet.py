@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.era import unix_time
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import Unusable
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.marzullo import Interval
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.formatting import duration
 
 LENGTH = 48  # bytes; extension fields and MACs may follow (RFC 5905 §7.3)
 
@@ -138,9 +139,10 @@ def _check_reference(raw_reference: int, raw_transmitted: int) -> None:
         return
     age = ((raw_transmitted - raw_reference + 2**63) % 2**64 - 2**63) / 4294967296.0
     if age > MAX_REFERENCE_AGE:
-        raise Unusable(f'its clock was last set {age / 3600:.0f} h ago (reference timestamp; the limit is 36 h)')
+        raise Unusable(f'its clock was last set {duration(age)} ago (reference timestamp; the limit is '
+                       f'{duration(MAX_REFERENCE_AGE)})')
     if age < -_REFERENCE_AHEAD:
-        raise Unusable(f'its clock was last set {-age:.0f} s after it sent its reply (reference timestamp in the future)')
+        raise Unusable(f'its clock was last set {duration(age)} after it sent its reply (reference timestamp in the future)')
 
 
 def _reference_id(raw: bytes, stratum: int) -> str:

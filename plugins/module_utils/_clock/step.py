@@ -109,8 +109,9 @@ def refusal(measured: Mapping[str, Any], max_step: float, accept_unverified: boo
                            'Raise the option timeout, or query NTP servers too (option ntp_servers).')
     farthest = max(abs(measured['low']), abs(measured['high']))
     if max_step and farthest > max_step:
-        return StepRefused(f"The clock was not set: it is {duration(measured['offset'])} {measured['direction']}, more than the "
-                           f'max_step of {limit(max_step)}.', 'Raise the option max_step if such a step is wanted.')
+        size = duration(measured['offset']) if abs(measured['offset']) > max_step else f'up to {limit(farthest)}'
+        return StepRefused(f"The clock was not set: it is {size} {measured['direction']}, more than the max_step of "
+                           f'{limit(max_step)}.', 'Raise the option max_step if such a step is wanted.')
     return None
 
 

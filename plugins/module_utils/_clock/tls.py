@@ -86,6 +86,9 @@ def context_for(trust: Trust, check_dates: bool = True) -> ssl.SSLContext:
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         shown = without_credentials(path or '')
         raise BadOption(f'ca_path: no certificates can be loaded from {shown}: {error_reason(error)}.') from error
+    # Python 3.13 has it by default. Many proxies that inspect TLS have CA certificates that break RFC 5280 in small ways, such as
+    # no authority key identifier; OpenSSL and Java accept them. The result must not depend on the host's Python.
+    context.verify_flags &= ~getattr(ssl, 'VERIFY_X509_STRICT', 0)
     if not trust.validate:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

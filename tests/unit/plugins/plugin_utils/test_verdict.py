@@ -194,6 +194,8 @@ def test_no_reference_names_each_source_and_why():
     summary = decide(measured)['summary']
     assert 'ntp1: no answer within 5 s' in summary
     assert 'https://tenant/: connection refused' in summary
+    measured['skew']['message'] = 'No source could be used: ntp1: no answer within 5 s.'
+    assert decide(measured)['summary'].count('ntp1: no answer within 5 s') == 1, 'it is not said twice'
 
 
 def test_no_clock_is_ever_changed_but_on_believed_skew():

@@ -13,6 +13,7 @@ import io
 import os
 import random
 import socket
+import ssl
 import threading
 
 import pytest
@@ -278,6 +279,38 @@ def test_the_machines_of_a_service_may_differ_a_little(authority, certificate):
     assert result['verdict'] == 'in_sync'
     assert result['low'] <= 0.1
     assert result['high'] >= 0
+
+
+@pytest.mark.parametrize('since', [0.0, 0.2, 0.4, 0.6, 0.8])
+def test_a_server_that_writes_its_date_anew_after_a_second(authority, certificate, since):
+    """As Tomcat does: 0.9 s after the last one was made, an answer may still have the Date of that moment."""
+    made = [true_time() - since]
+
+    def script(number, head):
+        if true_time() - made[0] > 1:
+            made[:] = [true_time()]
+        return dated(made[0] - true_time())(number, head)
+    with HttpsServer(script, *certificate, delay=0.02) as server:
+        result, source, _took = ask([server], authority, behind=90.3, wanted_width=0.1)
+    assert source['reason'] == ''
+    assert (result['verdict'], source['samples'] > 1) == ('skewed', True)
+    assert result['low'] - 1 <= 90.3 <= result['high'] + 1
+
+
+@pytest.mark.parametrize('validate', [True, False])
+def test_the_verification_does_not_depend_on_the_python_of_the_host(authority, monkeypatch, validate):
+    """Since Python 3.13, the default refuses certificates without an authority key identifier."""
+    create = ssl.create_default_context
+
+    def strict(*_more, **options):
+        context = create(**options)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return context
+    monkeypatch.setattr(ssl, 'create_default_context', strict)
+    context = tls.context_for(tls.Trust(authority.path, validate))
+    assert not context.verify_flags & ssl.VERIFY_X509_STRICT
+    assert context.check_hostname is validate
+    assert context.verify_mode == (ssl.CERT_REQUIRED if validate else ssl.CERT_NONE)
 
 
 def test_a_closed_port(authority):
