@@ -38,7 +38,7 @@ _DESCRIPTION = r'error_description\\?["\']?\s{0,4}[:=]'
 # A description that is about the owner of the credential, not about a token of it.
 _OWNER = (
     _DESCRIPTION + r'\s{0,4}\\?["\']?(?:(?!token\b|JWT\b|assertion\b)\w{1,20} ){0,3}(?:account|user|organi[sz]ation)\b'
-    r'(?!.{0,20}\b(?:token|JWT|assertion)\b)'
+    r'(?![^"\\]{0,100}\b(?:token|JWT|assertion|exp|session)\b)'
 )
 
 
