@@ -37,7 +37,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._common.http_d
 PORT = 443
 
 # Seconds by which two answers may contradict each other: a service has many machines with different clocks, and some servers
-# (Tomcat) write a Date anew only after a second.
+# (Tomcat) keep the text of a Date for a second.
 _MACHINES_DIFFER = 1.0
 _MOST_REQUESTS = 30
 # Seconds between two requests that show whether a Date grows older in a cache.

@@ -282,7 +282,7 @@ def test_the_machines_of_a_service_may_differ_a_little(authority, certificate):
 
 
 @pytest.mark.parametrize('since', [0.0, 0.2, 0.4, 0.6, 0.8])
-def test_a_server_that_writes_its_date_anew_after_a_second(authority, certificate, since):
+def test_a_server_that_keeps_the_text_of_its_date_for_a_second(authority, certificate, since):
     """As Tomcat does: 0.9 s after the last one was made, an answer may still have the Date of that moment."""
     made = [true_time() - since]
 

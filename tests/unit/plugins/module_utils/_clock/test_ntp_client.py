@@ -129,7 +129,7 @@ HOSTILE = {
     'held too long': (raw(lambda request: packet(request, true_time() - 9, true_time())), 'negative delay'),
     'root distance 20 s': (reply(root_dispersion=20), 'root distance 20'),
     'last set 37 h ago': (raw(lambda request: packet(request, true_time(), true_time(), last_set=true_time() - 37 * 3600)),
-                          'last set 37 h ago'),
+                          'last set 1 d 13 h ago'),
     'last set in its future': (raw(lambda request: packet(request, true_time(), true_time(), last_set=true_time() + 60)),
                                'reference timestamp in the future'),
     'short': (raw(lambda request: packet(request, true_time(), true_time())[:47]), SILENT),
