@@ -244,7 +244,8 @@ class Connector:
             raise Unusable(f'the proxy {proxy.endpoint} did not open a tunnel ({error_reason(error)})') from error
         if not 200 <= status <= 299:
             # Not the proxy's own text, which might quote the request.
-            raise Unusable(f'the proxy {proxy.endpoint} refuses a tunnel: {status} {http.client.responses.get(status, "")}')
+            login = '; name a user and password that it accepts in the option https_proxy' if status == 407 else ''
+            raise Unusable(f'the proxy {proxy.endpoint} refuses a tunnel: {status} {http.client.responses.get(status, "")}{login}')
 
     def _shake_hands(self, wrapped: ssl.SSLSocket) -> None:
         try:

@@ -484,7 +484,8 @@ def test_a_proxy_of_the_option(authority, certificate, monkeypatch):
         assert result['low'] <= 7 <= result['high']
         assert (source['address'], source['tls_verified']) == ('127.0.0.1:%d' % proxy.port, True)
         _result, source, _took = ask([server], authority, https_proxy=url % 'wrong')
-        assert 'refuses a tunnel: 407 Proxy Authentication Required' in source['reason']
+        assert 'refuses a tunnel: 407 Proxy Authentication Required; name a user' in source['reason']
+        assert 'option https_proxy' in source['reason']
         assert len(server.heads) == 1
 
 
