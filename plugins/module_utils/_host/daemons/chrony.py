@@ -287,11 +287,9 @@ class Chrony(Daemon):
             names = ', '.join(source.line.quoted for source in required)
             return ('; nothing is selected without one of the sources with "require": {0}'.format(names),
                     'Let this host reach them, or remove that option, then run again.')
-        asked = [source for source in self.sources() if source.kind in config.ASKED]
-        observed = [source for source in asked if 'noselect' in source.options]
-        if observed and observed == asked:
-            return ('; {0} is only observed'.format(', '.join(source.line.quoted for source in observed)),
-                    'Remove noselect there, or name other servers, then run again.')
+        observed = config.only_observed(self.sources())
+        if observed:
+            return '; {0} is only observed'.format(observed), 'Remove noselect there, or name other servers, then run again.'
         if mode and _authselectmode(mode) == 'require' and not (secured or authenticated):
             return ('; {0} keeps it from ever selecting a server without authentication'.format(mode.quoted),
                     'Remove that line, or give servers with NTS or keys, then run again.')

@@ -85,6 +85,13 @@ class Source(NamedTuple):
         return '{0}:{1}'.format('[{0}]'.format(self.host) if ':' in self.host else self.host, self.port)
 
 
+def only_observed(sources: Sequence[Source]) -> str:
+    """Return the lines of the servers if all of them have noselect, so that none is ever selected; otherwise ''."""
+    asked = [source for source in sources if source.kind in ASKED]
+    observed = [source.line.quoted for source in asked if 'noselect' in source.options]
+    return ', '.join(observed) if len(observed) == len(asked) else ''
+
+
 def words_of(text: str) -> List[str]:
     """Return the words of a text, split as a program in C splits it."""
     return re.findall(r'\S+', text, re.ASCII)

@@ -327,11 +327,9 @@ class Ntpd(Daemon):
 
     def _in_the_way(self, heard: List['NtpqRow']) -> Tuple[str, str]:
         """Return the line that keeps it from selecting one of the servers that are heard, and what to do."""
-        asked = [source for source in self.sources() if source.kind in config.ASKED]
-        observed = [source for source in asked if 'noselect' in source.options]
-        if observed and observed == asked:
-            return '; {0} is only observed'.format(', '.join(source.line.quoted for source in observed)), \
-                'Remove noselect there, or name other servers, then run again.'
+        observed = config.only_observed(self.sources())
+        if observed:
+            return '; {0} is only observed'.format(observed), 'Remove noselect there, or name other servers, then run again.'
         lines = [line for line in self.lines() if line.words[0] == 'tos' and 'minsane' in line.words[1::2]]
         least = number(dict(zip(lines[-1].words[1::2], lines[-1].words[2::2])).get('minsane')) if lines else None
         if least and len(heard) < least:
