@@ -78,7 +78,9 @@ skew:
         - V(undecided) if the interval contains the threshold, or if the clock was set during the measurement.
         - V(unreachable) if no source gave a usable answer.
         - V(sources_disagree) if no majority of the sources agrees, or if NTP servers contradict a service that TLS has
-          verified.
+          verified. If the intervals of all sources are within O(max_skew), the clock is V(in_sync) nevertheless, because
+          it does not matter which source is right. If NTP servers and a verified service differ by no more than twice
+          O(max_skew) and are all outside of it on the same side, the clock is V(skewed).
       type: str
     direction:
       description: V(behind) or V(ahead) if the interval shows the direction, V(none) if the clock is in sync, otherwise V(unknown).

@@ -6,7 +6,7 @@
 import math
 from typing import Any, Dict, List, Optional, Sequence
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.marzullo import Interval, intersect
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.marzullo import Agreement, Interval, intersect
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import (
     NOT_COUNTED,
     Source,
@@ -43,6 +43,11 @@ def conclude(sources: Sequence[Source], max_skew: float) -> Dict[str, Any]:
         return _from_agents(sources, agents, max_skew)
 
     agreement = intersect([_bounds(source) for source in voters], _silent_names(sources))
+    outvoted = agreement is not None and any(source['tls_verified'] and index not in agreement.members
+                                             for index, source in enumerate(voters))
+    everything = Interval(min(source['low'] for source in voters), max(source['high'] for source in voters))
+    if (outvoted or agreement is None) and _same_verdict(everything, max_skew, outvoted):
+        agreement, outvoted = Agreement(everything, everything.middle, tuple(range(len(voters)))), False
     if agreement is None:
         return _skew(sources, max_skew, 'sources_disagree', None, None, _disagreement(voters),
                      reason='no majority of the sources agrees with it')
@@ -51,7 +56,6 @@ def conclude(sources: Sequence[Source], max_skew: float) -> Dict[str, Any]:
         if not source['accepted']:
             apart = _distance(_bounds(source), [_bounds(voters[i]) for i in agreement.members])
             source['reason'] = f'it differs by {duration(apart)} from the majority of the sources'
-    outvoted = [source for source in voters if source['tls_verified'] and not source['accepted']]
     if outvoted:
         for source in voters:
             source['accepted'] = False
@@ -147,6 +151,17 @@ def _silent_names(sources: Sequence[Source]) -> int:
     """Return the number of queried names that did not answer on any of their addresses."""
     heard = {source['source'] for source in sources if interval_of(source)}
     return len({source['source'] for source in sources if source.get('_silent')} - heard)
+
+
+def _same_verdict(everything: Interval, max_skew: float, majority: bool) -> bool:
+    """Return whether it does not matter for the verdict which of the sources are right. everything: all of their intervals.
+
+    The clock of a web server is often a second or two off. If this counted as a contradiction, right clocks would fail. A clock is
+    wrong only by a majority, and if the sources differ by less than a repaired clock may be off.
+    """
+    if -max_skew <= everything.low and everything.high <= max_skew:
+        return True
+    return majority and everything.is_conclusive(max_skew) and everything.width <= 2 * max_skew
 
 
 def _distance(interval: Interval, others: Sequence[Interval]) -> float:

@@ -73,6 +73,14 @@ CASES = [
     ([ntp(300), https(0, verified=False)], 'sources_disagree', 'unknown', False, [0, 0], 'none has a majority'),
     ([ntp(0), ntp(0), ntp(0), https(300, verified=False)], 'in_sync', 'none', True, [1, 1, 1, 0], '1 rejected'),
     ([https(0), https(300, name='https://b.test/')], 'sources_disagree', 'unknown', False, [0, 0], 'contradict'),
+    # Sources that differ, and lead to the same verdict whichever of them is right.
+    ([https(0), ntp(1.2), ntp(1.2), ntp(1.2)], 'in_sync', 'none', True, [1] * 4, '4 sources agree'),
+    ([ntp(0.5), ntp(0.7)], 'in_sync', 'none', False, [1, 1], 'between 490 ms and 710 ms behind'),
+    ([https(3601.5), ntp(3600), ntp(3600), ntp(3600)], 'skewed', 'behind', True, [1] * 4, 'which is more than the max_skew'),
+    ([https(0), ntp(5.5), ntp(5.5), ntp(5.5)], 'sources_disagree', 'unknown', False, [0] * 4, 'differ by 5.50 s'),
+    ([https(3620), ntp(3600), ntp(3600), ntp(3600)], 'sources_disagree', 'unknown', False, [0] * 4, 'differ by 20.0 s'),
+    ([ntp(3600), ntp(3603)], 'sources_disagree', 'unknown', False, [0, 0], 'none has a majority'),
+    ([ntp(4), ntp(-4)], 'in_sync', 'none', False, [1, 1], 'clock is right'),
     # Services that contradict each other prove nothing against NTP servers that agree with one of them.
     ([https(0), https(600, name='https://b.test/'), ntp(0), ntp(0.001), ntp(-0.001)], 'sources_disagree', 'unknown', False, [0] * 5,
      'https://b.test/ +600.000 s'),
