@@ -128,7 +128,7 @@ def sources(suite):
             lines.append(f'deb {uri} {release.replace(own, DEBIAN_OF.get(suite, suite))} {component}')
     if not lines:
         raise CannotRunHere('this machine\'s apt has no Debian archive (apt-get update?). '
-                       'AEMOPS_LAB_SOURCES may name a file with one-line sources for the lab machines')
+                            'AEMOPS_LAB_SOURCES may name a file with one-line sources for the lab machines')
     return '\n'.join(sorted(set(lines))) + '\n'
 
 

@@ -26,8 +26,9 @@ def deaf_by(host: Any, lines: Sequence[ConfigLine], options: Sequence[Tuple[str,
     named = [_Rule('listen', value, ConfigLine('the command line of ntpd', 0, '{0} {1}'.format(option, value)))
              for option, value in options if option in ('-I', '--interface')]
     without_lines = any(option in ('-L', '--novirtualips') for option, _value in options)
-    rules = named if named or without_lines else [_Rule(line.words[1], line.words[2], line) for line in lines
-                      if line.directive in ('interface', 'nic') and len(line.words) > 2]
+    written = [_Rule(line.words[1], line.words[2], line) for line in lines
+               if line.directive in ('interface', 'nic') and len(line.words) > 2]
+    rules = named if named or without_lines else written
     for rule in reversed(rules):
         if rule.action == 'listen' and _leads_out(host, rule.subject):
             return None
