@@ -77,9 +77,12 @@ class Controller:
     """`items[endpoint][id]` is everything there is; `links[endpoint, id, kind]` the ids that are associated."""
 
     def __init__(self, token: str, machine_credential: str = "deploy", system_administrator: bool = True,
-                 prefix: str = "/api") -> None:
-        """`token` is a system administrator's, or an organization administrator's. `prefix` is another behind AAP's gateway."""
-        self.token, self.system_administrator, self.prefix = token, system_administrator, prefix
+                 prefix: str = "/api", max_page_size: int = 200) -> None:
+        """`token` is a system administrator's, or an organization administrator's. `prefix` is another behind AAP's gateway.
+
+        `max_page_size` is AWX's setting MAX_PAGE_SIZE: no list gives more at once, whatever was asked for.
+        """
+        self.token, self.system_administrator, self.prefix, self.max_page_size = token, system_administrator, prefix, max_page_size
         self.unreachable: set[str] = set()  # addresses of projects whose update fails
         self.items: dict[str, dict[int, Item]] = {endpoint: {} for endpoint in TYPES}
         self.links: dict[tuple[str, int, str], list[int]] = {}
@@ -281,7 +284,7 @@ class Controller:
         return self._field(related, rest) if related else None
 
     def _page(self, path: str, query: dict[str, str], results: Iterable[Item]) -> Item:
-        results, page, size = list(results), int(query.get("page", 1)), min(int(query.get("page_size", PAGE)), 200)
+        results, page, size = list(results), int(query.get("page", 1)), min(int(query.get("page_size", PAGE)), self.max_page_size)
         following = urllib.parse.urlencode({**query, "page": page + 1})
         more = f"{self.prefix}/v2/{path}/?{following}" if len(results) > page * size else None
         return {"count": len(results), "next": more, "previous": None, "results": results[(page - 1) * size:page * size]}
