@@ -186,7 +186,7 @@ def test_the_controller_is_killed_right_after_aem_was_stopped(guarded):
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
     guarded.until(lambda: guarded.aem() == 'active', 90, 'AEM runs again by itself')
-    # The module may still run: nobody told it to end, so it goes on to its own end.
+    # The module may still run: without its controller it goes on to its own end.
     guarded.machine.ssh(f'flock {LOCK} true', timeout=300)
     guarded.drop_in()
     healed = guarded.play(**SERVICE)
