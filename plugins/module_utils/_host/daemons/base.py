@@ -8,7 +8,7 @@ import os
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import systemd
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, layouts
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, layouts, next_steps
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ASKED, ConfigLine, Overlay, Source
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.running import running_config
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import (
@@ -373,7 +373,7 @@ class Daemon:
                 # The name does not resolve, or the server refuses or has no correct time: the advice is not to open a port.
                 advice.append("This run's own measurement cannot use {0} either: {1}.".format(name, reason))
                 if 'root distance' in reason:
-                    advice.append('Raise max_distance (in the roles time_sync_max_distance) if it is the right server.')
+                    advice.append(next_steps.TOO_FAR)
         if heard:
             advice.append(self._where_heard.format(', '.join(heard), self.unit))
         if unknown and not (heard or unheard):

@@ -8,7 +8,7 @@ import os
 import re
 from typing import Any, Dict, List, Optional, Set, Tuple
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, layouts
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, layouts, next_steps
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import (
     NO_CONTROL_OF_CLOCK,
     NOT_SELECTED,
@@ -289,7 +289,7 @@ class Chrony(Daemon):
                     'Let this host reach them, or remove that option, then run again.')
         observed = config.only_observed(self.sources())
         if observed:
-            return '; {0} is only observed'.format(observed), 'Remove noselect there, or name other servers, then run again.'
+            return '; {0} is only observed'.format(observed), next_steps.ONLY_OBSERVED
         if mode and _authselectmode(mode) == 'require' and not (secured or authenticated):
             return ('; {0} keeps it from ever selecting a server without authentication'.format(mode.quoted),
                     'Remove that line, or give servers with NTS or keys, then run again.')
@@ -299,11 +299,11 @@ class Chrony(Daemon):
                     'Name more servers, or lower minsources there.')
         far = any('root distance' in (self._measured_reason(name) or '') for name in heard)
         if 'd' in states or (far and not states):
-            return '', 'Raise max_distance (in the roles time_sync_max_distance) if it is the right server.'
+            return '', next_steps.TOO_FAR
         if states == {'s'}:
-            return '', 'Synchronize the servers themselves, or name other ones.'
+            return '', next_steps.NOT_SYNCHRONIZED
         if 'x' in states and len(heard) > 1:
-            return '', 'They do not agree: name more servers.'
+            return '', next_steps.DISAGREE
         return '', 'See chronyc -n sources and chronyc -n selectdata on this host.'
 
     def reload_sources(self) -> bool:

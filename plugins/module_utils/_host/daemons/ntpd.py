@@ -6,9 +6,9 @@
 
 import ipaddress
 import re
-from typing import Any, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, launch, layouts
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, launch, layouts, next_steps
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import (
     NO_CONTROL_OF_CLOCK,
     NOT_SELECTED,
@@ -111,6 +111,11 @@ def _closest(rules: Sequence[Restriction], host: str, address: Any, family: int,
     return named._replace(flags={flag for rule in closest for flag in rule.flags})
 
 
+def _tos_values(line: ConfigLine) -> Dict[str, str]:
+    """Return {option: value} of a "tos" line."""
+    return dict(zip(line.words[1::2], line.words[2::2]))
+
+
 class Ntpd(Daemon):
     """ntpd and ntpsec, asked with ntpq. They step by themselves when started with -g, as every vendor's unit does."""
 
@@ -147,7 +152,7 @@ class Ntpd(Daemon):
     @staticmethod
     def _check_tos(read_again: List[ConfigLine]) -> None:
         """Raise Refused if a later "tos" line, as of a file in ntp.d, makes a value stricter than the one that would be written."""
-        values = [(line, dict(zip(line.words[1::2], line.words[2::2]))) for line in read_again if line.directive == 'tos']
+        values = [(line, _tos_values(line)) for line in read_again if line.directive == 'tos']
         for option, stricter in (('minsane', 1), ('minclock', 1), ('maxdist', -1)):
             named = [(line, number(known[option])) for line, known in values if option in known]
             ours = [value for line, value in named if line.own]
@@ -329,20 +334,20 @@ class Ntpd(Daemon):
         """Return the line that keeps it from selecting one of the servers that are heard, and what to do."""
         observed = config.only_observed(self.sources())
         if observed:
-            return '; {0} is only observed'.format(observed), 'Remove noselect there, or name other servers, then run again.'
+            return '; {0} is only observed'.format(observed), next_steps.ONLY_OBSERVED
         lines = [line for line in self.lines() if line.words[0] == 'tos' and 'minsane' in line.words[1::2]]
-        least = number(dict(zip(lines[-1].words[1::2], lines[-1].words[2::2])).get('minsane')) if lines else None
+        least = number(_tos_values(lines[-1]).get('minsane')) if lines else None
         if least and len(heard) < least:
             return '; {0}'.format(lines[-1].quoted), 'Name more servers, or lower minsane there.'
         far = [peer.remote for peer in heard if 'root distance' in (self._measured_reason(peer.remote) or '')]
         if far:
             return '; {0}: {1}'.format(far[0], self._measured_reason(far[0])), \
-                'Raise max_distance (in the roles time_sync_max_distance) if it is the right server.'
+                next_steps.TOO_FAR
         faults = {peer.fault for peer in heard}
         if heard and faults == {_UNSYNCHRONIZED}:
-            return '', 'Synchronize the servers themselves, or name other ones.'
+            return '', next_steps.NOT_SYNCHRONIZED
         if _FALSETICKER in faults and len(heard) > 1:
-            return '', 'They do not agree: name more servers.'
+            return '', next_steps.DISAGREE
         return '', 'See ntpq -pn on this host.'
 
     def _listed(self) -> Optional[Set[str]]:

@@ -1,0 +1,10 @@
+# Copyright (c) 2026, aemops.brand_portal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Next steps for a daemon that selects none of its sources, whichever daemon it is."""
+
+TOO_FAR = 'Raise max_distance (in the roles time_sync_max_distance) if it is the right server.'
+ONLY_OBSERVED = 'Remove noselect there, or name other servers, then run again.'
+NOT_SYNCHRONIZED = 'Synchronize the servers themselves, or name other ones.'
+DISAGREE = 'They do not agree: name more servers.'
