@@ -67,6 +67,14 @@ def controller_of(awx, **settings):
         yield Made(awx, server, api)
 
 
+def assert_refused(awx, settings, said):
+    """The playbook says so before it asks AWX for any change."""
+    with controller_of(awx) as made:
+        run = made.play(settings=settings)
+        assert run.returncode != 0 and made.asked == [], run.output
+        assert said in ' '.join(run.output.split()), run.output
+
+
 @pytest.fixture(scope='module')
 def made(awx):
     with controller_of(awx) as made:
@@ -224,10 +232,7 @@ def test_a_project_of_other_jobs_is_not_pointed_elsewhere(awx):
      'this user, which has another type.'),
 ], ids=str)
 def test_what_a_setting_names_must_exist_before_anything_is_made(awx, settings, said):
-    with controller_of(awx) as made:
-        run = made.play(settings={**SETTINGS, **settings})
-        assert run.returncode != 0 and made.asked == [], run.output
-        assert said in ' '.join(run.output.split()), run.output
+    assert_refused(awx, {**SETTINGS, **settings}, said)
 
 
 def test_a_credential_type_that_others_use_is_not_changed(awx):
@@ -372,10 +377,7 @@ LEAST = {'brand_portal_awx_image': 'registry.example.com/brand-portal:1', 'brand
     ({'brand_portal_awx_image': None}, 'Set brand_portal_awx_image'),
 ], ids=str)
 def test_a_setting_of_the_wrong_kind_is_refused_before_anything_is_made(awx, setting, said):
-    with controller_of(awx) as made:
-        run = made.play(settings={**LEAST, **setting})
-        assert run.returncode != 0 and made.asked == [], run.output
-        assert said in ' '.join(run.output.split()), run.output
+    assert_refused(awx, {**LEAST, **setting}, said)
 
 
 def test_nothing_after_a_colon_is_an_empty_setting(awx):
