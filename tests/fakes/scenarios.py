@@ -490,8 +490,13 @@ ROWS = [
     _failure("server_error", "Brand Portal itself fails.", answered(500, "Internal Server Error"), 500, "unknown"),
     _failure(
         "forbidden", "A firewall's own page in place of Brand Portal's.",
-        answered(403, "Forbidden", "<html><h1>Blocked</h1>\nYour request has been refused.</html>"), 403, "unknown",
+        answered(403, "Forbidden", "<html><h1>Blocked</h1>\nYour request has been refused.</html>"), 403,
+        "brand_portal_refused",
     ),
+    _failure(
+        "signed_in_first", "A proxy that wants people to sign in.", answered(307, "Temporary Redirect"), 307, "not_brand_portal",
+    ),
+    _failure("no_receiver", "The transport URI is wrong.", answered(404, "Not Found"), 404, "not_brand_portal"),
     _failure("failed_without_a_word", "The trailer says that it failed, and nothing says why.", _no_news, None, "unknown"),
 ]
 

@@ -73,9 +73,25 @@ CAUSES = causes_ims.CAUSES + tuple(
         source=_PUBLISHING,
     ),
     Cause(
-        'proxy_authentication_required', r'proxy(?: returns)?:? "?HTTP/1\.[01] 407\b', codes=(407,),
+        'proxy_authentication_required',
+        r'proxy(?: returns)?:? "?HTTP/1\.[01] 407\b|\bSOCKS ?: authentication failed', codes=(407,),
         meaning='A proxy between AEM and Brand Portal requires authentication.',
         advice='Set the user and password of the proxy in AEM.',
+        source=_HTTP,
+    ),
+    Cause(
+        'brand_portal_refused', codes=(403,),
+        meaning='Brand Portal, or a proxy or a firewall in front of it, refused the request of the agent.',
+        advice='Let the proxy and the firewall pass HTTPS from AEM to the host of the transport URI. If they do, compare the '
+               'product profile of the credential in Adobe Developer Console.',
+        source=_HTTP,
+    ),
+    Cause(
+        'not_brand_portal', codes=(301, 302, 303, 307, 308, 404, 405, 511),
+        meaning='The answer is not from the receiver of Brand Portal: it may be the sign-in page of a proxy, or the transport '
+                'URI of the agent is wrong.',
+        advice='Check the proxy configured in AEM, and the transport URI of the agent: '
+               'https://TENANT.brand-portal.adobe.com/bin/receive?sling:authRequestLogin=1.',
         source=_HTTP,
     ),
     Cause(

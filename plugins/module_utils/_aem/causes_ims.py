@@ -68,7 +68,9 @@ CAUSES = (
     Cause(
         'no_valid_bindings',
         r'no valid bindings were found for organization and technical account combination'
-        r'|' + _DESCRIPTION + r'.{0,200}\b(?:certificate|public key) (?:has |is )?expired\b',
+        # Also a certificate that is described further: "The certificate used to sign the JWT has expired".
+        r'|' + _DESCRIPTION + r'.{0,200}\b(?:(?:certificate|public key)\b[^"\\]{0,100}\bexpired'
+        r'|expired (?:certificate|public key))\b',
         meaning='The public key of the integration at Adobe is missing or has expired.',
         advice=_NO_NEW_CERTIFICATE,
         source=_IMS,
@@ -100,10 +102,12 @@ CAUSES = (
     ),
     Cause(
         'jwt_not_yet_valid',
-        r'(?:JWT|token|assertion)(?: token)? (?:is )?(?:not (?:yet valid|valid yet)|before use time)|used before issued'
-        r"|(?:cannot|can't|must not) be (?:used|accepted) before|issued\b.{0,30}\bin the future"
-        r'|\b(?:nbf|iat)\b.{0,60}\bfuture\b'
-        r'|\b(?:exp|expiry|expiration|lifetime)\b.{0,60}(?:too far|too long|exceed|maximum|(?:less|more|longer) than \d)',
+        r'(?:JWT|token|assertion)(?: token)? (?:is )?(?:not (?:yet valid|valid yet)|before use time)'
+        r'|used (?:before issued|too early)'
+        r"|(?:cannot|can't|must not) be (?:used|accepted) before|issued\b.{0,30}\bin (?:the )?future"
+        r'|\b(?:nbf|iat)\b.{0,60}\b(?:future|later)\b'
+        r'|\b(?:exp|expiry|expiration|lifetime)\b.{0,60}(?:too far|too long|exceeds\b|maximum'
+        r'|(?:less|more|longer) than \d)',
         'likely', 'ahead',
         meaning='By the clock of Adobe, the JWT is valid only from a later moment on, or for too long: the clock AEM signs with '
                 'may be ahead.',
@@ -117,13 +121,17 @@ CAUSES = (
         meaning="The JWT's expiry is already past for Adobe: the clock AEM signs with is behind. Since 2026-03-01 only the "
                 'legacy OAuth gateway still takes JWTs (inferred).',
         advice="Correct AEM's clock and keep it right with NTP, then test again.",
-        source=_KA, context=_without(_error('invalid_token')),
+        # Other programs have JWTs, too, and content may have any name.
+        source=_KA, context=_without(_error('invalid_token')) + '(?=.*(?:' + _TOKEN + '))',
     ),
     Cause(
         'token_expired',
         r'^(?!.*\b(?:certificate|key|secret|licen[cs]e|entitlement|subscription|contract|password|trial|credentials?|integration|'
-        r'profile)(?: (?:has|have|is|are|was|been|deprecated|and)\b){0,4} expired\b)(?!.*' + _OWNER + ')'
-        r'.*(?:\b(?:token_)?expired\b|\bexpiry\b|\bexpiration\b|\bexp\b.{0,60}\b(?:past|future)\b)',
+        r'profile)(?: (?:has|have|is|are|was|been|deprecated|and|past|its)\b){0,4} (?:expired|expiration|expiry)\b)'
+        r'(?!.*' + _OWNER + r')(?!.*\b(?:exp|expiry|expiration)\b[^"\\]{0,30}\b(?:missing|required)\b)'
+        r'(?!.*\bmissing\b[^"\\]{0,40}\b(?:exp|expiry|expiration)\b)'
+        r'.*(?:\b(?:token_)?expired\b|\bexpiry\b|\bexpiration\b|\blifetime\b.{0,40}\bexceeded\b'
+        r'|\bexp\b.{0,60}\b(?:past|future|before (?:now|the current time))\b)',
         'likely', 'behind',
         meaning='Adobe calls the token invalid because of its expiry: the clock AEM signs with may be behind.',
         advice='Compare the measured skew. If the clock is right, check the expiry that the token provider sets.',
@@ -135,7 +143,8 @@ CAUSES = (
     Cause(
         'invalid_client_secret',
         r'invalid client_secret parameter|invalid client secret|'
-        r'\bclient[_ ]secret\b(?: (?:provided|has|is|was)\b){0,3} (?:expired|invalid|wrong|incorrect|not valid)',
+        r'\bclient[_ ]secret\b(?: (?:provided|has|is|was|been|past|its)\b){0,3} '
+        r'(?:expired|expiration|invalid|wrong|incorrect|not valid|revoked|deleted|rotated|disabled)',
         meaning='Adobe does not accept the client secret: it was rotated or deleted in Adobe Developer Console, or AEM has '
                 'lost its crypto keys in an upgrade or a restore.',
         advice="Enter the current client secret in AEM's IMS configuration, and save it. If Adobe still refuses it, restore "

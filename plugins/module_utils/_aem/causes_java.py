@@ -11,23 +11,28 @@ _DYNAMIC_MEDIA = 'https://experienceleague.adobe.com/docs/experience-manager-65/
 _JDK = 'the source of OpenJDK 8 and later'
 
 # Java repeats the words of the C library, in the language of the server's locale: these are glibc's in German, French,
-# Japanese, Spanish, Italian, Portuguese, Chinese, Korean, Dutch, Polish and Russian. Where an exception has a class of its
-# own, or Java adds the English words, no more is needed.
+# Japanese, Spanish, Italian, Portuguese, Chinese, Korean, Dutch, Polish and Russian.
+_REFUSED = (
+    'verbindungsaufbau abgelehnt|connexion refusée|接続を拒否されました|conexión rehusada|connessione rifiutata|'
+    'conexão recusada|ligação recusada|拒绝连接|連線被拒絕|연결이 거부됨|verbinding is geweigerd|połączenie odrzucone|'
+    'в соединении отказано'
+)
 _TIMED_OUT = (
     "wartezeit für die verbindung ist abgelaufen|expiration du délai d['\u2019]attente|接続がタイムアウト|"
     'expiró el tiempo de conexión|connessione scaduta|tempo esgotado para conexão|连接超时|連線超過時間|'
     '연결 시간 초과|verbinding is verlopen|przekroczony czas oczekiwania na połączenie|'
-    'время ожидания соединения истекло'
+    'время ожидания соединения истекло|ligação expirada'
 )
 _NETWORK_UNREACHABLE = (
     "netzwerk (?:ist )?nicht erreichbar|réseau (?:n['\u2019]est pas accessible|inaccessible)|ネットワークに届きません|"
     'la red es inaccesible|la rete non è raggiungibile|a rede está fora de alcance|网络不可达|無法接觸網路|'
-    '네트워크가 접근 불가능|netwerk is onbereikbaar|sieć jest niedostępna|сеть недоступна'
+    '네트워크가 접근 불가능|netwerk is onbereikbaar|sieć jest niedostępna|сеть недоступна|rede inacessível'
 )
 _NO_ROUTE = (
     "keine route zum zielrechner|aucun chemin d['\u2019]accès pour atteindre|ホストへの経路がありません|"
     'no existe ninguna ruta hasta|nessun instradamento per|não há rota para o host|没有到主机的路由|'
-    '找不到通往該主機的路由|호스트로 갈 루트가 없음|geen route naar host|brak trasy do hosta|нет маршрута до узла'
+    '找不到通往該主機的路由|호스트로 갈 루트가 없음|geen route naar host|brak trasy do hosta|нет маршрута до узла|'
+    'sem caminho para o anfitrião'
 )
 _NO_SUCH_NAME = (
     'name oder der dienst ist nicht bekannt|nom ou service inconnu|名前またはサービスが不明|nombre o servicio desconocido|'
@@ -37,7 +42,10 @@ _RESET = (
     'vom kommunikationspartner zurückgesetzt|connexion r(?:é-?|e)initialisée|接続が相手からリセット|'
     'conexión reinicializada|connessione interrotta dal corrispondente|conexão fechada pela outra ponta|'
     '连接被对方重设|連線被對方重設|상대편이 연결을 끊음|verbinding is weggevallen|połączenie zerwane|'
-    'соединение разорвано'
+    'соединение разорвано|ligação reposta pelo peer|'
+    # Broken pipe
+    'datenübergabe unterbrochen|relais brisé|パイプが壊れ|tubería rota|pipe interrotta|pipe quebrado|'
+    'túnel quebrado|断开的管道|管線損壞|파이프가 깨어짐|gebroken pijp|przerwany potok|обрыв канала'
 )
 
 CAUSES = (
@@ -83,7 +91,8 @@ CAUSES = (
     # AEM's own keys and certificates.
     Cause(
         'unrecoverable_key',
-        r'UnrecoverableKeyException|could not decrypt (?:key|data)|keystore was tampered with|keystore password was incorrect',
+        r'UnrecoverableKeyException|could not decrypt (?:key|data)|get key failed:|cannot recover key'
+        r'|keystore was tampered with|keystore password was incorrect',
         meaning='AEM cannot decrypt the private key: the stored password is not that of the keystore.',
         advice='OAuth Server-to-Server needs no keystore (inferred). ' + MIGRATE,
         source=_DYNAMIC_MEDIA,
@@ -106,6 +115,7 @@ CAUSES = (
         'certificate_name',
         r"doesn't match (?:any of the subject alternative names|common name)|hostname in certificate didn't match"
         r'|does not match the certificate subject'
+        r'|hostname \S{1,300} not verified'
         r'|no subject alternative (?:DNS|IP address|names?)\b|no name matching .{1,300} found|HTTPS hostname wrong',
         meaning='The certificate is for another name: a proxy or a wrong host answers.',
         advice='Check the address in the transport URI, DNS on the host, and the proxy configured in AEM.',
@@ -137,7 +147,8 @@ CAUSES = (
     ),
     Cause(
         'unknown_host',
-        r'UnknownHostException|name or service not known|temporary failure in name resolution'
+        r'UnknownHostException|UnresolvedAddressException|no such host is known'
+        r'|name or service not known|temporary failure in name resolution'
         r'|no address associated with (?:host)?name|nodename nor servname provided'
         # Java's message is the name and the resolver's words, or the name alone when it answers from its own cache. The name of
         # a class has a capital.
@@ -155,7 +166,10 @@ CAUSES = (
     Cause(
         'no_route',
         r'NoRouteToHostException|network is (?:unreachable|down)|no route to host|host is (?:unreachable|down)'
-        r'|\((?:connect|sendto) failed\)|SocketException: (?:operation not permitted|permission denied)'
+        # Java uses only IPv4 or only IPv6, or the host has no address of that family.
+        r'|(?:protocol|address) family (?:unavailable|not supported)|cannot assign requested address'
+        r'|SOCKS: (?:host|network) unreachable|\((?:connect|sendto) failed\)'
+        r'|SocketException: (?:operation not permitted|permission denied)'
         '|' + _NETWORK_UNREACHABLE + '|' + _NO_ROUTE,
         meaning="AEM's host has no route to the address.",
         advice='Check the routes and the firewall of the host, or the proxy configured in AEM.',
@@ -164,7 +178,7 @@ CAUSES = (
     Cause(
         'connection_refused',
         r'connection refused|ConnectException|HttpHostConnectException'
-        r'|\bconnect to \S{1,300} (?:\[[^\]]{0,300}\] )?failed: ',
+        r'|\bconnect to \S{1,300} (?:\[[^\]]{0,300}\] )?failed: |' + _REFUSED,
         meaning='Nothing accepts connections at the address AEM calls.',
         advice='Check the firewall, the proxy configured in AEM, and the transport URI of the agent.',
         source=RECORDED,
@@ -173,16 +187,17 @@ CAUSES = (
         'connection_reset',
         r'connection reset|NoHttpResponseException|failed to respond|connection or (?:in|out)bound has closed|broken pipe'
         r'|connection abort'
-        r'|java\.net\.SocketException(?!: (?:too many open files|no buffer space))'
+        r'|java\.net\.SocketException(?!: (?:too many open files|no buffer space|SOCKS ?: authentication))'
         r'|(?:socket|connection) (?:is )?closed|unexpected end of (?:file|stream)'
-        r'|premature end of|' + _RESET,
+        r'|premature end of|\bEOFException\b|\bEOF reached\b|' + _RESET,
         meaning='The connection was closed before the answer.',
         advice='Check the firewall and the proxy configured in AEM, then test again.',
         source=RECORDED,
     ),
     Cause(
         'tls_handshake',
-        r'SSL\w{0,20}Exception|received fatal alert|remote host (?:terminated the|closed connection during) handshake'
+        r'SSL\w{0,20}Exception|TlsFatalAlert|\bhandshake_failure\b'
+        r'|received fatal alert|remote host (?:terminated the|closed connection during) handshake'
         r'|no appropriate protocol|no trusted certificate found|certificate chaining error|peer not authenticated'
         r'|could not generate DH key ?pair|SSL peer shut down|no (?:negotiable )?cipher suites?\b|protocol version is not enabled'
         r'|no available authentication scheme',

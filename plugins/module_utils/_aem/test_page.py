@@ -349,7 +349,7 @@ def _response(lines: List[PageLine]) -> Tuple[Optional[int], str, Set[int]]:
 
 
 def _remote_date(lines: List[PageLine]) -> Optional[int]:
-    """Return the Date of the last answer that has one, except for answers with an Age, which are from a cache."""
+    """Return the Date of the last answer that has one. One from a cache (Age), or with two Dates, does not show a clock."""
     heads: List[List[str]] = [[]]
     for line in lines:
         if heads[-1] and (line.kind != HEADER or _STATUS_LINE.match(line.message)):
@@ -357,11 +357,11 @@ def _remote_date(lines: List[PageLine]) -> Optional[int]:
         if line.kind == HEADER:
             heads[-1].append(line.message)
     for head in reversed(heads):
-        for field in head:
-            match = _DATE_FIELD.match(field)
-            date = dates.http_date(field[match.end():match.end() + _TOO_MUCH]) if match else None
-            if date is not None and not any(_AGED.match(other) for other in head):
-                return date
+        fields = [field for field in head if _DATE_FIELD.match(field)]
+        found = {dates.http_date(field.partition(':')[2][:_TOO_MUCH]) for field in fields}
+        date = found.pop() if len(found) == 1 else None
+        if date is not None and not any(_AGED.match(other) for other in head):
+            return date
     return None
 
 

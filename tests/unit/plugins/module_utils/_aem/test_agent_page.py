@@ -119,6 +119,15 @@ def test_every_message_of_the_list_has_its_relation_direction_and_advice(message
                           ).cause.id == 'unknown'
 
 
+@pytest.mark.parametrize('said', [
+    'com.day.cq.replication.ReplicationException: Cannot serialize /content/dam/acme/JWT has expired.jpg',
+    'io.jsonwebtoken.ExpiredJwtException: JWT expired at 2026-11-24T09:15:12Z. Current time: 2026-11-24T10:15:00Z',
+])
+def test_a_jwt_that_is_not_for_an_access_token_says_nothing_about_the_clock(said):
+    assert causes.explain(page.read(body_of('Error while replicating: ' + said))).cause.id == 'unknown'
+    assert causes.of_clock(said) is None
+
+
 def test_the_list_and_the_table_know_the_same_causes():
     assert set(messages.EXPECTED) == {cause.id for cause in causes.ALL}
     for cause in causes.ALL:
@@ -291,6 +300,13 @@ def test_the_status_and_date_come_from_the_head_of_the_last_answer():
     assert (read.response_code, read.response_reason) == (503, 'Service Unavailable')
     assert read.remote_date == 1488513600
     assert [line.kind for line in read.lines[-4:-2]] == [page.BODY, page.BODY]
+
+
+@pytest.mark.parametrize('other, expected', [('05:00:00', None), ('04:00:00', 1488513600)])
+def test_an_answer_with_two_dates_shows_no_clock(other, expected):
+    """A gateway may add its own Date."""
+    fields = ['<< Date: Fri, 03 Mar 2017 04:00:00 GMT', '<< Date: Fri, 03 Mar 2017 {0} GMT'.format(other)]
+    assert page.read(as_test_page(delivered(*fields), 'succeeded')).remote_date == expected
 
 
 @pytest.mark.parametrize('age, date', [('0', 1488513600), ('00', 1488513600), ('300', None), (' 1', None)])
