@@ -35,6 +35,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.answer im
 )
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.credentials import without_credentials
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.importing import IMPORT_LOCK
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.tls_context import client_context
 
 AGENTS = '/etc/replication/agents.author'
 LOGIN = '/libs/granite/core/content/login.html'
@@ -244,12 +245,7 @@ class Aem:
                 proxy = re.sub(r'(?s)^([a-z][a-z0-9+.-]*://)?.*@', r'\1', urllib.request.getproxies().get(parts.scheme, ''))
                 self.proxy = self.redactor.line(proxy)
         if self.url.startswith('https:'):
-            context = ssl.create_default_context(cafile=self._ca_path)
-            context.verify_flags &= ~getattr(ssl, 'VERIFY_X509_STRICT', 0)  # as before Python 3.13, see _clock/tls.py
-            if not self._validate_certs:
-                context.check_hostname = False
-                context.verify_mode = ssl.CERT_NONE
-            handlers.append(urllib.request.HTTPSHandler(context=context))
+            handlers.append(urllib.request.HTTPSHandler(context=client_context(self._ca_path, self._validate_certs)))
         opener = urllib.request.OpenerDirector()
         for handler in handlers:
             opener.add_handler(handler)

@@ -76,7 +76,8 @@ def parse_url(url: str) -> Target:
         raise BadOption(f'https_urls: {shown!r} was given with credentials. A Date needs none; leave them out.')
     if not host or ('[' in parts.netloc and ':' not in host):
         raise BadOption(f'https_urls: {shown!r} has no host.')
-    text = join(host, PORT if port is None else port)
+    # A zone of an IPv6 address is written with %25 (RFC 6874), and resolved without.
+    text = join(host.replace('%25', '%'), PORT if port is None else port)
     path = (parts.path or '/') + ('?' + parts.query if parts.query else '')
     return Target(url, parse_endpoint(text, PORT, 'https_urls'), urllib.parse.quote(path, safe="/?%:@!$&'()*+,;=~"))
 
@@ -262,7 +263,9 @@ class Question:
 
     def _host_header(self) -> str:
         endpoint = self._target.endpoint
-        name = f'[{endpoint.host}]' if ':' in endpoint.host else endpoint.host.encode('idna').decode('ascii')
+        # A zone means nothing to the server (RFC 6874 section 4).
+        address = endpoint.host.partition('%')[0]
+        name = f'[{address}]' if ':' in address else address.encode('idna').decode('ascii')
         return name if endpoint.port == PORT else f'{name}:{endpoint.port}'
 
     def _check_validity(self, connection: Connection, answer: Answer) -> None:

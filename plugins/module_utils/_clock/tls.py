@@ -30,6 +30,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.resolve
 )
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.source import error_reason
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.credentials import without_credentials
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.tls_context import client_context
 
 # X509_V_FLAG_NO_CHECK_TIME (openssl/x509_vfy.h): chain and host name are still verified.
 _NO_CHECK_TIME = 0x200000
@@ -77,22 +78,12 @@ class DatesRefused(Unusable):
 
 def context_for(trust: Trust, check_dates: bool = True) -> ssl.SSLContext:
     """Return the TLS context. Raises BadOption if the certificates in ca_path cannot be loaded."""
-    path = trust.ca_path
     try:
-        if path and os.path.isdir(path):
-            context = ssl.create_default_context(capath=path)
-        else:
-            context = ssl.create_default_context(cafile=path or None)
+        context = client_context(trust.ca_path, trust.validate)
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        shown = without_credentials(path or '')
+        shown = without_credentials(trust.ca_path or '')
         raise BadOption(f'ca_path: no certificates can be loaded from {shown}: {error_reason(error)}.') from error
-    # Python 3.13 has it by default. Many proxies that inspect TLS have CA certificates that break RFC 5280 in small ways, such as
-    # no authority key identifier; OpenSSL and Java accept them. The result must not depend on the host's Python.
-    context.verify_flags &= ~getattr(ssl, 'VERIFY_X509_STRICT', 0)
-    if not trust.validate:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    elif not check_dates:
+    if trust.validate and not check_dates:
         context.verify_flags |= _NO_CHECK_TIME
     return context
 
@@ -108,7 +99,7 @@ def parse_proxy(url: str, named_by: str = 'https_proxy') -> Proxy:
         # With a "/", "?" or "#" in a password that is not written as %XX, the host would be wrong.
         if not scheme or re.search(r'[\x00-\x20\x7f?#]', url) or parts.path not in ('', '/') or not parts.hostname:
             raise ValueError
-        endpoint = parse_endpoint(join(parts.hostname, parts.port or 80), 80, named_by)
+        endpoint = parse_endpoint(join(parts.hostname.replace('%25', '%'), parts.port or 80), 80, named_by)
     except (ValueError, BadOption):
         raise BadOption(f"{named_by}: this is not the URL of a proxy. Set the option https_proxy to http://HOST:PORT or "
                         'http://USER:PASSWORD@HOST:PORT, special characters of the password as %XX.') from None

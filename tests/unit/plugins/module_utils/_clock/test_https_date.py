@@ -522,10 +522,16 @@ def test_urls_that_cannot_be_used_are_an_error_before_anything(url, reason):
     ('https://Example.COM', 'example.com', 443, '/'), ('https://h:8443/a/b?c=d#e', 'h', 8443, '/a/b?c=d'),
     ('https://[::1]:4/', '::1', 4, '/'), ('https://h/\u00e9?\u00e9', 'h', 443, '/%C3%A9?%C3%A9'),
     ('https://h/%41', 'h', 443, '/%41'),
+    # A zone: an interface, whose name has a case.
+    ('https://[fe80::1%25enP1s0]/', 'fe80::1%enP1s0', 443, '/'), ('https://[fe80::1%enP1s0]:8/', 'fe80::1%enP1s0', 8, '/'),
 ])
 def test_urls(url, host, port, path):
     target = https_date.parse_url(url)
     assert (target.endpoint.host, target.endpoint.port, target.path) == (host, port, path)
+
+
+def test_a_proxy_with_a_zone():
+    assert tls.parse_proxy('http://[fe80::1%25enP1s0]:3128').endpoint == ('fe80::1%enP1s0', 3128)
 
 
 @given(st.text(max_size=40))
