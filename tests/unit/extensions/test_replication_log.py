@@ -113,6 +113,18 @@ def test_what_agents_and_adobe_s_token_providers_say_is_one(logger, message, cau
     assert read(entry(message, logger=logger)) == [cause]
 
 
+@pytest.mark.parametrize('prefix', [
+    'Nov 24 10:15:00 aem1 aem: ', '<11>1 2026-11-24T10:15:00.123456+01:00 aem1 aem - - - ', '2026-11-24T10:15:00+01:00 aem1 aem[7]: ',
+    '[author1] ', '{"message":"',
+])
+def test_what_collects_the_logs_may_write_before_each_line(prefix):
+    found = SOURCE.Reader().read(prefix + entry())
+    assert found and (found['agent'], found['logged']) == ('mp_replication_agent0_default_acme', '24.11.2026 10:15:00')
+    trace = 'java.io.IOException: ' + REFUSED
+    assert read(prefix + entry('token rejected', logger='com.acme.core.filters.TokenFilter'), prefix + trace) == []
+    assert read(prefix + entry('Error during processing of replication.'), prefix + trace) == ['jwt_expired']
+
+
 def test_a_stack_trace_belongs_to_its_entry():
     trace = '\tCaused by: java.security.cert.CertificateNotYetValidException: NotBefore: Wed Mar 01 00:00:00 UTC 2017'
     assert read(entry('Error while replicating: javax.net.ssl.SSLHandshakeException'), '\tat a.b.C(D.java:1)', trace) \
