@@ -48,7 +48,7 @@ options:
 options:
   agents:
     description:
-      - Names of the agents to test, regardless of their tenant. No agent is tested if AEM does not have one of them.
+      - Names of the agents to test, which need not lead to Brand Portal. No agent is tested if AEM does not have one of them.
       - An empty list tests all enabled agents whose transport URI leads to C(*.brand-portal.adobe.com).
       - Agents for reverse replication, agents that flush or purge a cache, agents that do not lead to a receiver
         (C(/bin/receive)), and disabled agents are never tested.

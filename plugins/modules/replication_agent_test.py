@@ -75,7 +75,7 @@ tests:
       type: str
       sample: acme
     succeeded:
-      description: Whether the page says that the test succeeded and Brand Portal answered 200.
+      description: Whether the page says that the test succeeded and Brand Portal answered 200, with anything but a web page.
       returned: success
       type: bool
       sample: false

@@ -52,7 +52,8 @@ class Page(NamedTuple):
     response_reason: str
     remote_date: Optional[int]    # the answer's Date, seconds since the epoch
     verdict: str                  # that of the agent: 'succeeded', 'failed', or '' on a page without one
-    succeeded: bool               # whether the verdict is 'succeeded' and the answer was 200
+    foreign: bool                 # whether the last answer is a web page, which the receiver never sends
+    succeeded: bool               # whether the verdict is 'succeeded' and the answer was the receiver's 200
     last_stamp: Optional[int]     # newest log stamp, seconds as if its unknown zone were UTC
 
 
@@ -92,6 +93,7 @@ _STATUS_LINE = re.compile(r'HTTP/\d(?:\.\d)?\s{1,4}(\d{3})(?!\d)\s{0,4}')
 _FIELD = re.compile(r'[A-Za-z0-9!#$%&\'*+.^_`|~-]{1,100}:')
 _DATE_FIELD = re.compile(r'(?i)date\s{0,4}:')
 _AGED = re.compile(r'(?i)age\s{0,4}:\s{0,4}0{0,9}[1-9]')
+_WEB_PAGE = re.compile(r'(?i)\s{0,99}(?:<!--.{0,999}?-->\s{0,99})?<(?:!doctype\s{0,9}html|html|head)\b', re.DOTALL)
 _END_OF_WIRE = re.compile(r'(?:Message sent\.|-{10,}\s{0,4}$)')
 _SENT = re.compile(r'(?:Message )?sent\.\s{1,4}Response:\s{0,4}(\d{3})(?!\d)\s{0,4}')
 _SERVER_RETURNED = re.compile(
@@ -134,6 +136,7 @@ def read(text: str) -> Page:
         # The log is in English in every language of AEM: "Replication (TEST) of /content successful."
         verdict = _closing_word([line for line in lines if line.stamp])
     code, reason, codes = _response(lines)
+    foreign = bool(_WEB_PAGE.match(_last_body(lines)))
     return Page(
         kind=kind,
         transport_uri=title,
@@ -142,7 +145,8 @@ def read(text: str) -> Page:
         response_reason=reason,
         remote_date=_remote_date(lines),
         verdict=verdict,
-        succeeded=verdict == 'succeeded' and codes == {200},
+        foreign=foreign,
+        succeeded=verdict == 'succeeded' and codes == {200} and not foreign,
         last_stamp=_last_stamp(lines),
     )
 
@@ -363,6 +367,17 @@ def _remote_date(lines: List[PageLine]) -> Optional[int]:
         if date is not None and not any(_AGED.match(other) for other in head):
             return date
     return None
+
+
+def _last_body(lines: List[PageLine]) -> str:
+    """Return the start of the body of the last answer. AEM may quote it in several lines, of which the first has one letter."""
+    body = ''
+    for line in lines:
+        if line.kind == HEADER and _STATUS_LINE.match(line.message):
+            body = ''
+        elif line.kind == BODY and len(body) < _TOO_MUCH:
+            body += line.message[:_TOO_MUCH]
+    return body
 
 
 def _last_stamp(lines: List[PageLine]) -> Optional[int]:

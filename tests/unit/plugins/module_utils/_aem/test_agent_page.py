@@ -79,8 +79,9 @@ def test_every_page_of_the_stand_in(scenario):
 ON_A_LOG = [
     scenario
     for scenario in scenarios.SCENARIOS
-    # What has no lines has no log, and no log says "Replication test failed" or is read for its size once more.
-    if scenario.where == 'test' and not scenario.text and scenario.name not in ('cut_in_the_verdict', 'huge', 'huge_ok')
+    # What has no lines has no log, and no log says "Replication test failed", shows an answer of 200, or is read for its size again.
+    if scenario.where == 'test' and not scenario.text and scenario.name not in (
+        'cut_in_the_verdict', 'page_with_200', 'huge', 'huge_ok')
 ]
 
 
@@ -300,6 +301,17 @@ def test_the_status_and_date_come_from_the_head_of_the_last_answer():
     assert (read.response_code, read.response_reason) == (503, 'Service Unavailable')
     assert read.remote_date == 1488513600
     assert [line.kind for line in read.lines[-4:-2]] == [page.BODY, page.BODY]
+
+
+@pytest.mark.parametrize('body, succeeded', [
+    (['<', '!DOCTYPE html>'], False), (['', '  <HTML lang="en">'], False), (['<!-- x --><html>'], False), ([], True),
+    (['R', 'eplicationAction TEST ok.'], True), (['ReplicationAction TEST ok. <html>'], True),
+])
+def test_a_web_page_in_place_of_the_receiver_s_answer_is_no_success(body, succeeded):
+    """A proxy or a firewall may answer 200, and AEM looks at the status only."""
+    read = page.read(as_test_page(delivered('<< Server: x', '<<', *('<< ' + line for line in body)), 'succeeded'))
+    assert read.succeeded is succeeded
+    assert causes.explain(read).cause.id == ('none' if succeeded else 'not_brand_portal')
 
 
 @pytest.mark.parametrize('other, expected', [('05:00:00', None), ('04:00:00', 1488513600)])
