@@ -498,7 +498,8 @@ ROWS = [
     ),
     _failure(
         "page_with_200", "A firewall's own page, and AEM looks at its status only.",
-        answered(200, "OK", "<html><title>Request Rejected</title>\nThe requested URL was rejected.</html>"), 200, "not_brand_portal",
+        answered(200, "OK", "<html><title>Request Rejected</title>\nThe requested URL was rejected.</html>"), 200,
+        "not_brand_portal",
     ),
     _failure("no_receiver", "The transport URI is wrong.", answered(404, "Not Found"), 404, "not_brand_portal"),
     _failure("failed_without_a_word", "The trailer says that it failed, and nothing says why.", _no_news, None, "unknown"),

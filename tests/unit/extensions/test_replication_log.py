@@ -114,8 +114,8 @@ def test_what_agents_and_adobe_s_token_providers_say_is_one(logger, message, cau
 
 
 @pytest.mark.parametrize('prefix', [
-    'Nov 24 10:15:00 aem1 aem: ', '<11>1 2026-11-24T10:15:00.123456+01:00 aem1 aem - - - ', '2026-11-24T10:15:00+01:00 aem1 aem[7]: ',
-    '[author1] ', '{"message":"',
+    'Nov 24 10:15:00 aem1 aem: ', '<11>1 2026-11-24T10:15:00.123456+01:00 aem1 aem - - - ',
+    '2026-11-24T10:15:00+01:00 aem1 aem[7]: ', '[author1] ', '{"message":"',
 ])
 def test_what_collects_the_logs_may_write_before_each_line(prefix):
     found = SOURCE.Reader().read(prefix + entry())

@@ -183,7 +183,8 @@ class Reader:
     # 24.11.2026 10:15:00.123 *ERROR* [the thread [may be nested]] com.day.cq.replication.Agent.NAME.queue the message
     # The program that collects the logs, such as syslog, may have added something before it.
     _ENTRY = re.compile(
-        r'(?:.{0,200}?\W)??(\d{2}\.\d{2}\.\d{4}|\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2}:\d{2})\S{0,12} \*(TRACE|DEBUG|INFO|WARN|ERROR)\* '
+        r'(?:.{0,200}?\W)??'
+        r'(\d{2}\.\d{2}\.\d{4}|\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2}:\d{2})\S{0,12} \*(TRACE|DEBUG|INFO|WARN|ERROR)\* '
         r'\[.{0,2000}?\] ([\w$-]{1,100}(?:\.[\w$-]{1,200}){1,30}) (.*)', re.DOTALL)
     _AGENT = re.compile(r'com\.day\.cq\.replication\.Agent\.([\w-]{1,200})')
     # error.log is about everything: other libraries' tokens and certificates expire there every day. What is meant is what

@@ -79,7 +79,7 @@ def test_every_page_of_the_stand_in(scenario):
 ON_A_LOG = [
     scenario
     for scenario in scenarios.SCENARIOS
-    # What has no lines has no log, and no log says "Replication test failed", shows an answer of 200, or is read for its size again.
+    # What has no lines has no log, and no log says "Replication test failed", shows a 200, or is read for its size again.
     if scenario.where == 'test' and not scenario.text and scenario.name not in (
         'cut_in_the_verdict', 'page_with_200', 'huge', 'huge_ok')
 ]
