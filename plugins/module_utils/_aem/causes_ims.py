@@ -33,6 +33,11 @@ SAVE_AGAIN = (
 QUOTED = 'authorization server status:'
 # A line about the exchange for an access token. The narrow form quotes the answer of the server.
 _TOKEN = r'access token|authorization server|\berror\\?["\']?\s{0,4}[:=]|ims/'
+# What an exchange of JWTs may write instead of the answer, or all that is left of it.
+_FROM_ADOBE = (
+    r'|invalid_grant|\bOAuth|bearer|\bIMS\b|token (?:exchange|endpoint|service)|exchang(?:e|ing) (?:the |a )?(?:JWT|token)'
+    r'|^\W*JWT has expired\W*$'
+)
 _ANSWERED = r'authorization server|\berror(?:_code)?\\?["\']?\s{0,4}[:=]'
 _DESCRIPTION = r'error_description\\?["\']?\s{0,4}[:=]'
 # A description that is about the owner of the credential, not about a token of it.
@@ -122,7 +127,7 @@ CAUSES = (
                 'legacy OAuth gateway still takes JWTs (inferred).',
         advice="Correct AEM's clock and keep it right with NTP, then test again.",
         # Other programs have JWTs, too, and content may have any name.
-        source=_KA, context=_without(_error('invalid_token')) + '(?=.*(?:' + _TOKEN + '))',
+        source=_KA, context=_without(_error('invalid_token')) + '(?=.*(?:' + _TOKEN + _FROM_ADOBE + '))',
     ),
     Cause(
         'token_expired',

@@ -129,6 +129,19 @@ def test_a_jwt_that_is_not_for_an_access_token_says_nothing_about_the_clock(said
     assert causes.of_clock(said) is None
 
 
+@pytest.mark.parametrize('said', [
+    'JWT has expired',
+    'JWT has expired.',
+    'invalid_grant: JWT has expired',
+    'OAuth2 error: JWT has expired',
+    'Could not exchange JWT: JWT has expired',
+    'Unable to get an access token: JWT has expired',
+    'com.adobe.granite.auth.oauth.OAuthException: JWT has expired',
+])
+def test_an_expired_jwt_of_adobe_is_told_without_its_json(said):
+    assert causes.explain(page.read(body_of(said))).cause.id == 'jwt_expired'
+
+
 def test_the_list_and_the_table_know_the_same_causes():
     assert set(messages.EXPECTED) == {cause.id for cause in causes.ALL}
     for cause in causes.ALL:
