@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.formatting import offset_text
@@ -17,6 +18,8 @@ Result = t.Mapping[str, t.Any]
 NOT_HEALED_BY_A_CLOCK = ('not_only_the_clock', 'aem_unreachable')
 # ansible.constants.LOCALHOST: names for which Ansible makes a host that no inventory has.
 LOCALHOST = ('127.0.0.1', 'localhost', '::1')
+# Names that have no meaning in a pattern, and that look neither like a number nor like a list of numbers.
+_USUAL_NAME = re.compile(r'(?a:[A-Za-z_][\w.-]*)')
 
 
 class Serial(ValueError):
@@ -113,15 +116,16 @@ def batches(hosts: t.Sequence[str], serial: t.Sequence[str]) -> list[list[str]]:
 def pattern(hosts: t.Sequence[str]) -> str:
     """Return an Ansible pattern that matches exactly these hosts, with any characters in their names, or no host for [].
 
-    Each character that could be special, in the pattern or in its regular expression, is written as its number. The implicit
-    localhost, which has the name by which a pattern asked for it, can only be matched by this name.
+    A usual name is given as it is, because Ansible then prefers the host to a group of the same name. In any other name, each
+    character that could be special, in the pattern or in its regular expression, is written as its number. The implicit localhost,
+    which has the name by which a pattern asked for it, can only be matched by this name.
     """
     if not hosts:
         return '!all'
-    local = [name for name in hosts if name in LOCALHOST]
-    names = [''.join(each if each.isascii() and each.isalnum() else f'\\U{ord(each):08x}' for each in name)
-             for name in hosts if name not in LOCALHOST]
-    return ','.join([*local, *([f'~({"|".join(names)})$'] if names else [])])
+    usual = dict.fromkeys(name for name in hosts if name in LOCALHOST or _USUAL_NAME.fullmatch(name))
+    others = [''.join(each if each.isascii() and each.isalnum() else f'\\U{ord(each):08x}' for each in name)
+              for name in hosts if name not in usual]
+    return ','.join([*usual, *([f'~({"|".join(others)})$'] if others else [])])
 
 
 def went_wrong(result: Result | None) -> bool | None:

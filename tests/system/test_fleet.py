@@ -330,6 +330,15 @@ def test_hosts_of_any_name_are_measured_and_counted(fleet):
     assert run.output.count('"host ') == 1
 
 
+def test_a_group_with_the_name_of_a_host_adds_none_of_its_hosts(fleet):
+    """Clouds and DNS names give such groups. Of a pattern, Ansible prefers the group, also for a regular expression."""
+    groups = fleet.folder / 'groups.ini'
+    groups.write_text('[a4]\na4\ndb1 ansible_connection=local\n')
+    run = fleet.play(ONE_IS_WRONG, '-i', str(groups))
+    assert run.returncode == 2 and begun(run) == ['a4'] and 'db1' not in run.recap, run.output
+    assert fleet.states() == {'a1': 'healthy', 'a4': 'cannot_set_clock'}
+
+
 @pytest.mark.parametrize('name', ['localhost', '127.0.0.1'])
 def test_the_localhost_that_no_inventory_names_is_measured_and_reported(fleet, name):
     run = fleet.play([{'name': 'a1'}], '-e', f'fix_bp_jwt_hosts={name}', '-e', 'fix_bp_jwt_mode=diagnose')
@@ -482,6 +491,29 @@ def test_an_unreachable_host_ends_as_such_in_a_play_that_ignores_these(fleet):
     run = fleet.play([{'name': 'a1'}, {'name': 'a3', 'up': False}], '-e', 'fix_bp_jwt_mode=diagnose',
                      book=role_alone(fleet.folder, ignore_unreachable=True))
     assert run.returncode == 4 and run.recap['a3']['unreachable'] == 1, run.output
+
+
+@pytest.mark.parametrize('keywords', [{'ignore_errors': True}, {'run_once': True}], ids=str)
+def test_the_role_measures_and_asserts_every_host_whatever_it_inherits(fleet, keywords):
+    book = fleet.folder / 'keywords.yml'
+    book.write_text(json.dumps([{'hosts': 'aem_authors', 'gather_facts': False, 'tasks': [
+        {'include_role': {'name': 'aemops.brand_portal.fix_bp_jwt', 'apply': keywords}}]}]))
+    run = fleet.play(ONE_IS_WRONG, '-e', 'fix_bp_jwt_mode=diagnose', book=book)
+    assert run.returncode == 2 and fleet.states() == {'a1': 'healthy', 'a4': 'at_risk'}, run.output
+    assert (run.recap['a1']['failed'], run.recap['a4']['failed']) == (0, 1)
+
+
+def test_an_error_of_the_whole_run_is_not_ignored(fleet):
+    run = fleet.play(ONE_IS_WRONG[:1], '-e', 'fix_bp_jwt_report_dir=/proc/nowhere', book=role_alone(fleet.folder, ignore_errors=True))
+    assert run.returncode == 2 and 'The report cannot be written on the controller' in run.output, run.output
+
+
+def test_a_host_that_a_condition_of_an_include_leaves_out_is_none_of_the_run(fleet):
+    book = fleet.folder / 'include.yml'
+    book.write_text(json.dumps([{'hosts': 'aem_authors', 'gather_facts': False, 'tasks': [
+        {'include_role': {'name': 'aemops.brand_portal.fix_bp_jwt'}, 'when': 'inventory_hostname != "a4"'}]}]))
+    run = fleet.play(ONE_IS_WRONG, '-e', 'fix_bp_jwt_mode=diagnose', book=book)
+    assert run.returncode == 0 and fleet.states() == {'a1': 'healthy'}, run.output
 
 
 def test_a_role_that_is_delegated_to_another_host_proves_nothing(fleet):

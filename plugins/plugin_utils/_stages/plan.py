@@ -32,9 +32,12 @@ def plan(context: StageContext) -> Result:
     # With the play keyword serial, the hosts of later batches are not measured yet.
     later = set(context.variables['ansible_play_hosts']) - reachable
     hosts = dict.fromkeys([*context.arguments['hosts'], *context.variables['ansible_play_hosts_all']])
-    # A host whose task a condition of the playbook (when) skipped is none of this run.
-    results = {name: result for name, result in registered(context, hosts).items()
-               if (result or name not in later) and not result.get('skipped')}
+    found = registered(context, hosts)
+    # A host that a condition of the playbook (when) left out is none of this run: an import skips its task, an include has none
+    # for it. The host is still in the play, unlike one that failed before it could be measured.
+    left_out = reachable if any(found.values()) and not context.out_of_step() else set()
+    results = {name: result for name, result in found.items()
+               if (result or name not in later | left_out) and not result.get('skipped')}
     known = {name: result for name, result in results.items() if 'state_before' in result}
     mode = context.mode(chosen)
     # The mode is that of the run, but a host whose own variables say diagnose or rehearse is not repaired.
@@ -54,10 +57,11 @@ def plan(context: StageContext) -> Result:
     batches = fleet.batches(pending if may_repair else [], chosen['fix_bp_jwt_serial'])
     if batches:
         write_unfinished(context, chosen)
-    well = [name for name, result in results.items() if result.get('passed') and not result['repair_due']]
-    unwell = [name for name in results if name in reachable and name not in set(well)]
+    well = [name for name, result in results.items()
+            if name in reachable and result.get('passed') and not result['repair_due']]
     # One host that passed remains, and reports even if all others are lost. A rehearsal needs all of them.
-    remaining = [*unwell, *[name for name in well if name in reachable][:None if rehearse else 1]]
+    needless = set([] if rehearse else well[1:])
+    remaining = [name for name in results if name in reachable and name not in needless]
     wanted = bool(batches or (pending and stopped))
     return {'hosts': list(results), 'remaining': remaining, 'pending': pending, 'batches': batches, 'stopped': stopped,
             'repair_hosts': fleet.pattern(remaining if rehearse or wanted else []),
