@@ -23,6 +23,7 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._options import SPECIFICATION
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.table import FEW
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.context import DELEGATED, NotPassed, StageContext
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.finish_host import finish_host
@@ -38,6 +39,12 @@ STAGES: dict[str, t.Callable[[StageContext], dict[str, t.Any]]] = {
     'measure': measure, 'plan': plan, 'start_batch': start_batch, 'verify': verify, 'skip_host': skip_host,
     'rehearse': rehearse, 'report': report, 'finish_host': finish_host,
 }
+GROUP = SPECIFICATION['fix_bp_jwt_hosts']['default']
+NOT_THE_PATTERN = (
+    'fix_bp_jwt_hosts={0} has no effect here, and the hosts of {1} would be measured instead: Ansible selects the hosts of a play '
+    'before it reads the inventory\'s variables. Take fix_bp_jwt_hosts out of the inventory, and set it with -e, or in vars of '
+    'import_playbook'
+)
 # modules/fix_bp_jwt_stage.py describes them.
 ARGUMENTS: dict[str, dict[str, t.Any]] = {
     'stage': {'type': 'str', 'required': True, 'choices': list(STAGES)},
@@ -73,6 +80,9 @@ class ActionModule(ActionBase):
         host, other = variables.get('inventory_hostname'), self._task.delegate_to
         if other and other != host and arguments['stage'] in ('measure', 'verify', 'rehearse'):
             raise NotPassed(f'{DELEGATED.format(other, host)}. Nothing was changed.')
+        pattern = self._templar.template(variables.get('fix_bp_jwt_hosts'))
+        if pattern not in (None, '', GROUP, [GROUP]) and self._task.play.hosts == [GROUP] and arguments['stage'] == 'measure':
+            raise NotPassed(f'{NOT_THE_PATTERN.format(pattern, GROUP)}. Nothing was changed.')
         context = StageContext(arguments, variables, self._templar.template, execute, bool(self._task.check_mode),
                                self._task.play.strategy)
         result.update({'changed': False, **_run(arguments['stage'], context)})

@@ -255,6 +255,16 @@ def test_an_empty_pattern_is_refused_by_its_name(fleet, value):
     assert 'TASK' not in run.output
 
 
+def test_a_pattern_in_the_inventory_which_has_no_effect_is_refused(fleet):
+    """The run was green for the hosts of aem_authors, and the hosts of the pattern were never measured."""
+    more = fleet.folder / 'more.ini'
+    more.write_text('[production]\na4\n[all:vars]\nfix_bp_jwt_hosts=production\n')
+    run = fleet.play(ONE_IS_WRONG[:1], '-i', str(more))
+    assert run.returncode == 2 and 'fix_bp_jwt_hosts=production has no effect here' in run.output, run.output
+    run = fleet.play(ONE_IS_WRONG, '-i', str(more), '-e', 'fix_bp_jwt_hosts=production', '-e', 'fix_bp_jwt_mode=diagnose')
+    assert run.returncode == 2 and fleet.states() == {'a4': 'at_risk'}, run.output
+
+
 def test_a_pattern_of_null_is_the_group(fleet):
     run = fleet.play(ONE_IS_WRONG[:1], '-e', '{{"fix_bp_jwt_hosts": null, "fix_bp_jwt_mode": "diagnose"}}')
     assert run.returncode == 0 and fleet.states() == {'a1': 'healthy'}, run.output
