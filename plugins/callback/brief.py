@@ -24,16 +24,16 @@ extends_documentation_fragment:
   - result_format_callback
 """
 
-import re
 import typing as t
 
 from ansible import constants
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.table import OF_SSH
+
 STAGE = 'fix_bp_jwt_stage'
 LONGEST = 120  # characters of the reason why a host could not be measured; the table has all of it
 FEW = 10  # different reasons that are shown before the table
-OF_SSH = re.compile(r'^.*can be reached over ssh: ', re.IGNORECASE)
 
 
 class CallbackModule(DefaultCallback):

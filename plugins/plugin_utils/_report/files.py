@@ -46,9 +46,10 @@ def write(options: Options, document: dict[str, t.Any]) -> None:
 @contextlib.contextmanager
 def alone(options: Options) -> t.Iterator[None]:
     """Let no other run on this controller read and replace the files: it would lose the hosts of this one."""
-    folder = options['fix_bp_jwt_report_dir'] or os.path.dirname(options['fix_bp_jwt_prometheus_file'])
+    report, file = options['fix_bp_jwt_report_dir'], options['fix_bp_jwt_prometheus_file']
+    folders = {os.path.realpath(folder) for folder in (report, file and (os.path.dirname(file) or '.')) if folder}
     with contextlib.ExitStack() as stack:
-        if folder:
+        for folder in sorted(folders):  # in the same order in each run, or two could wait for each other
             with contextlib.suppress(OSError):  # it cannot be locked, as on some network file systems
                 descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
                 stack.callback(os.close, descriptor)

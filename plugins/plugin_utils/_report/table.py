@@ -38,7 +38,8 @@ def last_words(result: t.Mapping[str, t.Any], not_passed: int, group: int = 0) -
 
 # Next steps that send the reader to the error, which is the better cell then.
 SEE_THE_ERROR = (AFTER_AN_ERROR, *(step for _summary, step in WITHOUT_RESULT.values()))
-_OF_SSH = re.compile(r'^.*can be reached over ssh: ', re.IGNORECASE)
+# What ansible-core puts before the words of ssh.
+OF_SSH = re.compile(r'^.*can be reached over ssh: ', re.IGNORECASE)
 _NUMBER = re.compile(r'\d+')
 
 
@@ -46,7 +47,7 @@ def what_next(host: t.Mapping[str, t.Any], width: int = 200) -> str:
     """Return the next step in one line, or the error if the step is to correct it; '-' if there is none."""
     error, step = str(host.get('error') or ''), host.get('next_step')
     if error and step in SEE_THE_ERROR:
-        step = _OF_SSH.sub('', error)
+        step = OF_SSH.sub('', error)
     return rehearsal.short(' '.join(str(step or '-').split()), width)
 
 

@@ -46,5 +46,9 @@ def test_two_runs_on_one_report_do_not_replace_it_at_the_same_time(tmp_path, mon
             assert waits == []
     with files.alone(given), files.alone(given):
         assert len(waits) == files.LOCK_ATTEMPTS
+    (tmp_path / 'other').mkdir()
+    with files.alone(given), files.alone(options(tmp_path / 'other', tmp_path / 'other' / '..' / 'b.prom')):
+        assert len(waits) == 2 * files.LOCK_ATTEMPTS  # both add their series to the metrics
+    (tmp_path / 'other').rmdir()
     with files.alone(given), files.alone(options()), files.alone(options(tmp_path / 'not-there')):
-        assert len(waits) == files.LOCK_ATTEMPTS and list(tmp_path.iterdir()) == []
+        assert len(waits) == 2 * files.LOCK_ATTEMPTS and list(tmp_path.iterdir()) == []
