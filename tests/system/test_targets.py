@@ -16,7 +16,7 @@ import pytest
 
 from fakes import testing
 
-from . import playbook
+from . import loopback, playbook
 from .conftest import PASSWORD
 
 # ansible-core and the oldest and newest target Pythons it supports (ansible-core support matrix).
@@ -60,3 +60,19 @@ def test_health_from_controller_to_target(core, fakes, controller, target):
     assert [test['response_code'] for test in health['tests']] == [200] * 4
     assert (health['skew']['verdict'], health['skew']['verified']) == ('in_sync', True)
     assert not health['changed']
+
+
+@pytest.mark.parametrize('name', ['core-2.16', 'core-newest'])
+def test_a_password_that_a_vault_has_inline(core, tmp_path, name):
+    """As ansible-vault encrypt_string prints it. Up to ansible-core 2.18, it stays encrypted in the variables of an action."""
+    environment, secret = core(name), tmp_path / 'vault-password'
+    secret.write_text('of the vault')
+    encrypted = subprocess.run([environment.bin / 'ansible-vault', 'encrypt_string', '--vault-password-file', secret, '--stdin-name',
+                                'fix_bp_jwt_aem_password'], input=PASSWORD, stdout=subprocess.PIPE, text=True, check=True).stdout
+    with loopback.authors(tmp_path, PASSWORD, {'author1': {}}) as inventory:
+        (tmp_path / 'group_vars').mkdir()
+        (tmp_path / 'group_vars' / 'aem_authors.yml').write_text(f'fix_bp_jwt_aem_user: admin\n{encrypted}')
+        run = playbook.play(environment, inventory, '--vault-password-file', str(secret), '-e', 'fix_bp_jwt_mode=diagnose')
+        assert run.returncode == 0 and PASSWORD not in run.output, run.output
+        run = playbook.play(environment, inventory, '-e', 'fix_bp_jwt_mode=diagnose')
+        assert run.returncode == 2 and 'fix_bp_jwt_aem_password has no value: ' in run.output, run.output

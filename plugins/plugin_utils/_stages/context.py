@@ -86,10 +86,10 @@ class StageContext:
     def _options(self, names: t.Sequence[str], complaints: t.Sequence[str] = ()) -> Options:
         raw = {name: self.variables[name] for name in names if name in self.variables}
         try:
-            resolved = self.template(raw)
+            resolved = plain(self.template(raw))
         except AnsibleError:
             resolved, complaints = {}, [*complaints, *self._unresolved(raw)]
-        chosen, more = ({}, []) if complaints and not resolved else options.check(plain(resolved), names)
+        chosen, more = ({}, []) if complaints and not resolved else options.check(resolved, names)
         if complaints or more:
             raise NotPassed(' '.join([*complaints, *more, 'Nothing was changed.']))
         return chosen
@@ -98,7 +98,7 @@ class StageContext:
         """Yield an error for each option with a template or a vaulted value that cannot be resolved."""
         for name, value in raw.items():
             try:
-                self.template(value)
+                plain(self.template(value))
             except AnsibleError as error:
                 yield f'{name} has no value: {str(error).rstrip(".")}.'
 
@@ -183,9 +183,12 @@ def now() -> str:
 
 
 def plain(value: t.Any) -> t.Any:
-    """Convert Ansible's subclasses of str: jmespath identifies types by their names."""
+    """Convert Ansible's subclasses of str, because jmespath identifies types by their names, and decrypt what a vault has.
+
+    Up to ansible-core 2.18, a template leaves a vaulted value (!vault) encrypted. Raises AnsibleError if it cannot be decrypted.
+    """
     if isinstance(value, t.Mapping):
         return {str(name): plain(each) for name, each in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(each) for each in value]
-    return str(value) if isinstance(value, str) else value
+    return str(value) if isinstance(value, str) or getattr(value, '__ENCRYPTED__', False) else value

@@ -67,3 +67,32 @@ def test_an_option_whose_template_cannot_be_resolved_is_named():
         context.host_options()
     assert str(refused.value).startswith("fix_bp_jwt_aem_url has no value: 'nowhere' is undefined. Nothing was changed.")
     assert context.run_options()['fix_bp_jwt_mode'] == 'fix'  # what the run needs is known all the same
+
+
+class Vaulted:
+    """A value with the tag !vault, as ansible-core 2.16 to 2.18 leave it in variables."""
+
+    __ENCRYPTED__ = True
+
+    def __init__(self, text):
+        self.text = text
+
+    def __str__(self):
+        if self.text is None:
+            raise AnsibleError('Attempting to decrypt but no vault secrets found')
+        return self.text
+
+
+def test_vaulted_options_are_decrypted_or_named():
+    def chosen(**vaulted):
+        variables = {'fix_bp_jwt_aem_user': 'watcher', 'fix_bp_jwt_aem_password': SECRET,
+                     **{f'fix_bp_jwt_{name}': value for name, value in vaulted.items()}}
+        return StageContext({}, variables, lambda value: value, lambda *_arguments: {}, False, 'linear').host_options()
+    options = chosen(aem_password=Vaulted(SECRET), agents=Vaulted('a, b'), https_urls=[Vaulted('https://x.example.com')],
+                     max_skew=Vaulted('7'))
+    assert (options['fix_bp_jwt_aem_password'], options['fix_bp_jwt_agents']) == (SECRET, ['a', 'b'])
+    assert (options['fix_bp_jwt_https_urls'], options['fix_bp_jwt_max_skew']) == (['https://x.example.com'], 7)
+    assert type(options['fix_bp_jwt_aem_password']) is str
+    with pytest.raises(NotPassed) as refused:
+        chosen(aem_password=Vaulted(None))
+    assert str(refused.value).startswith('fix_bp_jwt_aem_password has no value: Attempting to decrypt')
