@@ -110,7 +110,7 @@ def _short(text: str) -> str:
 def for_repair(options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return the checked options that the tasks of a repair use, without the prefix and without secrets."""
     return {name.removeprefix(PREFIX): value for name, value in options.items() if name not in OF_THE_RUN
-            and name not in ACCOUNT and not SPECIFICATION[name].get('no_log')}
+            and name not in SECRETS}
 
 
 class Unfit(ValueError):
@@ -118,6 +118,7 @@ class Unfit(ValueError):
 
 
 ACCOUNT = ('fix_bp_jwt_aem_user', 'fix_bp_jwt_aem_password')  # not changed, not even leading or trailing blanks
+SECRETS = (*ACCOUNT, 'fix_bp_jwt_https_proxy')  # a proxy may need a password
 MORE_THAN_0 = ('fix_bp_jwt_max_skew', 'fix_bp_jwt_timeout', 'fix_bp_jwt_test_timeout')
 PATHS = ('fix_bp_jwt_report_dir', 'fix_bp_jwt_prometheus_file')  # on the controller
 _UNIT = re.compile(r'[A-Za-z0-9:_.\\@-]+')
