@@ -514,7 +514,8 @@ def test_the_role_measures_and_asserts_every_host_whatever_it_inherits(fleet, ke
 
 
 def test_an_error_of_the_whole_run_is_not_ignored(fleet):
-    run = fleet.play(ONE_IS_WRONG[:1], '-e', 'fix_bp_jwt_report_dir=/proc/nowhere', book=role_alone(fleet.folder, ignore_errors=True))
+    book = role_alone(fleet.folder, ignore_errors=True)
+    run = fleet.play(ONE_IS_WRONG[:1], '-e', 'fix_bp_jwt_report_dir=/proc/nowhere', book=book)
     assert run.returncode == 2 and 'The report cannot be written on the controller' in run.output, run.output
 
 

@@ -70,8 +70,9 @@ def test_a_password_that_a_vault_has_inline(core, tmp_path, name):
     """
     environment, secret = core(name), tmp_path / 'vault-password'
     secret.write_text('of the vault')
-    encrypted = subprocess.run([environment.bin / 'ansible-vault', 'encrypt_string', '--vault-password-file', secret, '--stdin-name',
-                                'fix_bp_jwt_aem_password'], input=PASSWORD, stdout=subprocess.PIPE, text=True, check=True).stdout
+    encrypted = subprocess.run([environment.bin / 'ansible-vault', 'encrypt_string', '--vault-password-file', secret,
+                                '--stdin-name', 'fix_bp_jwt_aem_password'],
+                               input=PASSWORD, stdout=subprocess.PIPE, text=True, check=True).stdout
     with loopback.authors(tmp_path, PASSWORD, {'author1': {}}) as inventory:
         (tmp_path / 'group_vars').mkdir()
         (tmp_path / 'group_vars' / 'aem_authors.yml').write_text(f'fix_bp_jwt_aem_user: admin\n{encrypted}')
