@@ -248,7 +248,7 @@ def main():
         skew=skew,
         tests=all_printable(agent_tests.concluded(skew)),
         aem=all_printable(dict(agent_tests.aem, clock_offset=agent_tests.client.clock_offset)),
-        interrupted=interrupted(),
+        interrupted=interrupted(keeper=clock_keeper.lasting_steerer(keeper)),
         clock_keeper=keeper,
     )
 

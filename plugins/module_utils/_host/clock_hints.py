@@ -49,16 +49,21 @@ def rtc_misread(offset: float, root: str = '/') -> bool:
     return rtc_local(root) and any(zone and abs(abs(offset) - abs(zone)) <= _ZONE_WITHIN for zone in zone_offsets())
 
 
-def interrupted(root: str = '/') -> List[str]:
+def interrupted(root: str = '/', keeper: str = '') -> List[str]:
     """Return the interrupted repairs, as brand_portal_health_info documents them. Does not query systemd or need root.
 
-    no_time_daemon: clock_step has corrected the clock, and no known daemon starts at boot to keep it.
+    no_time_daemon: clock_step has corrected the clock, and no known daemon starts at boot to keep it. keeper: the program that keeps
+    the clock now, if it is none of them (PTP, a hypervisor), so that no daemon may be configured beside it.
     """
     folder = os.path.join(root, statedir.STATE.lstrip('/'))
     left = statedir.interrupted(folder)
-    if statedir.read(os.path.join(folder, LAST_REPAIR)) and not _starts_at_boot(root):
+    if statedir.read(os.path.join(folder, LAST_REPAIR)) and not keeper and not _starts_at_boot(root):
         left.append('no_time_daemon')
     return left
+
+
+# Links of enabled units: the administrator's, those of an image (Flatcar, Photon OS), those of init scripts.
+_LINKS = ('etc/systemd/system', 'usr/lib/systemd/system', 'run/systemd/generator.late')
 
 
 def _starts_at_boot(root: str) -> bool:
@@ -67,5 +72,10 @@ def _starts_at_boot(root: str) -> bool:
     with IMPORT_LOCK:
         from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.layouts import LAYOUTS, OTHER_UNITS
     units = {row.layout.unit for row in LAYOUTS} | set(OTHER_UNITS.values())
-    links = glob.glob(os.path.join(root, 'etc/systemd/system/*.wants/*.service'))
-    return any(os.path.basename(link) in units for link in links)
+    links = [os.path.basename(link) for folder in _LINKS for link in glob.glob(os.path.join(root, folder, '*.wants/*.service'))]
+    return any(unit in units and not _is_masked(root, unit) for unit in links)
+
+
+def _is_masked(root: str, unit: str) -> bool:
+    path = os.path.join(root, 'etc/systemd/system', unit)
+    return os.path.islink(path) and os.readlink(path) == '/dev/null'

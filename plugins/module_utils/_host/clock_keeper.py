@@ -53,6 +53,8 @@ PROGRAMS = (
     Program('VirtualBox guest additions', 'VBoxService', ('vboxadd-service', 'virtualbox-guest-utils')),
     Program(_TOOLS, 'vmtoolsd', ('vmtoolsd', 'open-vm-tools')),
 )
+# Those beside which this collection configures no time daemon.
+_NO_DAEMONS = ('phc2sys', 'VirtualBox guest additions', 'ptpd', 'ptpd2', 'ptp4l', 'sfptpd', 'statime')
 # Not programs that only monitor a daemon (chrony_exporter, ntp_exporter, ntpstat).
 _OTHERS = re.compile(r'^(?!.*(?:export|monit|check))(?:.*ntpd|ntimed|ntpclient|chronyd|.*ptpd|ptp4l|statime|.*timesync|clockspeed'
                      r'|roughtime|htpdate|tlsdate)')
@@ -91,6 +93,11 @@ def look(run: Optional[Callable[[List[str]], str]] = None, root: str = '/', kern
         'kernel_synchronized': said.synchronized if said else None,
         'maximum_error': said.maximum_error if said else None, 'estimated_error': said.estimated_error if said else None,
     }
+
+
+def lasting_steerer(found: Dict[str, Any]) -> str:
+    """Return the program that keeps the clock, if this collection configures no time daemon beside it. found: of look()."""
+    return found['by'] if found['state'] == KEPT and found['by'] in _NO_DAEMONS else ''
 
 
 def _of_program(program: Program, pids: List[int], said: Optional[KernelClock], run: Optional[Callable[[List[str]], str]],

@@ -105,3 +105,25 @@ def test_a_repair_that_has_left_no_daemon_is_not_finished(tmp_path, repaired, en
         link.parent.mkdir(parents=True)
         link.symlink_to('/lib/systemd/system/' + link.name)
     assert clock_hints.interrupted(str(tmp_path)) == left
+
+
+@pytest.mark.parametrize(('folder', 'masked', 'left'), [
+    ('usr/lib/systemd/system/sysinit.target.wants', False, []), ('usr/lib/systemd/system/sysinit.target.wants', True, ['no_time_daemon']),
+    ('run/systemd/generator.late/multi-user.target.wants', False, [])])
+def test_a_daemon_that_an_image_or_an_init_script_enables_starts_at_boot(tmp_path, folder, masked, left):
+    """Each night such a host was to be finished, although its daemon was enabled."""
+    (tmp_path / 'var/lib/aemops-brand-portal').mkdir(parents=True)
+    step_clock.remember_repair(System(str(tmp_path)), 90.0, '2026-11-25T12:00:00.000Z')
+    for path in (folder, 'etc/systemd/system'):
+        (tmp_path / path).mkdir(parents=True)
+    (tmp_path / folder / 'systemd-timesyncd.service').symlink_to('../systemd-timesyncd.service')
+    if masked:
+        (tmp_path / 'etc/systemd/system/systemd-timesyncd.service').symlink_to('/dev/null')
+    assert clock_hints.interrupted(str(tmp_path)) == left
+
+
+def test_a_clock_that_ptp_keeps_is_not_left_without_a_daemon(tmp_path):
+    """No daemon may be configured beside it, so each night the repair was to be finished, and could not be."""
+    (tmp_path / 'var/lib/aemops-brand-portal').mkdir(parents=True)
+    step_clock.remember_repair(System(str(tmp_path)), 90.0, '2026-11-25T12:00:00.000Z')
+    assert clock_hints.interrupted(str(tmp_path), 'phc2sys') == []

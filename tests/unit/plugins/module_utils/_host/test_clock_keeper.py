@@ -55,6 +55,14 @@ def verdict(found):
     return found['state'], found['by'], found['reason']
 
 
+@pytest.mark.parametrize(('name', 'kernel', 'keeper'), [
+    ('phc2sys', SAYS_SO, 'phc2sys'), ('phc2sys', DENIES, ''), ('VBoxService', DENIES, 'VirtualBox guest additions'),
+    ('systemd-timesyn', SAYS_SO, ''), ('statime', SAYS_SO, 'statime')])
+def test_what_keeps_a_clock_beside_which_no_daemon_may_run(tree, name, kernel, keeper):
+    tree.process(7, name)
+    assert clock_keeper.lasting_steerer(tree.look(kernel)) == keeper
+
+
 SYNCED, LOST, OWN = DaemonAnswer(True, '192.0.2.1'), DaemonAnswer(False, ''), DaemonAnswer(False, '', True)
 
 
