@@ -16,7 +16,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host import c
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, launch, layouts, others_config
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import Daemon, Status
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ConfigLine, Source
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.setters import job_of, setter_in
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.setters import job_of, programs_of, setter_in
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import File
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Wanted
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.processes import Processes
@@ -248,7 +248,9 @@ def _of_cron(host: Any) -> List[Steerer]:
                 job = job_of(path, text) or ''
                 name = setter_in(job)
                 place, name = (line, name) if name else _in_script(host, job)
-                if name:
+                # Setting the clock once at boot does not count, unless it starts a loop.
+                once = text.lstrip().startswith('@reboot')
+                if name and not (once and not _LOOP.search(job if place == line else host.read(place.partition(' line ')[0]))):
                     found.append(_beside('cron ({0})'.format(line) if place != line else 'cron', place, name))
     for path in ('/etc/rc.local', '/etc/rc.d/rc.local', '/etc/init.d/boot.local', '/etc/init.d/after.local'):
         # It runs once, but a loop that it started may still run.
@@ -281,8 +283,9 @@ def _place_in(host: Any, path: str) -> Tuple[str, str]:
         return '', ''
     if head != b'#!' or os.path.getsize(host.path(path)) > _LONGEST:
         return '', ''
+    programs = programs_of(host.read(path))
     for number, text, _own in config.numbered(host, path):
-        name = '' if text.lstrip().startswith('#') else setter_in(text)
+        name = '' if text.lstrip().startswith('#') else setter_in(text, programs)
         if name:
             return '{0} line {1}'.format(path, number), name
     return '', ''

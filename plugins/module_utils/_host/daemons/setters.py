@@ -5,7 +5,7 @@
 """Finds commands that set the clock in the text of scripts, crontabs and units. Pure.
 
 A line that only mentions such a command (a package, a test for a file, a word of a message) does not set the clock: the program of
-a simple command counts. Variables and functions are not resolved.
+a simple command counts. Functions are not resolved, and variables only if they name such a program.
 """
 
 import os
@@ -65,8 +65,25 @@ _SETTERS: Dict[str, _Setter] = {
 _DATE_TO_SET = re.compile(r'[0-9]{8}(?:[0-9]{2}){0,2}(?:\.[0-9]{2})?')
 
 
-def setter_in(text: str) -> str:
-    """Return the command in a line of a script or a unit that sets the clock; '' if there is none."""
+# NTPDATE=/usr/sbin/ntpdate, and `which ntpdate`.
+_ASSIGNED = re.compile(r'(?m)^\s*(?:(?:export|readonly)\s+)?([A-Za-z_]\w*)=([\'"]?)([\w./-]+)\2\s*(?:$|[;#])')
+_WHICH = re.compile(r'(?:\$\(|`)\s*(?:which|command\s+-v)\s+([\w./-]+)\s*[)`]')
+
+
+def programs_of(text: str) -> Dict[str, str]:
+    """Return {variable: program} of a script, for programs that set the clock."""
+    assigned = {found.group(1): found.group(3) for found in _ASSIGNED.finditer(_WHICH.sub(r'\1', text))}
+    return {name: value for name, value in assigned.items() if os.path.basename(value) in _SETTERS}
+
+
+def setter_in(text: str, programs: Optional[Dict[str, str]] = None) -> str:
+    """Return the command in a line of a script or a unit that sets the clock; '' if there is none.
+
+    programs: those of the script's variables.
+    """
+    text = _WHICH.sub(r'\1', text)
+    for name, value in (programs or {}).items():
+        text = re.sub(r'\$(?:{0}\b|\{{{0}\}})'.format(name), value, text)
     text = _RUN_QUOTED.sub(lambda found: ' ; {0} ; '.format(found.group(2)), text)
     text = re.sub(r'(?:^|\s)#.*', '', _QUOTED.sub(_without_blanks, text))
     for part in _BETWEEN.split(text):

@@ -22,6 +22,7 @@ from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._ho
     'ntpd -q -p /run/x.pid -g', 'ntpd --quit', 'busybox ntpd -q -n -p pool', 'rdate -s t', 'htpdate -s x',
     'date -s "$(curl -sI example.com | grep -i ^date)"', 'date --set="2020-01-01"', 'date -us 2020', 'date 010203042020',
     '/sbin/hwclock --hctosys', 'hwclock -s', 'timedatectl set-time 2020-01-01', 'echo "now $(ntpdate ntp1)"',
+    '$(which ntpdate) -u ntp1', '`which ntpdate` ntp1', '"$(command -v ntpdate)" ntp1',
 ])
 def test_a_command_that_sets_the_clock_is_seen(command):
     assert setters.setter_in(command)
@@ -40,7 +41,7 @@ def test_a_command_that_sets_the_clock_is_seen(command):
     'systemctl is-active ntpd -q', "ntpq -p | grep -q '^\\*'", 'logger -t ntpdate hello',
     'echo "ntpdate failed" | mail -s ntpdate root',
     'hwclock -r | mail -s x y', 'hwclock --systohc', 'sleep 1 # ntpdate ntp1', '/opt/aem/backup.sh --date -s',
-    'timedatectl status', '',
+    'timedatectl status', '', 'if [ -z "$(which ntpdate)" ]; then', 'NTPDATE=$(which ntpdate)', '$NTPDATE ntp1',
 ])
 def test_a_line_that_only_looks_like_it_is_not(command):
     assert setters.setter_in(command) == ''
@@ -96,6 +97,27 @@ def test_a_job_is_named_with_its_script(tmp_path):
     host = FakeHost(tmp_path, files={'/etc/cron.d/site': '0 1 * * * root date | mail -s up root\n5 * * * * root /opt/clock\n',
                                      '/opt/clock': '#!/bin/sh\nntpdate ntp1\n'})
     assert found(host) == [('ntpdate by cron (/etc/cron.d/site line 2)', '', '/opt/clock line 2', False)]
+
+
+@pytest.mark.parametrize(('job', 'line'), [
+    ('root /usr/sbin/ntpdate -u ntp1', ''), ('root sleep 30 && ntpdate ntp1', ''), ('root /opt/once', ''),
+    ('root while true; do ntpdate ntp1; sleep 600; done', '/etc/cron.d/site line 1'), ('root /opt/loop', '/opt/loop line 3')])
+def test_a_job_of_the_boot_does_not_count_without_a_loop(tmp_path, job, line):
+    """A daemon was refused beside a clock that is set before it starts, as with units."""
+    host = FakeHost(tmp_path, files={'/etc/cron.d/site': '@reboot ' + job + '\n', '/opt/once': '#!/bin/sh\nntpdate ntp1\n',
+                                     '/opt/loop': '#!/bin/sh\nwhile true; do\n  ntpdate ntp1\n  sleep 600\ndone\n'})
+    assert [place for _name, _unit, place, _stop in found(host)] == [line] * bool(line)
+
+
+@pytest.mark.parametrize(('assigned', 'used'), [
+    ('NTPDATE=/usr/sbin/ntpdate', '$NTPDATE -u ntp1'), ('export NTPDATE="/usr/sbin/ntpdate"', '"${NTPDATE}" ntp1'),
+    ('NTPDATE=$(which ntpdate)', '[ -x "$NTPDATE" ] && $NTPDATE ntp1'), ("CMD='ntpdate' # as always", 'sudo $CMD ntp1')])
+def test_a_program_in_a_variable_of_a_script_is_seen(tmp_path, assigned, used):
+    host = FakeHost(tmp_path, files={'/etc/cron.hourly/clock': '#!/bin/sh\n{0}\n{1}\n'.format(assigned, used)})
+    os.chmod(host.path('/etc/cron.hourly/clock'), 0o755)
+    assert found(host) == [('ntpdate by cron', '', '/etc/cron.hourly/clock line 3', False)]
+    host.put('/etc/cron.hourly/clock', '#!/bin/sh\n{0}\necho $NTPDATE $CMD\n$NTPDATED\n'.format(assigned))
+    assert found(host) == []
 
 
 @pytest.mark.parametrize(('text', 'mode', 'count'), [
