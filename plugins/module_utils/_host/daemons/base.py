@@ -21,7 +21,6 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import (
     NO_CONTROL,
     NOT_READ,
-    NOTHING,
     Key,
     Refused,
     Server,
@@ -50,6 +49,7 @@ class Status(NamedTuple):
     msg: str                # the state as the second part of a sentence
     advice: str = ''        # the next step, a sentence; '' if there is none
     stepped: bool = False   # it has just stepped the clock and waits for its next poll
+    follows: Tuple[str, ...] = ()   # name and address of the source that it uses, as far as it tells them
 
 
 def number(text: Any) -> Optional[float]:
@@ -72,6 +72,7 @@ class Daemon:
                     'journalctl -b -u {1}.')
     # Seconds in which the first answers arrive if the sources are reachable.
     patience = 15.0
+    choice = ''     # how it chooses among its sources, as a sentence
     # Offset in seconds below which it always slews.
     slews_below = 0.0
     # The directive that names the key file, and one line of that file.
@@ -117,16 +118,16 @@ class Daemon:
     def _missing(self, servers: Sequence[Server], nts: bool = False, keyed: Sequence[str] = ()) -> List[Server]:
         """Return the servers that are not configured yet, because a daemon refuses a second entry or counts it twice.
 
-        Raises Refused if a server is configured without the requested authentication, or as one that is only observed.
+        Raises Refused if a server is configured without the requested authentication, or as one that is not used.
         """
         missing = []
         for server in servers:
             there = self.asks_after_boot(server)
             if not there:
-                observed = next((source for source in self._named(server) if 'noselect' in source.options), None)
-                if observed:
-                    raise Refused('{0} keeps {1} from ever selecting {2}.'.format(observed.line.quoted, self.unit, server.host),
-                                  'Remove noselect from that line, then run again.')
+                for source in self._named(server):
+                    for word in set(config.UNUSED) & set(source.options):
+                        raise Refused(config.UNUSED[word].format(source.line.quoted, self.unit, server.host),
+                                      'Remove {0} from that line, then run again.'.format(word), NOT_READ)
                 missing.append(server)
                 continue
             lacks = 'nts' if nts and not any(each.nts for each in there) else \
@@ -161,7 +162,7 @@ class Daemon:
                   and not any(config.lasting(folder) for folder in line.words[1:])]
         by_path: Dict[str, List[int]] = {}
         for line in lines:
-            if not line.number or line.path.startswith('/usr/'):
+            if not line.number or config.of_vendor(line.path):
                 raise Refused('only: {0} cannot be commented out.'.format(line.quoted), 'Remove it, or do not use only.')
             by_path.setdefault(line.path, []).append(line.number)
         blocks = {file.path: at for at, file in enumerate(planned) if file.block and not file.secret}
@@ -202,6 +203,9 @@ class Daemon:
             if not config.lasting(real):
                 raise Refused('{0} leads to {1}, which is made again at each boot.'.format(path, real),
                               'Put a folder in the place of that link, or use another provider.', NOT_READ)
+            if config.of_vendor(real):
+                raise Refused('{0} reads {1}, which the next update of its package replaces.'.format(self.unit, real),
+                              'Let it read a copy below /etc, or use another provider.', NOT_READ)
         if not self.host.exists(self.config) and not self.facts.get('directives'):
             return      # the package will bring it
         read = self.lines(host=Overlay(self.host, written))
@@ -210,12 +214,11 @@ class Daemon:
         if unread:
             raise Refused('{0} does not read {1}, which this role would write.'.format(self.unit, unread[0]),
                           'Include it in {0}, or use another provider.'.format(self.config), NOT_READ)
-        for line in read:
-            if line.own and line.directive in self._last_wins:
-                last = [each for each in read if each.directive == line.directive][-1]
-                if not last.own:
-                    raise Refused('{0} overrules the line "{1}" that this role would write.'.format(last.quoted, line.text),
-                                  'Remove or change it, then run again.')
+        for line in [each for each in read if each.own and each.directive in self._last_wins]:
+            last = [each for each in read if each.directive == line.directive][-1]
+            if not last.own:
+                raise Refused('{0} overrules the line "{1}" that this role would write.'.format(last.quoted, line.text),
+                              'Remove or change it, then run again.', NOT_READ)
 
     # Directives for which the last line counts.
     _last_wins: Set[str] = set()
@@ -395,5 +398,3 @@ class Daemon:
         reasons = [str(source.get('reason') or 'no answer') for source in found]
         return min(reasons, key=lambda reason: reason.startswith('no answer'))
 
-
-__all__ = ['NOTHING', 'Daemon', 'File', 'Status', 'number']

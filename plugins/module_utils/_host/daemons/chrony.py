@@ -190,7 +190,7 @@ class Chrony(Daemon):
         if rows and not self._heard(rows):
             # chronyd still reports that it is synchronized after it has lost all of its sources.
             return self._silent(residual, rows)
-        return Status(True, residual, True, '', 'synchronized to {0}, {1:+.6f} s left'.format(name, residual))
+        return Status(True, residual, True, '', 'synchronized to {0}, {1:+.6f} s left'.format(name, residual), follows=(name,))
 
     @staticmethod
     def _heard(rows: List[List[str]]) -> List[List[str]]:

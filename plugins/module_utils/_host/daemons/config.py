@@ -85,6 +85,10 @@ class Source(NamedTuple):
         return '{0}:{1}'.format('[{0}]'.format(self.host) if ':' in self.host else self.host, self.port)
 
 
+# Options by which a daemon does not use a source, and what they do. A second line for the same server would not count.
+UNUSED = {'noselect': '{0} keeps {1} from ever selecting {2}.', 'offline': '{0} keeps {1} from asking {2} until "chronyc online".'}
+
+
 def only_observed(sources: Sequence[Source]) -> str:
     """Return the lines of the servers if all of them have noselect, so that none is ever selected; otherwise ''."""
     asked = [source for source in sources if source.kind in ASKED]
@@ -100,6 +104,11 @@ def words_of(text: str) -> List[str]:
 def lasting(path: str) -> bool:
     """Return whether a file still exists after the next boot."""
     return bool(path) and not path.startswith(_VOLATILE)
+
+
+def of_vendor(path: str) -> bool:
+    """Return whether a file belongs to a package, and not to the administrator (hier(7))."""
+    return path.startswith('/usr/') and not path.startswith('/usr/local/')
 
 
 class Reading:

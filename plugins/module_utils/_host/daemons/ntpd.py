@@ -159,7 +159,7 @@ class Ntpd(Daemon):
             last, value = named[-1] if named else (None, None)
             if last and ours and not last.own and value is not None and (value - (ours[-1] or 0)) * stricter > 0:
                 raise Refused('{0} overrules the "tos {1}" that this role would write.'.format(last.quoted, option),
-                              'Remove or change it, then run again.')
+                              'Remove or change it, then run again.', NOT_READ)
 
     def _disabled(self) -> Optional[ConfigLine]:
         """Return the last "disable ntp" line. No "enable ntp" overrides it: ntpd applies all enable lines first."""
@@ -286,7 +286,8 @@ class Ntpd(Daemon):
         if others and not selected and all(peer.reach == '0' for peer in others):
             # ntpd still reports that it is synchronized after it has lost all of its servers.
             return self._unheard(residual, others, True)
-        return Status(True, residual, True, '', 'synchronized to {0}, {1:+.6f} s off'.format(refid, residual))
+        return Status(True, residual, True, '', 'synchronized to {0}, {1:+.6f} s off'.format(refid, residual),
+                      follows=(refid,) + ((selected.remote,) if selected else ()))
 
     def _mute_or_gone(self) -> Status:
         rule = self._mute(restrictions(self.lines()))

@@ -41,6 +41,7 @@ class Timesyncd(Daemon):
 
     patience = 10.0
     slews_below = 0.4
+    choice = 'systemd-timesyncd follows the first of its servers that answers. '
 
     # Reading
 
@@ -84,12 +85,12 @@ class Timesyncd(Daemon):
         # Another line that allows as much or more does no harm.
         if any(line.own for line in limits) and timespan(limits[-1].text.partition('=')[2]) < want.max_distance:
             raise Refused('{0} overrules the "RootDistanceMaxSec" that this role would write.'.format(limits[-1].quoted),
-                          'Remove or change it, then run again.')
+                          'Remove or change it, then run again.', NOT_READ)
         ours = [source for source in named_servers(read_again, 'NTP', 'server') if source.line.own]
         if any(line.own and line.text.startswith('NTP=') for line in read_again) and not ours:
             reset = [line for line in read_again if line.text == 'NTP=' and not line.own][-1]
             raise Refused('{0} resets the servers that this role would write.'.format(reset.quoted),
-                          'Remove that line, then run again.')
+                          'Remove that line, then run again.', NOT_READ)
 
     # Asking
 
@@ -100,16 +101,18 @@ class Timesyncd(Daemon):
         if done.code:
             return self._not_answering('it does not answer timedatectl', 'See timedatectl timesync-status on this host.')
         offset = re.search(r'(?m)^\s*Offset:\s*(\S.*?)\s*$', done.out)
-        server = re.search(r'(?m)^\s*Server:\s*(\S+)', done.out)
+        server = re.search(r'(?m)^\s*Server:\s*(\S+)(?: \((\S+)\))?', done.out)
         residual = timespan(offset.group(1)) if offset else 0.0
-        name = server.group(1) if server else 'none'
+        follows = tuple(dict.fromkeys(word for word in server.groups() if word)) if server else ('none',)
+        name = follows[0]
         if not self.host.exists(SYNCHRONIZED):
             return self._no_answer(residual, self._built_in())._replace(answered=bool(offset))
         if config.is_this_host(self.host, name):
             return self._on_its_own(residual, name)
         if self._is_lost(done.out):
             return self._no_answer(residual, self._built_in())
-        return Status(True, residual, True, '', 'synchronized to {0}, was {1:+.6f} s off'.format(name, residual))
+        return Status(True, residual, True, '', 'synchronized to {0}, was {1:+.6f} s off'.format(
+            ' '.join(follows[:1] + tuple('({0})'.format(word) for word in follows[1:])), residual), follows=follows)
 
     def _is_lost(self, shown: str) -> bool:
         """Return whether there was no answer for so long that its servers count as lost."""

@@ -9,6 +9,7 @@ The inspection and the plan come first, so that obstacles are reported before an
 
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.clock import Anchor
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.stop_request import StopRequest
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import acts, guest_sync
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery
@@ -63,6 +64,7 @@ class Present(Run):
         self.packages = Packages(host, self.manager or 'apt')
         self.setter: Optional[Any] = None   # measures and sets the clock, or predicts it: a step_clock.ClockStep
         self.measured: Sequence[Mapping[str, Any]] = ()     # the sources of this run's own measurement
+        self.right: Optional[Anchor] = None     # of the clock when it was verified to be right
         self.tolerant = options['on_unsynchronized'] == 'ignore'
 
     def _do(self) -> Dict[str, Any]:
@@ -164,10 +166,17 @@ class Present(Run):
             self.entries += self.setter.entries
         self.tolerant = self.tolerant or (self.options['on_unsynchronized'] == 'auto' and _verified_by_service(step['before']))
         daemon.measured = self.measured = step['before']['sources']
+        if step['after'].get('verdict') == 'in_sync' and step['after']['verified']:
+            self.right = Anchor()
         self.details.update(result.of_step(step))
         if step['changed']:
             self.details.update(rtc=step['rtc'], diff=[dict(step['diff'], before_header='clock', after_header='clock')])
         return step
+
+    def _led_away(self, status: Status) -> float:
+        """Return by how many seconds the daemon has set the clock, or is about to, away from what was verified; 0.0 if not."""
+        by = max(self.right.stepped_by(), status.residual_offset, key=abs) if self.right else 0.0
+        return by if abs(by) > self._limits.max_skew else 0.0
 
     def _only_the_clock(self, found: Found, refused: Refused) -> Dict[str, Any]:
         """Set only the clock, because no daemon can be configured to keep it. Changes nothing else."""
@@ -177,7 +186,7 @@ class Present(Run):
             raise refused
         self.details.update(
             synchronized=False, reason=refused.reason, advice=refused.advice, sources=found.daemon.source_names(),
-            msg=f'The clock is right now, but nothing keeps it right: {refused.message}')
+            msg=f'The clock is right now, but no time daemon was configured to keep it right: {refused.message}')
         return self._finish(extra=bool(step.get('changed')))
 
     # check mode
@@ -205,7 +214,7 @@ class Present(Run):
         apply = Apply(self.log, self.packages, self._look_again)
         try:
             plan, daemon, fresh = apply.run(plan, daemon, clock_was_set)
-            waited = wait(self.log, daemon, self._limits, apply.restart)
+            waited = wait(self.log, daemon, self._limits, apply.restart, self._led_away)
             if not waited.status.synchronized:
                 # The daemon stays, because it may synchronize later. Until then, nothing else would keep the clock.
                 apply.guest_sync_back()

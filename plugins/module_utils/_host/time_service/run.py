@@ -20,6 +20,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_ser
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.plan import Facts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.result import TimeServiceFailed
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.rollback import Rollback
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.wait import LedAway
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import (
     LOCK,
     Busy,
@@ -144,7 +145,7 @@ class Run:
             back = f"Not everything could be restored: {'; '.join(problems)}"
         else:
             back = 'Files, units and packages were restored'
-        if self._clock_is_set:
+        if self._clock_is_set and not isinstance(error, LedAway):
             back += '. The clock stays set'
         said = self._said_by(unit) if acted else []
         usual = 'Run again.' if isinstance(error, Interrupted) else f'See journalctl -b -u {unit}, then run again.'

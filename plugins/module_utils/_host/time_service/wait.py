@@ -6,6 +6,7 @@
 
 from typing import Any, Callable, Mapping, NamedTuple
 
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import NOT_RUNNING, Daemon, Status
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.apply import Failure
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import Entry, UndoLog
@@ -42,12 +43,39 @@ class Waited(NamedTuple):
     moved: bool
 
 
-def wait(log: UndoLog, daemon: Daemon, limits: Limits, restart: Callable[[str], None]) -> Waited:
-    """Wait until the daemon is synchronized within the tolerance. Raises Failure and Interrupted."""
+class LedAway(Failure):
+    """The daemon follows a source that contradicts what this run has measured and verified."""
+
+    def __init__(self, daemon: Daemon, status: Status, by: float) -> None:
+        super().__init__(_DOING, f'it is {status.msg}, and leads the clock by {by:+.3f} s away from what this run has verified',
+                         _without_wrong_source(daemon, status))
+
+
+def _without_wrong_source(daemon: Daemon, status: Status) -> str:
+    sources = [source for source in daemon.sources() if source.asked]
+    followed = [source for source in sources if config.folded(source.host) in map(config.folded, status.follows)]
+    # Addresses that the names of the configuration have led to are not known.
+    blamed = followed or [source for source in sources if not source.line.own]
+    if not blamed or all(source.line.own for source in blamed):
+        return 'Name other servers (option servers, in the roles time_sync_servers), then run again.'
+    named = ', '.join(dict.fromkeys(f'{source.name} ({source.line.place})' for source in blamed))
+    return f"{daemon.choice}Remove {'' if followed else 'those that are wrong of '}{named}, or set only=true (in the roles " \
+        'time_sync_only), then run again.'
+
+
+def wait(log: UndoLog, daemon: Daemon, limits: Limits, restart: Callable[[str], None],
+         led_away: Callable[[Status], float] = lambda _status: 0.0) -> Waited:
+    """Wait until the daemon is synchronized within the tolerance. Raises Failure and Interrupted.
+
+    led_away: returns by how many seconds a synchronized daemon sets the clock away from what is verified, or 0.0.
+    """
     host, began, told = log.host, log.host.now(), False
     while True:
         log.stop.check()
         status = daemon.status()
+        away = led_away(status) if status.synchronized else 0.0
+        if away:
+            raise LedAway(daemon, status, away)
         waited = host.now() - began
         late = waited > limits.sync_timeout
         settled = limits.good(daemon, status) or (limits.tolerant and not status.synchronized and (

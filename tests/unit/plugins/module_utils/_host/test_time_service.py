@@ -17,6 +17,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host import a
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import texts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Refused
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.statedir import STATE, interrupted
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import present
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.absent import Absent
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.plan import refuse_removals
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.present import HostClock, Present
@@ -826,7 +827,7 @@ def test_an_unsynchronised_daemon_is_tolerated_when_asked_and_the_truth_is_told(
     host.synchronised_after = None
     result = run(host, on_unsynchronized='ignore')
     assert (result['synchronized'], result['changed'], result['residual_offset']) == (False, True, None)
-    assert 'right now, but nothing keeps it right' in result['msg']
+    assert 'right now, but no time daemon was configured to keep it right' in result['msg']
     assert 'it has no answer from 2.debian.pool.ntp.org, 192.0.2.1' in result['msg']
     assert result['reason'] == 'unreachable'
     assert 'UDP 123' not in result['msg'], 'nothing has measured that'
@@ -1289,3 +1290,73 @@ def test_tools_that_do_not_take_the_command_fail_the_run_and_are_named(tmp_path)
     with pytest.raises(TimeServiceFailed, match='Turn off the time synchronization of VMware tools.*not permitted by the host'):
         run(host)
     assert host.text(SOURCES) is None
+
+
+# A daemon that follows a wrong source
+
+
+class VerifiedStep(ClockStep):
+    """A step after which a verified measurement has shown that the clock is right."""
+
+    def __init__(self, verified=True):
+        super().__init__(True, verified)
+        self._result['after'] = dict(self._result['before'], verdict='in_sync')
+
+
+class MovedClock:
+    """The anchor of a clock that has been set by `by` since."""
+
+    by = 0.0
+
+    def stepped_by(self):
+        return self.by
+
+
+def led_away(host, monkeypatch, by=0.0, verified=True, **options):
+    monkeypatch.setattr(MovedClock, 'by', by)
+    monkeypatch.setattr(present, 'Anchor', MovedClock)
+    made = with_clock(host, VerifiedStep(verified), **dict({'on_unsynchronized': 'auto', 'servers': ['ntp1.example']}, **options))
+    with pytest.raises(TimeServiceFailed) as failed:
+        made.run()
+    return str(failed.value), failed.value.details
+
+
+def test_timesyncd_that_follows_an_earlier_server_with_a_wrong_time_is_a_failure_that_names_it(tmp_path, monkeypatch):
+    """It asks its servers in order, and ours come last."""
+    host = debian(tmp_path, 'systemd-timesyncd')
+    host.put('/etc/systemd/timesyncd.conf', '[Time]\nNTP=old.example right.example\n')
+    host._timedatectl = lambda words: host.put('/run/systemd/timesync/synchronized', '') or \
+        '       Server: 192.0.2.9 (old.example)\n       Offset: +1min 30.0s\n'
+    before = own_tree(host)
+    message, details = led_away(host, monkeypatch, 90.0)
+    assert 'synchronized to 192.0.2.9 (old.example), was +90.000000 s off, and leads the clock by +90.000 s away' in message
+    assert 'The clock stays set' not in message
+    assert 'Remove old.example (/etc/systemd/timesyncd.conf line 2), or set only=true' in details['advice']
+    assert 'first of its servers that answers' in details['advice']
+    assert own_tree(host) == before
+
+
+def test_a_verified_clock_is_not_stepped_to_what_a_wrong_majority_says(tmp_path, monkeypatch):
+    """chronyd follows two wrong servers of others, and this run had it step the clock back to their time."""
+    host = debian(tmp_path, 'chrony')
+    host.put('/etc/chrony/chrony.conf', 'server 192.0.2.8 iburst\nserver 192.0.2.9 iburst\nsourcedir /etc/chrony/sources.d\n')
+    host.correction = -90.0
+    message, details = led_away(host, monkeypatch)
+    assert 'leads the clock by -90.000 s away' in message
+    assert 'chronyc makestep' not in host.commands
+    assert ('Remove those that are wrong of 192.0.2.8 (/etc/chrony/chrony.conf line 1), 192.0.2.9 (/etc/chrony/chrony.conf line 2)'
+            in details['advice'])
+
+
+def test_a_wrong_server_of_the_options_is_not_blamed_on_others(tmp_path, monkeypatch):
+    host = debian(tmp_path, 'chrony')
+    host.correction = 90.0
+    _message, details = led_away(host, monkeypatch, servers=['192.0.2.1'])
+    assert details['advice'].startswith('Name other servers (option servers')
+
+
+def test_without_a_verified_clock_the_daemon_is_believed(tmp_path, monkeypatch):
+    host = debian(tmp_path, 'chrony')
+    host.correction = 90.0
+    monkeypatch.setattr(present, 'Anchor', MovedClock)
+    assert 'step the clock by +90.000 s' in with_clock(host, VerifiedStep(verified=False)).run()['actions']
