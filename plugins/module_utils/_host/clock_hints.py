@@ -52,8 +52,8 @@ def rtc_misread(offset: float, root: str = '/') -> bool:
 def interrupted(root: str = '/', keeper: str = '') -> List[str]:
     """Return the interrupted repairs, as brand_portal_health_info documents them. Does not query systemd or need root.
 
-    no_time_daemon: clock_step has corrected the clock, and no known daemon starts at boot to keep it. keeper: the program that keeps
-    the clock now, if it is none of them (PTP, a hypervisor), so that no daemon may be configured beside it.
+    no_time_daemon: clock_step has corrected the clock, and no known daemon starts at boot to keep it. keeper: the program that
+    keeps the clock, if it is none of them (PTP, a hypervisor), so that no daemon may be configured beside it.
     """
     folder = os.path.join(root, statedir.STATE.lstrip('/'))
     left = statedir.interrupted(folder)

@@ -6,7 +6,7 @@
 
 import ipaddress
 import re
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, launch, layouts, next_steps
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import (
@@ -22,6 +22,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ConfigLine, Overlay, Source
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.ntpd_config import is_ntpsec, read, sources_of
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.ntpd_interfaces import deaf_by
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.ntpd_tos import minsane, tos_values
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import File, current
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import (
     NO_CONTROL,
@@ -111,11 +112,6 @@ def _closest(rules: Sequence[Restriction], host: str, address: Any, family: int,
     return named._replace(flags={flag for rule in closest for flag in rule.flags})
 
 
-def _tos_values(line: ConfigLine) -> Dict[str, str]:
-    """Return {option: value} of a "tos" line."""
-    return dict(zip(line.words[1::2], line.words[2::2]))
-
-
 class Ntpd(Daemon):
     """ntpd and ntpsec, asked with ntpq. They step by themselves when started with -g, as every vendor's unit does."""
 
@@ -152,7 +148,7 @@ class Ntpd(Daemon):
     @staticmethod
     def _check_tos(read_again: List[ConfigLine]) -> None:
         """Raise Refused if a later "tos" line, as of a file in ntp.d, makes a value stricter than the one that would be written."""
-        values = [(line, _tos_values(line)) for line in read_again if line.directive == 'tos']
+        values = [(line, tos_values(line)) for line in read_again if line.directive == 'tos']
         for option, stricter in (('minsane', 1), ('minclock', 1), ('maxdist', -1)):
             named = [(line, number(known[option])) for line, known in values if option in known]
             ours = [value for line, value in named if line.own]
@@ -176,8 +172,8 @@ class Ntpd(Daemon):
             lines += ['server {0} prefer iburst'.format(server.host)
                       for server in self._missing([Server(layouts.CLOUDS[want.cloud].server)])]
         lines += self._let_in(want)
-        few = len(want.servers) + len(want.nts_servers) + bool(want.cloud)
-        if 0 < few < 3 and not want.pools:
+        few, least = len(want.servers) + len(want.nts_servers) + bool(want.cloud), minsane(self.lines(without_own=True))
+        if least and 0 < few < least.value and not want.pools:
             # Debian's file says "minclock 4 minsane 3": a host that reaches these alone would never be synchronized.
             lines.append('tos minclock {0} minsane {0}'.format(few))
         if want.max_distance:
@@ -336,10 +332,11 @@ class Ntpd(Daemon):
         observed = config.only_observed(self.sources())
         if observed:
             return '; {0} is only observed'.format(observed), next_steps.ONLY_OBSERVED
-        lines = [line for line in self.lines() if line.words[0] == 'tos' and 'minsane' in line.words[1::2]]
-        least = number(_tos_values(lines[-1]).get('minsane')) if lines else None
-        if least and len(heard) < least:
-            return '; {0}'.format(lines[-1].quoted), 'Name more servers, or lower minsane there.'
+        least = minsane(self.lines())
+        if least and heard and len(heard) < least.value:
+            advice = 'Let this host reach all of your servers, or name more.' if least.line.own else \
+                'Name more servers, or lower minsane there.'
+            return '; {0}'.format(least.line.quoted), advice
         far = [peer.remote for peer in heard if 'root distance' in (self._measured_reason(peer.remote) or '')]
         if far:
             return '; {0}: {1}'.format(far[0], self._measured_reason(far[0])), \

@@ -108,7 +108,8 @@ def test_a_repair_that_has_left_no_daemon_is_not_finished(tmp_path, repaired, en
 
 
 @pytest.mark.parametrize(('folder', 'masked', 'left'), [
-    ('usr/lib/systemd/system/sysinit.target.wants', False, []), ('usr/lib/systemd/system/sysinit.target.wants', True, ['no_time_daemon']),
+    ('usr/lib/systemd/system/sysinit.target.wants', False, []),
+    ('usr/lib/systemd/system/sysinit.target.wants', True, ['no_time_daemon']),
     ('run/systemd/generator.late/multi-user.target.wants', False, [])])
 def test_a_daemon_that_an_image_or_an_init_script_enables_starts_at_boot(tmp_path, folder, masked, left):
     """Each night such a host was to be finished, although its daemon was enabled."""

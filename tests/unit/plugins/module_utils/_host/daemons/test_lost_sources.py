@@ -7,6 +7,7 @@
 import pytest
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import BLOCK_BEGIN, BLOCK_END
 from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._host.hosts import FakeHost
 
 TRACKING = 'C0000201,192.0.2.1,2,1700000000.0,0.001,0,0,0,0,0,0,0,64,Normal\n'
@@ -224,6 +225,10 @@ PEER = '{0}192.0.2.{1}       {2}         {3} u   10   64  {4}   0.5   1.0   0.1\
     ('', [('x', 1, '1.2.3.4', 2, 377), ('x', 2, '1.2.3.4', 2, 377)], '192.0.2.1 (reach 377, a falseticker)', 'tos', 'do not agree'),
     ('tos minsane 3\n', [(' ', 1, '1.2.3.4', 2, 377)], '"tos minsane 3" (/etc/ntp.conf line 2)', 'itself', 'lower minsane'),
     ('tos minclock 4 minsane 3\n', [(' ', 1, '1.2.3.4', 2, 377), (' ', 2, '.INIT.', 16, 0)], 'minsane 3', 'itself', 'lower'),
+    # The limit of this role is the number of the wanted servers, and after a step ntpd has heard none yet.
+    ('tos minsane 3\n{0}\ntos minclock 2 minsane 2\n{1}\n'.format(BLOCK_BEGIN, BLOCK_END),
+     [(' ', 1, '1.2.3.4', 2, 377), (' ', 2, '.INIT.', 16, 0)], 'minclock 2', 'minsane 3', 'reach all of your servers'),
+    ('tos minsane 3\n', [(' ', 1, '.STEP.', 16, 0)], 'reach 0', 'tos', 'See ntpq -pn'),
     # As many as it asks for are heard.
     ('tos minclock 4 minsane 1\n', [(' ', 1, '1.2.3.4', 2, 377)], 'reach 377', 'tos', 'See ntpq -pn')])
 def test_why_ntpd_selects_no_server_that_answers(tmp_path, lines, rows, said, unsaid, advice):

@@ -157,8 +157,8 @@ def test_an_ntpd_that_uses_no_address_but_the_loopback(tmp_path, texts, argument
 
 
 @pytest.mark.parametrize(('line', 'refused'), [
-    ('tos minsane 3', True), ('tos minclock 4 minsane 1', True), ('tos minsane 1', False), ('tos maxdist 0.5', True),
-    ('tos maxdist 9', False), ('tos orphan 5', False)])
+    ('tos minsane 3', True), ('tos minclock 4 minsane 2', True), ('tos minclock 4 minsane 1', False), ('tos minsane 1', False),
+    ('tos maxdist 0.5', True), ('tos maxdist 9', False), ('tos orphan 5', False)])
 def test_a_later_tos_line_that_is_stricter_than_ours_is_refused(tmp_path, line, refused):
     """NTPsec reads the files of ntp.d from the last name to the first one, so ours is not the last."""
     found = daemon(tmp_path, 'ntpsec', 'ntpsec-1.2.2', 'synchronized', config='tos minclock 4 minsane 3\n', config_dir='/etc/ntp.d')
