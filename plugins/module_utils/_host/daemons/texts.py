@@ -16,7 +16,7 @@ _HEADER = '# Managed by Ansible (aemops.brand_portal.time_sync). Remove this fil
 
 
 class File(NamedTuple):
-    """A wanted file. text: its whole content if it is ours (None: it must not exist), otherwise our block in it."""
+    """A wanted file. text: its whole content if it is ours (None: it must not exist), otherwise our block in it (None: unchanged)."""
 
     path: str
     text: Optional[str]
@@ -24,6 +24,7 @@ class File(NamedTuple):
     effect: str = 'restart'     # how the daemon reads it: by a reload or a restart
     secret: bool = False        # mode 0640, and not in the diff
     silence: Tuple[int, ...] = ()       # numbers of the other lines to comment out
+    restore: bool = False       # whether to restore the lines that were commented out
 
 
 def own_file(path: str, lines: List[str], effect: str = 'restart') -> File:
@@ -72,10 +73,20 @@ def silenced(text: str, numbers: Sequence[int]) -> str:
     return ''.join(SILENCED + line if at in numbers else line for at, line in enumerate(_lines(text), 1))
 
 
+def restored(text: str) -> str:
+    """Return the text with the lines restored that we have commented out."""
+    return ''.join(line[len(SILENCED):] if line.startswith(SILENCED) else line for line in _lines(text))
+
+
+def restoring(files: Sequence[File], paths: Sequence[str]) -> List[File]:
+    """Return the files, with the lines restored that were commented out in these paths."""
+    found = [file._replace(restore=True, effect='restart') if file.path in paths else file for file in files]
+    return found + [File(path, None, block=True, restore=True) for path in paths if path not in [file.path for file in files]]
+
+
 def without_ours(text: str) -> str:
     """Return the text without our block, and with the lines restored that we have commented out."""
-    return ''.join(line[len(SILENCED):] if line.startswith(SILENCED) else line
-                   for line in _lines(without_block(text)))
+    return restored(without_block(text))
 
 
 def _lines(text: str) -> List[str]:
@@ -85,7 +96,10 @@ def _lines(text: str) -> List[str]:
 
 def current(file: File, text: Optional[str]) -> Optional[str]:
     """Return the wanted content of the file, given its current content (None: it does not exist)."""
-    return with_block(silenced(text or '', file.silence), file.text or '') if file.block else file.text
+    if not file.block:
+        return file.text
+    rest = restored(text or '') if file.restore else silenced(text or '', file.silence)
+    return rest if file.text is None else with_block(rest, file.text)
 
 
 def new_sources(before: Optional[str], after: Optional[str]) -> Optional[List[str]]:

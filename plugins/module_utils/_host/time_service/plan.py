@@ -39,6 +39,8 @@ class Change(NamedTuple):
     def _what(self) -> str:
         if self.after is None:
             return f'remove {self.file.path}'
+        if self.file.restore:
+            return f'restore the other servers in {self.file.path}'
         if self.file.silence:
             return f'comment out the other servers in {self.file.path}'
         if self.file.block:
@@ -187,7 +189,7 @@ NO_RECORD = 'of which no earlier run has left a record'
 def edited(file: File, text: Optional[str], known: Lasting) -> str:
     """Return how our text in a file differs from what an earlier run has written, as a phrase; '' if it does not."""
     ours = texts.block_of(text or '') if file.block else text
-    if not ours:
+    if not ours or (file.block and file.text is None):
         return ''
     written = (known.blocks if file.block else known.files).get(file.path)
     return NO_RECORD if written is None else EDITED if hash_of(ours) != written else ''

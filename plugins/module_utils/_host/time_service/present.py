@@ -12,8 +12,9 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Seq
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.clock import Anchor
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.stop_request import StopRequest
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import acts, guest_sync
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery, texts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import MAY_NOT_BE_ASKED, Daemon, Status
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import Overlay
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import ANOTHER_STEERS, Refused, wanted
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.packages import Packages
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System
@@ -142,11 +143,19 @@ class Present(Run):
                           'This role did not write that. Correct it, then run again.')
 
     def _plan(self, found: Found) -> Plan:
-        files = [(file, self.host.text(file.path)) for file in found.daemon.files(self.want)]
+        known = lasting.stored(self.host.text(lasting.FILE))
+        back = {} if self.want.only else self._commented_out(known)
+        daemon = discovery.make(Overlay(self.host, back), found.chosen) if back else found.daemon
+        files = [(file, self.host.text(file.path)) for file in texts.restoring(daemon.files(self.want), list(back))]
         boot = plan_boot(self.host, found.chosen, self.options)
         return make_plan(found.daemons, found.chosen, files, bool(self.packages.manager.fetch),
                          [(file, self.host.text(file.path)) for file in boot.files], boot.wait if boot.enable else '',
-                         lasting.stored(self.host.text(lasting.FILE)), guest_sync.is_on(self.host))
+                         known, guest_sync.is_on(self.host))
+
+    def _commented_out(self, known: lasting.Lasting) -> Dict[str, Optional[str]]:
+        """Return the files in which earlier runs have commented out lines (option only), with these lines restored."""
+        found = {path: self.host.text(path) or '' for path in known.silenced}
+        return {path: texts.restored(text) for path, text in found.items() if texts.SILENCED in text}
 
     def _look_at_obstacles(self, plan: Plan) -> None:
         """Raise Refused for a file that cannot be written."""

@@ -64,6 +64,32 @@ def test_only_the_users_sources_are_asked_and_absent_puts_the_others_back(tmp_pa
     assert asked(host, name) == vendors
 
 
+@pytest.mark.parametrize('release, unit, name, files', HOSTS)
+def test_without_only_a_later_run_restores_the_others(tmp_path, release, unit, name, files):
+    """They stayed commented out, and the run said that it had nothing to change."""
+    host = FakeHost(tmp_path, release, files).has(unit)
+    before = {path: host.text(path) for path in files}
+    vendors = asked(host, name)
+    run(host)
+    planned = run(host, only=False, check_mode=True)
+    assert any(name == 'timesyncd' or 'restore the other servers in ' in act for act in planned['actions'])
+    done = run(host, only=False, servers=['192.0.2.1'])
+    assert done['changed'] and set(asked(host, name)) == {'192.0.2.1', *vendors}
+    for path in files:
+        assert host.text(path).partition('\n# BEGIN')[0].rstrip() == before[path].rstrip()
+    again = run(host, only=False)
+    assert (again['changed'], again['actions']) == (False, [])
+    Absent(host).run()
+    assert {path: host.text(path) for path in files} == before
+
+
+def test_a_server_that_is_restored_gets_no_second_line(tmp_path):
+    host = FakeHost(tmp_path, 'alma-9', {'/etc/chrony.conf': 'server 192.0.2.7 iburst\n'}).has('chronyd', package='chrony')
+    run(host)
+    run(host, only=False, servers=['192.0.2.7'])
+    assert host.text('/etc/chrony.conf') == 'server 192.0.2.7 iburst\n'
+
+
 def test_a_form_feed_ends_no_line(tmp_path):
     text = '# Section one\f\n# two\u2028\vthree\nserver vendor.example iburst\nmakestep 1 3\n'
     host = FakeHost(tmp_path, 'alma-9', {'/etc/chrony.conf': text}).has('chronyd')
