@@ -22,7 +22,14 @@ _WITH_VALUE = _FRACTIONS | {'certset', 'extfield', 'filter', 'key', 'maxpoll', '
 # What a DHCP client has named, and the vendor's helper tells chronyd: dhclient of RHEL 7 and 8 and of Debian 10, netconfig of SLES.
 _LEASES = (('/usr/libexec/chrony-helper', '/var/lib/dhclient/chrony.servers.*'),
            ('/usr/lib/chrony/chrony-helper', '/var/lib/dhcp/chrony.servers.*'),
-           ('/usr/lib/chrony/helper', '/run/netconfig/chrony.servers'))
+           ('/usr/lib/chrony/helper', '/run/netconfig/chrony.servers'),
+           ('/usr/libexec/chrony/helper', '/run/netconfig/chrony.servers'))
+
+
+def usual(host: Any, path: str) -> str:
+    """Return the configuration that a unit of the vendor gives chronyd: without the administrator's, that of SUSE 16's package."""
+    vendors = '/usr' + path
+    return vendors if path.startswith('/etc/') and not host.exists(path) and host.exists(vendors) else path
 
 
 def read(host: Any, path: str, without_own: bool = False, directives: Sequence[str] = ()) -> List[ConfigLine]:

@@ -184,13 +184,14 @@ def _started(host: Any, daemon: layouts.KnownDaemon, layout: Layout, unit: str, 
     running = launch.of_process(host, pid, daemon.binaries)
     chosen = planned if planned.known or running is None else running
     named = launch.configuration_of(daemon.name, chosen.arguments)
-    facts.update(arguments=chosen.arguments, started_by=chosen.place, config=named or layout.config)
+    usual = chrony_config.usual(host, layout.config) if daemon.name == 'chrony' else layout.config
+    facts.update(arguments=chosen.arguments, started_by=chosen.place, config=named or usual)
     if daemon.name == 'chrony':
         facts['directives'] = launch.operands_of(daemon.name, chosen.arguments)
         if ('-x', '') in launch.options_of(daemon.name, chosen.arguments):
             facts['no_control'] = '-x ({0})'.format(chosen.place)
     if running is not None:
-        facts['stale'] = (launch.configuration_of(daemon.name, running.arguments) or layout.config) != facts['config']
+        facts['stale'] = (launch.configuration_of(daemon.name, running.arguments) or usual) != facts['config']
     why = ''
     if not chosen.known:
         why = '{0} is started by a script ({1}), which does not tell what it reads'.format(unit, chosen.place)

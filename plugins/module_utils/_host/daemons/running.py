@@ -17,6 +17,7 @@ def running_config(host: Any, facts: Mapping[str, Any]) -> str:
     running = launch.of_process(host, state.get('MainPID', ''), daemon.binaries) if daemon.name in launch.COMMAND_LINES else None
     if running is None:
         return ''
-    usual = [layout.config for layout in layouts.all_layouts(daemon.name) if layout.unit == facts['unit']]
+    usual = [path for layout in layouts.all_layouts(daemon.name) if layout.unit == facts['unit']
+             for path in (layout.config, '/usr' + layout.config)]
     named = launch.configuration_of(daemon.name, running.arguments)
     return named if named else facts['config'] if facts['config'] in usual else (usual + [''])[0]

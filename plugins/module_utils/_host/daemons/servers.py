@@ -106,6 +106,7 @@ def _sources(host: Any, row: _Row) -> List[Source]:
     if row.name == 'chrony':
         with IMPORT_LOCK:
             from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import chrony_config
+        path = path if path != layout.config else chrony_config.usual(host, path)
         return chrony_config.sources_of(
             chrony_config.read(host, path, directives=launch.operands_of(row.name, started.arguments)))
     if row.name == 'timesyncd':

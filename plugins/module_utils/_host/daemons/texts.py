@@ -16,7 +16,7 @@ _HEADER = '# Managed by Ansible (aemops.brand_portal.time_sync). Remove this fil
 
 
 class File(NamedTuple):
-    """A wanted file. text: its whole content if it is ours (None: it must not exist), otherwise our block in it (None: unchanged)."""
+    """A wanted file. text: its whole content if it is ours (None: it must not exist), otherwise our block (None: unchanged)."""
 
     path: str
     text: Optional[str]

@@ -35,6 +35,7 @@ RELEASES = {
     'amazon-2023': 'ID="amzn"\nID_LIKE="fedora"\nVERSION_ID="2023"\n',
     'sles-12': 'ID="sles"\nID_LIKE="suse"\nVERSION_ID="12.5"\n',
     'sles-15': 'ID="sles"\nID_LIKE="suse"\nVERSION_ID="15.6"\n',
+    'sles-16': 'ID="sles"\nID_LIKE="suse"\nVERSION_ID="16.0"\n',
 }
 
 BINARIES = {'chrony': '/usr/sbin/chronyd', 'chronyd': '/usr/sbin/chronyd', 'ntpsec': '/usr/sbin/ntpd', 'ntp': '/usr/sbin/ntpd',

@@ -891,7 +891,7 @@ def test_check_mode_knows_every_layout_beforehand(tmp_path, release):
     assert result['unit'] == ('chrony.service' if debian_like else 'chronyd.service')
     place = {'debian': SOURCES, 'ubuntu': SOURCES if release > 'ubuntu-21' else '/etc/chrony/chrony.conf'}.get(
         release.split('-')[0], '/etc/chrony.conf')
-    place = {'sles-15': '/etc/chrony.d/aemops-brand-portal.conf',
+    place = {'sles-15': '/etc/chrony.d/aemops-brand-portal.conf', 'sles-16': '/etc/chrony.d/aemops-brand-portal.conf',
              'amazon-2023': '/etc/chrony.d/aemops-brand-portal.sources'}.get(release, place)
     assert result['diff'][0]['after_header'] == place
 
