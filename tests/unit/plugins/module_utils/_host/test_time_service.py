@@ -827,7 +827,7 @@ def test_an_unsynchronised_daemon_is_tolerated_when_asked_and_the_truth_is_told(
     host.synchronised_after = None
     result = run(host, on_unsynchronized='ignore')
     assert (result['synchronized'], result['changed'], result['residual_offset']) == (False, True, None)
-    assert 'right now, but no time daemon was configured to keep it right' in result['msg']
+    assert 'right now, but nothing keeps it right' in result['msg']
     assert 'it has no answer from 2.debian.pool.ntp.org, 192.0.2.1' in result['msg']
     assert result['reason'] == 'unreachable'
     assert 'UDP 123' not in result['msg'], 'nothing has measured that'
@@ -1360,3 +1360,12 @@ def test_without_a_verified_clock_the_daemon_is_believed(tmp_path, monkeypatch):
     host.correction = 90.0
     monkeypatch.setattr(present, 'Anchor', MovedClock)
     assert 'step the clock by +90.000 s' in with_clock(host, VerifiedStep(verified=False)).run()['actions']
+
+
+def test_a_clock_that_is_set_without_a_daemon_is_not_said_to_be_kept_by_nothing(tmp_path):
+    """PTP, or the daemon with its other configuration, may well keep it."""
+    host = debian(tmp_path, 'chrony')
+    host.put('/etc/chrony/chrony.conf', 'server 192.0.2.1 offline\n')
+    result = with_clock(host, ClockStep(True), on_unsynchronized='auto').run()
+    assert result['msg'].startswith('The clock is right now, but no time daemon was configured to keep it right: "server 192.0.2.1')
+    assert (result['reason'], result['changed']) == ('not_read', True)
