@@ -397,4 +397,3 @@ class Daemon:
             return ''
         reasons = [str(source.get('reason') or 'no answer') for source in found]
         return min(reasons, key=lambda reason: reason.startswith('no answer'))
-
