@@ -199,8 +199,7 @@ def decide(
 def _trusted_now(skew: t.Mapping[str, t.Any], time_service: t.Mapping[str, t.Any]) -> datetime.datetime | None:
     """Return the correct time when time_service_info ran: the host's clock plus the measured offset; None before that."""
     moment = unix_seconds(time_service.get('host_time'))
-    return None if moment is None else (
-        datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc) + datetime.timedelta(seconds=moment + skew['offset']))
+    return None if moment is None else datetime.datetime.fromtimestamp(moment + skew['offset'], datetime.timezone.utc)
 
 
 def _is_unfinished(state: str, clock: str, left: t.Sequence[str]) -> bool:
@@ -312,7 +311,7 @@ def _aem_against_host(skew: t.Mapping[str, t.Any], aem: t.Mapping[str, t.Any]) -
     agents = [source for source in skew['sources'] if source['kind'] == 'agent']
     if agents:
         return 'same' if all(source['accepted'] for source in agents) else 'differs'
-    offset, allowed = aem.get('clock_offset'), max(skew.get('max_skew') or 0.0, FINEST_DATE)
+    offset, allowed = aem.get('clock_offset'), max(skew['max_skew'], FINEST_DATE)
     if not offset:
         return 'unknown'
     if offset['low'] > allowed or offset['high'] < -allowed:

@@ -198,7 +198,7 @@ class UndoLog:
             stored = json.loads(text)
             self.begun, self.entries = str(stored['begun']), [Entry.restored(each) for each in stored['entries']]
             self.how = dict(stored['how'])
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise LogUnreadable(f'{self.file} cannot be read ({error}). It lists what an interrupted run changed. Look at '
                                 'the host, remove that file, then run again. Nothing was changed.') from error
         return True

@@ -26,7 +26,7 @@ class Failure(Exception):
     """An act failed. doing: the act; why: the reason; advice: the next step, as a sentence."""
 
     def __init__(self, doing: str, why: str, advice: str = '') -> None:
-        super().__init__(f'"{doing}" failed: {why.strip().rstrip(".") or "without error output"}')
+        super().__init__(f'"{doing}" failed: {why.strip().rstrip(".")}')
         self.advice = advice
 
 

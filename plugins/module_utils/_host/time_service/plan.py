@@ -135,6 +135,9 @@ def choose(daemons: List[Facts], provider: str, want: Wanted) -> Facts:
     """
     by_name = {known.name: known for known in layouts.DAEMONS}
     possible = [each for each in daemons if by_name[each['name']].provider and (each['installed'] or each['package'])]
+    if not possible:
+        raise Refused('None of chrony, ntpd and timesyncd is installed, and no package of them is known for this system.',
+                      'Install one of them by hand, then run again.')
     if provider != 'auto':
         possible = [each for each in possible if by_name[each['name']].provider == provider]
         if not possible:
@@ -153,10 +156,7 @@ def choose(daemons: List[Facts], provider: str, want: Wanted) -> Facts:
         return (not each['condition'], works, works and each['active'], works and each['enabled'], each['installed'] and chrony,
                 each['installed'] and not each['masked'], chrony)
 
-    best = max(able, key=rank)
-    if not best['installed'] and not best['package']:
-        raise Refused(f"No time daemon is installed, and this system has no package for {best['name']}.")
-    return best
+    return max(able, key=rank)
 
 
 def make_plan(found: List[Facts], chosen: Facts, files: List[Tuple[File, Optional[str]]], packages_replace: bool,

@@ -59,7 +59,7 @@ CASES = [
     ([https(0.3)], 'in_sync', 'none', True, [1], '1 source agrees'),
     ([https(0.3, verified=False)], 'in_sync', 'none', False, [1], 'not verified'),
     ([ntp(90), ntp(90), ntp(90)], 'skewed', 'behind', True, [1, 1, 1], '1 min 30 s behind'),
-    ([ntp(-90), https(-90.2)], 'skewed', 'ahead', True, [1, 1], '1 min 30 s ahead'),
+    ([ntp(-90), https(-90.2)], 'skewed', 'ahead', True, [1, 1], '1 min 30 s ahead, give or take 10 ms'),
     ([ntp(3e8), https(3e8 + 0.2, dates=False)], 'skewed', 'behind', True, [1, 1], '9 y 187 d behind'),
     ([ntp(5, 0.5)], 'undecided', 'behind', False, [1], 'contains the max_skew'),
     ([ntp(-5, 0.5)], 'undecided', 'ahead', False, [1], 'contains the max_skew'),
@@ -149,6 +149,24 @@ def test_dates_that_were_not_checked_are_told():
     assert conclusion.conclude([https(9, dates=True)], 5)['tls_dates_checked'] is True
     both = conclusion.conclude([https(9, dates=False), https(9, name='https://b.test/')], 5)
     assert both['tls_dates_checked'] is False
+
+
+def test_a_rejected_source_is_told_by_how_much_it_differs_from_the_median():
+    result = conclusion.conclude([ntp(middle, 5.0) for middle in (0, 1, 2, 3, 4)] + [ntp(92)], 5)
+    assert result['sources'][5]['reason'] == 'it differs by 1 min 30 s from the majority of the sources'
+
+
+@pytest.mark.parametrize('sources, advice', [
+    ([https(0)], ''), ([https(90)], 'Correct it'), ([ntp(0)], 'The result is not verified'), ([https(5)], 'Raise the option timeout')])
+def test_what_to_do_next(sources, advice):
+    said = conclusion.conclude(sources, 5)['advice']
+    assert said.startswith(advice) and bool(said) is bool(advice)
+
+
+def test_the_dates_of_an_agent_lie_in_the_middle_of_their_bounds():
+    for low, high in (-1.0, 3.0), (-9.0, -7.0), (89.0, 91.0):
+        source = conclusion.agent_source('tenant', low, high)
+        assert (source['low'], source['offset'], source['high']) == (low, (low + high) / 2, high)
 
 
 def test_an_agent_with_another_clock_is_told_by_how_much():

@@ -55,7 +55,7 @@ class FakeHost(System):
         self.units, self.packages = {}, set()
         self.time = 0.0
         self.commands = []      # all that were run, but for questions
-        self.synchronised_after = 4.0   # seconds after a daemon's start or new sources; None: never
+        self.synchronised_after = 1.0   # seconds after a daemon's start or new sources; None: never
         self.correction = 0.001
         self.began = 0.0
         self.failing = {}       # {first words of a command: what it says}

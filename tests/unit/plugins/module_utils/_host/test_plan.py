@@ -55,6 +55,9 @@ def test_a_daemon_that_can_neither_be_had_nor_do_what_is_asked_is_not_chosen():
     assert choose([facts('ntpd', 'installed active enabled'), facts('chrony')], 'auto', nts)['name'] == 'chrony'
     with pytest.raises(Refused, match='provider=ntpd: this system has no package for it'):
         choose([facts('chrony', 'installed')], 'ntpd', NOTHING)
+    with pytest.raises(Refused, match='timesyncd is installed, and no package of them is known') as none:
+        choose([facts('chrony', package=''), facts('ntpsec', package='')], 'auto', NOTHING)
+    assert none.value.advice == 'Install one of them by hand, then run again.'
     with pytest.raises(Refused, match='cannot do'):
         choose([facts('timesyncd', 'installed active enabled')], 'auto', nts)
 

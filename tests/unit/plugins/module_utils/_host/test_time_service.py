@@ -34,7 +34,7 @@ from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._ho
 )
 
 OPTIONS = {'provider': 'auto', 'servers': ['192.0.2.1'], 'pools': [], 'nts_servers': [], 'keys': [], 'cloud': 'none',
-           'max_distance': 0.0, 'max_skew': 5.0, 'max_step': 0.0, 'sync_tolerance': 0.02, 'sync_timeout': 15,
+           'max_distance': 0.0, 'max_skew': 5.0, 'max_step': 0.0, 'sync_tolerance': 0.02, 'sync_timeout': 3,
            'on_unsynchronized': 'fail'}
 SOURCES = '/etc/chrony/sources.d/aemops-brand-portal.sources'
 HEADER = '# Managed by Ansible (aemops.brand_portal.time_sync). Remove this file to undo it.\n'
@@ -100,6 +100,7 @@ def test_new_sources_are_read_without_a_restart_and_a_second_run_changes_nothing
     first = run(host)
     assert first['actions'] == ['write ' + SOURCES, 'tell chrony.service its new sources']
     assert host.text(SOURCES) == HEADER + 'server 192.0.2.1 iburst\n'
+    assert os.stat(host.path(SOURCES)).st_mode & 0o777 == 0o644, 'chronyd drops root before it reads it again'
     assert host.commands == ['chronyc reload sources']
     again = run(host)
     assert (again['changed'], again['actions'], again['diff']) == (False, [], [])
@@ -286,11 +287,42 @@ def test_a_daemon_whose_clock_was_set_measures_again(tmp_path):
     assert json.loads(host.text(LAST_RUN))['acts'] == result['acts']
 
 
+@pytest.mark.parametrize(('units', 'options', 'times'), [
+    (['ntpsec'], {}, 1), (['chrony'], {}, 1), (['chrony'], {'servers': []}, 0),
+    (['chrony', 'inactive'], {'servers': []}, 1), (['chrony', 'not synchronized'], {'servers': []}, 1),
+    (['chrony', 'disabled'], {'servers': []}, 0)])
+def test_the_hardware_clock_is_written_where_the_daemon_has_measured_from_scratch(tmp_path, units, options, times):
+    host, written = debian(tmp_path, units[0]), []
+    host.time = 100.0
+    if 'inactive' in units:
+        host.units['chrony.service'][0] = 'inactive'
+    if 'disabled' in units:
+        host.units['chrony.service'][1] = 'disabled'
+    if 'not synchronized' in units:
+        host.began = 100.0
+    run(host, written=written, **options)
+    assert len(written) == times
+
+
+@pytest.mark.parametrize('file_state', ['enabled', 'disabled'])
+def test_a_daemon_that_may_not_be_asked_is_not_restarted_for_that(tmp_path, file_state):
+    host = debian(tmp_path, 'chrony')
+    host.units['chrony.service'][1] = file_state
+    host._chronyc = lambda words: Done(1, '506 Cannot talk to daemon\n', '')
+    with pytest.raises(TimeServiceFailed, match='it does not answer chronyc'):
+        run(host, servers=[])
+    assert host.units['chrony.service'] == ['active', file_state]
+    host.commands.clear()
+    result = run(host, servers=[], on_unsynchronized='ignore')
+    acts_due = ['enable chrony.service'] if file_state == 'disabled' else []
+    assert (result['actions'], host.commands) == (acts_due, ['systemctl ' + act for act in acts_due])
+
+
 @pytest.mark.parametrize('units', [('chrony',), ('ntpsec',), ('systemd-timesyncd',)])
 def test_a_daemon_that_is_told_or_restarted_has_changed_something(tmp_path, units):
     """The review's F12: an ntpd that was not synchronized was restarted in every run with changed=false."""
     host = debian(tmp_path, *units)
-    host.time, host.began = 100.0, 99.0
+    host.time = host.began = 100.0
     result = run(host, servers=[])
     assert result['actions']
     assert result['changed'] is True
@@ -523,6 +555,30 @@ def test_a_line_that_the_daemon_rejects_is_named(tmp_path):
     assert host.commands == []
 
 
+@pytest.mark.parametrize('active', ['active', 'inactive'])
+def test_a_daemon_never_gets_to_read_a_configuration_that_it_would_reject(tmp_path, active):
+    host = FakeHost(tmp_path, 'alma-9', {'/etc/chrony.conf': CHRONY_REDHAT}).has('chronyd', active, package='chrony')
+    host.rejects = 'maxdistance'
+    before = own_tree(host)
+    with pytest.raises(TimeServiceFailed, match='"Check the configuration of chronyd.service" failed: .*"maxdistance 1.5"'):
+        run(host, max_distance=1.5)
+    assert (own_tree(host), host.commands) == (before, [])
+
+
+def test_a_package_is_not_installed_where_others_change_packages_at_that_moment(tmp_path):
+    host = debian(tmp_path)
+    write = host.write
+
+    def then(path, *rest, **more):
+        write(path, *rest, **more)
+        host.has('openntpd')
+    host.write = then
+    with pytest.raises(TimeServiceFailed, match='"Install the package of the daemon" failed: another administrator') as failed:
+        run(host)
+    assert failed.value.details['advice'] == 'Let the other administrator finish, then run again.'
+    assert not failed.value.details['changed'] and host.packages == {'openntpd'}
+
+
 def test_ntpd_is_refused_where_the_system_has_none(tmp_path):
     with pytest.raises(TimeServiceFailed, match='provider=ntpd: this system has no package'):
         run(FakeHost(tmp_path, 'rhel-8'), provider='ntpd')
@@ -596,8 +652,9 @@ def test_a_full_disk_changes_nothing_or_is_undone(tmp_path, path):
             raise OSError(28, 'No space left on device')
         return write(target, *rest, **more)
     host.write = full
-    with pytest.raises(TimeServiceFailed, match='No space left'):
+    with pytest.raises(TimeServiceFailed, match='No space left') as failed:
         run(host)
+    assert path != SOURCES or f'"Write {SOURCES}" failed' in str(failed.value)
     assert own_tree(host) == before
 
 
@@ -991,6 +1048,18 @@ def test_a_masked_competitor_that_runs_is_stopped_and_stays_masked(tmp_path):
     assert host.units['openntpd.service'] == ['active', 'masked']
 
 
+def test_a_competitor_that_others_have_just_removed_is_no_obstacle(tmp_path):
+    host = debian(tmp_path, 'chrony', 'openntpd')
+    systemctl = host._systemctl
+
+    def gone(words):
+        if words[0] == 'disable':
+            host._lose('openntpd')
+        return systemctl(words)
+    host._systemctl = gone
+    assert run(host, provider='chrony')['synchronized']
+
+
 def test_a_masked_competitor_that_others_unmask_during_the_run_is_not_masked_again(tmp_path):
     host = debian(tmp_path, 'chrony', 'openntpd')
     host.units['openntpd.service'] = ['active', 'masked']
@@ -1282,6 +1351,14 @@ def test_a_daemon_that_may_stay_without_sources_does_not_replace_vmware_tools(tm
     assert [words for words in host.commands if 'vmware' in words] == [
         'vmware-toolbox-cmd timesync disable', 'vmware-toolbox-cmd timesync enable']
     assert nothing_left(host)
+
+
+def test_tools_that_cannot_be_turned_on_again_are_named(tmp_path):
+    host = vmware(tmp_path)
+    host.synchronised_after = None
+    host.failing['vmware-toolbox-cmd timesync enable'] = 'not permitted by the host'
+    with pytest.raises(TimeServiceFailed, match='Turn on the time synchronization of VMware tools.*not permitted by the host'):
+        run(host, on_unsynchronized='ignore')
 
 
 def test_tools_that_do_not_take_the_command_fail_the_run_and_are_named(tmp_path):
