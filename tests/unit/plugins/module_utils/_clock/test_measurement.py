@@ -157,7 +157,8 @@ def test_a_rejected_source_is_told_by_how_much_it_differs_from_the_median():
 
 
 @pytest.mark.parametrize('sources, advice', [
-    ([https(0)], ''), ([https(90)], 'Correct it'), ([ntp(0)], 'The result is not verified'), ([https(5)], 'Raise the option timeout')])
+    ([https(0)], ''), ([https(90)], 'Correct it'), ([ntp(0)], 'The result is not verified'),
+    ([https(5)], 'Raise the option timeout')])
 def test_what_to_do_next(sources, advice):
     said = conclusion.conclude(sources, 5)['advice']
     assert said.startswith(advice) and bool(said) is bool(advice)

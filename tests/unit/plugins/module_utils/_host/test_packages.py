@@ -234,6 +234,12 @@ def test_the_states_of_packages(tmp_path):
     assert Packages(host, 'dnf').installed() == {'chrony': '0:4.5-1.el9'}
 
 
+def test_a_package_without_a_version_does_not_hide_the_others(tmp_path):
+    host = FakeHost(tmp_path)
+    host._dpkg_query = lambda words: 'dpkg ii  1.21.22 amd64\ncut iU\nhalf iH   amd64\nntp ii  1:4.2 i386\n'
+    assert set(Packages(host, 'apt').installed()) == {'dpkg', 'cut', 'half', 'ntp:i386'}
+
+
 @pytest.mark.parametrize('answer', [
     Done(124, '', 'dpkg-query did not end within 900 s'), Done(1, '', 'status database area is locked'),
     Done(2, 'chrony ii 1\n', 'cut'),
@@ -376,6 +382,16 @@ def test_a_host_that_has_changed_since_it_was_asked_is_left_alone(tmp_path, what
     assert ('openntpd' in case.host.packages) == (what == 'a package that would be removed too')
 
 
+def test_a_replaced_unit_that_had_failed_does_not_run_when_its_package_comes_back(tmp_path):
+    case = Case(tmp_path)
+    case.host.available['systemd-timesyncd'] = {}
+    case.host.units['systemd-timesyncd.service'][0] = 'failed'
+    packages.install(case.log, case.packages, 'chrony', case.packages.ask('chrony'), '', 'chrony.service', [],
+                     ['systemd-timesyncd.service'])
+    assert case.undo() == []
+    assert case.host.units == {'systemd-timesyncd.service': ['inactive', 'enabled']}
+
+
 def test_what_others_remove_while_the_last_look_fails_does_not_come_back(tmp_path):
     case = Case(tmp_path, 'base-files')
     case.host.available['systemd-timesyncd'] = {}
@@ -429,6 +445,20 @@ def test_no_empty_folder_stays_where_others_remove_the_package(tmp_path):
     assert case.host.exists('/etc/chrony/sources.d')
     assert case.undo() == []
     assert case.state() == case.before
+
+
+@pytest.mark.parametrize('edited', [False, True])
+def test_what_others_leave_of_our_package_is_purged_unless_they_have_edited_it(tmp_path, edited):
+    case = Case(tmp_path)
+    case.install()
+    if edited:
+        case.host.put('/etc/chrony/chrony.conf', 'server theirs\n')
+    case.host._change(['systemd-timesyncd'], ['chrony'], False)
+    problems = case.undo()
+    if edited:
+        assert case.host.text('/etc/chrony/chrony.conf') == 'server theirs\n' and len(problems) == 1
+    else:
+        assert (problems, case.state(), case.host.configured) == ([], case.before, set())
 
 
 def test_a_link_that_others_put_in_the_place_of_the_folder_stays(tmp_path):
@@ -706,7 +736,7 @@ def test_a_mirror_that_does_not_answer_is_the_reason_only_where_the_package_is_m
             return Done(0, after, '') if len(self.commands) > 2 and after else Done(100, '', 'unable to locate')
     host = Host()
     if said:
-        with pytest.raises(CannotInstall, match=said):
+        with pytest.raises(CannotInstall, match=said + '$'):
             Packages(host, 'apt').ask('chrony')
     else:
         assert Packages(host, 'apt').ask('chrony').installs == {'chrony': '1'}
