@@ -302,7 +302,7 @@ class PackagesHandler(Handler):
     def settle(self, entry: Entry) -> None:
         if entry.done:
             return
-        if entry.how.get('begun') and 'files' not in entry.how:
+        if 'files' not in entry.how:
             # The run was killed before it could record the files of the package, which the package manager completed. What was
             # written long after it is of others. Looked at first, because a repair of the package may write files as well.
             entry.how['edited'] = _written_since(self._host, entry.how['config'], entry.how['begun'] + _LONGEST)

@@ -135,9 +135,6 @@ def choose(daemons: List[Facts], provider: str, want: Wanted) -> Facts:
     """
     by_name = {known.name: known for known in layouts.DAEMONS}
     possible = [each for each in daemons if by_name[each['name']].provider and (each['installed'] or each['package'])]
-    if not possible:
-        raise Refused('None of chrony, ntpd and timesyncd is installed, and no package of them is known for this system.',
-                      'Install one of them by hand, then run again.')
     if provider != 'auto':
         possible = [each for each in possible if by_name[each['name']].provider == provider]
         if not possible:

@@ -9,10 +9,19 @@ from types import SimpleNamespace
 import pytest
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.files import fingerprint
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import guest_sync
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import texts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import File
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Refused
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.lasting import stored
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.plan import choose, make_plan
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.plan import (
+    EDITED,
+    Change,
+    choose,
+    hash_of,
+    make_plan,
+    refuse_removals,
+)
 
 NOTHING = SimpleNamespace(features=[])
 
@@ -55,10 +64,7 @@ def test_a_daemon_that_can_neither_be_had_nor_do_what_is_asked_is_not_chosen():
     assert choose([facts('ntpd', 'installed active enabled'), facts('chrony')], 'auto', nts)['name'] == 'chrony'
     with pytest.raises(Refused, match='provider=ntpd: this system has no package for it'):
         choose([facts('chrony', 'installed')], 'ntpd', NOTHING)
-    with pytest.raises(Refused, match='timesyncd is installed, and no package of them is known') as none:
-        choose([facts('chrony', package=''), facts('ntpsec', package='')], 'auto', NOTHING)
-    assert none.value.advice == 'Install one of them by hand, then run again.'
-    with pytest.raises(Refused, match='cannot do'):
+    with pytest.raises(Refused, match='provider=auto cannot do NTS. Use provider=chrony'):
         choose([facts('timesyncd', 'installed active enabled')], 'auto', nts)
 
 
@@ -100,3 +106,50 @@ def test_only_files_that_change_are_written():
     gone = File('/etc/ours', None)
     assert make_plan([chosen], chosen, [(gone, None)], True).needed is False
     assert make_plan([chosen], chosen, [(gone, 'other\n')], True, known=ours).sentences == ['remove /etc/ours']
+
+
+@pytest.mark.parametrize('more, sentence, header', [
+    ({'boot': [(File('/etc/boot', 'x\n'), None)]}, 'write /etc/boot', ['/etc/boot']),
+    ({'wait': 'chrony-wait.service'}, 'enable chrony-wait.service', []), ({'guest': True}, guest_sync.TURN_OFF, [])])
+def test_each_act_alone_is_a_reason_for_a_run(more, sentence, header):
+    chosen = facts('chrony', 'installed active enabled')
+    plan = make_plan([chosen], chosen, [], True, **more)
+    assert (plan.needed, plan.sentences) == (True, [sentence])
+    assert [diff['after_header'] for diff in plan.diff()] == header
+
+
+def test_the_diff_shows_the_files_and_then_the_states_of_the_units():
+    chosen = facts('ntpsec', 'installed masked')
+    plan = make_plan([facts('chrony', 'installed active enabled'), chosen], chosen, [(File('/etc/ours', 'x\n'), None)], True,
+                     [(File('/etc/boot', 'x\n'), None)])
+    assert [diff['after_header'] for diff in plan.diff()] == ['/etc/ours', '/etc/boot', 'units']
+    assert plan.diff()[-1]['before'] == 'chrony.service: running, enabled\nntpsec.service: stopped, masked\n'
+    assert plan.diff()[-1]['after'] == 'chrony.service: stopped, disabled\nntpsec.service: running, enabled\n'
+
+
+@pytest.mark.parametrize('before, text, sentence, backup', [
+    ('theirs\n', 'ours', 'add the block of this role in /etc/conf', True),
+    (f'theirs\n{texts.BLOCK_BEGIN}\n', 'ours', 'change the block of this role in /etc/conf', False),
+    (f'theirs\n{texts.BLOCK_BEGIN}\n', '', 'remove the block of this role in /etc/conf', False),
+    (None, 'ours', 'add the block of this role in /etc/conf', False)])
+def test_what_is_said_of_a_block_and_whether_the_file_is_kept(before, text, sentence, backup):
+    change = Change(File('/etc/conf', text, block=True), before, 'after')
+    assert (change.sentence, bool(change.backup)) == (sentence, backup)
+    assert not backup or change.backup == '/etc/conf.before-' + texts.OWN_NAME
+
+
+def test_each_edit_is_kept_under_a_name_of_its_own_that_reveals_no_key():
+    plain, other, secret = (Change(File('/etc/conf', 'ours\n', secret=hidden), text, 'ours\n', EDITED)
+                            for hidden, text in ((False, 'one\n'), (False, 'two\n'), (True, 'one\n')))
+    assert plain.sentence == f'change /etc/conf, {EDITED} (kept as {plain.backup})'
+    names = [change.backup.replace('/etc/conf.edited-', '') for change in (plain, other, secret)]
+    assert len(set(names)) == 3
+    assert [hash_of(change.before).startswith(name) for change, name in zip((plain, other, secret), names)] == [True, True, False]
+
+
+@pytest.mark.parametrize(('removes', 'said'), [
+    ({'ntp:i386': '', 'sntp': '', 'systemd-timesyncd': ''}, ''), ({'ntpsec': '', 'site-clock:amd64': ''}, 'site-clock:amd64'),
+    ({'chrony': ''}, ''), ({'ubuntu-minimal': '', 'ntpdate': '', 'openssh-server': ''}, 'openssh-server and ubuntu-minimal'),
+    ({'ntp': '', 'systemd': ''}, 'systemd')])
+def test_which_packages_a_daemon_may_take_the_place_of(removes, said):
+    assert refuse_removals('chrony', removes) == said

@@ -19,7 +19,6 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.statedir import STATE, interrupted
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import present
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.absent import Absent
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.plan import refuse_removals
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.present import HostClock, Present
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.result import HIDDEN, TimeServiceFailed
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.run import FOLDER
@@ -1239,14 +1238,6 @@ def test_each_act_is_told_to_the_hosts_journal_and_kept_as_the_last_run(tmp_path
     assert [line for line in host.logged if line.startswith('undo: ')], 'so is the undo'
     assert json.loads(host.text(LAST_RUN))['changed'] is False
     assert json.loads(host.text(LAST_RUN))['msg'] == str(failed.value)
-
-
-@pytest.mark.parametrize(('removes', 'said'), [
-    ({'ntp:i386': '', 'sntp': '', 'systemd-timesyncd': ''}, ''), ({'ntpsec': '', 'site-clock:amd64': ''}, 'site-clock:amd64'),
-    ({'chrony': ''}, ''), ({'ubuntu-minimal': '', 'ntpdate': '', 'openssh-server': ''}, 'openssh-server and ubuntu-minimal'),
-    ({'ntp': '', 'systemd': ''}, 'systemd')])
-def test_which_packages_a_daemon_may_take_the_place_of(removes, said):
-    assert refuse_removals('chrony', removes) == said
 
 
 # Files that are odd
