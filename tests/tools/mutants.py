@@ -61,6 +61,9 @@ class Target(t.NamedTuple):
 
 
 HOST = 'plugins/module_utils/_host/'
+CONTROL, ASKS_A_DAEMON = tuple(f'module_utils/_host/{test}.py' for test in (
+    'daemons/test_control', 'daemons/test_lost_sources', 'daemons/test_ntp_restrictions', 'daemons/test_corpus',
+    'test_only')), 'not test_references'
 TARGETS = (
     Target('plugins/module_utils/_clock/marzullo.py', ('module_utils/_clock/test_marzullo.py',)),
     Target('plugins/module_utils/_clock/conclusion.py', ('module_utils/_clock/test_measurement.py',)),
@@ -71,9 +74,10 @@ TARGETS = (
     Target(HOST + 'time_service/plan.py', ('module_utils/_host/test_plan.py',)),
     Target(HOST + 'time_service/apply.py', ('module_utils/_host/test_boot.py', 'module_utils/_host/test_time_service.py'),
            'not killed_anywhere and not layout'),
-    Target(HOST + 'daemons/chrony.py', ('module_utils/_host/daemons',), 'chrony'),
-    Target(HOST + 'daemons/ntpd.py', ('module_utils/_host/daemons',), 'ntp'),
-    Target(HOST + 'daemons/timesyncd.py', ('module_utils/_host/daemons',), 'timesyncd'),
+    Target(HOST + 'daemons/base.py', CONTROL, ASKS_A_DAEMON),
+    Target(HOST + 'daemons/chrony.py', CONTROL, ASKS_A_DAEMON),
+    Target(HOST + 'daemons/ntpd.py', CONTROL, ASKS_A_DAEMON),
+    Target(HOST + 'daemons/timesyncd.py', CONTROL, ASKS_A_DAEMON),
 )
 
 

@@ -157,8 +157,9 @@ class Daemon:
 
     def _silence(self, want: Wanted, planned: List[File]) -> List[File]:
         """Return the files in which to comment out other lines that name sources or use a lease. Raises Refused."""
-        lines = [source.line for source in self._others(want, self.sources(without_own=True)) if source.line.lasting]
-        lines += [line for line in self.lines(without_own=True) if line.directive == 'sourcedir'
+        present = self.lines(without_own=True)
+        lines = [source.line for source in self._others(want, self.sources_of(present)) if source.line.lasting]
+        lines += [line for line in present if line.directive == 'sourcedir'
                   and not any(config.lasting(folder) for folder in line.words[1:])]
         by_path: Dict[str, List[int]] = {}
         for line in lines:

@@ -218,7 +218,7 @@ class Chrony(Daemon):
 
     def _rows(self) -> List[List[str]]:
         rows = [line.split(',') for line in self._chronyc('-c', 'sources').splitlines()]
-        return [row for row in rows if len(row) > 5 and row[0] in ('^', '=', '#')]
+        return [row for row in rows if len(row) > 5]
 
     def _why_not(self, residual: float) -> Status:
         rows = self._rows()

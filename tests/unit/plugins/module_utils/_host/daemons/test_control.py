@@ -90,6 +90,7 @@ def test_chronyd(tmp_path, recording, state, synchronized, answered, reason, sai
     assert (status.synchronized, status.answered, status.reason) == (synchronized, answered, reason)
     assert said in status.msg
     assert bool(status.advice) is not synchronized
+    assert not status.stepped, 'only ntpd waits after a step'
     assert 'UDP 123' not in status.advice, 'nothing was measured'
 
 
@@ -183,7 +184,7 @@ def test_chronyd_uses_what_was_written_once_it_lists_it(tmp_path, listed, said):
 
 def test_chronyd_with_x_never_keeps_the_clock(tmp_path):
     status = daemon(tmp_path, 'chrony', 'chrony-4.3', 'synchronized', no_control='-x (/etc/default/chrony line 3)').status()
-    assert (status.synchronized, status.reason) == (False, 'no_control_of_clock')
+    assert (status.synchronized, status.answered, status.reason) == (False, True, 'no_control_of_clock')
     assert '-x (/etc/default/chrony line 3)' in status.msg
 
 
@@ -466,6 +467,7 @@ def test_a_wanted_server_that_is_only_observed_is_refused(tmp_path, kind, record
     ('server 192.0.2.77 Trust Require', False, 'server 192.0.2.9 iburst require trust'),
     ('refclock PPS /dev/pps0 trust', False, 'server 192.0.2.9 iburst trust'),
     ('server 192.0.2.77 require noselect', False, 'server 192.0.2.9 iburst'),
+    ('refclock PPS /dev/pps0 trust noselect', False, 'server 192.0.2.9 iburst'),
     ('server 192.0.2.77 require', True, 'server 192.0.2.9 iburst'),
     ('server 192.0.2.77 nts', False, 'server 192.0.2.9 iburst require trust')])
 def test_sources_of_others_that_are_required_or_trusted_do_not_keep_out_those_of_the_user(tmp_path, line, only, written):
@@ -478,6 +480,27 @@ def test_sources_of_others_that_are_required_or_trusted_do_not_keep_out_those_of
     marks = '' if only or 'noselect' in line or 'nts' in line else written[len('server 192.0.2.9 iburst'):]
     assert 'server 192.0.2.8 iburst key 7' + marks in lines
     assert 'server nts.example iburst nts' + marks in lines
+
+
+def test_an_nts_server_of_an_earlier_run_leaves_no_mark(tmp_path):
+    config = '\n'.join([BLOCK_BEGIN, 'server nts.example iburst nts', BLOCK_END, ''])
+    found = daemon(tmp_path, 'chrony', 'chrony-4.3', 'synchronized', config=config)
+    [file] = found.files(Wanted([Server('192.0.2.9')], [], [], [], '', 0.0))
+    assert file.text == 'server 192.0.2.9 iburst'
+
+
+@pytest.mark.parametrize(('done', 'said'), [
+    (Done(0, '', ''), ''),
+    (Done(1, '', '2026-11-25T12:00:00Z Fatal error : Invalid directive at line 2 in file /etc/chrony.conf\n'),
+     'Invalid directive at line 2 in file /etc/chrony.conf: "frobnicate 7"'),
+    (Done(1, '', 'Invalid directive at line 9 in file /etc/chrony.conf'), 'Invalid directive at line 9 in file /etc/chrony.conf'),
+    (Done(1, '', 'Could not open /etc/chrony.conf : Permission denied'), 'Could not open /etc/chrony.conf : Permission denied'),
+    (Done(1, '', 'chronyd: invalid option -- p'), ''),      # before 4.0
+    (Done(1, '', 'Usage: chronyd [OPTION]...'), '')])
+def test_what_chronyd_says_of_its_configuration(tmp_path, done, said):
+    found = daemon(tmp_path, 'chrony', 'chrony-4.3', 'synchronized', config='server 192.0.2.1\n frobnicate 7\nserver 192.0.2.2\n')
+    found.host.answers['chronyd -p -f /etc/chrony.conf'] = done
+    assert found.complaint() == said
 
 
 @pytest.mark.parametrize(('leased', 'refused'), [('192.0.2.53', True), ('169.254.169.123', False)])

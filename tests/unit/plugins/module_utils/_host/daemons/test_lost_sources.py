@@ -85,7 +85,8 @@ def test_timesyncd_with_the_servers_of_its_distribution_names_them(tmp_path, bui
     ('server localhost port 11123\n', ''),
     ('server 127.0.0.1\n', 'own_clock'), ('server 127.0.0.1 port 123\n', 'own_clock'),
     ('port 11123\nserver 127.0.0.1 port 11123\n', 'own_clock'),
-    ('server 192.0.2.9 port 1123\nserver 127.0.0.1\n', 'own_clock')])
+    ('server 192.0.2.9 port 1123\nserver 127.0.0.1\n', 'own_clock'),
+    ('server ::1\nserver 127.0.0.1 port 11123\n', '')])
 def test_a_port_of_its_own_on_this_host_is_another_program(tmp_path, config, reason):
     tracking = '7F000001,127.0.0.1,3,1700000000.0,0.001,0,0,0,0,0,0,0,64,Normal\n'
     found = status(tmp_path, 'rhel-8', 'chronyd', 'chrony', ('/etc/chrony.conf', config), tracking=tracking,
@@ -163,7 +164,7 @@ def test_a_local_clock_beside_servers_that_answer_does_not_call_them_silent(tmp_
 def test_a_silent_reference_clock_is_no_matter_of_the_network(tmp_path, config, said, tracking):
     found = status(tmp_path, 'rhel-8', 'chronyd', 'chrony', ('/etc/chrony.conf', config), tracking=tracking,
                    sources='#,?,PHC0,0,3,0,4294967295,0.0,0.0,0.0\n')
-    assert (found.synchronized, found.reason, said in found.msg) == (False, 'unreachable', True)
+    assert (found.synchronized, found.answered, found.reason, said in found.msg) == (False, False, 'unreachable', True)
     assert ('clock_skew_info' in found.advice) is not found.msg.startswith('its reference clock')
 
 
@@ -183,6 +184,15 @@ def test_silent_nts_servers_of_this_role_are_named_beside_the_pool_of_the_vendor
     assert found.reason == 'not_selected'
     assert 'nts.example (/etc/chrony.conf line 3)' in found.msg
     assert 'TCP 4460' in found.advice
+
+
+def test_silent_nts_servers_are_not_why_a_reference_clock_is_not_selected(tmp_path):
+    """authselectmode is about the servers alone."""
+    found = status(tmp_path, 'alma-9', 'chronyd', 'chrony', ('/etc/chrony.conf', 'refclock PHC /dev/ptp0\nserver nts.example nts\n'),
+                   tracking='00000000,,0,0,0,0,0,0,0,0,1,1,0,Not synchronised\n',
+                   sources='#,x,PHC0,0,3,377,7,0.1,0.1,0.1\n' + ROW.format('?', 2, 0, 9))
+    assert 'PHC0 (a falseticker)' in found.msg
+    assert 'authenticated' not in found.msg
 
 
 @pytest.mark.parametrize(('config', 'selection', 'said', 'advice'), [
