@@ -261,8 +261,7 @@ class Daemon:
         named = [line.words[1] for line in self.lines(without_own=True)
                  if line.directive == self._key_directive and len(line.words) > 1]
         path = os.path.join('/', named[-1]) if named else self.facts['keys']     # a service runs at /
-        taken = {line.split()[0] for line in without_block(self.host.read(path)).splitlines()
-                 if line.strip() and line.strip()[0] not in '#!;%'}
+        taken = {line.split()[0] for line in without_block(self.host.read(path)).splitlines() if line.strip()}
         for key in keys:
             if str(key.number) in taken:
                 raise Refused('keys: {0} has another key with the id {1} already. Give ours another id.'.format(path, key.number))

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import base, discovery
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import timesyncd as timesyncd_module
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import Refused
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import BLOCK_BEGIN, BLOCK_END
@@ -182,6 +182,14 @@ def test_chronyd_uses_what_was_written_once_it_lists_it(tmp_path, listed, said):
     assert found.reads_ours() == said
 
 
+@pytest.mark.parametrize('running', ['/etc/a.conf', '/etc/z.conf'])
+def test_a_chronyd_that_runs_with_another_file_is_told(tmp_path, monkeypatch, running):
+    config = '\n'.join([BLOCK_BEGIN, 'server 192.0.2.1 iburst', BLOCK_END, ''])
+    found = daemon(tmp_path, 'chrony', 'chrony-4.3', 'synchronized', config=config)
+    monkeypatch.setattr(base, 'running_config', lambda host, facts: running)
+    assert found.reads_ours() == 'chrony.service runs with {0}, not with /etc/chrony.conf'.format(running)
+
+
 def test_chronyd_with_x_never_keeps_the_clock(tmp_path):
     status = daemon(tmp_path, 'chrony', 'chrony-4.3', 'synchronized', no_control='-x (/etc/default/chrony line 3)').status()
     assert (status.synchronized, status.answered, status.reason) == (False, True, 'no_control_of_clock')
@@ -190,7 +198,9 @@ def test_chronyd_with_x_never_keeps_the_clock(tmp_path):
 
 @pytest.mark.parametrize('recording', CHRONY)
 def test_a_daemon_that_does_not_run_is_told_from_one_that_is_silent(tmp_path, recording):
-    assert daemon(tmp_path, 'chrony', recording, 'gone', active='inactive').status().reason == 'not_running'
+    status = daemon(tmp_path, 'chrony', recording, 'gone', active='inactive').status()
+    assert (status.reason, status.residual_offset, status.answered) == ('not_running', 0.0, False)
+    assert status.advice == 'See journalctl -b -u chrony.service.'
 
 
 @pytest.mark.parametrize(('kind', 'recording'), NTPD)
@@ -269,6 +279,27 @@ def test_the_file_of_keys_is_the_one_that_the_daemon_reads(tmp_path, kind, recor
     assert ([file.path for file in files], directive) == ([path], [])
 
 
+@pytest.mark.parametrize(('line', 'refused'), [
+    ('7 MD5 other', True), (' 7\tSHA1 ends#', True), ('# 7 MD5 old', False), ('#7 MD5 old', False), ('70 MD5 other', False),
+    (BLOCK_BEGIN + '\n7 SHA1 former\n' + BLOCK_END, False)])
+def test_a_key_never_takes_the_number_of_another_one(tmp_path, line, refused):
+    found = daemon(tmp_path, 'chrony', 'chrony-4.3', 'synchronized', config='keyfile /etc/chrony.keys\n')
+    (tmp_path / 'etc/chrony.keys').write_text('1 MD5 first\n\n' + line + '\n')
+    keys = [Key('192.0.2.2', 8, 'MD5', 'second'), Key('192.0.2.1', 7, 'SHA1', 'secret')]
+    if refused:
+        with pytest.raises(Refused, match='/etc/chrony.keys has another key with the id 7 already'):
+            found._key_file(keys)
+    else:
+        assert found._key_file(keys)[0][0].text == '7 SHA1 secret\n8 MD5 second'
+
+
+@pytest.mark.parametrize(('groups', 'group'), [('root:x:0:\n_chrony:x:115:\n', '_chrony'), ('root:x:0:\n_chronyx:x:115:\n', '')])
+def test_the_group_that_reads_the_keys_is_one_of_this_host(tmp_path, groups, group):
+    found = daemon(tmp_path, 'chrony', 'chrony-4.3', 'synchronized', keys_group='_chrony')
+    (tmp_path / 'etc/group').write_text(groups)
+    assert found.keys_group == group
+
+
 def heard(name, low=0.0, reason=''):
     return {'kind': 'ntp', 'source': name, 'address': name + ':123', 'low': low, 'reason': reason}
 
@@ -337,6 +368,14 @@ def test_a_daemon_that_runs_with_another_file_is_restarted(tmp_path):
     found = daemon(tmp_path, 'chrony', 'chrony-4.3', 'orders', stale=True)
     assert not found.reload_sources()
     assert not found.add_sources(['server 192.0.2.99'])
+
+
+@pytest.mark.parametrize(('kind', 'recording'), [*NTPD, ('timesyncd', 'timedatectl')])
+def test_a_daemon_that_takes_no_orders_is_restarted(tmp_path, kind, recording):
+    found = daemon(tmp_path, kind, recording, '252 synchronized' if kind == 'timesyncd' else 'synchronized')
+    assert not (found.reload_sources() or found.reset_measurements() or found.step())
+    assert not (found.add_sources(['server 192.0.2.1']) or found.remove_sources(['server 192.0.2.1']))
+    assert found.add_sources([]) and found.remove_sources([]), 'there is nothing to do'
 
 
 # timesyncd
@@ -501,6 +540,27 @@ def test_what_chronyd_says_of_its_configuration(tmp_path, done, said):
     found = daemon(tmp_path, 'chrony', 'chrony-4.3', 'synchronized', config='server 192.0.2.1\n frobnicate 7\nserver 192.0.2.2\n')
     found.host.answers['chronyd -p -f /etc/chrony.conf'] = done
     assert found.complaint() == said
+
+
+@pytest.mark.parametrize(('leads', 'refused'), [('run/site', True), ('srv/site', False)])
+def test_a_folder_that_leads_to_one_that_goes_with_the_next_boot_is_refused(tmp_path, leads, refused):
+    found = daemon(tmp_path, 'timesyncd', 'timedatectl', '252 synchronized', config_dir='/etc/systemd/timesyncd.conf.d')
+    (tmp_path / leads).mkdir(parents=True)
+    (tmp_path / 'etc/systemd/timesyncd.conf.d').symlink_to(tmp_path / leads)
+    want = Wanted([Server('192.0.2.9')], [], [], [], '', 0.0)
+    if refused:
+        with pytest.raises(Refused, match='leads to /run/site/.*, which is made again at each boot') as seen:
+            found.files(want)
+        assert seen.value.reason == 'not_read'
+    else:
+        assert len(found.files(want)) == 1
+
+
+@pytest.mark.parametrize(('kind', 'recording', 'other', 'wanted'), [
+    ('chrony', 'chrony-4.3', 'fd00:ec2::123', '10.0.0.1'), ('ntpd', 'ntp-4.2.8p15', '169.254.169.254', 'a.example')])
+def test_another_address_of_a_cloud_is_that_of_no_other_server(tmp_path, kind, recording, other, wanted):
+    found = daemon(tmp_path, kind, recording, 'synchronized', config='server {0} iburst\n'.format(other))
+    assert 'server {0} iburst'.format(wanted) in found.files(Wanted([Server(wanted)], [], [], [], '', 0.0))[0].text
 
 
 @pytest.mark.parametrize(('leased', 'refused'), [('192.0.2.53', True), ('169.254.169.123', False)])
