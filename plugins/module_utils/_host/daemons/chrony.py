@@ -227,9 +227,9 @@ class Chrony(Daemon):
         if not heard:
             return self._silent(residual, others)
         chosen = self._selection()
-        listed = ', '.join('{0} ({1})'.format(row[2], self._in_words(chosen.get(row[2], row[1:2])[0])) for row in heard)
-        told = [chosen[row[2]] for row in heard if row[2] in chosen]
-        why, advice = self._in_the_way([row[2] for row in heard], told)
+        states = {row[2]: chosen.get(row[2], row[1:2])[0] for row in heard}
+        listed = ', '.join('{0} ({1})'.format(address, self._in_words(state)) for address, state in states.items())
+        why, advice = self._in_the_way(states, [chosen[address] for address in states if address in chosen])
         msg = 'it does not select any of its sources: {0}{1}'.format(listed, why)
         return Status(False, residual, True, NOT_SELECTED, msg, advice)
 
@@ -263,12 +263,12 @@ class Chrony(Daemon):
     def _in_words(state: str) -> str:
         return _STATES.get(state, 'state {0}'.format(state))
 
-    def _in_the_way(self, heard: List[str], told: List[List[str]]) -> Tuple[str, str]:
+    def _in_the_way(self, heard: Dict[str, str], told: List[List[str]]) -> Tuple[str, str]:
         """Return the line that prevents chronyd from selecting a source, and what to do about it.
 
-        told: the rows of selectdata of those that are heard.
+        heard: {address: state}. told: the rows of selectdata of those that are heard.
         """
-        states, authenticated = {row[0] for row in told}, any(row[2] == 'Y' for row in told)
+        states, authenticated = set(heard.values()), any(row[2] == 'Y' for row in told)
         mode, least = self._setting('authselectmode'), self._setting('minsources')
         # Also those of this collection: they count as required beside the plain ones of others.
         secured = [source for source in self.sources() if (source.nts or source.keyed) and source.asked]
@@ -298,13 +298,13 @@ class Chrony(Daemon):
             return ('; {0} asks for more sources than are heard'.format(least.quoted),
                     'Name more servers, or lower minsources there.')
         far = any('root distance' in (self._measured_reason(name) or '') for name in heard)
-        if 'd' in states or (far and not states):
+        if 'd' in states or (far and not told):
             return '', next_steps.TOO_FAR
         if states == {'s'}:
             return '', next_steps.NOT_SYNCHRONIZED
         if 'x' in states and len(heard) > 1:
             return '', next_steps.DISAGREE
-        return '', 'See chronyc -n sources and chronyc -n selectdata on this host.'
+        return '', 'See chronyc -n sources{0} on this host.'.format(' and chronyc -n selectdata' if told else '')
 
     def reload_sources(self) -> bool:
         return not self.facts.get('stale') and self._told('reload', 'sources')

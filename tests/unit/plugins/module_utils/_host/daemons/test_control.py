@@ -308,8 +308,10 @@ FAR = 'its own uncertainty is too large (root distance 10.1 s, precision 0.015 s
 
 
 @pytest.mark.parametrize(('measured', 'said', 'unsaid'), [
-    ([heard('192.0.2.77', None), heard('192.0.2.78', None)], 'Open UDP 123 to 192.0.2.77, 192.0.2.78 from this host', 'has heard'),
-    ([heard('192.0.2.77', None), heard('192.0.2.78')], 'Open UDP 123 to 192.0.2.77 from this host', 'to 192.0.2.77, 192.0.2.78'),
+    ([heard('192.0.2.77', None), heard('192.0.2.78', None)],
+     "Open UDP 123 to 192.0.2.77, 192.0.2.78 from this host: this run's own measurement did not hear them either.", 'has heard'),
+    ([heard('192.0.2.77', None), heard('192.0.2.78')],
+     "Open UDP 123 to 192.0.2.77 from this host: this run's own measurement did not hear it either.", 'to 192.0.2.77, 192.0.2.78'),
     ([heard('192.0.2.77'), heard('192.0.2.78')], 'This run has heard 192.0.2.77, 192.0.2.78 from this host', 'UDP 123'),
     # It answers and cannot be used: no port is to be opened.
     ([heard('192.0.2.77', None, FAR), heard('192.0.2.78', None, FAR)], 'Raise max_distance', 'UDP 123'),

@@ -6,7 +6,7 @@
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery, next_steps
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import BLOCK_BEGIN, BLOCK_END
 from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._host.hosts import FakeHost
 
@@ -216,6 +216,25 @@ def test_the_line_that_keeps_chronyd_from_selecting_a_server_is_named(tmp_path, 
     assert (found.reason, found.answered) == ('not_selected', True)
     assert said in found.msg
     assert advice in found.advice
+
+
+SELECTDATA = 'See chronyc -n sources and chronyc -n selectdata on this host.'
+
+
+@pytest.mark.parametrize(('states', 'selection', 'advice'), [
+    ('xx', 'x,192.0.2.1,N,-,-\nx,192.0.2.2,N,-,-\n', next_steps.DISAGREE),
+    ('xx', '', next_steps.DISAGREE),        # before 4.1
+    ('x?', 'x,192.0.2.1,N,-,-\ns,192.0.2.2,N,-,-\n', next_steps.DISAGREE),
+    ('??', 's,192.0.2.1,N,-,-\ns,192.0.2.2,N,-,-\n', next_steps.NOT_SYNCHRONIZED),
+    ('??', 's,192.0.2.1,N,-,-\nM,192.0.2.2,N,-,-\n', SELECTDATA),
+    ('??', 's,192.0.2.1,N,-,-\nd,192.0.2.2,N,-,-\n', next_steps.TOO_FAR),
+    ('x', 'x,192.0.2.1,N,-,-\n', SELECTDATA),
+    ('??', '', 'See chronyc -n sources on this host.')])
+def test_the_next_step_follows_from_what_chronyd_says_of_its_sources(tmp_path, states, selection, advice):
+    found = status(tmp_path, 'rhel-8', 'chronyd', 'chrony', ('/etc/chrony.conf', 'server 192.0.2.1\nserver 192.0.2.2\n'),
+                   selectdata=selection, tracking='00000000,,0,0,0,0,0,0,0,0,1,1,0,Not synchronised\n',
+                   sources=''.join(ROW.format(state, at, 377, 9) for at, state in enumerate(states, 1)))
+    assert (found.reason, found.advice) == ('not_selected', advice)
 
 
 def test_a_line_by_which_a_server_is_offline_is_named(tmp_path):
