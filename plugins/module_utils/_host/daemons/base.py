@@ -277,6 +277,9 @@ class Daemon:
 
     # Asking and telling
 
+    def _ask(self, program: str, *words: str) -> Any:
+        return self.host.execute([self.programs.get(program, program)] + list(words), 20.0)
+
     def complaint(self) -> str:
         """Return the daemon's error about its configuration; '' if it accepts it, or cannot check it without a start."""
         return ''
@@ -334,8 +337,7 @@ class Daemon:
         """Return the status of a daemon that does not answer this host."""
         state = systemd.unit_states(self.host, [self.unit]).get(self.unit, {})
         if state and state.get('ActiveState') not in systemd.UP:
-            return Status(False, 0.0, False, NOT_RUNNING, 'it does not run',
-                          'See journalctl -b -u {0}.'.format(self.unit))
+            return Status(False, 0.0, False, NOT_RUNNING, 'it does not run', 'See journalctl -b -u {0}.'.format(self.unit))
         return Status(False, 0.0, False, MAY_NOT_BE_ASKED, said, advice)
 
     def _no_answer(self, residual: float, listed: Sequence[str]) -> Status:
@@ -351,8 +353,8 @@ class Daemon:
             return Status(False, residual, False, OWN_CLOCK, 'its only source is this host itself ({0})'.format(', '.join(own)),
                           'Name servers that are other machines (option servers, in the roles time_sync_servers).')
         names = [name for name in names if name not in own] or list(listed)
-        said = 'it has no answer from {0}'.format(', '.join(names))
-        return Status(False, residual, False, UNREACHABLE, said, ' '.join(self._about_the_network(names)))
+        return Status(False, residual, False, UNREACHABLE, 'it has no answer from {0}'.format(', '.join(names)),
+                      ' '.join(self._about_the_network(names)))
 
     @staticmethod
     def _endpoint(name: str) -> Tuple[str, int]:
@@ -395,5 +397,4 @@ class Daemon:
             return None
         if any(source.get('low') is not None for source in found):
             return ''
-        reasons = [str(source.get('reason') or 'no answer') for source in found]
-        return min(reasons, key=lambda reason: reason.startswith('no answer'))
+        return min((str(source.get('reason') or 'no answer') for source in found), key=lambda each: each.startswith('no answer'))

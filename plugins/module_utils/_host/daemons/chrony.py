@@ -59,7 +59,7 @@ class Chrony(Daemon):
 
     def _check_nts(self) -> None:
         """Raise Refused if this chronyd has no NTS: before 4.0, or built without it. It would not start with such a line."""
-        said = self.host.execute([self.programs.get('chronyd', 'chronyd'), '-v'], 20.0).out
+        said = self._ask('chronyd', '-v').out
         found = re.search(r'version (\S+) \((.*)\)', said)
         if found and '+NTS' not in found.group(2).split():
             raise Refused('nts_servers: chronyd {0} of this host cannot do NTS.'.format(found.group(1)),
@@ -151,7 +151,7 @@ class Chrony(Daemon):
     # Asking and telling
 
     def _chronyc(self, *words: str) -> str:
-        done = self.host.execute([self.programs.get('chronyc', 'chronyc'), '-n'] + list(words), 20.0)
+        done = self._ask('chronyc', '-n', *words)
         return done.out if not done.code else ''
 
     def _told(self, *words: str) -> bool:
@@ -159,7 +159,7 @@ class Chrony(Daemon):
 
     def complaint(self) -> str:
         given = list(self.facts.get('directives') or ()) or ['-f', self.config]
-        done = self.host.execute([self.programs.get('chronyd', 'chronyd'), '-p'] + given, 20.0)
+        done = self._ask('chronyd', '-p', *given)
         # Before 4.0, there is no -p, and only a start shows errors.
         if not done.code or re.search(r'(?i)usage|invalid option|unrecognized', done.err):
             return ''
@@ -245,7 +245,7 @@ class Chrony(Daemon):
     def _all_offline(self, residual: float, listed: List[str]) -> Optional[Status]:
         """Return the status if all sources are offline, usually by a network script; None if one is not."""
         counts = [number(field) for field in self._chronyc('-c', 'activity').strip().split(',')]
-        if len(counts) < 5 or any(count is None for count in counts) or counts[0] or not counts[1]:
+        if None in counts or counts[0] or not any(counts[1:2]):
             return None
         lines = [source.line.quoted for source in self.sources() if 'offline' in source.options]
         advice = 'Run chronyc online on this host, and see what has switched them (a script of NetworkManager or dhclient).'

@@ -229,7 +229,7 @@ class Ntpd(Daemon):
     # Asking
 
     def status(self) -> Status:
-        done = self.host.execute([self.programs.get('ntpq', 'ntpq'), '-n', '-c', 'rv 0 leap,stratum,refid,offset'], 20.0)
+        done = self._ask('ntpq', '-n', '-c', 'rv 0 leap,stratum,refid,offset')
         values = dict(re.findall(r'(\w+)=([^,\s]+)', done.out))
         if 'leap' not in values:
             return self._mute_or_gone()
@@ -256,7 +256,7 @@ class Ntpd(Daemon):
 
     def _peers(self) -> List['NtpqRow']:
         peers = []
-        for text in self.host.execute([self.programs.get('ntpq', 'ntpq'), '-pn'], 20.0).out.splitlines()[2:]:
+        for text in self._ask('ntpq', '-pn').out.splitlines()[2:]:
             words = text[1:].split()
             if len(words) >= 10 and words[1] != '.POOL.':
                 peers.append(NtpqRow(text[0], words[0], words[1], words[2], words[-4]))

@@ -95,7 +95,7 @@ class Timesyncd(Daemon):
     # Asking
 
     def status(self) -> Status:
-        done = self.host.execute(['timedatectl', 'timesync-status'], 20.0)
+        done = self._ask('timedatectl', 'timesync-status')
         if done.code and re.search(r'(?i)unknown (operation|command)', done.complaint):
             return self._status_before_239()
         if done.code:
@@ -125,7 +125,7 @@ class Timesyncd(Daemon):
         """Return the servers that it queries if no file names any: those that the distribution has built in (FallbackNTP=)."""
         if self.source_names():
             return []
-        done = self.host.execute(['timedatectl', 'show-timesync', '--property', 'FallbackNTPServers'], 20.0)
+        done = self._ask('timedatectl', 'show-timesync', '--property', 'FallbackNTPServers')
         listed = re.search(r'(?m)^FallbackNTPServers=(.*)$', done.out)
         return listed.group(1).split() if listed else []
 
@@ -135,7 +135,7 @@ class Timesyncd(Daemon):
 
     def _status_before_239(self) -> Status:
         """systemd 237 tells less: the kernel's flag, which timesyncd sets, and when it has last adjusted the clock."""
-        shown = self.host.execute(['timedatectl', 'status'], 20.0).out
+        shown = self._ask('timedatectl', 'status').out
         flag = re.search(r'(?mi)^\s*(?:System clock|NTP) synchronized:\s*(yes|no)', shown)
         running, began = self._running_since()
         if not running:
@@ -167,6 +167,6 @@ class Timesyncd(Daemon):
             return None
 
     def _listed(self) -> Optional[Set[str]]:
-        done = self.host.execute(['timedatectl', 'show-timesync', '--property', 'SystemNTPServers'], 20.0)
+        done = self._ask('timedatectl', 'show-timesync', '--property', 'SystemNTPServers')
         listed = re.search(r'(?m)^SystemNTPServers=(.*)$', done.out)
         return {config.folded(word) for word in listed.group(1).split()} if listed else None

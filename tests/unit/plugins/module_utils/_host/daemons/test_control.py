@@ -509,6 +509,7 @@ def test_a_wanted_server_that_is_only_observed_is_refused(tmp_path, kind, record
     ('refclock PPS /dev/pps0 trust', False, 'server 192.0.2.9 iburst trust'),
     ('server 192.0.2.77 require noselect', False, 'server 192.0.2.9 iburst'),
     ('refclock PPS /dev/pps0 trust noselect', False, 'server 192.0.2.9 iburst'),
+    ('server trust iburst', False, 'server 192.0.2.9 iburst'),      # the name of a machine
     ('server 192.0.2.77 require', True, 'server 192.0.2.9 iburst'),
     ('server 192.0.2.77 nts', False, 'server 192.0.2.9 iburst require trust')])
 def test_sources_of_others_that_are_required_or_trusted_do_not_keep_out_those_of_the_user(tmp_path, line, only, written):
@@ -542,6 +543,21 @@ def test_what_chronyd_says_of_its_configuration(tmp_path, done, said):
     found = daemon(tmp_path, 'chrony', 'chrony-4.3', 'synchronized', config='server 192.0.2.1\n frobnicate 7\nserver 192.0.2.2\n')
     found.host.answers['chronyd -p -f /etc/chrony.conf'] = done
     assert found.complaint() == said
+
+
+def test_the_line_that_resets_the_servers_of_timesyncd_is_named(tmp_path):
+    found = daemon(tmp_path, 'timesyncd', 'timedatectl', '252 synchronized', config='[Time]\nNTP=\n',
+                   config_dir='/etc/systemd/timesyncd.conf.d')
+    (tmp_path / 'etc/systemd/timesyncd.conf.d').mkdir()
+    (tmp_path / 'etc/systemd/timesyncd.conf.d/zz-site.conf').write_text('[Time]\nNTP=\nNTP=192.0.2.5\n')
+    with pytest.raises(Refused, match='"NTP=" .*zz-site.conf line 2. resets the servers that this role would write'):
+        found.files(Wanted([Server('192.0.2.9')], [], [], [], '', 0.0))
+
+
+def test_timesyncd_gets_the_source_of_a_cloud_beside_servers(tmp_path):
+    found = daemon(tmp_path, 'timesyncd', 'timedatectl', '252 synchronized', config='[Time]\n')
+    [file] = found.files(Wanted([Server('192.0.2.9')], [], [], [], 'aws', 0.0))
+    assert 'NTP=192.0.2.9 169.254.169.123' in file.text
 
 
 @pytest.mark.parametrize(('leads', 'refused'), [('run/site', True), ('srv/site', False)])

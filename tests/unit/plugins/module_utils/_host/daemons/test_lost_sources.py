@@ -188,7 +188,8 @@ def test_silent_nts_servers_of_this_role_are_named_beside_the_pool_of_the_vendor
 
 def test_silent_nts_servers_are_not_why_a_reference_clock_is_not_selected(tmp_path):
     """authselectmode is about the servers alone."""
-    found = status(tmp_path, 'alma-9', 'chronyd', 'chrony', ('/etc/chrony.conf', 'refclock PHC /dev/ptp0\nserver nts.example nts\n'),
+    config = 'refclock PHC /dev/ptp0\nserver nts.example nts\n'
+    found = status(tmp_path, 'alma-9', 'chronyd', 'chrony', ('/etc/chrony.conf', config),
                    tracking='00000000,,0,0,0,0,0,0,0,0,1,1,0,Not synchronised\n',
                    sources='#,x,PHC0,0,3,377,7,0.1,0.1,0.1\n' + ROW.format('?', 2, 0, 9))
     assert 'PHC0 (a falseticker)' in found.msg
