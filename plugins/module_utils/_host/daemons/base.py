@@ -166,7 +166,7 @@ class Daemon:
             if not line.number or config.of_vendor(line.path):
                 raise Refused('only: {0} cannot be commented out.'.format(line.quoted), 'Remove it, or do not use only.')
             by_path.setdefault(line.path, []).append(line.number)
-        blocks = {file.path: at for at, file in enumerate(planned) if file.block and not file.secret}
+        blocks = {file.path: at for at, file in enumerate(planned)}
         for path, numbers in by_path.items():
             known = planned[blocks[path]] if path in blocks else File(path, '', block=True)
             file = known._replace(silence=tuple(sorted(set(numbers))), effect='restart')
@@ -211,10 +211,10 @@ class Daemon:
             return      # the package will bring it
         read = self.lines(host=Overlay(self.host, written))
         paths = {line.path for line in read if line.own}
-        unread = [file.path for file in ours if file.path not in paths]
-        if unread:
-            raise Refused('{0} does not read {1}, which this role would write.'.format(self.unit, unread[0]),
-                          'Include it in {0}, or use another provider.'.format(self.config), NOT_READ)
+        for file in ours:
+            if file.path not in paths:
+                raise Refused('{0} does not read {1}, which this role would write.'.format(self.unit, file.path),
+                              'Include it in {0}, or use another provider.'.format(self.config), NOT_READ)
         for line in [each for each in read if each.own and each.directive in self._last_wins]:
             last = [each for each in read if each.directive == line.directive][-1]
             if not last.own:

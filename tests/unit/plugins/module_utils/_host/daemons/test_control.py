@@ -182,6 +182,16 @@ def test_chronyd_uses_what_was_written_once_it_lists_it(tmp_path, listed, said):
     assert found.reads_ours() == said
 
 
+@pytest.mark.parametrize(('servers', 'listed'), [
+    (['192.0.2.1', '192.0.2.7'], '192.0.2.7'),                  # the first one may answer later
+    (['ntp.example', 'ntp2.example'], '198.51.100.1')])         # it is listed with its address
+def test_chronyd_that_lists_one_of_ours_or_may_do_so_uses_what_was_written(tmp_path, servers, listed):
+    config = '\n'.join([BLOCK_BEGIN, *('server {0} iburst'.format(each) for each in servers), BLOCK_END, ''])
+    found = daemon(tmp_path, 'chrony', 'chrony-4.3', 'synchronized', config=config)
+    found.host.answers['chronyc -n -c sources'] = Done(0, '^,*,{0},2,6,17,6,0.0,0.0,0.0\n'.format(listed), '')
+    assert found.reads_ours() == ''
+
+
 @pytest.mark.parametrize('running', ['/etc/a.conf', '/etc/z.conf'])
 def test_a_chronyd_that_runs_with_another_file_is_told(tmp_path, monkeypatch, running):
     config = '\n'.join([BLOCK_BEGIN, 'server 192.0.2.1 iburst', BLOCK_END, ''])
@@ -419,6 +429,13 @@ def test_timesyncd_that_asks_this_host_itself(tmp_path):
     assert found.status().reason == 'own_clock'
 
 
+def test_timesyncd_whose_only_server_is_this_host_itself(tmp_path):
+    status = timesyncd(tmp_path, '252 waiting', config='[Time]\nNTP=127.0.0.1\n').status()
+    assert (status.synchronized, status.answered, status.reason) == (False, False, 'own_clock')
+    assert status.msg == 'its only source is this host itself (127.0.0.1)'
+    assert status.advice.startswith('Name servers that are other machines')
+
+
 @pytest.mark.parametrize(('hours', 'longest', 'synchronized'), [
     (1, '34min 8s', True), (3.9, '34min 8s', True), (5, '34min 8s', False), (30, '34min 8s', False),
     (30, '4h', True), (33, '4h', False)])
@@ -543,6 +560,22 @@ def test_what_chronyd_says_of_its_configuration(tmp_path, done, said):
     found = daemon(tmp_path, 'chrony', 'chrony-4.3', 'synchronized', config='server 192.0.2.1\n frobnicate 7\nserver 192.0.2.2\n')
     found.host.answers['chronyd -p -f /etc/chrony.conf'] = done
     assert found.complaint() == said
+
+
+def test_only_comments_out_sources_and_folders_of_leases_of_others(tmp_path):
+    lines = ['rtcsync', 'logdir /run/chrony', 'pool vendor.example', 'sourcedir /run/dhcp', 'sourcedir /etc/chrony/sources.d',
+             'server 192.0.2.9', BLOCK_BEGIN, 'server 192.0.2.8 iburst', BLOCK_END, '']
+    found = daemon(tmp_path, 'chrony', 'chrony-4.3', 'synchronized', config='\n'.join(lines))
+    [file] = found.files(Wanted([Server('192.0.2.9')], [], [], [], '', 0.0, True))
+    assert (file.path, file.silence) == ('/etc/chrony.conf', (3, 4))
+
+
+def test_a_server_of_an_earlier_run_is_not_mixed_with_a_source_that_smears(tmp_path):
+    config = '\n'.join([BLOCK_BEGIN, 'server 192.0.2.8 iburst', BLOCK_END, ''])
+    daemon(tmp_path, 'chrony', 'chrony-4.3', 'synchronized', config=config).check_against(Wanted([], [], [], [], 'aws', 0.0))
+    found = daemon(tmp_path, 'chrony', 'chrony-4.3', 'synchronized', config=config + 'server 192.0.2.7\n')
+    with pytest.raises(Refused, match='has "server 192.0.2.7" ./etc/chrony.conf line 4.. Take that out'):
+        found.check_against(Wanted([], [], [], [], 'aws', 0.0))
 
 
 def test_the_line_that_resets_the_servers_of_timesyncd_is_named(tmp_path):
