@@ -88,7 +88,6 @@ def restriction_of(rules: Sequence[Restriction], host: str, dropping: Set[str]) 
 def _closest(rules: Sequence[Restriction], host: str, address: Any, family: int, dropping: Set[str]) -> Optional[Restriction]:
     best, closest = -1, []  # type: int, List[Restriction]
     for rule in rules:
-        width = -1
         if rule.family not in (0, family):
             continue
         if rule.target == 'default':

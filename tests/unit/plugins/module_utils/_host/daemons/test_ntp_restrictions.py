@@ -30,6 +30,7 @@ def rules(*texts):
     (['restrict 192.0.2.1 nomodify', 'restrict 192.0.2.1 notrap'], '192.0.2.1', 2),
     (['restrict default ignore', 'restrict default nomodify'], '192.0.2.1', 1),
     (['restrict 192.0.2.1 mask 255.255.255.255 ignore'], '192.0.2.1', 1),
+    (['restrict 192.0.2.77 mask 255.255.255.0 ignore'], '192.0.2.1', 1),
     (['restrict NTP.example mask 255.255.255.0 ignore'], 'ntp.example', 1),
     (['restrict default ignore', 'restrict ntp.example nomodify'], 'ntp.example', 2),
     (['restrict -4 default ignore', 'restrict -6 default nomodify'], 'ntp.example', 2),
