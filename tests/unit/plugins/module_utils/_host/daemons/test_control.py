@@ -192,6 +192,13 @@ def test_chronyd_that_lists_one_of_ours_or_may_do_so_uses_what_was_written(tmp_p
     assert found.reads_ours() == ''
 
 
+@pytest.mark.parametrize(('server', 'said'), [
+    ('192.0.2.1', ''), ('192.0.2.99', 'ntpd.service does not list 192.0.2.99 of /etc/ntp.conf line 2 among its sources')])
+def test_ntpd_uses_what_was_written_once_it_lists_it(tmp_path, server, said):
+    config = '\n'.join([BLOCK_BEGIN, 'server {0} iburst'.format(server), BLOCK_END, ''])
+    assert daemon(tmp_path, 'ntpd', 'ntp-4.2.8p15', 'synchronized', config=config).reads_ours() == said
+
+
 @pytest.mark.parametrize('running', ['/etc/a.conf', '/etc/z.conf'])
 def test_a_chronyd_that_runs_with_another_file_is_told(tmp_path, monkeypatch, running):
     config = '\n'.join([BLOCK_BEGIN, 'server 192.0.2.1 iburst', BLOCK_END, ''])

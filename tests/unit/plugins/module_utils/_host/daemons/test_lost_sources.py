@@ -66,7 +66,7 @@ def test_ntpd_that_hears_one_or_does_not_list_any_is_believed(tmp_path, rows):
 @pytest.mark.parametrize('system', ['leap=00, stratum=3, refid=192.0.2.1\n', 'leap=00, stratum=3, refid=192.0.2.1, offset=\n'])
 def test_ntpd_that_does_not_tell_its_offset_is_not_taken_for_right(tmp_path, system):
     found = ntpd(tmp_path, system, '*192.0.2.1 .GPS. 1 u 5 64 377 0.1 0.5 0.1\n')
-    assert (found.synchronized, found.reason) == (False, 'unknown')
+    assert (found.synchronized, found.residual_offset, found.reason) == (False, 0.0, 'unknown')
 
 
 @pytest.mark.parametrize(('built_in', 'reason', 'said'), [
@@ -254,6 +254,8 @@ PEER = '{0}192.0.2.{1}       {2}         {3} u   10   64  {4}   0.5   1.0   0.1\
     ('', [(' ', 1, '.INIT.', 16, 377)], '192.0.2.1 (reach 377, not synchronized itself)', 'tos', 'Synchronize the servers'),
     ('', [('x', 1, '1.2.3.4', 2, 377), ('x', 2, '1.2.3.4', 2, 377)], '192.0.2.1 (reach 377, a falseticker)', 'tos', 'do not agree'),
     ('tos minsane 3\n', [(' ', 1, '1.2.3.4', 2, 377)], '"tos minsane 3" (/etc/ntp.conf line 2)', 'itself', 'lower minsane'),
+    ('tos minsane 1\ntos minsane 3\n', [(' ', 1, '1.2.3.4', 2, 377)], '"tos minsane 3" (/etc/ntp.conf line 3)', 'itself', 'lower'),
+    ('', [(' ', 1, '.INIT.', 16, 377), (' ', 2, '1.2.3.4', 2, 377)], 'not synchronized itself', 'tos', 'See ntpq -pn'),
     ('tos minclock 4 minsane 3\n', [(' ', 1, '1.2.3.4', 2, 377), (' ', 2, '.INIT.', 16, 0)], 'minsane 3', 'itself', 'lower'),
     # The limit of this role is the number of the wanted servers, and after a step ntpd has heard none yet.
     ('tos minsane 3\n{0}\ntos minclock 2 minsane 2\n{1}\n'.format(BLOCK_BEGIN, BLOCK_END),
@@ -294,3 +296,11 @@ def test_a_domain_controller_whose_root_distance_is_too_large_is_told_from_other
                    tracking='00000000,,0,0,0,0,0,0,0,0,1,1,0,Not synchronised\n')
     assert (found.reason, found.answered) == ('not_selected', True)
     assert 'time_sync_max_distance' in found.advice
+
+
+def test_the_root_distance_is_said_of_the_server_that_has_it(tmp_path):
+    reason = 'its own uncertainty is too large (root distance {0} s)'
+    measured = [{'kind': 'ntp', 'source': '192.0.2.{0}'.format(at), 'low': None, 'reason': reason.format(at * 10)} for at in (1, 2)]
+    found = status(tmp_path, 'rhel-7', 'ntpd', 'ntpd', ('/etc/ntp.conf', 'server 192.0.2.1\nserver 192.0.2.2\n'), measured,
+                   rv=UNSYNCHRONIZED, peers=HEAD + PEER.format(' ', 1, '.GPS.', 1, 377) + PEER.format(' ', 2, '.GPS.', 1, 377))
+    assert '; 192.0.2.1: its own uncertainty is too large (root distance 10 s)' in found.msg

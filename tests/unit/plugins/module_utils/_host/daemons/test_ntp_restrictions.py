@@ -36,6 +36,7 @@ def rules(*texts):
     (['restrict -4 default ignore', 'restrict -6 default nomodify'], 'ntp.example', 2),
     (['restrict -4 default ignore', 'restrict -6 default ignore'], 'ntp.example', 1),
     (['restrict source nomodify'], '192.0.2.1', None), (['restrict', 'server 192.0.2.1'], '192.0.2.1', None),
+    (['restrict other.example ignore'], 'ntp.example', None),
     (['restrict nonsense ignore'], '192.0.2.1', None), ([], '192.0.2.1', None)])
 def test_the_closest_line_counts(texts, host, counts):
     rule = restriction_of(rules(*texts), host, {'ignore'})
@@ -118,6 +119,13 @@ def test_flags_of_an_earlier_line_are_not_taken_away_by_a_later_one(tmp_path, te
     assert status.reason == 'not_selected'
     assert '"{0}" (/etc/ntp.conf line 2) drops what 192.0.2.77 answers'.format(texts[0]) in status.msg
     assert advice in status.advice
+
+
+def test_a_peer_whose_answers_are_dropped_gets_a_line_of_its_own(tmp_path):
+    config = 'server 127.127.28.0\npeer 192.0.2.77\nrestrict default ignore\n'
+    status = daemon(tmp_path, 'ntpd', 'ntp-4.2.8p15', 'unreachable', config=config).status()
+    assert '"restrict default ignore" (/etc/ntp.conf line 3) drops what 192.0.2.77 answers' in status.msg
+    assert 'Add a line "restrict 192.0.2.77 nomodify notrap noquery" to /etc/ntp.conf' in status.advice
 
 
 @pytest.mark.parametrize(('texts', 'advice'), [
