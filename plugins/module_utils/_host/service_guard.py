@@ -43,7 +43,9 @@ _NAME = re.compile(r'[A-Za-z0-9:_\\][A-Za-z0-9:_.\\@-]*\Z')
 # systemctl adds .service to a name with another ending: systemd.unit(5).
 _UNIT_TYPES = ('.service', '.socket', '.device', '.mount', '.automount', '.swap', '.target', '.path', '.timer', '.slice', '.scope')
 _LOOKS_LIKE_AEM = re.compile(r'aem|cq5?|crx|quickstart|author', re.IGNORECASE)
-_PROPERTIES = ('Id', 'LoadState', 'ActiveState', 'SubState', 'CanStart', 'CanStop', 'RequiredBy', 'BoundBy', 'ConsistsOf')
+_PROPERTIES = ('Id', 'LoadState', 'ActiveState', 'SubState', 'CanStart', 'CanStop', 'RequiredBy', 'BoundBy', 'ConsistsOf',
+               'ActiveEnterTimestampMonotonic')
+_BOOT_ID = '/proc/sys/kernel/random/boot_id'
 # A unit that waits for its automatic restart does not run.
 _FAILING = ('auto-restart', 'auto-restart-queued')
 
@@ -60,6 +62,7 @@ class Unit(NamedTuple):
     loaded: str
     startable: bool
     stoppable: bool
+    has_run: bool       # since the boot
     bound: List[str]    # units that systemd stops together with it, but does not start together with it
 
 
@@ -104,7 +107,8 @@ class ServiceGuard(StepHooks):
         except LogUnreadable as error:
             raise StopRefused(str(error)) from error
         if earlier.entries:
-            self._inspect_earlier([entry.target for entry in earlier.entries if entry.act == 'service_stop'])
+            self._inspect_earlier([entry.target for entry in earlier.entries if entry.act == 'service_stop'],
+                                  earlier.how.get('boot', self._boot) != self._boot)
 
     def _check(self, asked: str, unit: Unit) -> None:
         where = '(option stop_services; in the role fix_bp_jwt: fix_bp_jwt_aem_service)'
@@ -137,13 +141,24 @@ class ServiceGuard(StepHooks):
             waiting = [name for unit in self._units(fresh) for name in unit.bound]
         return found
 
-    def _inspect_earlier(self, names: List[str]) -> None:
+    @property
+    def _boot(self) -> str:
+        return self._host.read(_BOOT_ID).strip()
+
+    def _inspect_earlier(self, names: List[str], booted: bool) -> None:
+        """names: the units that the earlier run stopped. booted: whether the host was booted since."""
         if self._host.exists(self._started):
             self.messages.append('An earlier run was interrupted after it stopped {0}; the guard service has already started {1} '
                                  'again'.format(listed(names), 'it' if len(names) == 1 else 'them'))
             return
-        self.left = [unit.name for unit in self._units(names) if unit.active not in UP and unit.loaded != 'not-found']
-        if not self.left:
+        down = [unit for unit in self._units(names) if unit.active not in UP]
+        # A unit that ran after the boot was stopped by another administrator, or failed by itself.
+        self.left = [unit.name for unit in down if unit.loaded not in ('not-found', 'masked') and not (booted and unit.has_run)]
+        others = [unit.name for unit in down if unit.name not in self.left]
+        if others:
+            self.messages.append('An earlier run was interrupted after it stopped {0}, which was masked, stopped or removed since, '
+                                 'and was not started. Start AEM if it does not run and should'.format(listed(others)))
+        elif not self.left:
             self.messages.append('An earlier run was interrupted while it was stopping {0}, which runs'.format(listed(names)))
 
     def needed(self, offset: float) -> bool:
@@ -222,17 +237,23 @@ class ServiceGuard(StepHooks):
         """Record the units to be stopped, and start the guard."""
         try:
             self._host.remove(self._started)
+            self._log.how['boot'] = self._boot
             self._log.begin([Entry('service_stop', name, {'active': True}, {'active': False}, 'stop {0}'.format(name))
                              for name in wanted])
         except OSError as error:
-            self._log.forget()
+            self._not_begun()
             raise StopRefused('{0} was not stopped and the clock not set, because this could not be recorded first: {1}'.format(
                 listed(self.running), error)) from error
         problem = self._arm(wanted)
         if problem:
-            self._log.forget()
+            self._not_begun()
             raise StopRefused('{0} was not stopped and the clock not set, because the guard that would start it again if this run '
                               'was interrupted could not be set up: {1}'.format(listed(self.running), problem))
+
+    def _not_begun(self) -> None:
+        """Clear the log, unless recover() still needs it for what an earlier run left."""
+        if not self.left:
+            self._log.forget()
 
     def _stop(self) -> None:
         self._host.log('stop {0}'.format(listed(self.running)))
@@ -353,7 +374,7 @@ class ServiceGuard(StepHooks):
                 active = 'failed'
             bound = [word for key in ('RequiredBy', 'BoundBy', 'ConsistsOf') for word in said.get(key, '').split()]
             found.append(Unit(said.get('Id') or name, active, said.get('LoadState', ''), said.get('CanStart') != 'no',
-                              said.get('CanStop') != 'no', bound))
+                              said.get('CanStop') != 'no', said.get('ActiveEnterTimestampMonotonic', '0') not in ('0', ''), bound))
         return found
 
 

@@ -317,9 +317,11 @@ def test_a_unit_that_systemd_keeps_starting_in_vain_is_not_started(tmp_path):
     assert made.stopped['not_started'] == ['aem.service']
 
 
-def cut_off(host, units_left=('aem.service',), started=False):
+def cut_off(host, units_left=('aem.service',), started=False, boot=''):
     """As a run that was killed leaves the host."""
-    UndoLog(host, FOLDER).begin([Entry('service_stop', name, {'active': True}, {'active': False}) for name in units_left])
+    log = UndoLog(host, FOLDER)
+    log.how['boot'] = boot
+    log.begin([Entry('service_stop', name, {'active': True}, {'active': False}) for name in units_left])
     if started:
         with open(host.path(FOLDER + '/started'), 'w', encoding='utf-8'):
             pass
@@ -338,6 +340,42 @@ def test_the_next_run_finishes_what_was_cut_off(tmp_path, active, started, said,
     cut_off(host, started=started)
     assert said in units(host).recover(False)
     assert host.ran == log
+    assert not host.exists(FOLDER)
+
+
+@pytest.mark.parametrize('unit, started', [
+    ({'LoadState': 'masked'}, False),
+    ({'LoadState': 'not-found'}, False),
+    ({'ActiveEnterTimestampMonotonic': '77'}, False),       # it ran after the boot, so others have stopped it
+    ({'ActiveEnterTimestampMonotonic': '0'}, True)])
+def test_after_a_boot_only_what_the_run_left_stopped_is_started(tmp_path, unit, started):
+    host = FakeHost(tmp_path, aem_service=dict(unit, ActiveState='inactive'), other_service='active')
+    cut_off(host, boot='the boot before')
+    said = units(host, 'other').recover(False)
+    assert host.ran == ['start aem.service'] * started
+    assert ('was started now' if started else 'which was masked, stopped or removed since, and was not started') in said
+    assert not host.exists(FOLDER)
+
+
+def test_what_ran_before_in_the_same_boot_is_started(tmp_path):
+    host = FakeHost(tmp_path, aem_service={'ActiveState': 'inactive', 'ActiveEnterTimestampMonotonic': '77'})
+    cut_off(host)
+    assert 'was started now' in units(host).recover(False)
+
+
+@pytest.mark.parametrize('fault', ['guard', 'disk'])
+def test_what_an_earlier_run_left_is_started_even_if_this_one_cannot_stop_anything(tmp_path, fault):
+    host = FakeHost(tmp_path, aem_service='inactive', other_service='active')
+    cut_off(host)
+    made = units(host, 'other')
+    if fault == 'guard':
+        host.breaks['systemd-run'] = Done(1, '', 'no')
+    else:
+        host.write = lambda *arguments, **more: (_ for _ in ()).throw(OSError(28, 'No space left on device'))
+    with pytest.raises(StopRefused):
+        made.stopped_during(100.0, lambda: None)
+    assert 'stopped: it was started now' in made.recover(False)
+    assert host.units['aem.service']['ActiveState'] == host.units['other.service']['ActiveState'] == 'active'
     assert not host.exists(FOLDER)
 
 
