@@ -25,8 +25,8 @@ _REAP = 5.0
 _PAUSE = 0.02
 # A daemon that an administrator has compiled has its commands in /usr/local.
 _PATH = '/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin'
-# In memory, because the disk may be full.
-_SCRATCH = '/dev/shm'
+# In memory, because the disk may be full, unless memory is: a list of packages has up to 1 MB. Bytes.
+_SCRATCH, _SPACE = '/dev/shm', 8 * 1024 * 1024
 
 
 class Done(NamedTuple):
@@ -123,10 +123,11 @@ def _signal(process: 'subprocess.Popen[bytes]', number: int) -> None:
 
 
 def _scratch() -> IO[bytes]:
-    try:
-        return tempfile.TemporaryFile(dir=_SCRATCH)
-    except OSError:
-        return tempfile.TemporaryFile()
+    with contextlib.suppress(OSError):
+        space = os.statvfs(_SCRATCH)
+        if space.f_bavail * space.f_frsize >= _SPACE:
+            return tempfile.TemporaryFile(dir=_SCRATCH)
+    return tempfile.TemporaryFile()
 
 
 def _text(stream: IO[bytes]) -> str:

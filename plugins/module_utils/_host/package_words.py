@@ -27,24 +27,26 @@ _ADVICE: Tuple[Tuple[str, str], ...] = (
     (r'permission denied|are you root|superuser privileges|must be (?:run as )?root|root privileges are required',
      'run it as root (become: true)'),
     (r'could not get lock|lock(?:ed)? (?:by|file)|held its lock|another copy is running|existing lock'
-     r'|another app is currently holding|transaction lock|another transaction is in progress',
+     r'|another app is currently holding|waiting for process with pid|transaction lock|another transaction is in progress',
      'wait until the other package manager has ended'),
     (r'held packages were changed|you have held broken packages|caused by held packages'
      r'|(?:package|it) is (?:on hold|locked)|\bis locked(?! by)\b',
      'see apt-mark showhold, or zypper locks, on this host, and release what is held'),
+    (r"changed its '\w+' value", 'run apt-get update --allow-releaseinfo-change on this host'),
     (r'--fix-broken|unmet dependencies|broken packages', 'see apt-get check on this host'),
-    (r'exclude filtering|excluded by|versionlock', 'see the lines exclude= and versionlock of its package manager'),
+    (r'exclude filtering|excluded by|due to versionlock', 'see the lines exclude= and versionlock of its package manager'),
     (r'modular filtering', 'see dnf module list on this host'),
     (r'malformed (?:entry|line|stanza)|is not known on line|conflicting values set for option|list of sources could not be read'
-     r'|contains garbage',
+     r'|contains garbage|is invalid for apt::default-release',
      'correct the files of its package sources'),
     (r'rpmdb|(?:open|opening) packages (?:database|index)|db5? error|bdb\d* ', 'see rpm -qa, and rpm --rebuilddb, on this host'),
-    (r'no_pubkey|gpg(?:key| check|\b)|not signed|signatures? (?:were|could not|verification|is not)|public key',
+    (r'no_pubkey|gpg(?:key| check|\b)|not signed|signatures? (?:were|could not|verification|is not)|public key'
+     r'|unauthenticated packages',
      'see the keys of its package sources'),
     (r'not valid yet|not yet valid|release file .{0,200}\bexpired', "see this host's clock, and the age of its package sources"),
     (r'certificate', 'see the TLS certificates of its package sources'),
-    (r'no enabled repos|no repositories (?:available|defined)|not registered|consumer identity'
-     r'|(?:no|expired) (?:valid )?subscription|subscription has expired|403 for https://cdn\.redhat',
+    (r'no enabled repos|no repositories (?:available|defined)|(?:no|expired) (?:valid )?subscription|subscription has expired'
+     r'|403 for https://cdn\.redhat',
      'register this host, or enable a package source'),
     (r'trying to overwrite|\bfile \S+ (?:from install of .{1,200} )?conflicts (?:with|between)',
      'see which package has the file that it names'),
@@ -57,9 +59,12 @@ _ADVICE: Tuple[Tuple[str, str], ...] = (
     (r'already the newest version|is already installed', 'reinstall it: the package is there, and its unit or its program is not'),
     (r'temporary failure|could not resolve|curl error|connection|timed? ?out|unreachable|cannot (?:download|retrieve)'
      r'|failed to (?:fetch|download)|all mirrors were tried|\b40[34]\b|\b50\d\b', ''),
+    # subscription-manager says it before every other error, also on a host that has other package sources.
+    (r'not registered|consumer identity', 'register this host, or enable a package source'),
+    (r'does not have a release file', 'correct the files of its package sources'),
     (r'has no installation candidate', 'see apt-cache policy on this host: no package source has it, or a preference excludes it'),
     (r'unable to locate package|no match for argument|unable to find a match|no package .{1,80}available|no provider of'
-     r'|not found in package names',
+     r'|not found in package names|package "?\S+ is not found',
      'see that its package sources are enabled and have this package'),
 )
 REACHES_SOURCES = 'see that this host reaches its package sources'

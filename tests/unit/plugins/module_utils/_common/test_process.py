@@ -142,3 +142,14 @@ def test_where_a_library_refuses_to_sleep_commands_run_all_the_same(monkeypatch)
     monkeypatch.setattr(time, 'sleep', refuses)
     assert process.run(['sh', '-c', 'sleep 0.05; echo well'], 20.0).out == 'well\n'
     assert process.run(['sleep', '60'], 0.05, grace=1.0).code == process.TOOK_TOO_LONG
+
+
+def test_output_does_not_go_to_a_memory_that_is_full(tmp_path, monkeypatch):
+    """rpm ignores that, and a list of packages without its end would name packages as missing."""
+    asked = []
+    real = process.tempfile.TemporaryFile
+    monkeypatch.setattr(process.tempfile, 'TemporaryFile', lambda dir=None: (asked.append(dir), real(dir=tmp_path))[1])
+    full = os.statvfs_result((4096, 4096, 1000, 10, 10, 0, 0, 0, 0, 255))
+    monkeypatch.setattr(process.os, 'statvfs', lambda _path: full)
+    assert run('echo out').out == 'out\n'
+    assert asked == [None, None]

@@ -69,6 +69,20 @@ from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._ho
     ('chrony is already the newest version (4.3-2+deb12u1).', 'reinstall'),
     ('Package chrony-4.5-1.el9.x86_64 is already installed.\nNothing to do.', 'reinstall'),
     ('No package chrony available.\nError: Nothing to do', 'have this package'),
+    # Recorded from yum 3 and from subscription-manager: what they say beside any error.
+    ('Loaded plugins: fastestmirror, subscription-manager, versionlock\nNo package chrony available.', 'have this package'),
+    ('Unable to read consumer identity\nThis system is not registered with an entitlement server.\nProblem: conflicting requests',
+     'dependencies'),
+    ('Unable to read consumer identity\nCurl error (6): Could not resolve host: mirror.example', REACHES_SOURCES),
+    ('Unable to read consumer identity\nError: Unable to find a match: chrony', 'register this host'),
+    ('Excluding 1 update due to versionlock (use "yum versionlock status" to show it)', 'versionlock'),
+    ('E: There were unauthenticated packages and -y was used without --allow-unauthenticated', 'keys'),
+    ("E: Repository 'http://deb stable InRelease' changed its 'Suite' value from 'stable' to 'oldstable'",
+     'apt-get update --allow-releaseinfo-change'),
+    ("E: The repository 'http://deb bullseye-backports Release' does not have a Release file.", 'correct the files'),
+    ("E: The value 'bookworm' is invalid for APT::Default-Release as such a release is not available", 'correct the files'),
+    ('Waiting for process with pid 4711 to finish.', 'other package manager'),
+    ('Package "chrony" is not found.', 'have this package'),
     ('', REACHES_SOURCES), ('something new', REACHES_SOURCES),
 ])
 def test_the_next_step_is_of_what_the_package_manager_said(said, advice):
