@@ -113,12 +113,13 @@ class Packages:
 
         Refreshes outdated package lists, which also name versions that the mirror has no more. Raises CannotInstall.
         """
-        transaction, done = self._simulate([name], check)
-        fetched = self._fetched(name, transaction, check)
+        def simulate_and_fetch() -> Tuple[Transaction, Done, Done]:
+            transaction, done = self._simulate([name], check)
+            return transaction, done, self.fetch([name] if name in transaction.installs else [], check)
+        transaction, done, fetched = simulate_and_fetch()
         if self.manager.refresh and (name not in transaction.installs or MISSING_ON_MIRROR.search(fetched.said)):
             refreshed = self._run(self.manager.refresh, (), check)
-            transaction, done = self._simulate([name], check)
-            fetched = self._fetched(name, transaction, check)
+            transaction, done, fetched = simulate_and_fetch()
             if name not in transaction.installs and (refreshed.code or UNREACHED in refreshed.said):
                 # apt-get update only warns of a mirror that it cannot reach, and then ends with 0.
                 done = refreshed._replace(err=f'{complaint_of(done)} {complaint_of(refreshed)}')
@@ -127,10 +128,9 @@ class Packages:
             raise CannotInstall(f'{name}: {complaint_of(failed)[:SHOWN]}', advice_for(failed.said))
         return transaction
 
-    def _fetched(self, name: str, transaction: Transaction, check: Callable[[], None]) -> Done:
-        """Download the packages of a simulated installation, which changes nothing yet."""
-        due = name in transaction.installs and self.manager.fetch
-        return self._run(self.manager.fetch, [name], check) if due else Done(0, '', '')
+    def fetch(self, names: Sequence[str], check: Callable[[], None] = lambda: None) -> Done:
+        """Download packages, which changes nothing yet: new ones, and those to replace, which otherwise only a network restores."""
+        return self._run(self.manager.fetch, names, check) if names and self.manager.fetch else Done(0, '', '')
 
     def _simulate(self, names: Sequence[str], check: Callable[[], None]) -> Tuple[Transaction, Done]:
         return self._asked(self.manager.simulate, names, check)
@@ -167,11 +167,6 @@ class Packages:
         return [step for step in steps if step[1]]
 
     # acts
-
-    def fetch(self, names: Sequence[str]) -> None:
-        """Download packages that will be replaced, because they could not be restored without a network."""
-        if names and self.manager.fetch:
-            self._run(self.manager.fetch, names)
 
     def install(self, name: str, check: Callable[[], None] = lambda: None, removing: bool = True) -> Done:
         """Install a package. removing: whether it may remove others; by default, dnf, yum and zypper remove none."""
@@ -223,7 +218,7 @@ def install(log: UndoLog, packages: Packages, name: str, transaction: Transactio
     after = {each: transaction.installs.get(each, transaction.upgrades.get(each, GONE)) for each in names}
     units = _unit_states(log.host, replaced)
     entry = Entry('packages', name, before, after, sentence, unit=unit, manager=packages.name, config=list(config),
-                  folders=[place for place in config if not log.host.exists(place)],
+                  folders=[place for place in config if not log.host.exists(place)], there=sorted(_files_in(log.host, config)),
                   upgraded=sorted(transaction.upgrades), units=units, begun=int(time.time()))
 
     def act() -> Done:
@@ -274,14 +269,14 @@ def _files_in(host: System, places: Sequence[str]) -> List[str]:
     return ['/' + os.path.relpath(path, host.root) for path in found]
 
 
-def _written_since(host: System, places: Sequence[str], moment: float) -> List[str]:
-    """Return the files in these places that were written after this moment of the wall clock."""
+def _written_outside(host: System, places: Sequence[str], begun: float, ended: float) -> List[str]:
+    """Return the files in these places that were not written between these moments of the wall clock, which may be set since."""
     found = []
     for path in _files_in(host, places):
         with contextlib.suppress(OSError):
             # Files of a package have the time of its build, and a new label or owner is not a new content.
             status = os.stat(host.path(path))
-            found += [path] if min(status.st_mtime, status.st_ctime) > moment else []
+            found += [path] if min(status.st_mtime, status.st_ctime) > ended or status.st_ctime < begun - 1 else []
     return sorted(found)
 
 
@@ -305,7 +300,8 @@ class PackagesHandler(Handler):
         if 'files' not in entry.how:
             # The run was killed before it could record the files of the package, which the package manager completed. What was
             # written long after it is of others. Looked at first, because a repair of the package may write files as well.
-            entry.how['edited'] = _written_since(self._host, entry.how['config'], entry.how['begun'] + _LONGEST)
+            begun = entry.how['begun']
+            entry.how['edited'] = _written_outside(self._host, entry.how['config'], begun, begun + _LONGEST)
         self._packages(entry).mend()
 
     def clear_up(self, entry: Entry) -> None:
@@ -342,9 +338,13 @@ class PackagesHandler(Handler):
                 packages.purge(left)
             return
         edited = self._edited(entry)
-        purge = not edited and not any(before[name] == CONFIGURED for name in removed)
-        if edited and not packages.manager.purge:
-            self._keep(entry, removed, f'another administrator has changed {listed(edited)}')
+        had_configuration = any(before[name] == CONFIGURED for name in removed)
+        there = [] if had_configuration else entry.how.get('there', [])
+        of_others = f'another administrator has changed {listed(edited)}' if edited else \
+            f'{listed(there)} existed before it' if there else ''
+        purge = not of_others and not had_configuration
+        if of_others and not packages.manager.purge:
+            self._keep(entry, removed, of_others)
         try:
             others = [name for name in packages.would_undo(removed, installed, purge) if name not in before]
         except LookFailed as failed:
@@ -357,9 +357,8 @@ class PackagesHandler(Handler):
             self._keep(entry, removed, said)
         for unit, state in entry.how['units'].items():
             self._bring(unit, state)
-        if edited:
-            raise CannotUndo(f'the package {listed(removed)} was removed again, but its configuration stays, because another '
-                             f'administrator has changed {listed(edited)}')
+        if of_others:
+            raise CannotUndo(f'the package {listed(removed)} was removed again, but its configuration stays, because {of_others}')
         if entry.how['upgraded']:
             raise CannotUndo(f"the package {listed(entry.how['upgraded'])} was upgraded as well and keeps its new version")
 

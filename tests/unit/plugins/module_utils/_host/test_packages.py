@@ -538,6 +538,21 @@ def test_configuration_that_a_removed_package_had_left_before_is_kept(tmp_path):
     assert 'chrony' in case.host.configured
 
 
+@pytest.mark.parametrize('manager', ['apt', 'dnf'])
+def test_configuration_that_was_there_before_its_package_is_not_purged(tmp_path, manager):
+    """Another administrator prepared it. dpkg keeps it beside the one of the package."""
+    config = '/etc/chrony/chrony.conf' if manager == 'apt' else '/etc/chrony.conf'
+    case = Case(tmp_path, manager=manager)
+    case.host.available = {'systemd-timesyncd': {}, 'chrony': {}}
+    case.host.put(config, 'server theirs\n')
+    real = case.host.put
+    case.host.put = lambda path, text: None if path == config else real(path, text)
+    packages.install(case.log, case.packages, 'chrony', case.packages.ask('chrony'), '', 'chrony.service', [config])
+    case.host.available['chrony'][config] = ''      # a purge would remove it
+    assert f'because {config} existed before it' in case.undo()[0]
+    assert case.host.text(config) == 'server theirs\n'
+
+
 def test_what_was_upgraded_along_is_named(tmp_path):
     case = Case(tmp_path, 'libnss3')
     case.host.available['systemd-timesyncd'] = {}
@@ -588,9 +603,9 @@ def test_a_transaction_that_was_cut_off_is_mended_first(tmp_path):
 
 
 @pytest.mark.parametrize('manager', ['apt', 'dnf'])
-@pytest.mark.parametrize('later', [60, 86400])
+@pytest.mark.parametrize('later', [60, 86400, -86400])
 def test_what_others_edit_after_a_run_was_killed_is_not_purged(tmp_path, monkeypatch, manager, later):
-    """apt-get completes its transaction after that, and the next run may be weeks later."""
+    """apt-get completes its transaction after that, and the next run may be weeks later, or the clock was ahead and was corrected."""
     config = '/etc/chrony/chrony.conf' if manager == 'apt' else '/etc/chrony.conf'
     case = Case(tmp_path, manager=manager)
     case.host.available['systemd-timesyncd'] = {}
@@ -606,7 +621,7 @@ def test_what_others_edit_after_a_run_was_killed_is_not_purged(tmp_path, monkeyp
     case.log = UndoLog(case.host, STATE + '/time_service')
     case.log.read()
     problems = case.undo()
-    if later < 900:
+    if 0 < later < 900:
         assert (problems, case.host.text(config)) == ([], None), 'as the scripts of the package may have written it'
     else:
         assert 'because another administrator has changed ' + config in problems[0]
