@@ -168,6 +168,9 @@ def sync_folder(folder: str) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:     # a file system, such as a shared folder, that only flushes files
+            raise
     finally:
         os.close(descriptor)
 
@@ -185,8 +188,10 @@ def _attributes(new: str, target: str, model: str, access: Access, label: Option
     if not model:
         _attributes_of_new(new, target, access, label)
         return
-    like = os.stat(model)
-    os.chown(new, like.st_uid, like.st_gid)
+    like, made = os.stat(model), os.stat(new)
+    # A file system without owners, such as a shared folder, refuses even this.
+    if (made.st_uid, made.st_gid) != (like.st_uid, like.st_gid):
+        os.chown(new, like.st_uid, like.st_gid)
     os.chmod(new, stat.S_IMODE(like.st_mode))
     inherited = os.listxattr(new)
     for name in os.listxattr(model):

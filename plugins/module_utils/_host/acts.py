@@ -88,13 +88,13 @@ class FileHandler(Handler):
             # A link that led nowhere stays, and leads nowhere again.
             linked = entry.how.get('linked') and os.path.islink(host.path(entry.target))
             host.remove(host.real_path(entry.target) if linked else entry.target)
-            if entry.target.startswith('/etc/systemd/system/'):
-                Units(host).verb('daemon-reload', [])
-            return
-        content = _content(host, kept)
-        if files.fingerprint(content) != entry.before['sha256']:
-            raise CannotUndo(f'{entry.target} could not be restored: its copy {kept} is missing or damaged')
-        host.write(entry.target, (content or b'').decode('utf-8', 'surrogateescape'), 0o644, like=kept, restores=True)
+        else:
+            content = _content(host, kept)
+            if files.fingerprint(content) != entry.before['sha256']:
+                raise CannotUndo(f'{entry.target} could not be restored: its copy {kept} is missing or damaged')
+            host.write(entry.target, (content or b'').decode('utf-8', 'surrogateescape'), 0o644, like=kept, restores=True)
+        if entry.target.startswith('/etc/systemd/system/'):
+            Units(host).verb('daemon-reload', [])
 
     def clear_up(self, entry: Entry) -> None:
         for folder in reversed(entry.how['folders']):

@@ -103,13 +103,13 @@ class System(Host):
             return []
 
     def remove(self, path: str) -> None:
-        """Remove a file, a link or an empty folder, if it exists."""
+        """Remove a file, a link or an empty folder, if it exists. A mount point counts as a folder that is not empty."""
         real = self.path(path)
         if os.path.isdir(real) and not os.path.islink(real):
             try:
                 os.rmdir(real)
             except OSError as error:
-                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY):
                     raise
         else:
             files.remove(real)

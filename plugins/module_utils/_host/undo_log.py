@@ -59,7 +59,8 @@ class Lock:
         limit = self._host.now() + _HANDOVER
         while self._descriptor is None:
             try:
-                descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+                # Whoever may read it could hold its lock.
+                descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             except PermissionError:
                 if os.geteuid() == 0:
                     raise
@@ -72,12 +73,13 @@ class Lock:
                 if holder.get('pid') and not os.path.exists(f"/proc/{holder['pid']}") and self._host.now() < limit:
                     self._host.sleep(0.1)
                     continue
-                raise Busy(_busy(holder)) from None
+                raise Busy(_busy(holder, self.path)) from None
             # The file may have been removed, or replaced by another one, before the lock was held.
             if _same_file(descriptor, self.path):
                 self._descriptor = descriptor
             else:
                 os.close(descriptor)
+        os.fchmod(self._descriptor, 0o600)      # of an earlier version
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, json.dumps({'pid': os.getpid(), 'since': now_utc()}).encode(), 0)
 
@@ -104,9 +106,12 @@ def _holder(descriptor: int) -> Dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _busy(holder: Mapping[str, Any]) -> str:
+def _busy(holder: Mapping[str, Any], path: str) -> str:
     if not (holder.get('pid') and holder.get('since')):
         return 'Another run is repairing this host. Nothing was changed. Wait until it has ended, then run again.'
+    if not os.path.exists(f"/proc/{holder['pid']}"):
+        return (f"The run with the PID {holder['pid']} (since {holder['since']}) has ended, but another process holds its lock. "
+                f'Nothing was changed. See "fuser -v {path}" on this host, end that process, then run again.')
     return (f"Another run (PID {holder['pid']}, since {holder['since']}) is repairing this host. Nothing was changed. "
             f'Wait until it has ended, or end it with "kill {holder["pid"]}", then run again.')
 
@@ -269,7 +274,9 @@ class UndoLog:
                 handler.undo(entry, now)
                 now = handler.now(entry)
                 if now != entry.before:
-                    return f'{what} could not be restored: it is {_words(now)}, it was {_words(entry.before)}'
+                    return f'{what} could not be restored: ' + (
+                        'its content is not the previous one' if entry.act == 'file' else
+                        f'it is {_words(now)}, it was {_words(entry.before)}')
             elif entry.reverted:
                 handler.finish(entry)
             handler.clear_up(entry)
@@ -301,8 +308,8 @@ class UndoLog:
         self.host.remove(self.file)
         for name in self.host.names(self.folder):
             self.host.remove(f'{self.folder}/{name}')
-        self.host.remove(self.folder)
-        self.host.remove(STATE)     # only if it is empty
+        self.host.remove_folder(self.folder)
+        self.host.remove_folder(STATE)
 
 
 def _words(state: State) -> str:

@@ -92,12 +92,15 @@ class Run:
         problems = Rollback(self.log, self.log.how.get('active', [])).run()
         entries = [entry for entry in self.log.entries if entry.reverted or entry.left]
         sentence = f'undo the changes of the interrupted run of {begun}'
-        self.log.close(changed=bool(entries), msg=sentence, problems=problems)
         self._settled = bool(entries)
         if entries or problems:
             left = f" What stays: {'; '.join(problems)}." if problems else ''
             self.details.update(
                 recovered=f'A run of {begun} was interrupted on this host. Its changes were undone first.{left}', problems=problems)
+        try:
+            self.log.close(changed=bool(entries), msg=sentence, problems=problems)
+        except OSError as error:
+            raise OSError(f'The record of the interrupted run of {begun}, {self.log.file}, cannot be removed: {error}') from error
         self.log = UndoLog(self.host, FOLDER, self.stop)
 
     def look(self) -> Tuple[List[Facts], List[Any]]:

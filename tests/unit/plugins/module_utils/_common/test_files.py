@@ -5,6 +5,7 @@
 
 import errno
 import os
+import stat
 import struct
 import subprocess
 import sys
@@ -261,3 +262,21 @@ def test_the_default_label_is_asked_of_the_policy(monkeypatch):
     assert files.default_label('/x', lambda command: '<<none>>\n') == ''
     monkeypatch.setattr(files, 'selinux', lambda: False)
     assert files.default_label('/x', lambda command: 'a:b:c:d') == ''
+
+
+def test_a_file_system_without_owners_is_written_to(tmp_path, monkeypatch):
+    """As a shared folder of a virtual machine: it refuses chown, and flushes files but no folders."""
+    (tmp_path / 'file').write_text('old')
+    real = os.fsync
+
+    def fsync(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, 'Invalid argument')
+        real(descriptor)
+
+    def chown(*_arguments, **_more):
+        raise OSError(errno.EPERM, 'Operation not permitted')
+    monkeypatch.setattr(os, 'fsync', fsync)
+    monkeypatch.setattr(os, 'chown', chown)
+    files.write(str(tmp_path / 'file'), b'new')
+    assert (tmp_path / 'file').read_text() == 'new'

@@ -727,6 +727,22 @@ def test_a_file_system_that_becomes_read_only_during_a_run_is_told(tmp_path):
     assert run(host)['recovered'] and not host.exists(FOLDER)
 
 
+def test_a_record_that_cannot_be_removed_does_not_deny_what_was_undone(tmp_path):
+    """/var is read-only by now, and /etc is not."""
+    host = debian(tmp_path, 'chrony')
+    acts.write_file(UndoLog(host, FOLDER), '/etc/chrony/conf.d/x.conf', 'ours', 'write x.conf', expected=None)
+    real = host.remove
+
+    def remove(path):
+        if path.startswith(STATE):
+            raise OSError(errno.EROFS, 'Read-only file system')
+        real(path)
+    host.remove = remove
+    with pytest.raises(TimeServiceFailed, match=r'undo.json, cannot be removed: .Errno 30. Read-only file system\.$') as failed:
+        run(host)
+    assert (failed.value.details['changed'], failed.value.details['actions']) == (True, ['undo the changes of an interrupted run'])
+
+
 class PowerCut(BaseException):
     """Nothing of the program runs any more."""
 

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The log of acts: on the disk before each, undone only while it is ours, one run at a time."""
 
+import errno
 import fcntl
 import json
 import os
@@ -238,6 +239,45 @@ def test_a_full_disk_does_not_stop_the_way_back(tmp_path):
     assert not host.exists(STATE), 'nothing is left to be called unfinished'
 
 
+def test_systemd_reads_a_drop_in_that_was_restored(tmp_path):
+    host = FakeHost(tmp_path)
+    path = '/etc/systemd/system/aem.service.d/aemops-brand-portal.conf'
+    host.put(path, 'of an earlier run')
+    log = log_of(host)
+    acts.write_file(log, path, 'of this run', '', expected='of an earlier run')
+    assert log.undo(handlers(host)) == []
+    assert (host.text(path), host.commands) == ('of an earlier run', ['systemctl daemon-reload'])
+
+
+def test_a_key_file_that_cannot_be_restored_is_named_without_its_hash(tmp_path):
+    host = FakeHost(tmp_path)
+    log = log_of(host)
+    acts.write_file(log, '/etc/chrony.keys', '1 SHA1 secret', '', expected=None, secret=True)
+    host.remove = lambda path: None
+    assert log.undo(handlers(host)) == ['/etc/chrony.keys could not be restored: its content is not the previous one']
+
+
+@pytest.mark.parametrize('mounted', [False, True])
+def test_a_state_folder_that_others_have_moved_stays_where_it_is(tmp_path, monkeypatch, mounted):
+    """To another file system: by a link, or because one is mounted there."""
+    host = FakeHost(tmp_path, files={'/srv/state/last-run.json': '{}'})
+    real = os.rmdir
+
+    def rmdir(path, **more):
+        if path == host.path(STATE):
+            raise OSError(errno.EBUSY, 'Device or resource busy')
+        real(path, **more)
+    if mounted:
+        os.rename(host.path('/srv/state'), host.path(STATE))
+        monkeypatch.setattr(os, 'rmdir', rmdir)
+    else:
+        os.symlink(host.path('/srv/state'), host.path(STATE))
+    log = log_of(host)
+    acts.write_file(log, CONF, 'ours', '', expected=None)
+    log.close()
+    assert (host.exists(undo_log.LAST_RUN), os.path.islink(host.path(STATE)), interrupted(host.path(STATE))) == (True, not mounted, [])
+
+
 # Units
 
 
@@ -410,7 +450,7 @@ def test_a_second_run_is_refused_with_pid_and_start_of_the_first(tmp_path):
     first, second = Lock(host), Lock(host)
     assert not first.held
     first.take()
-    assert os.stat(host.path(undo_log.LOCK)).st_mode & 0o777 == 0o644
+    assert os.stat(host.path(undo_log.LOCK)).st_mode & 0o777 == 0o600, 'whoever may read it could hold it'
     said = r'Another run \(PID {0}, since 2\d\d\d-\d\d-\d\dT.*Z\).*Nothing was changed'
     with pytest.raises(Busy, match=said.format(os.getpid())):
         second.take()
@@ -485,7 +525,7 @@ def test_only_root_needs_the_lock(tmp_path, monkeypatch, euid, raised):
 
 @pytest.mark.parametrize('holder, said, waited', [
     ('{{"pid": {0}, "since": "2026-11-26T00:00:00Z"}}', r'Another run \(PID {0}, since', 0.0),
-    ('{{"pid": 999999999, "since": "2026-11-26T00:00:00Z"}}', r'Another run \(PID 999999999', 1.0),
+    ('{{"pid": 999999999, "since": "2026-11-26T00:00:00Z"}}', r'PID 999999999 .since .*. has ended, but another .*See "fuser -v /', 1.0),
     ('no JSON', 'Another run is repairing', 0.0), ('[]', 'Another run is repairing', 0.0), ('', 'Another run is repairing', 0.0),
     ('{{"pid": {0}}}', 'Another run is repairing', 0.0)])
 def test_a_holder_of_the_lock_is_waited_for_only_where_it_has_gone(tmp_path, holder, said, waited):
