@@ -127,7 +127,10 @@ def _scratch() -> IO[bytes]:
         space = os.statvfs(_SCRATCH)
         if space.f_bavail * space.f_frsize >= _SPACE:
             return tempfile.TemporaryFile(dir=_SCRATCH)
-    return tempfile.TemporaryFile()
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:
+        return tempfile.TemporaryFile(dir=_SCRATCH)
 
 
 def _text(stream: IO[bytes]) -> str:

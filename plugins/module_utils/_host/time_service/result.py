@@ -4,6 +4,7 @@
 
 """Builds the result of the module from the undo log, with the same keys in every outcome."""
 
+import re
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import Status
@@ -12,6 +13,8 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_ser
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import Entry, actions, changed
 
 HIDDEN = '********'
+# How Python keeps such bytes: surrogateescape.
+_NOT_UTF8 = re.compile('[\ud800-\udfff]')
 RTC_LEFT_ALONE = {'device': '', 'written': False, 'reason': 'The daemon has not set the clock.'}
 _OF_STEP = ('changed', 'before', 'after', 'rtc', 'stopped', 'msg', 'advice')
 
@@ -71,11 +74,14 @@ def of_plan(plan: Plan, status: Optional[Status], synchronized: bool, pushers: S
 
 
 def hidden(value: Any, secrets: Sequence[str]) -> Any:
-    """Return the value with every secret in it hidden."""
+    """Return the value with every secret in it hidden, and with U+FFFD for each byte of a file that is not UTF-8.
+
+    ansible-core 2.19 and later fails a task with such a result, after the host was changed.
+    """
     if isinstance(value, str):
         for secret in sorted(secrets, key=len, reverse=True):
             value = value.replace(secret, HIDDEN)
-        return value
+        return _NOT_UTF8.sub('\ufffd', value)
     if isinstance(value, dict):
         return {key: hidden(each, secrets) for key, each in value.items()}
     if isinstance(value, (list, tuple)):

@@ -69,6 +69,24 @@ def test_a_run_and_absent_leave_the_host_as_it_was(tmp_path, make):
     assert interrupted(host.path(STATE)) == []
 
 
+def test_a_comment_that_is_not_utf_8_is_kept_byte_for_byte_and_shown_as_text(tmp_path):
+    """ansible-core 2.19 refuses a result with such a text, after the host was changed."""
+    host = red_hat(tmp_path)
+    vendors = '# Zeit f\xfcr alle\n'.encode('latin-1') + CHRONY_REDHAT.encode()
+    with open(host.path('/etc/chrony.conf'), 'wb') as stream:
+        stream.write(vendors)
+    host.edits += 1
+    for result in (run(host, True, max_distance=1.5), run(host, max_distance=1.5), absent(host, True), absent(host)):
+        assert '# Zeit f\ufffdr alle' in str(result['diff'])
+        json.dumps(result, ensure_ascii=False).encode()
+    host.synchronised_after = None
+    with pytest.raises(TimeServiceFailed) as failed:
+        run(host, max_distance=1.5)
+    json.dumps(failed.value.details, ensure_ascii=False).encode()
+    with open(host.path('/etc/chrony.conf'), 'rb') as stream:
+        assert stream.read() == vendors
+
+
 def test_units_come_back_to_before_the_first_run(tmp_path):
     host = debian(tmp_path, 'chrony', 'openntpd', 'systemd-timesyncd')
     host.units['chrony.service'] = ['inactive', 'masked']
