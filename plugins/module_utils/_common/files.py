@@ -189,23 +189,33 @@ def _attributes(new: str, target: str, model: str, access: Access, label: Option
         _attributes_of_new(new, target, access, label)
         return
     like, made = os.stat(model), os.stat(new)
-    # A file system without owners, such as a shared folder, refuses even this.
+    # A file system without owners and modes, such as a shared folder, refuses to set even those that a file has.
     if (made.st_uid, made.st_gid) != (like.st_uid, like.st_gid):
         os.chown(new, like.st_uid, like.st_gid)
-    os.chmod(new, stat.S_IMODE(like.st_mode))
-    inherited = os.listxattr(new)
-    for name in os.listxattr(model):
+    if os.stat(new).st_mode != like.st_mode:
+        os.chmod(new, stat.S_IMODE(like.st_mode))
+    inherited, wanted = _xattrs(new), _xattrs(model)
+    for name in wanted:
         try:
             os.setxattr(new, name, os.getxattr(model, name))
         except OSError:
             # Others are the kernel's own (security.evm) or those of a file system that cannot keep them.
             if name == _ACL:
                 raise
-    if _ACL in inherited and _ACL not in os.listxattr(model):
+    if _ACL in inherited and _ACL not in wanted:
         os.removexattr(new, _ACL)
         os.chmod(new, stat.S_IMODE(like.st_mode))
     if new_place:
         _set_label(new, label(target) if label else '')
+
+
+def _xattrs(path: str) -> List[str]:
+    try:
+        return os.listxattr(path)
+    except OSError as error:
+        if error.errno != errno.ENOTSUP:
+            raise
+        return []
 
 
 def _attributes_of_new(new: str, target: str, access: Access, label: Optional[Label]) -> None:

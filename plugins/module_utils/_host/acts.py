@@ -146,7 +146,15 @@ class UnitHandler(Handler):
                 return state
             self.restarts.append(entry.target)
             return entry.before
-        return self._units.state(entry.target, list(entry.after))
+        state = self._units.state(entry.target, list(entry.after))
+        if entry.after.get('enabled') is True and state['enabled'] is False and self._still_linked(entry):
+            state['enabled'] = True
+        return state
+
+    def _still_linked(self, entry: Entry) -> bool:
+        """Return whether a link of the run would enable the unit once others, who have masked it, unmask it."""
+        made = set(entry.how.get('links_after', {}).items()) - set(entry.how['links'].items())
+        return bool(made & set(self._units.links(entry.target, self._linked(entry)).items()))
 
     def ours(self, entry: Entry, now: State) -> bool:
         return not entry.how.get('again') and all(

@@ -120,6 +120,9 @@ def now_utc() -> str:
     return time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())
 
 
+_STORED = (('act', str), ('target', str), ('before', dict), ('after', dict), ('sentence', str), ('how', dict))
+
+
 class Entry:
     """One act. how: data for its undo, never shown. sentence: description for the user, '' if the act is not reported."""
 
@@ -135,6 +138,9 @@ class Entry:
 
     @classmethod
     def restored(cls, stored: Mapping[str, Any]) -> 'Entry':
+        for key, kind in _STORED:
+            if not isinstance(stored[key], kind):
+                raise TypeError(f'{key} is a {type(stored[key]).__name__}')
         entry = cls(stored['act'], stored['target'], stored['before'], stored['after'], stored['sentence'], **stored['how'])
         entry.done, entry.undone, entry.left = bool(stored['done']), bool(stored['undone']), str(stored['left'])
         entry.reverted = bool(stored['reverted'])
@@ -203,7 +209,7 @@ class UndoLog:
             stored = json.loads(text)
             self.begun, self.entries = str(stored['begun']), [Entry.restored(each) for each in stored['entries']]
             self.how = dict(stored['how'])
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise LogUnreadable(f'{self.file} cannot be read ({error}). It lists what an interrupted run changed. Look at '
                                 'the host, remove that file, then run again. Nothing was changed.') from error
         return True

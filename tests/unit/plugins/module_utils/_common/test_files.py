@@ -265,8 +265,9 @@ def test_the_default_label_is_asked_of_the_policy(monkeypatch):
 
 
 def test_a_file_system_without_owners_is_written_to(tmp_path, monkeypatch):
-    """As a shared folder of a virtual machine: it refuses chown, and flushes files but no folders."""
+    """As a shared folder of a virtual machine: it refuses chown and chmod, has no attributes, and flushes files but no folders."""
     (tmp_path / 'file').write_text('old')
+    (tmp_path / 'file').chmod(0o600)
     real = os.fsync
 
     def fsync(descriptor):
@@ -274,9 +275,12 @@ def test_a_file_system_without_owners_is_written_to(tmp_path, monkeypatch):
             raise OSError(errno.EINVAL, 'Invalid argument')
         real(descriptor)
 
-    def chown(*_arguments, **_more):
-        raise OSError(errno.EPERM, 'Operation not permitted')
+    def refuses(number):
+        def refuse(*_arguments, **_more):
+            raise OSError(number, os.strerror(number))
+        return refuse
     monkeypatch.setattr(os, 'fsync', fsync)
-    monkeypatch.setattr(os, 'chown', chown)
+    for name, number in (('chown', errno.EPERM), ('chmod', errno.EPERM), ('listxattr', errno.ENOTSUP)):
+        monkeypatch.setattr(os, name, refuses(number))
     files.write(str(tmp_path / 'file'), b'new')
     assert (tmp_path / 'file').read_text() == 'new'

@@ -384,6 +384,22 @@ def test_links_that_systemctl_does_not_make_are_put_back_and_foreign_ones_stay(t
     assert os.path.islink(host.path('/etc/systemd/system/theirs.wants/chrony.service'))
 
 
+def test_what_others_mask_during_a_run_is_not_enabled_when_they_unmask_it(tmp_path):
+    host = FakeHost(tmp_path).has('chrony', 'inactive', 'disabled')
+    wants = '/etc/systemd/system/multi-user.target.wants/chrony.service'
+    log, units = log_of(host), systemd.Units(host)
+
+    def enable():
+        units.verb('enable', ['chrony.service'])
+        link(host, wants, '/usr/lib/systemd/system/chrony.service')
+    acts.change_unit(log, units, 'chrony.service', {'enabled': True}, 'enable', enable)
+    host.units['chrony.service'][1] = 'masked'
+    link(host, '/etc/systemd/system/chrony.service', '/dev/null')
+    assert log.undo(handlers(host)) == []
+    assert not os.path.lexists(host.path(wants))
+    assert (host.units['chrony.service'][1], os.readlink(host.path('/etc/systemd/system/chrony.service'))) == ('masked', '/dev/null')
+
+
 def test_systemd_that_does_not_answer_is_no_reason_to_act_on_a_guess(tmp_path):
     host = FakeHost(tmp_path).has('chrony')
     log, units = log_of(host), systemd.Units(host)
@@ -410,7 +426,9 @@ def test_the_next_run_takes_over_the_acts(tmp_path):
     assert interrupted(host.path(STATE)) == []
 
 
-@pytest.mark.parametrize('text', ['', '{"entries": [{}]}', '[]', '{"begun": "x", "entries": 7}'])
+@pytest.mark.parametrize('text', ['', '{"entries": [{}]}', '[]', '{"begun": "x", "entries": 7}', '[' * 100000,
+                                  '{"begun": "x", "how": {}, "entries": [{"act": [], "target": "x", "before": {}, "after": {}, '
+                                  '"sentence": "", "how": {}, "done": true, "undone": false, "reverted": false, "left": ""}]}'])
 def test_a_log_that_cannot_be_read_changes_nothing(tmp_path, text):
     host = FakeHost(tmp_path)
     host.put(FOLDER + '/undo.json', text)
