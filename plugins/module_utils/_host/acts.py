@@ -106,7 +106,9 @@ class FileHandler(Handler):
 
 def change_unit(log: UndoLog, units: Units, unit: str, after: State, sentence: str, act: Callable[[], Any], **how: Any) -> None:
     """Bring the unit into the state `after` (some of active, enabled, masked)."""
-    entry = Entry('unit', unit, _unit_state(units, unit, after), after, sentence, links=units.links(unit), **how)
+    found = _unit_state(units, unit, ['active', *after])
+    entry = Entry('unit', unit, {key: found[key] for key in after}, after, sentence, links=units.links(unit), ran=found['active'],
+                  **how)
 
     def perform() -> None:
         entry.undone = True     # nothing is done yet, even if reading the state fails
@@ -134,9 +136,10 @@ def _unit_state(units: Units, unit: str, keys: Iterable[str]) -> State:
 class UnitHandler(Handler):
     """Each part of a unit's state counts as ours while it has the value that the run set, or the unit failed since."""
 
-    def __init__(self, host: System) -> None:
+    def __init__(self, host: System, booted: bool = False) -> None:
         self._units = Units(host)
         self._host = host
+        self._booted = booted
         self.restarts: List[str] = []       # daemons to restart once all of their files are restored
 
     def now(self, entry: Entry) -> State:
@@ -147,6 +150,8 @@ class UnitHandler(Handler):
             self.restarts.append(entry.target)
             return entry.before
         state = self._units.state(entry.target, list(entry.after))
+        if self._booted and entry.before.get('active') is False:
+            state['active'] = False     # if it runs, the boot has started it, not the run
         if entry.after.get('enabled') is True and state['enabled'] is False and self._still_linked(entry):
             state['enabled'] = True
         return state
@@ -164,7 +169,7 @@ class UnitHandler(Handler):
         unit, before = entry.target, entry.before
         found = self._units.links(unit, self._linked(entry))
         for verb, due in (
-                ('stop', before.get('active') is False and now.get('active') is True),
+                ('stop', before.get('active') is False and now.get('active') is True or self._started_at_boot(entry)),
                 ('reset-failed', before.get('active') is False),
                 ('unmask', before.get('masked') is False and now.get('masked') is True),
                 ('disable', before.get('enabled') is False and now.get('enabled') is True),
@@ -182,6 +187,10 @@ class UnitHandler(Handler):
                 said = self._units.verb(verb, [unit])
                 if said:
                     raise CannotUndo(f'{unit} could not be started again: systemctl {verb}: {said}')
+
+    def _started_at_boot(self, entry: Entry) -> bool:
+        """Return whether the unit runs only because the run had enabled it before the boot."""
+        return self._booted and entry.before.get('enabled') is False and entry.how.get('ran') is False
 
     @staticmethod
     def _linked(entry: Entry) -> List[str]:

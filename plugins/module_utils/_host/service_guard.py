@@ -45,7 +45,6 @@ _UNIT_TYPES = ('.service', '.socket', '.device', '.mount', '.automount', '.swap'
 _LOOKS_LIKE_AEM = re.compile(r'aem|cq5?|crx|quickstart|author', re.IGNORECASE)
 _PROPERTIES = ('Id', 'LoadState', 'ActiveState', 'SubState', 'CanStart', 'CanStop', 'RequiredBy', 'BoundBy', 'ConsistsOf',
                'ActiveEnterTimestampMonotonic')
-_BOOT_ID = '/proc/sys/kernel/random/boot_id'
 # A unit that waits for its automatic restart does not run.
 _FAILING = ('auto-restart', 'auto-restart-queued')
 
@@ -108,7 +107,7 @@ class ServiceGuard(StepHooks):
             raise StopRefused(str(error)) from error
         if earlier.entries:
             self._inspect_earlier([entry.target for entry in earlier.entries if entry.act == 'service_stop'],
-                                  earlier.how.get('boot', self._boot) != self._boot)
+                                  earlier.booted)
 
     def _check(self, asked: str, unit: Unit) -> None:
         where = '(option stop_services; in the role fix_bp_jwt: fix_bp_jwt_aem_service)'
@@ -140,10 +139,6 @@ class ServiceGuard(StepHooks):
             found += fresh
             waiting = [name for unit in self._units(fresh) for name in unit.bound]
         return found
-
-    @property
-    def _boot(self) -> str:
-        return self._host.read(_BOOT_ID).strip()
 
     def _inspect_earlier(self, names: List[str], booted: bool) -> None:
         """names: the units that the earlier run stopped. booted: whether the host was booted since."""
@@ -237,7 +232,6 @@ class ServiceGuard(StepHooks):
         """Record the units to be stopped, and start the guard."""
         try:
             self._host.remove(self._started)
-            self._log.how['boot'] = self._boot
             self._log.begin([Entry('service_stop', name, {'active': True}, {'active': False}, 'stop {0}'.format(name))
                              for name in wanted])
         except OSError as error:

@@ -22,6 +22,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system i
 # Gone after a boot, like the processes that could hold it.
 LOCK = '/run/aemops-brand-portal.lock'
 FILE = 'undo.json'
+_BOOT_ID = '/proc/sys/kernel/random/boot_id'
 LAST_RUN = STATE + '/last-run.json'
 
 # Seconds for which the guard of a killed run may still hold the lock.
@@ -196,9 +197,15 @@ class UndoLog:
         self.stop = stop or StopRequest()
         self.begun = now_utc()
         self.entries: List[Entry] = []
-        self.how: Dict[str, Any] = {}       # data that the rollback needs besides the acts
+        self._boot = host.read(_BOOT_ID).strip()
+        self.how: Dict[str, Any] = {'boot': self._boot}     # data that the rollback needs besides the acts
 
     # earlier runs
+
+    @property
+    def booted(self) -> bool:
+        """Return whether the host was booted since these acts."""
+        return bool(self.how.get('boot', self._boot) != self._boot)
 
     def read(self) -> bool:
         """Read the acts of an interrupted run; return whether there was one. Raises LogUnreadable."""

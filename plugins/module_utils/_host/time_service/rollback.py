@@ -39,7 +39,7 @@ class Rollback:
 
     def run(self) -> List[str]:
         """Roll back. Return what stays, in sentences. Raises nothing, and no signal stops it."""
-        unit_handler, source_handler = UnitHandler(self._host), SourceHandler()
+        unit_handler, source_handler = UnitHandler(self._host, self._log.booted), SourceHandler()
         handlers: Dict[str, Handler] = {
             'file': FileHandler(self._host), 'unit': unit_handler, 'source': source_handler,
             'packages': PackagesHandler(self._host, self._stop_ours), ACT: GuestSyncHandler(self._host)}

@@ -816,6 +816,43 @@ def test_a_rollback_that_was_killed_after_a_package_came_back_restores_its_unit_
     assert said in ' '.join(result['problems'] + [result['recovered']]) and nothing_left(host)
 
 
+@pytest.mark.parametrize('units, after', [
+    # What the killed run had only enabled runs by now, beside the daemon of the host.
+    ({'ntpsec': ('active', 'enabled'), 'chrony': ('inactive', 'disabled')},
+     {'ntpsec.service': ['active', 'enabled'], 'chrony.service': ['inactive', 'disabled']}),
+    # What the killed run had started would run by now in any case.
+    ({'chrony': ('inactive', 'enabled')}, {'chrony.service': ['active', 'enabled']}),
+    # What was started by hand runs as before the run, so that the host is not without a time daemon.
+    ({'ntpsec': ('active', 'disabled'), 'chrony': ('inactive', 'disabled')},
+     {'ntpsec.service': ['active', 'disabled'], 'chrony.service': ['inactive', 'disabled']})])
+def test_after_a_boot_what_runs_is_told_from_what_the_killed_run_started(tmp_path, units, after):
+    for last in ('disable', 'enable', 'start'):
+        host = debian(tmp_path / last, 'chrony', *(['ntpsec'] if 'ntpsec' in units else []))
+        for unit, (active, state) in units.items():
+            host.units[unit + '.service'] = [active, state]
+        host.put('/proc/sys/kernel/random/boot_id', 'the first')
+        systemctl = host._systemctl
+
+        def killed(words):
+            answer = systemctl(words)
+            if words[0] == last:
+                raise PowerCut
+            return answer
+        host._systemctl = killed
+        host.synchronised_after = None
+        with pytest.raises((PowerCut, TimeServiceFailed)):
+            run(host, provider='chrony')
+        if not UndoLog(host, FOLDER).read():
+            continue        # it did not come to that
+        host._systemctl = systemctl
+        host.put('/proc/sys/kernel/random/boot_id', 'the second')
+        for known in host.units.values():
+            known[0] = 'active' if known[1] == 'enabled' else 'inactive'
+        with pytest.raises(TimeServiceFailed) as failed:
+            run(host, provider='chrony')
+        assert (host.units, failed.value.details['problems']) == (after, []), last
+
+
 def test_what_is_not_asked_for_any_more_is_undone_first(tmp_path):
     host = debian(tmp_path, 'chrony')
     host.time = 100.0
