@@ -60,7 +60,7 @@ class Lock:
         limit = self._host.now() + _HANDOVER
         while self._descriptor is None:
             try:
-                # Whoever may read it could hold its lock.
+                # An account that can read it could hold the lock.
                 descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             except PermissionError:
                 if os.geteuid() == 0:

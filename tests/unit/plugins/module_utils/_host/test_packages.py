@@ -605,7 +605,7 @@ def test_a_transaction_that_was_cut_off_is_mended_first(tmp_path):
 @pytest.mark.parametrize('manager', ['apt', 'dnf'])
 @pytest.mark.parametrize('later', [60, 86400, -86400])
 def test_what_others_edit_after_a_run_was_killed_is_not_purged(tmp_path, monkeypatch, manager, later):
-    """apt-get completes its transaction after that, and the next run may be weeks later, or the clock was ahead and was corrected."""
+    """apt-get completes its transaction after that, and the next run may be weeks later, or the clock was ahead then."""
     config = '/etc/chrony/chrony.conf' if manager == 'apt' else '/etc/chrony.conf'
     case = Case(tmp_path, manager=manager)
     case.host.available['systemd-timesyncd'] = {}

@@ -816,6 +816,15 @@ def test_a_rollback_that_was_killed_after_a_package_came_back_restores_its_unit_
     assert said in ' '.join(result['problems'] + [result['recovered']]) and nothing_left(host)
 
 
+def cut_with(verb, systemctl):
+    def act(words):
+        answer = systemctl(words)
+        if words[0] == verb:
+            raise PowerCut
+        return answer
+    return act
+
+
 @pytest.mark.parametrize('units, after', [
     # What the killed run had only enabled runs by now, beside the daemon of the host.
     ({'ntpsec': ('active', 'enabled'), 'chrony': ('inactive', 'disabled')},
@@ -832,13 +841,7 @@ def test_after_a_boot_what_runs_is_told_from_what_the_killed_run_started(tmp_pat
             host.units[unit + '.service'] = [active, state]
         host.put('/proc/sys/kernel/random/boot_id', 'the first')
         systemctl = host._systemctl
-
-        def killed(words):
-            answer = systemctl(words)
-            if words[0] == last:
-                raise PowerCut
-            return answer
-        host._systemctl = killed
+        host._systemctl = cut_with(last, systemctl)
         host.synchronised_after = None
         with pytest.raises((PowerCut, TimeServiceFailed)):
             run(host, provider='chrony')

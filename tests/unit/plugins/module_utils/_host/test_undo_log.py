@@ -275,7 +275,8 @@ def test_a_state_folder_that_others_have_moved_stays_where_it_is(tmp_path, monke
     log = log_of(host)
     acts.write_file(log, CONF, 'ours', '', expected=None)
     log.close()
-    assert (host.exists(undo_log.LAST_RUN), os.path.islink(host.path(STATE)), interrupted(host.path(STATE))) == (True, not mounted, [])
+    assert host.exists(undo_log.LAST_RUN)
+    assert (os.path.islink(host.path(STATE)), interrupted(host.path(STATE))) == (not mounted, [])
 
 
 # Units
@@ -397,7 +398,8 @@ def test_what_others_mask_during_a_run_is_not_enabled_when_they_unmask_it(tmp_pa
     link(host, '/etc/systemd/system/chrony.service', '/dev/null')
     assert log.undo(handlers(host)) == []
     assert not os.path.lexists(host.path(wants))
-    assert (host.units['chrony.service'][1], os.readlink(host.path('/etc/systemd/system/chrony.service'))) == ('masked', '/dev/null')
+    assert host.units['chrony.service'][1] == 'masked'
+    assert os.readlink(host.path('/etc/systemd/system/chrony.service')) == '/dev/null'
 
 
 def test_systemd_that_does_not_answer_is_no_reason_to_act_on_a_guess(tmp_path):
@@ -468,7 +470,7 @@ def test_a_second_run_is_refused_with_pid_and_start_of_the_first(tmp_path):
     first, second = Lock(host), Lock(host)
     assert not first.held
     first.take()
-    assert os.stat(host.path(undo_log.LOCK)).st_mode & 0o777 == 0o600, 'whoever may read it could hold it'
+    assert os.stat(host.path(undo_log.LOCK)).st_mode & 0o777 == 0o600, 'an account that can read it could hold it'
     said = r'Another run \(PID {0}, since 2\d\d\d-\d\d-\d\dT.*Z\).*Nothing was changed'
     with pytest.raises(Busy, match=said.format(os.getpid())):
         second.take()
@@ -543,7 +545,8 @@ def test_only_root_needs_the_lock(tmp_path, monkeypatch, euid, raised):
 
 @pytest.mark.parametrize('holder, said, waited', [
     ('{{"pid": {0}, "since": "2026-11-26T00:00:00Z"}}', r'Another run \(PID {0}, since', 0.0),
-    ('{{"pid": 999999999, "since": "2026-11-26T00:00:00Z"}}', r'PID 999999999 .since .*. has ended, but another .*See "fuser -v /', 1.0),
+    ('{{"pid": 999999999, "since": "2026-11-26T00:00:00Z"}}',
+     r'PID 999999999 .since .*. has ended, but another .*See "fuser -v /', 1.0),
     ('no JSON', 'Another run is repairing', 0.0), ('[]', 'Another run is repairing', 0.0), ('', 'Another run is repairing', 0.0),
     ('{{"pid": {0}}}', 'Another run is repairing', 0.0)])
 def test_a_holder_of_the_lock_is_waited_for_only_where_it_has_gone(tmp_path, holder, said, waited):
