@@ -29,7 +29,7 @@ import typing as t
 from ansible import constants
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report.table import OF_SSH
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._ssh_words import words_of_ssh
 
 STAGE = 'fix_bp_jwt_stage'
 LONGEST = 120  # characters of the reason why a host could not be measured; the table has all of it
@@ -76,7 +76,7 @@ class CallbackModule(DefaultCallback):
             if message in self._reasons or len(self._reasons) >= FEW:
                 return True
             self._reasons.add(message)
-            message = OF_SSH.sub('', message)
+            message = words_of_ssh(message)
             if len(message) > LONGEST:
                 message = message[:LONGEST - 1] + '…'
         if self._last_task_banner != task._uuid:

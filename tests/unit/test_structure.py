@@ -25,7 +25,7 @@ MAY_IMPORT = {
     'module_utils._host': ('module_utils._common', 'module_utils._clock'),
     'modules': ('module_utils',),
     'doc_fragments': (),
-    'callback': (),
+    'callback': ('plugin_utils._ssh_words',),
     'plugin_utils': ('module_utils._common', 'module_utils._clock.ntplib_loader'),
     'filter': ('plugin_utils',),
     'action': ('plugin_utils', 'module_utils._common', 'module_utils._clock.ntplib_loader'),

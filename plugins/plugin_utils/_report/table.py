@@ -18,6 +18,7 @@ from ansible_collections.aemops.brand_portal.plugins.plugin_utils._result import
     UNREACHABLE,
     WITHOUT_RESULT,
 )
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._ssh_words import words_of_ssh
 
 HEADINGS = ('host', 'clock before -> after', 'kept by', 'agents 200', 'state', 'what to do next')
 FEW = 10  # hosts, of which each is worth a paragraph
@@ -38,8 +39,6 @@ def last_words(result: t.Mapping[str, t.Any], not_passed: int, group: int = 0) -
 
 # Next steps that send the reader to the error, which is the better cell then.
 SEE_THE_ERROR = (AFTER_AN_ERROR, *(step for _summary, step in WITHOUT_RESULT.values()))
-# What ansible-core puts before the words of ssh.
-OF_SSH = re.compile(r'^.*can be reached over ssh: ', re.IGNORECASE)
 _NUMBER = re.compile(r'\d+')
 
 
@@ -47,7 +46,7 @@ def what_next(host: t.Mapping[str, t.Any], width: int = 200) -> str:
     """Return the next step in one line, or the error if the step is to correct it; '-' if there is none."""
     error, step = str(host.get('error') or ''), host.get('next_step')
     if error and step in SEE_THE_ERROR:
-        step = OF_SSH.sub('', error)
+        step = words_of_ssh(error)
     return rehearsal.short(' '.join(str(step or '-').split()), width)
 
 

@@ -365,13 +365,16 @@ def test_what_ran_before_in_the_same_boot_is_started(tmp_path):
 
 @pytest.mark.parametrize('fault', ['guard', 'disk'])
 def test_what_an_earlier_run_left_is_started_even_if_this_one_cannot_stop_anything(tmp_path, fault):
+    def write(*_arguments, **_more):
+        raise OSError(28, 'No space left on device')
+
     host = FakeHost(tmp_path, aem_service='inactive', other_service='active')
     cut_off(host)
     made = units(host, 'other')
     if fault == 'guard':
         host.breaks['systemd-run'] = Done(1, '', 'no')
     else:
-        host.write = lambda *arguments, **more: (_ for _ in ()).throw(OSError(28, 'No space left on device'))
+        host.write = write
     with pytest.raises(StopRefused):
         made.stopped_during(100.0, lambda: None)
     assert 'stopped: it was started now' in made.recover(False)
