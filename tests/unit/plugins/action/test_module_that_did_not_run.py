@@ -92,7 +92,7 @@ def test_vaulted_options_are_decrypted_or_named():
                      max_skew=Vaulted('7'))
     assert (options['fix_bp_jwt_aem_password'], options['fix_bp_jwt_agents']) == (SECRET, ['a', 'b'])
     assert (options['fix_bp_jwt_https_urls'], options['fix_bp_jwt_max_skew']) == (['https://x.example.com'], 7)
-    assert type(options['fix_bp_jwt_aem_password']) is str
+    assert isinstance(options['fix_bp_jwt_aem_password'], str)
     with pytest.raises(NotPassed) as refused:
         chosen(aem_password=Vaulted(None))
     assert str(refused.value).startswith('fix_bp_jwt_aem_password has no value: Attempting to decrypt')
