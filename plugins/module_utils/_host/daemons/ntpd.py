@@ -101,7 +101,7 @@ def _closest(rules: Sequence[Restriction], host: str, address: Any, family: int,
                 network = ipaddress.ip_network(rule.target, strict=False)
             except ValueError:
                 continue
-            width = network.prefixlen + 1 if address.version == network.version and address in network else -1
+            width = network.prefixlen if address.version == network.version and address in network else -1
         if width >= 0 and width >= best:
             closest = [rule] if width > best else closest + [rule]
             best = width
@@ -287,7 +287,8 @@ class Ntpd(Daemon):
     def _mute_or_gone(self) -> Status:
         rule = self._mute(restrictions(self.lines()))
         if rule:
-            cure = 'Remove "{0}" from that line'.format(sorted(rule.flags & _NO_QUERY)[0]) if rule.target == _LOOPBACK else \
+            cure = 'Remove "{0}" from that line'.format('" and "'.join(sorted(rule.flags & _NO_QUERY))) \
+                if rule.target == _LOOPBACK else \
                 'Add the lines "restrict 127.0.0.1" and "restrict ::1" to {0}'.format(rule.line.path)
             return self._not_answering(
                 'it does not answer ntpq: {0} does not allow queries from this host'.format(rule.line.quoted),

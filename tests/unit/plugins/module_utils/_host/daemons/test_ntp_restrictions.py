@@ -30,6 +30,7 @@ def rules(*texts):
     (['restrict 192.0.2.1 nomodify', 'restrict 192.0.2.1 notrap'], '192.0.2.1', 2),
     (['restrict default ignore', 'restrict default nomodify'], '192.0.2.1', 1),
     (['restrict 192.0.2.1 mask 255.255.255.255 ignore'], '192.0.2.1', 1),
+    (['restrict default ignore', 'restrict 192.0.2.1 mask 0.0.0.0 nomodify'], '192.0.2.1', 1),
     (['restrict 192.0.2.77 mask 255.255.255.0 ignore'], '192.0.2.1', 1),
     (['restrict NTP.example mask 255.255.255.0 ignore'], 'ntp.example', 1),
     (['restrict default ignore', 'restrict ntp.example nomodify'], 'ntp.example', 2),
@@ -130,6 +131,7 @@ def test_a_peer_whose_answers_are_dropped_gets_a_line_of_its_own(tmp_path):
 
 @pytest.mark.parametrize(('texts', 'advice'), [
     (['restrict 127.0.0.1 noquery', 'restrict 127.0.0.1'], 'Remove "noquery" from that line'),
+    (['restrict 127.0.0.1 noquery ignore'], 'Remove "ignore" and "noquery" from that line'),
     (['restrict default noquery', 'restrict default nomodify'], 'Add the lines "restrict 127.0.0.1"')])
 def test_an_ntpd_that_may_not_be_asked_by_an_earlier_line(tmp_path, texts, advice):
     found = daemon(tmp_path, 'ntpd', 'ntp-4.2.8p15', 'synchronized', config='\n'.join(texts) + '\n')
