@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import time
 
 import pytest
 
 from lab.fingerprint import changes
+from repair.scene import NTP_SERVER
 
 from . import playbook
 
@@ -124,6 +126,28 @@ def test_with_ntp_blocked_a_verified_service_sets_the_clock_and_the_truth_is_tol
     assert f'cannot use {host.lab.network.host} either: nothing listens on that port (connection refused)' in said
     assert abs(host.machine.clock()) < 1
     assert host.states('systemd-timesyncd') == ['active']
+
+
+def test_a_wrong_server_of_others_that_timesyncd_follows_is_named(host):
+    """The server of this run comes after it in timesyncd's list, and a verified service shows which of them is right."""
+    network, file = host.lab.network, '/etc/systemd/timesyncd.conf.d/10-site.conf'
+    wrong = f'{network.host.rpartition(".")[0]}.201'
+    network.inside('address', 'replace', f'{wrong}/24', 'dev', 'br0')
+    server = host.lab.services.process('ntp-wrong')
+    server.start([sys.executable, NTP_SERVER, wrong, '3600', '0'], network.namespace, host.lab.services.log('ntp-wrong'))
+    host.play(time_sync_state='absent')
+    # Until the run restarts it, the daemon does not know of it.
+    host.machine.write(file, f'[Time]\nNTP={wrong}\n')
+    try:
+        host.machine.set_clock('-90s')
+        said = host.fails(time_sync_https_urls=[f'https://{network.host}/'], time_sync_ca_path='/etc/lab-ca.pem',
+                          harmless=(*HARMLESS, 'time state: /run/systemd/timesync/'))
+        assert f'synchronized to {wrong}' in said and 'away from what this run has verified' in said, said
+        assert f'Remove {wrong} ({file}' in said
+        assert 'The clock stays set' not in said
+    finally:
+        server.stop()
+        host.machine.ssh(f'rm {file}; systemctl restart systemd-timesyncd')
 
 
 def test_a_daemon_that_never_synchronises_is_taken_back_with_its_package(host):

@@ -70,8 +70,8 @@ class Daemon:
 
     _where_heard = ('This run has heard {0} from this host, so the network lets answers through: see the sources of {1} and '
                     'journalctl -b -u {1}.')
-    # Seconds in which the first answers arrive if the sources are reachable.
-    patience = 15.0
+    patience = 15.0     # seconds in which the first answers arrive if the sources are reachable
+    corrects_first = False      # whether it reports an offset only after it has corrected it
     choice = ''     # how it chooses among its sources, as a sentence
     # Offset in seconds below which it always slews.
     slews_below = 0.0

@@ -41,6 +41,7 @@ class Timesyncd(Daemon):
 
     patience = 10.0
     slews_below = 0.4
+    corrects_first = True
     choice = 'systemd-timesyncd follows the first of its servers that answers. '
 
     # Reading

@@ -182,9 +182,10 @@ class Present(Run):
             self.details.update(rtc=step['rtc'], diff=[dict(step['diff'], before_header='clock', after_header='clock')])
         return step
 
-    def _led_away(self, status: Status) -> float:
+    def _led_away(self, daemon: Daemon, status: Status) -> float:
         """Return by how many seconds the daemon has set the clock, or is about to, away from what was verified; 0.0 if not."""
-        by = max(self.right.stepped_by(), status.residual_offset, key=abs) if self.right else 0.0
+        remaining = 0.0 if daemon.corrects_first else status.residual_offset
+        by = max(self.right.stepped_by(), remaining, key=abs) if self.right else 0.0
         return by if abs(by) > self._limits.max_skew else 0.0
 
     def _only_the_clock(self, found: Found, refused: Refused) -> Dict[str, Any]:

@@ -1422,8 +1422,8 @@ def test_tools_that_do_not_take_the_command_fail_the_run_and_are_named(tmp_path)
 class VerifiedStep(ClockStep):
     """A step after which a verified measurement has shown that the clock is right."""
 
-    def __init__(self, verified=True):
-        super().__init__(True, verified)
+    def __init__(self, verified=True, changed=True):
+        super().__init__(changed, verified)
         self._result['after'] = dict(self._result['before'], verdict='in_sync')
 
 
@@ -1458,6 +1458,21 @@ def test_timesyncd_that_follows_an_earlier_server_with_a_wrong_time_is_a_failure
     assert 'Remove old.example (/etc/systemd/timesyncd.conf line 2), or set only=true' in details['advice']
     assert 'first of its servers that answers' in details['advice']
     assert own_tree(host) == before
+
+
+def test_timesyncd_that_has_just_corrected_the_clock_is_no_failure(tmp_path, monkeypatch):
+    """The offset that it reports until its next query is that before its correction."""
+    host = debian(tmp_path, 'systemd-timesyncd')
+    host.put('/etc/systemd/timesyncd.conf', '[Time]\nNTP=ntp1.example\n')
+    host.put('/run/systemd/timesync/synchronized', '')
+
+    def timedatectl(_words):
+        offset = '+0.1ms' if any('restart' in command for command in host.commands) else '+1min 30.0s'
+        return f'       Server: 192.0.2.9 (ntp1.example)\n       Offset: {offset}\n'
+    host._timedatectl = timedatectl
+    monkeypatch.setattr(present, 'Anchor', MovedClock)
+    result = with_clock(host, VerifiedStep(changed=False), on_unsynchronized='auto', servers=['ntp1.example']).run()
+    assert result['synchronized']
 
 
 def test_a_verified_clock_is_not_stepped_to_what_a_wrong_majority_says(tmp_path, monkeypatch):
