@@ -58,7 +58,7 @@ class Host(FakeHost):
     """A host that tells each call that a run makes, before it is done."""
 
     def __init__(self, root, *rest):
-        self.before_call, self._inside = None, False
+        self.before_call, self._inside, self.chapter = None, False, 0
         super().__init__(root, *rest)
         self.available = dict(self.available, ntpsec={'/etc/ntpsec/ntp.conf': NTPSEC}, **{'systemd-timesyncd': {}})
         self.depends = {'site-monitor': 'chrony'}
@@ -119,8 +119,9 @@ def uninstall(name):
 
 def edit(path):
     def act(host):
+        # Edits of two chapters differ: a file that we have rewritten, with a later edit, is not the file with the earlier one.
         if host.text(path) is not None:
-            host.put(path, host.text(path) + '# theirs\n')
+            host.put(path, f'{host.text(path)}# theirs {host.chapter}\n')
     return act
 
 
@@ -193,6 +194,9 @@ class Stories(RuleBasedStateMachine):
 
     def they_act(self, what):
         before, before_packages, units = self.host.state(), set(self.host.packages), set(self.host.units)
+        for each in (self.host, self.shadow):
+            if each is not None:
+                each.chapter = self.chapter
         THEIRS[what](self.host)
         # What has no effect, such as removing what is not there, would have one on the shadow.
         if self.shadow is not None and self.host.state() != before:
