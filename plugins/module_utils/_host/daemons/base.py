@@ -48,7 +48,7 @@ class Status(NamedTuple):
     reason: str             # one of the codes above; '' if it is synchronized
     msg: str                # the state as the second part of a sentence
     advice: str = ''        # the next step, a sentence; '' if there is none
-    stepped: bool = False   # it has just stepped the clock and waits for its next poll
+    stepped: bool = False   # it has just stepped the clock and waits for its next poll: residual_offset may be that before
     follows: Tuple[str, ...] = ()   # name and address of the source that it uses, as far as it tells them
 
 
@@ -71,7 +71,6 @@ class Daemon:
     _where_heard = ('This run has heard {0} from this host, so the network lets answers through: see the sources of {1} and '
                     'journalctl -b -u {1}.')
     patience = 15.0     # seconds in which the first answers arrive if the sources are reachable
-    corrects_first = False      # whether it reports an offset only after it has corrected it
     choice = ''     # how it chooses among its sources, as a sentence
     # Offset in seconds below which it always slews.
     slews_below = 0.0
@@ -124,8 +123,8 @@ class Daemon:
         for server in servers:
             there = self.asks_after_boot(server)
             if not there:
-                for source in self._named(server):
-                    for word in set(config.UNUSED) & set(source.options):
+                for source, word in [(source, word) for source in self._named(server) for word in config.UNUSED]:
+                    if word in source.options:
                         raise Refused(config.UNUSED[word].format(source.line.quoted, self.unit, server.host),
                                       'Remove {0} from that line, then run again.'.format(word), NOT_READ)
                 missing.append(server)

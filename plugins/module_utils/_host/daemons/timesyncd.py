@@ -41,7 +41,6 @@ class Timesyncd(Daemon):
 
     patience = 10.0
     slews_below = 0.4
-    corrects_first = True
     choice = 'systemd-timesyncd follows the first of its servers that answers. '
 
     # Reading
@@ -113,7 +112,8 @@ class Timesyncd(Daemon):
         if self._is_lost(done.out):
             return self._no_answer(residual, self._built_in())
         return Status(True, residual, True, '', 'synchronized to {0}, was {1:+.6f} s off'.format(
-            ' '.join(follows[:1] + tuple('({0})'.format(word) for word in follows[1:])), residual), follows=follows)
+            ' '.join(follows[:1] + tuple('({0})'.format(word) for word in follows[1:])), residual),
+                      stepped=abs(residual) > self.slews_below, follows=follows)
 
     def _is_lost(self, shown: str) -> bool:
         """Return whether there was no answer for so long that its servers count as lost."""

@@ -182,9 +182,9 @@ class Present(Run):
             self.details.update(rtc=step['rtc'], diff=[dict(step['diff'], before_header='clock', after_header='clock')])
         return step
 
-    def _led_away(self, daemon: Daemon, status: Status) -> float:
+    def _led_away(self, status: Status) -> float:
         """Return by how many seconds the daemon has set the clock, or is about to, away from what was verified; 0.0 if not."""
-        remaining = 0.0 if daemon.corrects_first else status.residual_offset
+        remaining = 0.0 if status.stepped else status.residual_offset
         by = max(self.right.stepped_by(), remaining, key=abs) if self.right else 0.0
         return by if abs(by) > self._limits.max_skew else 0.0
 

@@ -64,7 +64,7 @@ def _without_wrong_source(daemon: Daemon, status: Status) -> str:
 
 
 def wait(log: UndoLog, daemon: Daemon, limits: Limits, restart: Callable[[str], None],
-         led_away: Callable[[Daemon, Status], float] = lambda _daemon, _status: 0.0) -> Waited:
+         led_away: Callable[[Status], float] = lambda _status: 0.0) -> Waited:
     """Wait until the daemon is synchronized within the tolerance. Raises Failure and Interrupted.
 
     led_away: returns by how many seconds a synchronized daemon sets the clock away from what is verified, or 0.0.
@@ -73,7 +73,7 @@ def wait(log: UndoLog, daemon: Daemon, limits: Limits, restart: Callable[[str], 
     while True:
         log.stop.check()
         status = daemon.status()
-        away = led_away(daemon, status) if status.synchronized else 0.0
+        away = led_away(status) if status.synchronized else 0.0
         if away:
             raise LedAway(daemon, status, away)
         waited = host.now() - began
@@ -85,13 +85,12 @@ def wait(log: UndoLog, daemon: Daemon, limits: Limits, restart: Callable[[str], 
             return Waited(status, told)
         if status.reason == NOT_RUNNING and waited > _COMES_UP:
             raise Failure(_DOING, f'{daemon.unit} does not run any more', status.advice)
-        past = status.synchronized and daemon.corrects_first
-        if not told and status.synchronized and not past and abs(status.residual_offset) > limits.max_skew:
-            told = _step(log, daemon, status, limits)
-        elif not told and (status.stepped or past and not limits.good(daemon, status)):
+        if not told and status.stepped:
             # After a step, ntpd queries its sources only a minute later, and timesyncd reports the offset before it until then.
             restart(daemon.unit)
             told = True
+        elif not told and status.synchronized and abs(status.residual_offset) > limits.max_skew:
+            told = _step(log, daemon, status, limits)
         if late:
             why = unread or (f'it is {status.msg}' if status.synchronized else status.msg)
             raise Failure(_DOING, f'after {limits.sync_timeout:g} s {why}', status.advice)
