@@ -80,9 +80,10 @@ class ActionModule(ActionBase):
         host, other = variables.get('inventory_hostname'), self._task.delegate_to
         if other and other != host and arguments['stage'] in ('measure', 'verify', 'rehearse'):
             raise NotPassed(f'{DELEGATED.format(other, host)}. Nothing was changed.')
-        pattern = self._templar.template(variables.get('fix_bp_jwt_hosts'))
-        if pattern not in (None, '', GROUP, [GROUP]) and self._task.play.hosts == [GROUP] and arguments['stage'] == 'measure':
-            raise NotPassed(f'{NOT_THE_PATTERN.format(pattern, GROUP)}. Nothing was changed.')
+        if arguments['stage'] == 'measure' and self._task.play.hosts == [GROUP]:
+            pattern = self._templar.template(variables.get('fix_bp_jwt_hosts'))
+            if pattern not in (None, '', GROUP, [GROUP]):
+                raise NotPassed(f'{NOT_THE_PATTERN.format(pattern, GROUP)}. Nothing was changed.')
         context = StageContext(arguments, variables, self._templar.template, execute, bool(self._task.check_mode),
                                self._task.play.strategy)
         result.update({'changed': False, **_run(arguments['stage'], context)})

@@ -186,9 +186,10 @@ def explain(page: pages.Page) -> Finding:
             if _shows(message, pattern, context):
                 return _finding(cause, message)
     if not any(_TOKEN_FAILED.search(message) for message in own):
-        for cause in CAUSES:
-            if page.response_code in cause.codes or page.foreign and page.response_code == 200 and cause.id == 'not_brand_portal':
-                return _finding(cause, _answer(page, own))
+        of_answer = [BY_ID['not_brand_portal']] if page.foreign and page.response_code == 200 else \
+            [cause for cause in CAUSES if page.response_code in cause.codes]
+        if of_answer:
+            return _finding(of_answer[0], _answer(page, own))
     if not page.verdict and page.kind != 'log' and (page.response_code in (None, 200) or not own):
         return _finding(NO_TEST_PAGE if page.kind == 'other' and page.lines else INCOMPLETE, _telling(page, own))
     telling = _telling(page, own)

@@ -224,12 +224,14 @@ def _of_command(host: Any, unit: str, command: str, place: str) -> Optional[Stee
     name = setter_in(command)
     if name and not re.search(r'[;|&`]|\$\(|(?:^|/)\w*sh\s', command):
         return Steerer('{0} by {1}'.format(name, unit), unit, place, True, '')
-    text = command
-    if not name:
-        place, name = _in_script(host, command)
-        text = host.read(place.partition(' line ')[0]) if name else ''
-    again = unit.endswith('.timer') or _LOOP.search(text)
-    return _beside(unit, place, name) if name and again else None
+    found, name = (place, name) if name else _in_script(host, command)
+    again = name and (unit.endswith('.timer') or _loops(host, command if found == place else '', found))
+    return _beside(unit, found, name) if again else None
+
+
+def _loops(host: Any, command: str, place: str) -> bool:
+    """Return whether a command, or if it is '' the script of a line, has a loop that may set the clock again and again."""
+    return bool(_LOOP.search(command or host.read(place.partition(' line ')[0])))
 
 
 def _beside(by: str, place: str, name: str) -> Steerer:
@@ -250,7 +252,7 @@ def _of_cron(host: Any) -> List[Steerer]:
                 place, name = (line, name) if name else _in_script(host, job)
                 # Setting the clock once at boot does not count, unless it starts a loop.
                 once = text.lstrip().startswith('@reboot')
-                if name and not (once and not _LOOP.search(job if place == line else host.read(place.partition(' line ')[0]))):
+                if name and (not once or _loops(host, job if place == line else '', place)):
                     found.append(_beside('cron ({0})'.format(line) if place != line else 'cron', place, name))
     for path in ('/etc/rc.local', '/etc/rc.d/rc.local', '/etc/init.d/boot.local', '/etc/init.d/after.local'):
         # It runs once, but a loop that it started may still run.
