@@ -16,6 +16,8 @@ from pathlib import Path
 
 from system import playbook
 
+from lab import Lab
+
 from .trial import HostUnderTest
 
 CALLBACKS = Path(__file__).with_name('callbacks')
@@ -28,6 +30,16 @@ AEM_STOPPED = '! systemctl is-active -q aem'
 INSTALLING = 'pgrep -x "apt-get|dpkg|dnf|yum|zypper|rpm" >/dev/null'
 # The module is the Python that sudo started with nothing but its name: it gets its program on its standard input.
 MODULE = '$(pgrep -f "^/usr/(bin/python3[.0-9]*|libexec/platform-python)( -I)?$" -u root)'
+
+
+def ntp_server(lab: Lab, number: int, offset: float, delay: float) -> str:
+    """Start an NTP server that lies or is slow, at an address of its own; returns that. Its service is called ntpNUMBER."""
+    address = f'{lab.network.host.rpartition(".")[0]}.{100 + number}'
+    lab.network.inside('address', 'replace', f'{address}/24', 'dev', 'br0')
+    process = lab.services.process(f'ntp{number}')
+    process.start([sys.executable, NTP_SERVER, address, str(offset), str(delay)], lab.network.namespace,
+                  lab.services.log(f'ntp{number}'))
+    return address
 
 
 class Scene:
@@ -75,13 +87,7 @@ class Scene:
         self.machine.ssh(f'for i in $(seq 600); do [ -n "{MODULE}" ] || exit 0; sleep 0.2; done; exit 1', timeout=200)
 
     def ntp_server(self, number: int, offset: float, delay: float) -> str:
-        """Start an NTP server that lies or is slow, at an address of its own; returns that."""
-        address = f'{self.lab.network.host.rpartition(".")[0]}.{100 + number}'
-        self.lab.network.inside('address', 'replace', f'{address}/24', 'dev', 'br0')
-        log = self.lab.services.log(f'ntp{number}')
-        process = self.lab.services.process(f'ntp{number}')
-        process.start([sys.executable, NTP_SERVER, address, str(offset), str(delay)], self.lab.network.namespace, log)
-        return address
+        return ntp_server(self.lab, number, offset, delay)
 
     def when(self, seen: str, then: str, seconds: int = 300) -> None:
         """Run a command in the guest when something is to be seen there, beside the run that is about to begin."""

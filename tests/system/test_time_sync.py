@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 
 import pytest
 
 from lab.fingerprint import changes
-from repair.scene import NTP_SERVER
+from repair.scene import ntp_server
 
 from . import playbook
 
@@ -131,10 +130,7 @@ def test_with_ntp_blocked_a_verified_service_sets_the_clock_and_the_truth_is_tol
 def test_a_wrong_server_of_others_that_timesyncd_follows_is_named(host):
     """The server of this run comes after it in timesyncd's list, and a verified service shows which of them is right."""
     network, file = host.lab.network, '/etc/systemd/timesyncd.conf.d/10-site.conf'
-    wrong = f'{network.host.rpartition(".")[0]}.201'
-    network.inside('address', 'replace', f'{wrong}/24', 'dev', 'br0')
-    server = host.lab.services.process('ntp-wrong')
-    server.start([sys.executable, NTP_SERVER, wrong, '3600', '0'], network.namespace, host.lab.services.log('ntp-wrong'))
+    wrong = ntp_server(host.lab, 1, 3600, 0)
     host.play(time_sync_state='absent')
     # Until the run restarts it, the daemon does not know of it.
     host.machine.write(file, f'[Time]\nNTP={wrong}\n')
@@ -146,7 +142,7 @@ def test_a_wrong_server_of_others_that_timesyncd_follows_is_named(host):
         assert f'Remove {wrong} ({file}' in said
         assert 'The clock stays set' not in said
     finally:
-        server.stop()
+        host.lab.services.stop('ntp1')
         host.machine.ssh(f'rm {file}; systemctl restart systemd-timesyncd')
 
 

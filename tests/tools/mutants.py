@@ -61,9 +61,9 @@ class Target(t.NamedTuple):
 
 
 HOST = 'plugins/module_utils/_host/'
-CONTROL, ASKS_A_DAEMON = tuple(f'module_utils/_host/{test}.py' for test in (
-    'daemons/test_control', 'daemons/test_lost_sources', 'daemons/test_ntp_restrictions', 'daemons/test_corpus',
-    'test_only')), 'not test_references'
+CONTROL = tuple(f'module_utils/_host/{test}.py' for test in (
+    'daemons/test_control', 'daemons/test_lost_sources', 'daemons/test_ntp_restrictions', 'daemons/test_corpus', 'test_only'))
+ASKS_A_DAEMON = 'not test_references'
 TARGETS = (
     Target('plugins/module_utils/_clock/marzullo.py', ('module_utils/_clock/test_marzullo.py',)),
     Target('plugins/module_utils/_clock/conclusion.py', ('module_utils/_clock/test_measurement.py',)),
