@@ -111,8 +111,8 @@ class Timesyncd(Daemon):
             return self._on_its_own(residual, name)
         if self._is_lost(done.out):
             return self._no_answer(residual, self._built_in())
-        return Status(True, residual, True, '', 'synchronized to {0}, was {1:+.6f} s off'.format(
-            ' '.join(follows[:1] + tuple('({0})'.format(word) for word in follows[1:])), residual),
+        named = ' '.join(follows[:1] + tuple('({0})'.format(word) for word in follows[1:]))
+        return Status(True, residual, True, '', 'synchronized to {0}, was {1:+.6f} s off'.format(named, residual),
                       stepped=abs(residual) > self.slews_below, follows=follows)
 
     def _is_lost(self, shown: str) -> bool:
