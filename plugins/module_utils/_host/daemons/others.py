@@ -177,9 +177,29 @@ def _of_processes(host: Any) -> List[Steerer]:
         if unit in layouts.all_units() or unit in UNITS or '--disable-timesync' in words or no_control:
             continue
         kind = _PTP if 'PTP' in name else _VBOX if 'VirtualBox' in name else ''
+        if unit and not _has_own_unit(host, unit):
+            # A login, a job, a supervisor or AEM itself has started it: the unit is much more than this process.
+            found.setdefault(pid, Steerer(name, '', 'process {0} of {1}'.format(pid, unit), False, 'Stop it, then run again.'))
+            continue
         advice = kind.format(unit=unit) if unit else 'Stop it, then run again.'
         found.setdefault(unit or pid, Steerer(name, unit, unit or 'process {0}'.format(pid), bool(unit) and not advice, advice))
     return list(found.values())
+
+
+def _has_own_unit(host: Any, unit: str) -> bool:
+    """Return whether a unit does nothing but run one of these programs."""
+    programs = [_program(command.value)[:15] for command in _commands(host, unit)]
+    return bool(programs) and set(programs) <= set(_PROGRAMS)
+
+
+def _commands(host: Any, unit: str) -> List[launch.Setting]:
+    """Return the commands of a service without systemd's prefixes. A service of Type=oneshot may have several."""
+    return [command._replace(value=re.sub(r'^[@\-:+!|]+', '', command.value))
+            for command in launch.values(launch.unit_settings(host, unit), 'Service', 'ExecStart')]
+
+
+def _program(command: str) -> str:
+    return os.path.basename(command.split(' ')[0])
 
 
 def _may_set_clock(host: Any, pid: str) -> bool:
@@ -205,24 +225,27 @@ def _of_units(host: Any) -> List[Steerer]:
             continue
         if service in UNITS:
             continue
-        for command in launch.values(launch.unit_settings(host, service), 'Service', 'ExecStart'):
-            program = os.path.basename(re.sub(r'^[@\-:+!|]+', '', command.value).split(' ')[0])
+        commands = _commands(host, service)
+        # With the unit, its other commands would not run any more either.
+        alone = all(setter_in(each.value) or _program(each.value) == 'hwclock' for each in commands)
+        for command in commands:
+            program = _program(command.value)
             if program == 'phc2sys' and not _phc2sys_of(host, service) or program == 'ptp4l' and not _ptp4l_of(host, service):
                 break
             if program in ('phc2sys', 'ptp4l', 'timemaster'):
                 found.append(Steerer(program + ' (PTP)', unit, unit, False, _PTP.format(unit=unit)))
                 break
-            steerer = _of_command(host, unit, re.sub(r'^[@\-:+!|]+', '', command.value), command.place)
+            steerer = _of_command(host, unit, command.value, command.place, alone)
             if steerer:
                 found.append(steerer)
                 break
     return found
 
 
-def _of_command(host: Any, unit: str, command: str, place: str) -> Optional[Steerer]:
+def _of_command(host: Any, unit: str, command: str, place: str, alone: bool) -> Optional[Steerer]:
     """Return the unit as something to stop if it does nothing else. Setting the clock once at boot does not count."""
     name = setter_in(command)
-    if name and not re.search(r'[;|&`]|\$\(|(?:^|/)\w*sh\s', command):
+    if name and alone and not re.search(r'[;|&`]|\$\(|(?:^|/)\w*sh\s', command):
         return Steerer('{0} by {1}'.format(name, unit), unit, place, True, '')
     found, name = (place, name) if name else _in_script(host, command)
     again = name and (unit.endswith('.timer') or _loops(host, command if found == place else '', found))

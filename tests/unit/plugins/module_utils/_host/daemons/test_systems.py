@@ -66,6 +66,8 @@ SETS_CLOCK = 'Name:\tx\nCapEff:\t000001ffffffffff\n'
 
 
 def process(host, pid, name, command, unit='', status=SETS_CLOCK):
+    if unit.endswith('.service') and '/' not in unit:
+        host.put('/usr/lib/systemd/system/' + unit, '[Service]\nExecStart={0}\n'.format(command))
     host.put('/proc/{0}/comm'.format(pid), name + '\n')
     host.put('/proc/{0}/cmdline'.format(pid), command.replace(' ', '\0') + '\0')
     host.put('/proc/{0}/cgroup'.format(pid), '0::/system.slice/{0}\n'.format(unit) if unit else '0::/user.slice/session-1.scope\n')
@@ -103,6 +105,20 @@ def test_a_process_that_may_set_the_clock_is_found(tmp_path, name, command, unit
         assert each.can_stop or each.advice
 
 
+@pytest.mark.parametrize(('unit', 'command'), [
+    ('sshd.service', '/usr/sbin/sshd -D'), ('crond.service', '/usr/sbin/crond -n'), ('aem.service', '/opt/aem/bin/start'),
+    ('supervisor.service', '/usr/bin/supervisord -n'), ('rc-local.service', '/etc/rc.local start'),
+    ('run-r0123.service', ''), ('site.service', '/bin/sh -c "chronyd -n & exec /opt/site/run"')])
+@pytest.mark.parametrize(('name', 'started'), [('chronyd', '/usr/sbin/chronyd -n'), ('phc2sys', '/usr/sbin/phc2sys -w -s eth0')])
+def test_a_unit_that_is_more_than_the_process_in_it_is_never_stopped(tmp_path, unit, command, name, started):
+    """A chronyd that a job, a login, a supervisor or AEM had started made the role stop and disable their whole unit."""
+    host = FakeHost(tmp_path).has('chrony')
+    process(host, 4711, name, started, unit)
+    host.put('/usr/lib/systemd/system/' + unit, '[Service]\nExecStart={0}\n'.format(command))
+    assert [(each.unit, each.place, each.can_stop, each.advice) for each in discovery.steerers(host)] == [
+        ('', 'process 4711 of ' + unit, False, 'Stop it, then run again.')]
+
+
 @pytest.mark.parametrize('prefix', ['/lxc/author', '/machine.slice/systemd-nspawn@author.service/payload'])
 def test_in_a_machine_that_is_a_container_its_own_daemon_is_known(tmp_path, prefix):
     host = FakeHost(tmp_path).has('chrony')
@@ -135,6 +151,20 @@ def test_an_enabled_unit_that_sets_the_clock_is_found(tmp_path, unit, text, can_
     os.makedirs(host.path('/etc/systemd/system/multi-user.target.wants'))
     os.symlink('/usr/lib/systemd/system/' + unit, host.path('/etc/systemd/system/multi-user.target.wants/' + unit))
     assert [(each.unit, each.can_stop) for each in discovery.steerers(host)] == ([] if can_stop is None else [(unit, can_stop)])
+
+
+@pytest.mark.parametrize(('commands', 'can_stop', 'in_timer'), [
+    (['/usr/sbin/ntpdate -u ntp.example', '/sbin/hwclock -w'], [True], [True]),
+    (['/usr/sbin/ntpdate -u ntp.example', '/opt/site/mount'], [], [False]),
+    (['/opt/aem/bin/start', '-/usr/sbin/ntpdate -u ntp.example'], [], [False])])
+@pytest.mark.parametrize('kind', ['service', 'timer'])
+def test_a_unit_with_other_commands_is_not_stopped(tmp_path, commands, can_stop, in_timer, kind):
+    host = FakeHost(tmp_path).has('chrony')
+    host.put('/usr/lib/systemd/system/site.service', '[Service]\nType=oneshot\n' + ''.join(
+        'ExecStart={0}\n'.format(command) for command in commands))
+    os.makedirs(host.path('/etc/systemd/system/multi-user.target.wants'))
+    os.symlink('/usr/lib/systemd/system/site.' + kind, host.path('/etc/systemd/system/multi-user.target.wants/site.' + kind))
+    assert [each.can_stop for each in discovery.steerers(host)] == (in_timer if kind == 'timer' else can_stop)
 
 
 @pytest.mark.parametrize(('options', 'steers'), [
