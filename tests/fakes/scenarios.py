@@ -249,17 +249,21 @@ def _oauth_not_initialized(journal: Journal, context: Context) -> Verdict:
     return journal.answered(unauthorized(context))
 
 
-def _access_denied(journal: Journal, context: Context) -> Verdict:
+def _access_denied(journal: Journal, context: Context, words: str = "Access denied") -> Verdict:
     """The answer is 200, and the receiver's word in it is no all the same."""
     journal.opening()
     journal.token()
     journal.sending()
-    denied = "Repository error during node import: Access denied"
+    denied = "Repository error during node import: %s" % words
     answer = _answer(context, 200, "OK", [], "error: com.day.cq.replication.ReplicationException: %s" % denied)
     journal.info("sent. Response: 200 OK")
     journal.error("Replication (TEST) of /content not successful. Conversation follows")
     journal.dump("ERROR", answer)
     return journal.over(False, denied)
+
+
+def _oak_denies(journal: Journal, context: Context) -> Verdict:
+    return _access_denied(journal, context, "OakAccess0000: Access denied")
 
 
 def _contradicted(journal: Journal, context: Context) -> Verdict:
@@ -475,6 +479,14 @@ ROWS = [
         "brand_portal_unavailable", "Brand Portal is out of service.", answered(503, "Service Unavailable"), 503
     ),
     _failure("access_denied", "200, and the transport user may not write.", _access_denied, 200),
+    _failure(
+        "access_denied_by_oak", "The same in the words of Oak.", _oak_denies, 200, "access_denied",
+    ),
+    _failure(
+        "no_http_from_brand_portal", "A port that speaks no HTTP; the token was had.",
+        _token_had("The server failed to respond with a valid HTTP response", "org.apache.http.ProtocolException"), None,
+        "not_brand_portal",
+    ),
     _failure(
         "publish_forbidden", "Brand Portal's own user may not import.",
         answered(403, "Forbidden", "dam-replication-service: Access denied"), 403,

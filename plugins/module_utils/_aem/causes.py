@@ -32,7 +32,7 @@ CAUSES = causes_ims.CAUSES + tuple(
 ) + (
     # The receiving side has accepted the message.
     Cause(
-        'access_denied', r'repository error during node import: access denied',
+        'access_denied', r'repository error during node import: (?:OakAccess\d{1,4}: )?access denied',
         meaning="The transport user may not write to the target of the content.",
         advice='Check that the transport user exists on the receiving side and may write to the target.',
         source=_ACCESS_DENIED, in_body=True,
@@ -87,7 +87,7 @@ CAUSES = causes_ims.CAUSES + tuple(
         source=_HTTP,
     ),
     Cause(
-        'not_brand_portal', codes=(301, 302, 303, 307, 308, 404, 405, 511),
+        'not_brand_portal', r'failed to respond with a valid HTTP response', codes=(301, 302, 303, 307, 308, 404, 405, 511),
         meaning='The answer is not from the receiver of Brand Portal: it may be the sign-in page of a proxy, or the transport '
                 'URI of the agent is wrong.',
         advice='Check the proxy configured in AEM, and the transport URI of the agent: '

@@ -107,10 +107,12 @@ CAUSES = (
     ),
     Cause(
         'jwt_not_yet_valid',
-        r'(?:JWT|token|assertion)(?: token)? (?:is )?(?:not (?:yet valid|valid yet)|before use time)'
+        r'(?:JWT|token|assertion)(?: token)? (?:is )?(?:not (?:yet (?:valid|active)|(?:valid|active) yet)|before use time)'
+        r'|\bJWT not active\b'
         r'|used (?:before issued|too early)'
-        r"|(?:cannot|can't|must not) be (?:used|accepted) before|issued\b.{0,30}\bin (?:the )?future"
-        r'|\b(?:nbf|iat)\b.{0,60}\b(?:future|later)\b'
+        r"|(?:(?:cannot|can't|must not) be (?:used|accepted)|not accepted) before"
+        r'|issued\b.{0,30}\b(?:in (?:the )?future|later than (?:now|the current))\b'
+        r'|\b(?:nbf|iat)\b.{0,60}\b(?:future|later|after (?:now|the current)|must be (?:a time )?in the past)\b'
         r'|\b(?:exp|expiry|expiration|lifetime)\b.{0,60}(?:too far|too long|exceeds\b|maximum'
         r'|(?:less|more|longer) than \d)',
         'likely', 'ahead',
@@ -132,8 +134,10 @@ CAUSES = (
     Cause(
         'token_expired',
         r'^(?!.*\b(?:certificate|key|secret|licen[cs]e|entitlement|subscription|contract|password|trial|credentials?|integration|'
-        r'profile)(?: (?:has|have|is|are|was|been|deprecated|and|past|its)\b){0,4} (?:expired|expiration|expiry)\b)'
-        r'(?!.*' + _OWNER + r')(?!.*\b(?:exp|expiry|expiration)\b[^"\\]{0,30}\b(?:missing|required)\b)'
+        r'profile|refresh[ _]token|code|session|consent)(?: (?:has|have|is|are|was|been|deprecated|and|past|its)\b){0,4} '
+        r'(?:expired|expiration|expiry)\b)'
+        r'(?!.*' + _OWNER + r')'
+        r'(?!.*\b(?:exp|expiry|expiration)\b[^"\\]{0,30}\b(?:missing|required|format|integer|number)\b)'
         r'(?!.*\bmissing\b[^"\\]{0,40}\b(?:exp|expiry|expiration)\b)'
         r'.*(?:\b(?:token_)?expired\b|\bexpiry\b|\bexpiration\b|\blifetime\b.{0,40}\bexceeded\b'
         r'|\bexp\b.{0,60}\b(?:past|future|before (?:now|the current time))\b)',
@@ -147,7 +151,7 @@ CAUSES = (
     ),
     Cause(
         'invalid_client_secret',
-        r'invalid client_secret parameter|invalid client secret|'
+        r'invalid client[_ ]secret|'
         r'\bclient[_ ]secret\b(?: (?:provided|has|is|was|been|past|its)\b){0,3} '
         r'(?:expired|expiration|invalid|wrong|incorrect|not valid|revoked|deleted|rotated|disabled)',
         meaning='Adobe does not accept the client secret: it was rotated or deleted in Adobe Developer Console, or AEM has '
@@ -205,7 +209,8 @@ CAUSES = (
     Cause(
         'invalid_client',
         _error('invalid_client') + '|' + _OWNER
-        + r'.{0,60}\b(?:removed|deleted|disabled|deactivated|expired|inactive|invalid|not (?:found|exist|active|valid))\b',
+        + r'.{0,60}\b(?:removed|deleted|disabled|deactivated|suspended|locked|blocked|terminated|expired|inactive|invalid'
+        r'|not (?:found|exist|active|valid))\b',
         meaning='Adobe does not know the credential, or its client ID and secret do not match, or its '
                 'organization, technical account or user is not valid any more.',
         advice='Compare the client ID and secret in AEM with those of the credential in Adobe Developer Console.',
@@ -240,7 +245,7 @@ CAUSES = (
     ),
     Cause(
         'ims_unavailable',
-        r'authorization server status: {0,4}5\d\d\b|(?:through|refused by) proxy.{0,60}\b5\d\d\b|'
+        r'authorization server status: {0,4}5(?!11)\d\d\b|(?:through|refused by) proxy.{0,60}\b5\d\d\b|'
         + _code('server_error|temporarily_unavailable'),
         meaning='Adobe IMS, or a proxy in front of it, is not available.',
         advice='See https://status.adobe.com, and check that the proxy configured in AEM reaches ims-na1.adobelogin.com. Then '
@@ -249,7 +254,8 @@ CAUSES = (
     ),
     Cause(
         'token_unreadable',
-        r'failed to parse access token|authorization server status: {0,4}(?:[23]\d\d|404|405|410)\b'
+        r'failed to parse access token|authorization server status: {0,4}(?:[23]\d\d|404|405|410|511)\b'
+        r'|access token\b.{0,300}\bfailed to respond with a valid HTTP response'
         r'|authorization server status: {0,4}\d{3} response: {0,4}<',
         meaning='The answer is not from Adobe IMS: it contains no access token. It may be the page of a proxy.',
         advice='Check the proxy configured in AEM, and that the address of the token provider leads to Adobe IMS.',

@@ -48,6 +48,14 @@ _RESET = (
     'túnel quebrado|断开的管道|管線損壞|파이프가 깨어짐|gebroken pijp|przerwany potok|обрыв канала'
 )
 
+# The newest updates of Java put the alert that they send before the message of any failed handshake.
+_ALERTS = (
+    'unexpected_message|bad_record_mac|record_overflow|handshake_failure|(?:bad|unsupported)_certificate|certificate_(?:revoked|'
+    'expired|unknown|required)|illegal_parameter|unknown_ca|access_denied|decode_error|decrypt_error|protocol_version|'
+    'insufficient_security|internal_error|inappropriate_fallback|missing_extension|unsupported_extension|unrecognized_name|'
+    'bad_certificate_status_response|no_application_protocol'
+)
+
 CAUSES = (
     # TLS failed on a date. An alert that the other side sent (Received fatal alert: certificate_expired) is not meant.
     Cause(
@@ -104,6 +112,14 @@ CAUSES = (
         source=_DYNAMIC_MEDIA,
     ),
     Cause(
+        'crypto_keys_changed', r'granite\.crypto\.CryptoException|cannot convert byte data',
+        meaning='AEM cannot decrypt a secret that it stores: its crypto keys are others than when the secret was saved, as after a '
+                'restore, a clone, or an upgrade.',
+        advice="Restore AEM's crypto keys (the files hmac and master), or enter the client secret in AEM's IMS configuration "
+               'again, and save it.',
+        source='Adobe knowledge base KA-26706',
+    ),
+    Cause(
         'trust_anchors_empty', r'trustAnchors parameter must be non-empty',
         meaning="AEM's Java found no truststore.",
         advice='Set the system property javax.net.ssl.trustStore of AEM to a valid truststore, and restart AEM.',
@@ -122,7 +138,7 @@ CAUSES = (
         source=RECORDED,
     ),
     Cause(
-        'not_tls', r'unsupported or unrecognized SSL message|unrecognized SSL message',
+        'not_tls', r'unsupported or unrecognized SSL message|unrecognized SSL message|unsupported record version',
         meaning='The server that answers AEM does not use TLS: it may be a plain-text port or a proxy.',
         advice='Check the port in the transport URI, and the kind and port of the proxy configured in AEM.',
         source=RECORDED + '; Java 8 from memory',
@@ -139,7 +155,8 @@ CAUSES = (
     Cause(
         'certificate_untrusted', r'PKIX path validation failed|CertPathValidatorException|certificate has been revoked'
         r'|algorithm constraints check failed|certificates do(?:es)? not conform to algorithm constraints'
-        r'|anchored by a distrusted|key ?usage does not (?:allow|permit)|is not a CA certificate',
+        r'|anchored by a distrusted|key ?usage does not (?:allow|permit)|is not a CA certificate'
+        r'|untrusted certificate|tried to act as a CA',
         meaning='AEM rejects a certificate of the remote side, or of a proxy, for a reason that is not its date.',
         advice="Read the reason at the end of the line. Add the issuer's certificate to AEM's truststore, or have the "
                'certificate replaced.',
@@ -158,7 +175,8 @@ CAUSES = (
         source=RECORDED,
     ),
     Cause(
-        'timeout', r'timed out\b|timeout waiting for connection|TimeoutException|\b\d{1,9} MILLISECONDS\b|' + _TIMED_OUT,
+        'timeout',
+        r'timed out\b|timeout waiting for connection|within timeout of \d|TimeoutException|\b\d{1,9} MILLISECONDS\b|' + _TIMED_OUT,
         meaning='A connection or an answer timed out.',
         advice='Check the firewall and the proxy configured in AEM, and whether Brand Portal is available.',
         source=RECORDED,
@@ -169,7 +187,7 @@ CAUSES = (
         # Java uses only IPv4 or only IPv6, or the host has no address of that family.
         r'|(?:protocol|address) family (?:unavailable|not supported)|cannot assign requested address'
         r'|SOCKS: (?:host|network) unreachable|\((?:connect|sendto) failed\)'
-        r'|SocketException: (?:operation not permitted|permission denied)'
+        r'|(?:SocketException|\bmsg): (?:operation not permitted|permission denied)\b'
         '|' + _NETWORK_UNREACHABLE + '|' + _NO_ROUTE,
         meaning="AEM's host has no route to the address.",
         advice='Check the routes and the firewall of the host, or the proxy configured in AEM.',
@@ -185,7 +203,7 @@ CAUSES = (
     ),
     Cause(
         'connection_reset',
-        r'connection reset|NoHttpResponseException|failed to respond|connection or (?:in|out)bound has closed|broken pipe'
+        r'connection reset|NoHttpResponseException|failed to respond(?! with)|connection or (?:in|out)bound has closed|broken pipe'
         r'|connection abort'
         r'|java\.net\.SocketException(?!: (?:too many open files|no buffer space|SOCKS ?: authentication))'
         r'|(?:socket|connection) (?:is )?closed|unexpected end of (?:file|stream)'
@@ -197,7 +215,8 @@ CAUSES = (
     Cause(
         'tls_handshake',
         r'SSL\w{0,20}Exception|TlsFatalAlert|\bhandshake_failure\b'
-        r'|received fatal alert|remote host (?:terminated the|closed connection during) handshake'
+        r'|received fatal alert|handshake alert|\((?:' + _ALERTS + r')\) |accepted by client preferences'
+        r'|does not comply to algorithm constraints|terminated the handshake|during handshake'
         r'|no appropriate protocol|no trusted certificate found|certificate chaining error|peer not authenticated'
         r'|could not generate DH key ?pair|SSL peer shut down|no (?:negotiable )?cipher suites?\b|protocol version is not enabled'
         r'|no available authentication scheme',
