@@ -16,6 +16,7 @@ from ansible_collections.aemops.brand_portal.plugins.plugin_utils._times import 
 
 DAY = 86400.0
 KEPT_POINTS = 15
+_LARGEST = 1e12         # seconds, of an offset that a report may have
 _SAME_RUN = 3600.0      # seconds; a run writes its report several times
 _LEAST_POINTS, _LEAST_TIME, _FARTHEST = 3, 1.5 * DAY, 30 * DAY
 
@@ -38,7 +39,8 @@ def with_history(rows: t.Iterable[dict[str, t.Any]], former: t.Any, max_skew: fl
 def history(points: list[t.Any], row: Row) -> list[list[t.Any]]:
     """Return [when, low, high] of the last runs, the newest last. A repair begins a new history."""
     clock = row.get('clock_after') or row.get('clock_before') or {}
-    known = [point for point in points if isinstance(point, list) and len(point) == 3 and unix_seconds(point[0]) is not None]
+    known = [point for point in points if isinstance(point, list) and len(point) == 3 and unix_seconds(point[0]) is not None
+             and all(isinstance(bound, (int, float)) and abs(bound) < _LARGEST for bound in point[1:])]
     if row.get('clock_after'):
         known = []
     when = row.get('reported_at')

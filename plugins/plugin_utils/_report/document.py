@@ -58,7 +58,8 @@ def listed(result: t.Mapping[str, t.Any], mode: str = 'fix', reported_at: str | 
 def kept(former: t.Any, hosts: t.Container[str], now: str, days: float) -> list[dict[str, t.Any]]:
     """Return the rows of an earlier document for the hosts that are not in this run, with their age in seconds.
 
-    Rows older than `days` are left out. A file that is not such a document has no rows.
+    Rows older than `days` are left out, and so are those of a controller whose clock was ahead by more. A file that is not such a
+    document has no rows.
     """
     if not isinstance(former, dict) or former.get('schema_version') != SCHEMA_VERSION:
         return []
@@ -71,7 +72,7 @@ def kept(former: t.Any, hosts: t.Container[str], now: str, days: float) -> list[
         if then is None:
             continue
         age = max(1, round(end - then))
-        if age <= days * 86400:
+        if abs(end - then) <= days * 86400:
             healthy = bool(row.get('passed')) and row['state_after'] == 'healthy'
             missing = {'passed': False, 'healthy': healthy, 'repaired': False, 'repair': NONE, 'changes': None,
                        'mode': former.get('mode', 'fix')}

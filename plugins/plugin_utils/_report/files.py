@@ -16,6 +16,8 @@ import time
 import typing as t
 from pathlib import Path
 
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _drift as drift
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import document as report_document
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import metrics, page
 
 Options = t.Mapping[str, t.Any]
@@ -75,6 +77,19 @@ def former(options: Options) -> t.Any:
         return json.loads(_read(_path(options)) or 'null')
     except ValueError:
         return None
+
+
+def without_damaged(rows: list[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
+    """Return the rows of an earlier report that can be written again. Its file may have any content."""
+    try:
+        document = report_document.document(rows, drift.with_history(rows, None, 1.0))
+        json.dumps(document, allow_nan=False, ensure_ascii=False).encode()
+        page.page(document)
+        metrics.metrics(document)
+    except Exception:  # pylint: disable=broad-except  # one row must not prevent the report of the others
+        half = len(rows) // 2
+        return without_damaged(rows[:half]) + without_damaged(rows[half:]) if half else []
+    return rows
 
 
 def _path(options: Options) -> str:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import typing as t
 
@@ -54,7 +55,7 @@ def metrics(report: t.Mapping[str, t.Any], former: str = '', days: float = 7.0) 
     for host, sample in read_metrics(former).items():
         if host in samples and samples[host].repaired_at is None:
             samples[host] = samples[host]._replace(repaired_at=sample.repaired_at, downtime=sample.downtime)
-        if sample.at and finished and finished - sample.at <= days * 86400:
+        if sample.at and finished and abs(finished - sample.at) <= days * 86400:
             samples.setdefault(host, sample)
     results = [sample.result for sample in samples.values()]
     families: list[tuple[str, str, list[tuple[dict[str, str], float | None]]]] = [
@@ -146,9 +147,11 @@ def read_metrics(text: str) -> dict[str, MetricSample]:
         label = {key: re.sub(r'\\.', lambda escaped: _ESCAPED.get(escaped.group(), escaped.group()), raw)
                  for key, raw in _LABEL.findall(labels)}
         try:
-            found.setdefault(label.get('host', ''), {})[name] = (float(value), label)
+            number = float(value)
         except ValueError:
             continue
+        if math.isfinite(number):
+            found.setdefault(label.get('host', ''), {})[name] = (number, label)
     samples = {}
     for host, said in found.items():
         about = said.get('host_reported_timestamp_seconds')

@@ -64,37 +64,48 @@ def table(report: t.Mapping[str, t.Any], at_most: int = 50) -> list[str]:
     foreseen = sum(bool(row.get('passed')) and not row.get('healthy', True) for row in rows_of(report) if not row.get('age'))
     if len(loud) > at_most:
         passed_more = [f'{quiet} more hosts passed and are not listed.'] if quiet else []
-        stopped = [f'STOPPED: {report["stopped"]}.'] if report['stopped'] else []
-        return [*_in_groups(grouped(report, at_most)), *passed_more, in_figures(counts, foreseen), *stopped]
+        return [*_in_groups(grouped(report, at_most)), *passed_more, *_stops(report, at_most), in_figures(counts, foreseen),
+                *_of_the_run(report)]
     rows = [HEADINGS] + [_row(host) for host in loud] if loud else []
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS) - 1)] if rows else []
     lines = ['  '.join([cell.ljust(width) for cell, width in zip(row, widths)] + [row[-1]]).rstrip() for row in rows]
     if quiet:
         lines.append(f'{quiet} {"more " if rows else ""}hosts passed and are not listed.')
-    lines += _stops(hosts, report['mode'])
+    lines += _stops(report, at_most)
     if not counts['hosts']:
         lines.append('No host was in this run.')
     elif len(hosts) != counts['hosts'] or counts['hosts'] > 1:
         lines.append(in_figures(counts, foreseen))
-    if report.get('kept'):
-        lines.append(f'{report["kept"]} more host{"s" if report["kept"] > 1 else ""} of earlier runs in the report.')
-    if report['stopped']:
-        lines.append(f'STOPPED: {report["stopped"]}.')
-    return lines
+    return lines + _of_the_run(report)
 
 
-def _stops(hosts: t.Sequence[t.Mapping[str, t.Any]], mode: str) -> list[str]:
-    """Which services were stopped, and for how long, as a change board asks."""
-    lines = []
-    for host in hosts:
-        changes = host.get('changes') or {}
-        units = ' and '.join(changes.get('stopped') or [])
-        if units and mode == 'check':
-            lines.append(f'{host["host"]}: {units} would be stopped while the clock is set, and started again.')
-        elif units:
-            seconds = f' for {changes["downtime"]:.1f} s' if changes.get('downtime') else ''
-            lines.append(f'{host["host"]}: {units} was stopped{seconds} while the clock was set.')
-    return lines
+def _of_the_run(report: t.Mapping[str, t.Any]) -> list[str]:
+    kept, stopped = report.get('kept'), report['stopped']
+    lines = [f'{kept} more host{"s" if kept > 1 else ""} of earlier runs in the report.'] if kept else []
+    return [*lines, f'STOPPED: {stopped}.'] if stopped else lines
+
+
+def _stops(report: t.Mapping[str, t.Any], at_most: int) -> list[str]:
+    """Return which services were stopped, and for how long, in a line for each host, or in one line if there are too many.
+
+    A query does not leave out any of them.
+    """
+    found = [(row['host'], row['changes']) for row in rows_of(report)
+             if not row.get('age') and (row.get('changes') or {}).get('stopped')]
+    if len(found) <= at_most:
+        return [f'{host}: {_stop(changes["stopped"], [changes], report["mode"])}' for host, changes in found]
+    units = dict.fromkeys(unit for _host, changes in found for unit in changes['stopped'])
+    named = [*list(units)[:3], f'{len(units) - 3} more'] if len(units) > 3 else list(units)
+    return [_stop(named, [changes for _host, changes in found], report['mode'], f' on {len(found)} hosts')]
+
+
+def _stop(units: t.Sequence[str], all_changes: t.Sequence[t.Mapping[str, t.Any]], mode: str, where: str = '') -> str:
+    named = ' and '.join(units)
+    if mode == 'check':
+        return f'{named} would be stopped{where} while the clock is set, and started again.'
+    seconds = [f'{downtime:.1f} s' for downtime in sorted(changes.get('downtime') or 0.0 for changes in all_changes) if downtime]
+    how_long = f' for {" to ".join(dict.fromkeys([seconds[0], seconds[-1]]))}' if seconds else ''
+    return f'{named} was stopped{where}{how_long} while the clock was set.'
 
 
 def _loud(hosts: t.Sequence[t.Mapping[str, t.Any]]) -> list[t.Mapping[str, t.Any]]:

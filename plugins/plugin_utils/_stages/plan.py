@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+import typing as t
 
 from ansible.errors import AnsibleActionFail
 
@@ -14,7 +16,7 @@ from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _fleet 
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _jmespath as query
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import document as report_document
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import files as report_files
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.context import Options, Result, StageContext
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.context import Result, StageContext
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.report import write_unfinished
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.results import registered
 
@@ -46,7 +48,9 @@ def plan(context: StageContext) -> Result:
                and result.get('mode', mode) in (mode, 'fix', 'check')]
     rehearse = mode == 'rehearse'
     if not begun:
-        _check_outputs(chosen, known)
+        with _outputs():
+            query.shape([report_document.listed(result) for result in known.values()], chosen['fix_bp_jwt_report_query'])
+            report_files.check(chosen)
         if rehearse:
             pending = []
         elif not chosen['fix_bp_jwt_accept_common_skew']:
@@ -55,8 +59,9 @@ def plan(context: StageContext) -> Result:
         stopped = stopped or (context.out_of_step() if pending and mode != 'diagnose' else '')
     may_repair = not stopped and mode not in ('diagnose', 'rehearse')
     batches = fleet.batches(pending if may_repair else [], chosen['fix_bp_jwt_serial'])
-    if batches:
-        write_unfinished(context, chosen)
+    if batches and not begun:  # later, each batch does this
+        with _outputs():
+            write_unfinished(context, chosen)
     well = [name for name, result in results.items()
             if name in reachable and result.get('passed') and not result['repair_due']]
     # One host that passed remains, and reports even if all others are lost. A rehearsal needs all of them.
@@ -69,13 +74,13 @@ def plan(context: StageContext) -> Result:
             'run': context.arguments.get('run') or f'run-{time.time_ns()}'}
 
 
-def _check_outputs(chosen: Options, known: dict[str, Result]) -> None:
-    """Check that the report can be written before anything is repaired."""
+@contextlib.contextmanager
+def _outputs() -> t.Iterator[None]:
+    """Refuse the run before anything is repaired if the report cannot be written."""
     try:
-        query.shape([report_document.listed(result) for result in known.values()], chosen['fix_bp_jwt_report_query'])
-        report_files.check(chosen)
+        yield
     except query.Problem as error:
         raise AnsibleActionFail(f'{error}. Nothing was changed.') from None
     except OSError as error:
         raise AnsibleActionFail(f'The report cannot be written on the controller: {error}. Correct fix_bp_jwt_report_dir or '
-                                'fix_bp_jwt_prometheus_file. Nothing was changed.') from None
+                                'fix_bp_jwt_prometheus_file, or make room there. Nothing was changed.') from None

@@ -71,7 +71,8 @@ def _document(context: StageContext, chosen: Options, complete: bool) -> Result:
     rows = [report_document.listed(result, mode, written_at) for result in last]
     limit = max(set(thresholds), key=thresholds.count, default=None)
     former = report_files.former(chosen)
-    rows = drift.with_history(rows + report_document.kept(former, set(found), written_at, days), former, limit)
+    kept = report_files.without_damaged(report_document.kept(former, set(found), written_at, days))
+    rows = drift.with_history(rows + kept, former, limit)
     try:
         listed = query.shape(rows, chosen['fix_bp_jwt_report_query'])
     except query.Problem as error:  # rare, because it worked before the repairs; the report is still written

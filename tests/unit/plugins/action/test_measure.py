@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import pytest
+from ansible.errors import AnsibleActionFail
 
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import files as report_files
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.context import StageContext
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.measure import measure
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.plan import plan
@@ -55,3 +57,17 @@ def test_a_host_whose_own_variables_say_diagnose_is_not_repaired(own, repaired):
                            ansible_play_hosts=names, ansible_play_hosts_all=names))
     assert made['pending'] == repaired and sum(made['batches'], []) == repaired
     assert made['hosts'] == made['remaining'] == names
+
+
+def test_a_full_disk_of_the_controller_is_named_before_the_first_repair(tmp_path, monkeypatch):
+    """An empty file could still be made there."""
+    def write(*_given):
+        raise OSError(28, 'No space left on device')
+    monkeypatch.setattr(report_files, 'write', write)
+    variables = {**ACCOUNT, 'fix_bp_jwt_report_dir': str(tmp_path),
+                 **dict.fromkeys(('ansible_play_batch', 'ansible_play_hosts', 'ansible_play_hosts_all'), ['author1'])}
+    context = StageContext({'hosts': [], 'begun': [], 'stopped': ''}, variables, lambda value: value,
+                           lambda module, arguments: dict(HEALTH), False, 'linear')
+    variables['hostvars'] = HostVars(author1={'fix_bp_jwt_result': measure(context)})
+    with pytest.raises(AnsibleActionFail, match='cannot be written on the controller: .*No space left.* Nothing was changed'):
+        plan(context)

@@ -58,7 +58,8 @@ def test_the_history_grows_by_a_point_a_run_and_begins_again_with_a_repair():
     assert len(again) == KEPT_POINTS and again[-2][0] == night(23)
     assert history(points, row(night(25), 90.0, after=0.0)) == [[night(25), -0.01, 0.01]]
     assert history(points, {'host': 'aem1', 'reported_at': night(25), 'clock_before': None}) == points
-    assert history(['junk', [1, 2], ['x', 1, 2]], row(night(25))) == [[night(25), -0.01, 0.01]]
+    junk = ['junk', [1, 2], ['x', 1, 2], [night(1), None, 'x'], [night(2), 0.0, float('nan')]]
+    assert history(junk, row(night(25))) == [[night(25), -0.01, 0.01]]
 
 
 def test_rows_take_their_history_from_the_former_report():

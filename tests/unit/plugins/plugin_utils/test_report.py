@@ -283,6 +283,10 @@ def test_the_metrics_keep_the_series_of_the_others():
     assert 'brand_portal_hosts{result="unreachable"} 1' in lines
     assert metrics(now, metrics(now, former)) == metrics(now, former)
     assert metrics(now, former, days=0.5) == metrics(now) and metrics(now, 'no metrics\n') == metrics(now)
+    foreign = former.replace('agents_answered{host="healed"} 4', 'agents_answered{host="healed"} NaN')
+    assert 'brand_portal_host_passed{host="healed"} 1' in metrics(now, foreign) and 'NaN' not in metrics(now, foreign)
+    ahead = metrics(report_of([sum_up('ahead', health(1.5, 3), {}, HEALTHY, HEALTHY)], finished_at='2099-01-01T00:00:00Z'))
+    assert metrics(now, ahead) == metrics(now)  # of a controller whose clock was wrong: it would stay for years
 
 
 def test_a_query_shapes_what_is_listed_never_counts_or_metrics():
@@ -481,6 +485,21 @@ def test_the_table_names_the_services_that_were_down():
     assert 'a: aem.service was stopped for 41.8 s while the clock was set.' in table(report_of([healed]))
     would = sum_up('a', health(90.0, 0), {}, EXPIRED, EXPIRED, repair_due=True, check_mode=True, changes={**done, 'downtime': 0})
     assert 'a: aem.service would be stopped while the clock is set, and started again.' in table(report_of([would], mode='check'))
+
+
+def test_the_services_that_were_down_are_named_in_a_large_run_and_whatever_a_query_lists():
+    def results_of(count, check_mode=False):
+        after = ({}, EXPIRED, EXPIRED) if check_mode else (health(0.0, 4), EXPIRED, HEALTHY)
+        return [sum_up(f'a{number}', health(90.0, 0), *after, repair_due=True, check_mode=check_mode,
+                       changes={'actions': ['x'], 'stopped': ['aem.service'], 'downtime': 0 if check_mode else 40.0 + number})
+                for number in range(count)]
+    assert ('aem.service was stopped on 60 hosts for 40.0 s to 99.0 s while the clock was set.'
+            in table(report_of(results_of(60)), 50))
+    assert ('aem.service would be stopped on 60 hosts while the clock is set, and started again.'
+            in table(report_of(results_of(60, check_mode=True), mode='check'), 50))
+    rows = [listed(result, 'fix', RUN['finished_at']) for result in results_of(1)]
+    shaped = document(results_of(1), [{'host': 'a0', 'state': 'healthy'}], rows, **RUN)
+    assert 'a0: aem.service was stopped for 40.0 s while the clock was set.' in table(shaped)
 
 
 @pytest.mark.parametrize(('said', 'cell'), [

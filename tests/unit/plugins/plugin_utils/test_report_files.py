@@ -6,9 +6,16 @@
 
 from __future__ import annotations
 
+import datetime
+import json
+
 import pytest
 
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import files
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._result import sum_up
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.context import StageContext
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.report import report
+from ansible_collections.aemops.brand_portal.tests.unit.plugins.hostvars import HostVars
 
 
 def options(folder='', metrics=''):
@@ -52,3 +59,46 @@ def test_two_runs_on_one_report_do_not_replace_it_at_the_same_time(tmp_path, mon
     (tmp_path / 'other').rmdir()
     with files.alone(given), files.alone(options()), files.alone(options(tmp_path / 'not-there')):
         assert len(waits) == 2 * files.LOCK_ATTEMPTS and list(tmp_path.iterdir()) == []
+
+
+ROW = {'host': 'a', 'state_before': 'at_risk', 'state_after': 'at_risk', 'passed': False, 'healthy': False, 'repaired': False,
+       'repair': 'none', 'clock_before': {'offset': 9.0, 'low': 8.9, 'high': 9.1, 'verdict': 'skewed', 'direction': 'behind'},
+       'clock_keeper': {'state': 'kept', 'by': 'chronyd', 'maximum_error': 0.1}, 'agents_before': {'answered': 4, 'tested': 4},
+       'agents': [{'agent': 'one', 'succeeded_before': True}], 'mode': 'fix'}
+NOW = datetime.datetime.now(datetime.timezone.utc)
+NIGHTS = [[(NOW - datetime.timedelta(days=days)).isoformat(), 1.0, 1.1] for days in (5, 3, 1)]
+
+
+def reported(folder, *earlier):
+    """Write the report of a run over the host `now` beside these rows of an earlier run; return the names in the report."""
+    rows = [{**ROW, 'clock_history': NIGHTS, 'reported_at': NIGHTS[-1][0], **row} for row in earlier]
+    (folder / 'brand-portal.json').write_text(json.dumps({'schema_version': 1, 'hosts': rows}), encoding='utf-8')
+    skew = {'verdict': 'in_sync', 'direction': 'none', 'offset': 0.0, 'low': 0.0, 'high': 0.0, 'verified': True, 'max_skew': 5.0}
+    well = {'state': 'healthy', 'repair': False, 'healthy': True, 'cause': '', 'summary': '', 'next_step': ''}
+    result = sum_up('now', {'skew': skew, 'tests': []}, {}, well, well)
+    variables = {'inventory_hostname': 'now', 'hostvars': HostVars(now={'fix_bp_jwt_result': result}),
+                 'ansible_play_hosts_all': ['now'], 'ansible_play_hosts': ['now'], **options(folder, folder / 'a.prom')}
+    context = StageContext({'hosts': ['now'], 'begun': [], 'stopped': ''}, variables, lambda value: value, lambda *call: {}, False,
+                           'linear')
+    assert report(context)['lines'][1].startswith('now')
+    return [row['host'] for row in json.loads((folder / 'brand-portal.json').read_text(encoding='utf-8'))['hosts']]
+
+
+@pytest.mark.parametrize('damage', [
+    {'clock_before': {'offset': 'x'}}, {'clock_before': {'low': []}}, {'clock_keeper': {'state': 'kept', 'maximum_error': '0.1 s'}},
+    {'agents_before': {'answered': None, 'tested': 4}}, {'agents': [None]}, {'changes': {'downtime': 'x'}, 'repair': 'proven'},
+    {'healthy': 'yes'}, {'healthy': None}, {'clock_history': [5, 6, 7]}, {'error': '\ud800'}, {'clock_before': {'low': 10 ** 400}},
+    {'clock_history': [[when, None, 'x'] for when, _low, _high in NIGHTS]}, {'rehearsal': {'checks': [5]}},
+    {'summary': float('nan')},
+], ids=lambda damage: f'{damage!r:.60}')
+def test_a_damaged_row_of_an_earlier_report_is_left_out_alone(tmp_path, damage):
+    """It ended every run with a Python error, without the table, until the file was removed."""
+    assert reported(tmp_path, {'host': 'b1'}, {'host': 'b2'}, damage, {'host': 'b3'}) == ['now', 'b1', 'b2', 'b3']
+
+
+def test_a_damaged_history_of_this_host_is_begun_again(tmp_path):
+    assert reported(tmp_path, {'host': 'now', 'clock_history': [[when, None, 'x'] for when, _low, _high in NIGHTS]}) == ['now']
+
+
+def test_a_row_of_a_controller_whose_clock_was_ahead_does_not_stay_for_years(tmp_path):
+    assert reported(tmp_path, {'host': 'b1'}, {'host': 'b2', 'reported_at': '2099-01-01T00:00:00Z'}) == ['now', 'b1']
