@@ -42,6 +42,18 @@ def known_states(host: Any, units: List[str]) -> Dict[str, Dict[str, str]]:
     return states
 
 
+_STOPPED_ALONG = ('RequiredBy', 'RequisiteOf', 'BoundBy', 'ConsistsOf')
+
+
+def dependents(host: Any, unit: str) -> List[str]:
+    """Return the running services that systemd would stop together with this unit, and not start again (systemd.unit(5))."""
+    text = host.run(['systemctl', 'show', '--no-pager', '--property', ','.join(_STOPPED_ALONG), unit])
+    found = [word for line in text.splitlines() for word in line.partition('=')[2].split()]
+    services = [name for name in dict.fromkeys(found) if name.endswith('.service')]
+    states = unit_states(host, services) if services else {}
+    return [name for name in services if states.get(name, {}).get('ActiveState') in UP]
+
+
 class Units:
     """Runs verbs of systemctl on units, and reads the states that an act can change: active, enabled, masked."""
 

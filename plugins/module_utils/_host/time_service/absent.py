@@ -75,6 +75,7 @@ class Absent(Run):
             obstacle = self.host.obstacle(change.file.path)
             if obstacle:
                 raise OSError(f'{change.file.path} cannot be written: {obstacle}')
+        self._refuse_stopping([back.unit for back in undoing.units if back.to.get('active') is False])
         there = [name for name in known.packages if any(each['package'] == name and each['installed'] for each in daemons)]
         stays = f" The package {listed(there)} stays installed." if there else ''
         self.details.update(problems=self.details['problems'] + undoing.left)

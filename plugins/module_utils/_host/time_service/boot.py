@@ -23,6 +23,8 @@ _WAITS: Dict[str, Tuple[Tuple[str, str], ...]] = {
     'timesyncd': (('systemd-time-wait-sync.service', '/lib/systemd/systemd-time-wait-sync'),
                   ('systemd-time-wait-sync.service', '/usr/lib/systemd/systemd-time-wait-sync')),
 }
+# Units that only wait for a daemon.
+WAITING = {OURS, *(unit for units in _WAITS.values() for unit, _program in units)}
 _CHRONYC = '/usr/bin/chronyc -h 127.0.0.1,::1 waitsync 0 0.1 0.0 1'
 # The state of the kernel (STA_UNSYNC), as every version of systemd shows it.
 _KERNEL = ("/bin/sh -c 'until LC_ALL=C timedatectl status | grep -Eq \"(NTP|System clock) synchronized: yes\"; do sleep 1; done'")

@@ -75,6 +75,7 @@ class Present(Run):
             self._refuse(found)
             plan = self._plan(found)
             self._look_at_obstacles(plan)
+            self._refuse_stopping([each['unit'] for each in plan.competitors + plan.replaced if each['active']])
         except Refused as refused:
             if not refused.soft or self.options['on_unsynchronized'] == 'fail':
                 raise

@@ -53,6 +53,7 @@ class FakeHost(System):
         super().__init__(str(root))
         self.edits, self.known_sources = 0, []
         self.units, self.packages = {}, set()
+        self.dependents = {}    # {unit: units that systemd stops together with it}
         self.time = 0.0
         self.commands = []      # all that were run, but for questions
         self.synchronised_after = 1.0   # seconds after a daemon's start or new sources; None: never
@@ -132,6 +133,8 @@ class FakeHost(System):
         return answer if isinstance(answer, Done) else Done(0, answer, '')
 
     def _systemctl(self, words):
+        if 'RequiredBy' in ' '.join(words):
+            return 'RequiredBy=\nBoundBy={}\n'.format(' '.join(self.dependents.get(words[-1], [])))
         if words[0] == 'show':
             blocks = []
             for unit in words[words.index('--property') + 2:]:

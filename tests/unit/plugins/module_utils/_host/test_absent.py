@@ -100,6 +100,18 @@ def test_units_come_back_to_before_the_first_run(tmp_path):
         'enable and start openntpd.service'), 'two daemons never steer one clock'
 
 
+def test_a_daemon_that_running_services_require_by_now_is_not_stopped(tmp_path):
+    host = debian(tmp_path, 'chrony', 'openntpd')
+    host.units['chrony.service'] = ['inactive', 'disabled']
+    run(host, provider='chrony')
+    host.units['aem.service'] = ['active', 'enabled']
+    host.dependents['chrony.service'] = ['aem.service']
+    before = state(host)
+    with pytest.raises(TimeServiceFailed, match='^aem.service would be stopped together with chrony.service'):
+        absent(host)
+    assert state(host) == before
+
+
 def test_what_others_have_changed_since_stays(tmp_path):
     host = red_hat(tmp_path)
     host.has('openntpd')

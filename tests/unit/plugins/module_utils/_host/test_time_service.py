@@ -1091,6 +1091,26 @@ def test_the_unit_of_a_package_that_comes_back_is_as_others_have_brought_it_duri
     assert host.units == {'ntpsec.service': ['inactive', 'enabled']}
 
 
+@pytest.mark.parametrize(('units', 'stopped', 'refused'), [
+    (['chrony', 'ntpsec'], ['aem.service', 'multi-user.target', 'ntpsec-wait.service'], True), (['ntpsec'], ['aem.service'], True),
+    (['chrony', 'ntpsec'], ['off.service', 'ntpsec-wait.service'], False), (['chrony'], ['aem.service'], False)])
+@pytest.mark.parametrize('check_mode', [True, False])
+def test_a_daemon_that_running_services_require_is_not_stopped(tmp_path, units, stopped, refused, check_mode):
+    """systemd stops what requires a unit together with it, and nothing would start AEM again."""
+    host = debian(tmp_path, *units)
+    host.units.update({'aem.service': ['active', 'enabled'], 'ntpsec-wait.service': ['active', 'enabled'],
+                       'multi-user.target': ['active', 'static'], 'off.service': ['inactive', 'enabled']})
+    host.dependents['ntpsec.service' if 'ntpsec' in units else 'chrony.service'] = stopped
+    before = host.tree(), json.dumps(host.units)
+    if not refused:
+        run(host, check_mode, provider='chrony')
+        return
+    with pytest.raises(TimeServiceFailed, match=r'^aem.service would be stopped together with ntpsec.service, and not') as failed:
+        run(host, check_mode, provider='chrony')
+    assert 'Requires=' in failed.value.details['advice'] and 'provider' in failed.value.details['advice']
+    assert (host.tree(), json.dumps(host.units)) == before
+
+
 def test_a_masked_competitor_that_runs_is_stopped_and_stays_masked(tmp_path):
     host = debian(tmp_path, 'chrony', 'openntpd')
     host.units['openntpd.service'] = ['active', 'masked']
