@@ -125,6 +125,31 @@ def test_what_collects_the_logs_may_write_before_each_line(prefix):
     assert read(prefix + entry('Error during processing of replication.'), prefix + trace) == ['jwt_expired']
 
 
+@pytest.mark.parametrize(('stamp', 'logged'), [
+    ('2026-11-24 10:15:00.123 +0100', '2026-11-24 10:15:00'),
+    ('2026-11-24 10:15:00.123 UTC', '2026-11-24 10:15:00'),
+    ('24/11/2026 10:15:00.123', '24/11/2026 10:15:00'),
+    ('2026/11/24 10:15:00.123', '2026/11/24 10:15:00'),
+    ('24-11-2026 9:15:00.123', '24-11-2026 9:15:00'),
+    ('11/24/2026 10:15:00.123 AM', '11/24/2026 10:15:00'),
+    ('Nov 24, 2026 10:15:00 AM', 'Nov 24, 2026 10:15:00'),
+    ('24 Nov 2026 10:15:00.123', '24 Nov 2026 10:15:00'),
+    ('24.11.2026 10:15:00.123 [author-1]', '24.11.2026 10:15:00'),
+])
+def test_the_format_of_the_stamp_is_the_administrator_s(stamp, logged):
+    """It is an option of Sling's loggers. An entry that is not recognized counts as a part of the one before."""
+    def stamped(message=REFUSED, logger=AGENT):
+        return entry(message, logger=logger).replace(STAMP, stamp)
+    assert SOURCE.Reader().read(stamped())['logged'] == logged
+    assert SOURCE.Reader().read('Nov 24 10:15:00 aem1 aem: ' + stamped())['logged'] == logged
+    expired = 'Caused by: java.security.cert.CertificateExpiredException: NotAfter: Thu Mar 02 23:59:59 UTC 2017'
+    assert read(stamped('delayed'), stamped('cannot synchronize users', 'com.example.Ldap'), expired) == []
+
+
+def test_columns_may_be_apart():
+    assert read(entry().replace('] ', ']  ').replace(' *', '\t*').replace('* ', '*\t')) == ['jwt_expired']
+
+
 def test_a_stack_trace_belongs_to_its_entry():
     trace = '\tCaused by: java.security.cert.CertificateNotYetValidException: NotBefore: Wed Mar 01 00:00:00 UTC 2017'
     assert read(entry('Error while replicating: javax.net.ssl.SSLHandshakeException'), '\tat a.b.C(D.java:1)', trace) \

@@ -181,11 +181,14 @@ class Reader:
     """Tells what the lines of one log mean. A line without a stamp belongs to the entry before it, as a stack trace does."""
 
     # 24.11.2026 10:15:00.123 *ERROR* [the thread [may be nested]] com.day.cq.replication.Agent.NAME.queue the message
-    # The program that collects the logs, such as syslog, may have added something before it.
+    # The format of the stamp is an option of the logger, and the program that collects the logs, such as syslog, may have added
+    # something before it.
     _ENTRY = re.compile(
-        r'(?:.{0,200}?\W)??'
-        r'(\d{2}\.\d{2}\.\d{4}|\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2}:\d{2})\S{0,12} \*(TRACE|DEBUG|INFO|WARN|ERROR)\* '
-        r'\[.{0,2000}?\] ([\w$-]{1,100}(?:\.[\w$-]{1,200}){1,30}) (.*)', re.DOTALL)
+        r'(.{0,300}?)\*(TRACE|DEBUG|INFO|WARN|ERROR)\*\s{1,4}'
+        r'\[.{0,2000}?\]\s{1,4}([\w$-]{1,100}(?:\.[\w$-]{1,200}){1,30})\s{1,4}(.*)', re.DOTALL)
+    _STAMP = re.compile(
+        r'(?<!\w)(\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|[A-Z][a-z]{2,8}\.? \d{1,2}, \d{4}|\d{1,2}\.? [A-Za-z]{3,9}\.? \d{4}),?[ T]'
+        r'(\d{1,2}:\d{2}:\d{2})')
     _AGENT = re.compile(r'com\.day\.cq\.replication\.Agent\.([\w-]{1,200})')
     # error.log is about everything: other libraries' tokens and certificates expire there every day. What is meant is what
     # the agents log, and Adobe's own providers of access tokens.
@@ -205,10 +208,10 @@ class Reader:
         message = line
         entry = self._ENTRY.match(line)
         if entry:
-            date, time, level, logger, message = entry.groups()
+            before, level, logger, message = entry.groups()
             agent = self._AGENT.match(logger)
             self._agent = agent.group(1) if agent else ''
-            self._stamp = f'{date} {time}'
+            self._stamp = ' '.join((self._STAMP.findall(before) or [()])[-1])
             self._fails = level in ('WARN', 'ERROR')
             self._concerned = bool(self._CONCERNED.match(f'{logger} {message}'))
         if not self._fails or message.startswith(self._QUOTED):
