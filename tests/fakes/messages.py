@@ -101,6 +101,7 @@ EXPECTED: Dict[str, Expected] = {
     "two_authors": Expected(_NO, None, "all authors but one"),
     "no_such_agent": Expected(_NO, None, "enabled"),
     "oauth_not_initialized": Expected(_NO, None, "save and close"),
+    "transport_user_refused": Expected(_NO, None, "password"),
     "key_not_accepted": Expected(_NO, None, "save and close"),
     "proxy_authentication_required": Expected(_NO, None, "user and password"),
     "brand_portal_refused": Expected(_NO, None, "firewall"),

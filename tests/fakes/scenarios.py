@@ -242,6 +242,13 @@ def _no_news(journal: Journal, context: Context) -> Verdict:
     return Verdict(False, "")
 
 
+def _basic(journal: Journal, context: Context) -> Verdict:
+    """An agent with a user and a password, as one that leads to a publish instance."""
+    journal.opening(oauth=False)
+    journal.sending()
+    return journal.answered(unauthorized(context))
+
+
 def _oauth_not_initialized(journal: Journal, context: Context) -> Verdict:
     journal.opening()
     journal.error("No OAuth token available. OAuth not initialized")
@@ -299,7 +306,7 @@ def _huge(line_count: int, status: int) -> Script:
         journal.sending()
         line = "<p class='filler'>JWT succeeded failed 200 OK 401 Unauthorized %s</p>\n" % ("x" * 400)
         reason = "OK" if status == 200 else "Unauthorized"
-        return journal.answered(_answer(context, status, reason, [], line * line_count))
+        return journal.answered(_answer(context, status, reason, [], "TEST\n" + line * line_count))
 
     return script
 
@@ -447,6 +454,7 @@ ROWS = [
         tokenless(messages.words_of("17.0.9", "not_yet_valid_sunx509")[1]), 401, "certificate_not_yet_valid", "likely",
     ),
     _failure("key_not_accepted", "401 although there is a token.", not_accepted(), 401),
+    _failure("transport_user_refused", "401 to an agent that sends a user and a password.", _basic, 401),
     _failure("oauth_not_initialized", "There is no access token provider.", _oauth_not_initialized, 401),
     _failure(
         "keystore_not_initialized_at_once", "There is no key store, and that ends the transfer.",
@@ -512,6 +520,21 @@ ROWS = [
         "page_with_200", "A firewall's own page, and AEM looks at its status only.",
         answered(200, "OK", "<html><title>Request Rejected</title>\nThe requested URL was rejected.</html>"), 200,
         "not_brand_portal",
+    ),
+    *(
+        _failure(
+            "page_with_200_%s" % name, "A web page that begins in another way.", answered(200, "OK", body), 200,
+            "not_brand_portal",
+        )
+        for name, body in (
+            ("xhtml", '<?xml version="1.0"?><!DOCTYPE html PUBLIC "-//W3C"><html><body>Sign in</body></html>'),
+            ("script", '<script>window.location="https://portal.example.com/"</script>'),
+            ("meta", '<META http-equiv="refresh" content="0;url=https://portal.example.com/">'),
+            ("form", '<body onload="document.forms[0].submit()"><form action="https://idp.example.com"></form></body>'),
+        )
+    ),
+    _failure(
+        "brand_portal_throttles", "Too many requests.", answered(429, "Too Many Requests"), 429, "brand_portal_unavailable",
     ),
     _failure("no_receiver", "The transport URI is wrong.", answered(404, "Not Found"), 404, "not_brand_portal"),
     _failure("failed_without_a_word", "The trailer says that it failed, and nothing says why.", _no_news, None, "unknown"),

@@ -66,6 +66,13 @@ CAUSES = causes_ims.CAUSES + tuple(
         source=_DYNAMIC_MEDIA,
     ),
     Cause(
+        'transport_user_refused',
+        meaning='The receiver does not accept the user and the password of the agent. This agent does not authenticate with an '
+                'access token, as those of Brand Portal do.',
+        advice='Check the transport user and its password in the agent, and that the user exists on the receiving side.',
+        source=_ACCESS_DENIED,
+    ),
+    Cause(
         'key_not_accepted', codes=(401,),
         meaning="Brand Portal does not accept AEM's authentication, although no token was refused.",
         advice=SAVE_AGAIN + ' Then compare the product profile of the credential in Adobe Developer Console; with a key of '
@@ -95,8 +102,8 @@ CAUSES = causes_ims.CAUSES + tuple(
         source=_HTTP,
     ),
     Cause(
-        'brand_portal_unavailable', codes=(502, 503, 504),
-        meaning='Brand Portal, or a gateway in front of it, is not available.',
+        'brand_portal_unavailable', codes=(429, 502, 503, 504),
+        meaning='Brand Portal, or a gateway in front of it, is not available, or accepts no more requests at the moment.',
         advice='Test again later. If the failure persists, ask Adobe whether the tenant is in service.',
         source=_HTTP,
     ),
@@ -156,6 +163,8 @@ _OF_A_JWT = ('jwt_signature_mismatch', 'no_valid_bindings', 'jwt_malformed', 'jw
 
 _GONE = re.compile(causes_ims.QUOTED + r' {0,4}(?:404|405|410)\b')
 
+_WITH_PASSWORD = re.compile(r'\* Auth User:')
+
 _LONGEST = 65536  # characters of a line; the agent's own messages are never as long
 _FAILURE = re.compile(r'(?i)error while replicating|transfer failed|failed|exception|\berror\b')
 _PROCEDURE = re.compile(
@@ -186,14 +195,22 @@ def explain(page: pages.Page) -> Finding:
             if _shows(message, pattern, context):
                 return _finding(cause, message)
     if not any(_TOKEN_FAILED.search(message) for message in own):
-        of_answer = [BY_ID['not_brand_portal']] if page.foreign and page.response_code == 200 else \
-            [cause for cause in CAUSES if page.response_code in cause.codes]
+        of_answer = _of_answer(page, own)
         if of_answer:
-            return _finding(of_answer[0], _answer(page, own))
+            return _finding(of_answer, _answer(page, own))
     if not page.verdict and page.kind != 'log' and (page.response_code in (None, 200) or not own):
         return _finding(NO_TEST_PAGE if page.kind == 'other' and page.lines else INCOMPLETE, _telling(page, own))
     telling = _telling(page, own)
     return _finding(FOREIGN if _is_foreign(telling) else UNKNOWN, telling)
+
+
+def _of_answer(page: pages.Page, own: List[str]) -> Optional[Cause]:
+    """Return the cause that the status of the answer shows, if any."""
+    if page.foreign and page.response_code == 200:
+        return BY_ID['not_brand_portal']
+    if page.response_code == 401 and any(_WITH_PASSWORD.match(message) for message in own):
+        return BY_ID['transport_user_refused']
+    return next((cause for cause in CAUSES if page.response_code in cause.codes), None)
 
 
 def refined(cause: str, evidence: str, response_code: Optional[int], authentication: str, behind: bool,
