@@ -40,6 +40,7 @@ PORT = 443
 # (Tomcat) keep the text of a Date for a second.
 _MACHINES_DIFFER = 1.0
 _MOST_REQUESTS = 30
+_MOST_INTERIM_ANSWERS = 20  # such as 103 Early Hints
 # Seconds between two requests that show whether a Date grows older in a cache.
 _AGE_GROWS = 1.0
 
@@ -245,7 +246,7 @@ class Question:
             connection.sendall(head)
             response = http.client.HTTPResponse(connection, method='HEAD')
             try:
-                response.begin()
+                _begin(response)
                 received = self._anchor.monotonic()
                 answer = read_headers(response)
             finally:
@@ -290,6 +291,17 @@ def _either(one: Interval, other: Interval) -> Interval:
     if gap > _MACHINES_DIFFER:
         raise Unusable(f'its clock moved by {gap:.3f} s or more between two of its answers')
     return _hull([one, other])
+
+
+def _begin(response: http.client.HTTPResponse) -> None:
+    """Read the head of the answer. Before it, any number of interim answers may come, of which Python only skips 100 Continue."""
+    response.begin()
+    for _interim in range(_MOST_INTERIM_ANSWERS):
+        if response.status == 101 or not 100 <= response.status <= 199:
+            return
+        response.headers = response.msg = None  # type: ignore[assignment]
+        response.begin()
+    raise http.client.HTTPException('too many interim answers')
 
 
 def read_headers(response: http.client.HTTPResponse) -> Answer:

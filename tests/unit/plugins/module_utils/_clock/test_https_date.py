@@ -139,6 +139,20 @@ def test_any_status_counts_and_redirects_are_not_followed(authority, certificate
     assert result['verdict'] == 'in_sync'
 
 
+@pytest.mark.parametrize('interim', [
+    'HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n',
+    'HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nDate: {0}\r\n\r\n',
+])
+def test_an_interim_answer_comes_before_the_answer(authority, certificate, interim):
+    """RFC 9110 section 15.2: a client parses any number of them. Their Date is not the answer's."""
+    def script(number, head):
+        return interim.format(format_http_date(int(true_time()) - 600)).encode() + dated()(number, head)
+    with HttpsServer(script, *certificate) as server:
+        result, source, _took = ask([server], authority, wanted_width=0.1)
+    assert (result['verdict'], source['reason']) == ('in_sync', '')
+    assert source['samples'] >= 3
+
+
 def test_a_cached_answer_counts_with_its_age(authority, certificate):
     with HttpsServer(dated(offset=-3600.4, headers='Age: 3600\r\n'), *certificate) as server:
         result, _source, _took = ask([server], authority)
@@ -237,6 +251,7 @@ BROKEN = {
     'stops half-way': (fixed(lambda: [b'HTTP/1.1 200 OK\r\nDate: ' + date()[:9], 600.0]), 'in time'),
     'drips': (fixed(lambda: [b'HTTP/1.1 200 OK\r\nDate: ' + date() + b'\r\n'] + [0.2, b'X: y\r\n'] * 3000),
               'in time'),
+    'hints for ever': (fixed(lambda: b'HTTP/1.1 103 Early Hints\r\n\r\n' * 2000), 'not HTTP'),
     'continues for ever': (fixed(lambda: [b'HTTP/1.1 100 Continue\r\n\r\n', 0.1] * 6000), 'in time'),
 }
 
