@@ -113,7 +113,8 @@ options:
       - Time source of the cloud that the host runs in. V(aws) is 169.254.169.123, V(gcp) is metadata.google.internal,
         V(azure) is the device C(/dev/ptp_hyperv), which only chrony can use.
       - AWS and GCP spread leap seconds over a day. The module refuses them together with other servers, in the options or in the
-        existing configuration, and together with C(leapsectz).
+        existing configuration, and together with a list of leap seconds (C(leapsectz), C(leapseclist), C(leapfile)). With
+        O(only), the module comments out what is in the existing configuration.
     type: str
     choices: [none, aws, gcp, azure]
     default: none

@@ -158,8 +158,8 @@ class Daemon:
         """Return the files in which to comment out other lines that name sources or use a lease. Raises Refused."""
         present = self.lines(without_own=True)
         lines = [source.line for source in self._others(want, self.sources_of(present)) if source.line.lasting]
-        lines += [line for line in present if line.directive == 'sourcedir'
-                  and not any(config.lasting(folder) for folder in line.words[1:])]
+        lines += [line for line in present if want.smears and line.directive in layouts.LEAP_SECONDS
+                  or line.directive == 'sourcedir' and not any(config.lasting(folder) for folder in line.words[1:])]
         by_path: Dict[str, List[int]] = {}
         for line in lines:
             if not line.number or config.of_vendor(line.path):
@@ -228,21 +228,21 @@ class Daemon:
         if self.facts.get('no_control'):
             raise Refused('{0} is started with {1} and never sets the clock.'.format(self.unit, self.facts['no_control']),
                           'Remove the option and restart the unit, or use another provider.', NO_CONTROL)
-        if want.cloud and layouts.CLOUDS[want.cloud].smears:
+        if want.smears and not want.only:
             self._check_smearing(want)
 
     def _check_smearing(self, want: Wanted) -> None:
         cloud = layouts.CLOUDS[want.cloud]
         good = {config.folded(name) for name in (cloud.server,) + cloud.also + cloud.alike}
         lines = self.lines(without_own=True)
-        mixed = [source.line for source in self.sources_of(lines)
-                 if source.kind in ASKED + ('fallback',) and config.folded(source.host) not in good]
-        foreign = [line for line in lines if line in mixed or line.directive == 'leapsectz']
+        mixed = [source.line for source in self.sources_of(lines) if 'noselect' not in source.options
+                 and source.kind in ASKED + ('fallback',) and config.folded(source.host) not in good]
+        foreign = [line for line in lines if line in mixed or line.directive in layouts.LEAP_SECONDS]
         foreign += [line for line in dict.fromkeys(mixed) if line not in lines]     # of systemd-networkd's leases
         if foreign:
             raise Refused(
-                'cloud={0}: its time source spreads a leap second over a day and must not be mixed with other servers or '
-                'leapsectz, but {1} has {2}. Take that out, or leave cloud at none.'.format(
+                'cloud={0}: its time source spreads a leap second over a day and must not be mixed with other servers or a list of '
+                'leap seconds, but {1} has {2}. Take that out, set only=true, or leave cloud at none.'.format(
                     want.cloud, self.config, '; '.join(line.quoted for line in foreign)))
 
     def _in_configuration(self, lines: List[str], asked: bool) -> List[File]:

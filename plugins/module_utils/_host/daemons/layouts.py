@@ -216,6 +216,8 @@ class Cloud(NamedTuple):
     alike: Tuple[str, ...] = ()     # other providers' servers that spread a leap second in the same way
 
 
+# Directives by which a daemon applies leap seconds itself: chrony.conf(5), ntp.conf(5).
+LEAP_SECONDS = ('leapsectz', 'leapseclist', 'leapfile')
 # Both spread it evenly from noon to noon (UTC), as their documentation says.
 _SMEARED = ('time.aws.com', 'time.google.com', 'time1.google.com', 'time2.google.com', 'time3.google.com', 'time4.google.com')
 CLOUDS: Dict[str, Cloud] = {

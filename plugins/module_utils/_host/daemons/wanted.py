@@ -79,6 +79,11 @@ class Wanted(NamedTuple):
         return [feature for feature in layouts.FEATURES if needed[feature]]
 
     @property
+    def smears(self) -> bool:
+        """Whether the source of the cloud spreads a leap second over a day."""
+        return bool(self.cloud) and layouts.CLOUDS[self.cloud].smears
+
+    @property
     def all_servers(self) -> List[Server]:
         cloud = layouts.CLOUDS[self.cloud].server if self.cloud else ''
         return self.servers + self.nts_servers + self.pools + ([Server(cloud)] if cloud else [])
@@ -125,7 +130,7 @@ def wanted(options: Mapping[str, Any]) -> Wanted:
     result = result._replace(keys=[key._replace(server=spelled.get(config.folded(key.server), key.server)) for key in result.keys])
     _check_keys(result)
     named = result.servers + result.nts_servers + result.pools
-    if result.cloud and layouts.CLOUDS[result.cloud].smears and named:
+    if result.smears and named:
         raise Refused(
             'cloud={0} cannot be combined with {1}: its time source spreads a leap second over a day, other servers do not, '
             'and a daemon that mixes them is wrong by up to half a second on such a day. Give either cloud or servers, '

@@ -108,6 +108,21 @@ def test_the_vendors_nts_servers_are_commented_out_and_leave_no_trace_in_ours(tm
     assert not run(host)['changed']
 
 
+@pytest.mark.parametrize('release, unit, name, files', [
+    *HOSTS, ('debian-13', 'chrony', 'chrony', {'/etc/chrony/chrony.conf': CHRONY_DEBIAN + 'leapseclist /x\n'}),
+    ('debian-12', 'ntpsec', 'ntpsec', {'/etc/ntpsec/ntp.conf': NTPSEC + 'leapfile /x\n'})])
+def test_the_source_of_a_cloud_alone_takes_out_what_it_must_not_be_mixed_with(tmp_path, release, unit, name, files):
+    """The run was refused for lines that it would have commented out."""
+    host = FakeHost(tmp_path, release, files).has(unit)
+    before = {path: host.text(path) for path in files}
+    assert run(host, servers=[], cloud='aws')['changed'] and asked(host, name) == ['169.254.169.123']
+    for path in files:
+        assert not [line for line in host.text(path).splitlines() if line.startswith('leap')]
+    assert not run(host, servers=[], cloud='aws')['changed']
+    Absent(host).run()
+    assert {path: host.text(path) for path in files} == before
+
+
 def test_a_lease_brings_none(tmp_path):
     host = FakeHost(tmp_path, 'alma-9', {'/etc/chrony.conf': CHRONY_REDHAT,
                                          '/run/chrony-dhcp/eth0.sources': 'server lease.example iburst\n'}).has('chronyd')

@@ -585,6 +585,20 @@ def test_a_server_of_an_earlier_run_is_not_mixed_with_a_source_that_smears(tmp_p
         found.check_against(Wanted([], [], [], [], 'aws', 0.0))
 
 
+@pytest.mark.parametrize(('kind', 'recording', 'line', 'refused'), [
+    ('chrony', 'chrony-4.3', 'leapsectz right/UTC', True), ('chrony', 'chrony-4.3', 'server 192.0.2.7 iburst noselect', False),
+    ('chrony', 'chrony-4.3', 'leapseclist /usr/share/zoneinfo/leap-seconds.list', True),
+    ('ntpsec', 'ntpsec-1.2.2', 'leapfile /usr/share/zoneinfo/leap-seconds.list', True)])
+def test_a_source_that_smears_is_not_mixed_with_a_list_of_leap_seconds(tmp_path, kind, recording, line, refused):
+    """RHEL 10 and Debian 13 have leapseclist instead of leapsectz."""
+    found = daemon(tmp_path, kind, recording, 'synchronized', config=line + '\n')
+    if not refused:
+        found.check_against(Wanted([], [], [], [], 'aws', 0.0))
+        return
+    with pytest.raises(Refused, match='a list of leap seconds, but .* has "{0}"'.format(line)):
+        found.check_against(Wanted([], [], [], [], 'aws', 0.0))
+
+
 def test_the_line_that_resets_the_servers_of_timesyncd_is_named(tmp_path):
     found = daemon(tmp_path, 'timesyncd', 'timedatectl', '252 synchronized', config='[Time]\nNTP=\n',
                    config_dir='/etc/systemd/timesyncd.conf.d')
