@@ -15,6 +15,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
     OWN_NAME,
     File,
     current,
+    outdated,
     own_file,
     without_block,
 )
@@ -141,6 +142,7 @@ class Daemon:
     def files(self, want: Wanted) -> List[File]:
         """Return the files to write, in this order, so that the daemon does what is wanted."""
         planned = self._files(want)
+        planned += outdated(self.lines(), planned) if want.names else []
         if want.only:
             planned = self._silence(want, planned)
         self._check_reached(want, planned)

@@ -7,9 +7,14 @@
 import re
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import BLOCK_BEGIN, BLOCK_END, OWN_NAME
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import (
+    BLOCK_BEGIN,
+    BLOCK_END,
+    OWN_NAME,
+    ConfigLine,
+)
 
-__all__ = ['BLOCK_BEGIN', 'BLOCK_END', 'OWN_NAME', 'File', 'block_of', 'current', 'diff_of', 'new_sources', 'own_file',
+__all__ = ['BLOCK_BEGIN', 'BLOCK_END', 'OWN_NAME', 'File', 'block_of', 'current', 'diff_of', 'new_sources', 'outdated', 'own_file',
            'with_block', 'without_block']
 
 _HEADER = '# Managed by Ansible (aemops.brand_portal.time_sync). Remove this file to undo it.\n'
@@ -30,6 +35,13 @@ class File(NamedTuple):
 def own_file(path: str, lines: List[str], effect: str = 'restart') -> File:
     """Return our own file beside the vendor's. Without lines, it must not exist."""
     return File(path, _HEADER + ''.join(line + '\n' for line in lines) if lines else None, effect=effect)
+
+
+def outdated(lines: Sequence[ConfigLine], planned: Sequence[File]) -> List[File]:
+    """Return what removes our lines from files that are not planned: since an earlier run, the daemon has got folders for ours."""
+    paths = dict.fromkeys(line.path for line in lines if line.own and line.number)
+    return [File(path, None) if OWN_NAME in path.rpartition('/')[2] else File(path, '', block=True)
+            for path in paths if path not in [file.path for file in planned]]
 
 
 # An editor may end lines otherwise, or leave out the line end of the last one.

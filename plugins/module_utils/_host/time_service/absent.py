@@ -6,7 +6,7 @@
 
 import os
 from functools import partial
-from typing import Any, Dict, List, Mapping, NamedTuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Sequence
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.files import fingerprint
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import acts, guest_sync
@@ -111,20 +111,23 @@ class Absent(Run):
             changes += [change for change in found if change.file.path not in [each.file.path for each in changes]]
             if daemon['active'] and daemon['unit'] not in stopped and any(change.file.effect for change in found):
                 restarts.append(daemon['unit'])
-        changes += self._boot_files(known, left)
+        changes += self._elsewhere(known, [change.file.path for change in changes], left)
         return Undoing(changes, units, restarts, left, guest)
 
-    def _boot_files(self, known: lasting.Lasting, left: List[str]) -> List[Change]:
-        """Return the changes for drop-ins and the waiting unit that were written for the next boot."""
+    def _elsewhere(self, known: lasting.Lasting, there: Sequence[str], left: List[str]) -> List[Change]:
+        """Return the changes in recorded files that no daemon reads now, and in those for the next boot."""
         found = []
         for path, written in sorted(known.files.items()):
-            text = self.host.text(path) if path.startswith('/etc/systemd/system/') else None
-            if text is None:
+            text = self.host.text(path) if path not in there else None
+            if text is None or any(path in each for each in left):
                 continue
             if written == fingerprint(text.encode('utf-8', 'surrogateescape')):
                 found.append(Change(File(path, None, effect=''), text, None))
             else:
                 left.append(f'{path} was changed by another administrator and stays. Remove it by hand if it is not needed')
+        for path in sorted(set(known.blocks) - set(there)):
+            found += [change._replace(file=change.file._replace(effect='')) for change in self._block(path, True, known, left)
+                      if change.file.path not in there]
         return found
 
     def _own_files(self, daemon: Mapping[str, Any], known: lasting.Lasting, left: List[str]) -> List[Change]:

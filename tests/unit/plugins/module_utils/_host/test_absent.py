@@ -112,6 +112,27 @@ def test_a_daemon_that_running_services_require_by_now_is_not_stopped(tmp_path):
     assert state(host) == before
 
 
+def test_files_that_no_daemon_reads_any_more_are_removed_too(tmp_path):
+    """The record named them, and was removed without them. With the former option they would count again."""
+    host = red_hat(tmp_path)
+    before = state(host)
+    host.put('/etc/sysconfig/chronyd', 'OPTIONS="-f /etc/chrony-site.conf"\n')
+    host.put('/etc/chrony-site.conf', 'server site.example\nkeyfile /etc/site.keys\n')
+    host.put('/etc/site.keys', '1 MD5 old\n')
+    run(host, keys=KEYS)
+    host.put('/etc/chrony-site.conf', host.text('/etc/chrony-site.conf') + 'confdir /etc/site.d\n')
+    run(host, max_distance=1.5)
+    assert host.exists('/etc/site.d/aemops-brand-portal.conf')
+    host.remove('/etc/sysconfig/chronyd')
+    done = both(host)
+    assert SECRET not in json.dumps(done)
+    assert host.text('/etc/chrony-site.conf') == 'server site.example\nkeyfile /etc/site.keys\nconfdir /etc/site.d\n'
+    assert host.text('/etc/site.keys') == '1 MD5 old\n'
+    for path in ('/etc/chrony-site.conf', '/etc/site.keys', '/etc/sysconfig'):
+        host.remove(path)
+    assert state(host) == before
+
+
 def test_what_others_have_changed_since_stays(tmp_path):
     host = red_hat(tmp_path)
     host.has('openntpd')

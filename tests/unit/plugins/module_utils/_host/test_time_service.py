@@ -347,6 +347,24 @@ def test_what_is_left_is_stepped_only_above_the_limits(tmp_path):
 # Layouts
 
 
+@pytest.mark.parametrize('later', ['confdir /etc/chrony.d\n', 'confdir /etc/chrony.d\nsourcedir /etc/chrony/sources.d\n'])
+@pytest.mark.parametrize('only', [True, False])
+def test_a_block_goes_when_the_configuration_has_got_folders_since(tmp_path, later, only):
+    """It kept the servers of the first run, and the daemon went on to ask them."""
+    host = FakeHost(tmp_path, 'alma-9', {'/etc/chrony.conf': CHRONY_REDHAT}).has('chronyd', package='chrony')
+    run(host, servers=['192.0.2.8'])
+    assert 'server 192.0.2.8 iburst\n' in host.text('/etc/chrony.conf')
+    host.put('/etc/chrony.conf', host.text('/etc/chrony.conf') + later)
+    done = run(host, only=only)
+    assert 'remove the block of this role in /etc/chrony.conf' in done['actions'] or only
+    assert '192.0.2.8' not in host.text('/etc/chrony.conf')
+    assert set(done['sources']) == {'192.0.2.1'} | (set() if only else {'2.rhel.pool.ntp.org'})
+    assert not run(host, only=only)['changed']
+    assert not run(host, only=only, servers=[] if not only else ['192.0.2.1'])['changed']
+    Absent(host).run()
+    assert host.text('/etc/chrony.conf') == CHRONY_REDHAT + later
+
+
 @pytest.mark.parametrize('config', [CHRONY_REDHAT, CHRONY_REDHAT.rstrip('\n'), 'pool p iburst\r\nbad \udce4 byte\r\n'],
                          ids=['usual', 'no end of line', 'odd bytes'])
 def test_without_a_folder_a_block_is_added_and_nothing_else_touched(tmp_path, config):
