@@ -5,7 +5,7 @@
 """Reads and changes the states of systemd units."""
 
 import os
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Mapping, Sequence
 
 UNIT_PROPERTIES = ('Id', 'LoadState', 'ActiveState', 'UnitFileState', 'MainPID', 'ConditionResult', 'ConditionTimestampMonotonic',
                    'ActiveEnterTimestampMonotonic')
@@ -65,8 +65,23 @@ class Units:
         verb = 'try-restart' if verb == 'restart' else verb
         if not units and verb != 'daemon-reload':
             return ''
+        files = {path: target for unit in units for path, target in self.linked(unit).items()} if verb == 'disable' else {}
         done = self._host.execute(['systemctl', verb, '--quiet', *options, *units], _TIMEOUT)
+        self.link(files)
         return done.complaint if done.code else ''
+
+    def linked(self, unit: str) -> Dict[str, str]:
+        """Return {path: target} of the link by which systemd finds a unit in another place (systemctl link); {} for none."""
+        path = f'{UNIT_LINKS}/{unit}'
+        return {name: target for name, target in self.links(unit).items() if name == path and target != '/dev/null'}
+
+    def link(self, files: Mapping[str, str]) -> None:
+        """Restore these links if they are missing: systemctl disable removes them, and then there is no unit to enable again."""
+        missing = [path for path in files if not os.path.lexists(self._host.path(path))]
+        for path in missing:
+            self._host.link(path, files[path])
+        if missing:
+            self.verb('daemon-reload', [])
 
     def state(self, unit: str, keys: Sequence[str]) -> Dict[str, Any]:
         """Return these keys of the state: active (True, False or 'failed'), enabled, masked. Raises NoAnswer."""

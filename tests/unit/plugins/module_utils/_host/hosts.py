@@ -53,6 +53,7 @@ class FakeHost(System):
         super().__init__(str(root))
         self.edits, self.known_sources = 0, []
         self.units, self.packages = {}, set()
+        self.linked = set()     # units whose file is known by a link alone (systemctl link)
         self.dependents = {}    # {unit: units that systemd stops together with it}
         self.time = 0.0
         self.commands = []      # all that were run, but for questions
@@ -139,15 +140,18 @@ class FakeHost(System):
             blocks = []
             for unit in words[words.index('--property') + 2:]:
                 active, state = self.units.get(unit, ('inactive', ''))
-                load = 'masked' if state == 'masked' else 'loaded' if unit in self.units else 'not-found'
+                load = 'masked' if state == 'masked' else 'loaded' if self._knows(unit) else 'not-found'
+                active, state = (active, state) if self._knows(unit) else ('inactive', '')
                 blocks.append('Id={}\nLoadState={}\nActiveState={}\nUnitFileState={}\n'.format(unit, load, active, state))
             return '\n'.join(blocks)
         self.commands.append('systemctl ' + ' '.join(word for word in words if word != '--quiet'))
         verb, units = words[0], [word for word in words[1:] if not word.startswith('--')]
         for unit in units:
-            if unit not in self.units:
+            if not self._knows(unit):
                 return Done(1, '', 'Unit {} not found.'.format(unit))
             known = self.units[unit]
+            if verb == 'disable' and unit in self.linked:
+                os.remove(self.path('/etc/systemd/system/' + unit))
             if verb == 'try-restart' and known[0] != 'active' or verb == 'unmask' and known[1] != 'masked':
                 continue
             if verb in ('start', 'restart', 'try-restart') and known[1] == 'masked':
@@ -164,6 +168,10 @@ class FakeHost(System):
                 known[0] = 'inactive'
             known[1] = {'enable': 'enabled', 'disable': 'disabled', 'mask': 'masked', 'unmask': 'disabled'}.get(verb, known[1])
         return ''
+
+    def _knows(self, unit):
+        return unit in self.units and (
+            unit not in self.linked or os.path.lexists(self.path('/etc/systemd/system/' + unit)))
 
     def _journalctl(self, words):
         return 'chronyd[1]: Could not resolve no.example\nchronyd[1]: key 0123456789ABCDEF\n'

@@ -17,6 +17,7 @@ from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._ho
 from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._host.test_time_service import (
     SECRET,
     SOURCES,
+    PowerCut,
     debian,
     own_tree,
     run,
@@ -109,6 +110,48 @@ def test_a_daemon_that_running_services_require_by_now_is_not_stopped(tmp_path):
     before = state(host)
     with pytest.raises(TimeServiceFailed, match='^aem.service would be stopped together with chrony.service'):
         absent(host)
+    assert state(host) == before
+
+
+@pytest.mark.parametrize('fails', [True, False])
+@pytest.mark.parametrize(('units', 'provider'), [(('chrony', 'openntpd'), 'chrony'), (('openntpd', 'chrony'), 'chrony')])
+def test_a_unit_that_is_known_by_a_link_is_there_again(tmp_path, units, provider, fails):
+    """systemctl disable also removes what systemctl link has made, so that the unit could not be enabled again."""
+    host = debian(tmp_path, *units)
+    host.units['chrony.service'] = ['inactive', 'disabled']
+    linked = units[-1] + '.service'
+    host.linked = {linked}
+    os.symlink('/opt/site/' + linked, host.path('/etc/systemd/system/' + linked))
+    before = state(host)
+    if fails:
+        host.synchronised_after = None
+        with pytest.raises(TimeServiceFailed) as failed:
+            run(host, provider=provider)
+        assert failed.value.details['problems'] == []
+    else:
+        run(host, provider=provider)
+        assert host.units['openntpd.service'] == ['inactive', 'disabled']
+        both(host)
+    assert state(host) == before
+    assert os.readlink(host.path('/etc/systemd/system/' + linked)) == '/opt/site/' + linked
+
+
+def test_a_run_that_was_killed_before_the_link_was_back_is_undone(tmp_path):
+    host = debian(tmp_path, 'chrony', 'openntpd')
+    host.units['chrony.service'] = ['inactive', 'disabled']
+    host.linked = {'openntpd.service'}
+    os.symlink('/opt/site/openntpd.service', host.path('/etc/systemd/system/openntpd.service'))
+    before, real = state(host), host.link
+
+    def link(path, target):
+        raise PowerCut
+    host.link = link
+    with pytest.raises(PowerCut):
+        run(host, provider='chrony')
+    assert not os.path.lexists(host.path('/etc/systemd/system/openntpd.service'))
+    host.link = real
+    assert run(host, provider='chrony')['problems'] == []
+    both(host)
     assert state(host) == before
 
 
