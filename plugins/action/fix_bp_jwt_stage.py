@@ -60,6 +60,7 @@ ARGUMENTS: dict[str, dict[str, t.Any]] = {
     'in_run': {'type': 'bool', 'default': False},
     'repair_begun': {'type': 'bool', 'default': False},
     'not_passed': {'type': 'int', 'default': 0},
+    'unwritten': {'type': 'str', 'default': ''},
     'group': {'type': 'int', 'default': 0},
 }
 

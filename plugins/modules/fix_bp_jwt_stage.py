@@ -89,6 +89,11 @@ options:
       Number of hosts of the run that did not pass, for O(stage=finish_host). The message is shorter if there are many.
     type: int
     default: 0
+  unwritten:
+    description:
+      - Why the report could not be written, for O(stage=finish_host) of the host that wrote it. This host then fails.
+    type: str
+    default: ''
   group:
     description:
       - Number of the group in the table that this host belongs to, for O(stage=finish_host).

@@ -21,10 +21,10 @@ def finish_host(context: StageContext) -> Result:
     given, name = context.arguments, context.host
     if not given['planned'] and not context.run_options()['fix_bp_jwt_allow_no_hosts']:
         return {'failed': True, 'msg': NOTHING_MEASURED}
-    if not given['in_run']:
-        return {}
-    last = last_word(name, registered(context, [name])[name], given['repair_begun'], given['stopped'])
-    if last['passed']:
+    last = last_word(name, registered(context, [name])[name], given['repair_begun'], given['stopped']) if given['in_run'] else None
+    if last is None or last['passed']:
+        if given['unwritten']:
+            raise NotPassed(given['unwritten'])
         return {}
     said = report_table.last_words(last, given['not_passed'], given['group'])
     if last['state_after'] == host_result.UNREACHABLE:

@@ -22,6 +22,11 @@ from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.result
 
 NOT_OVER = 'This was written before the run was over; it may have died'
 
+UNWRITTEN = (
+    'The report could not be written: {}. Correct fix_bp_jwt_report_dir or fix_bp_jwt_prometheus_file, or make room there, then '
+    'run again'
+)
+
 display = Display()
 
 
@@ -45,7 +50,9 @@ def _write(context: StageContext, chosen: Options) -> Result:
     try:
         report_files.write(chosen, document)
     except OSError as error:
-        done.update(failed=True, msg='\n'.join([f'The report could not be written: {error}', *lines]))
+        said = UNWRITTEN.format(error)
+        # A failure here would hide the table, and which other hosts failed.
+        done.update(lines=[*lines, f'{said}.'], unwritten={context.host: said})
     return done
 
 
@@ -71,7 +78,7 @@ def _document(context: StageContext, chosen: Options, complete: bool) -> Result:
     rows = [report_document.listed(result, mode, written_at) for result in last]
     limit = max(set(thresholds), key=thresholds.count, default=None)
     former = report_files.former(chosen)
-    kept = report_files.without_damaged(report_document.kept(former, set(found), written_at, days))
+    kept = report_files.without_damaged(report_document.kept(former, {row['host'] for row in rows}, written_at, days))
     rows = drift.with_history(rows + kept, former, limit)
     try:
         listed = query.shape(rows, chosen['fix_bp_jwt_report_query'])

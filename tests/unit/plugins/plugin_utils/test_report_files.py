@@ -10,10 +10,12 @@ import datetime
 import json
 
 import pytest
+from ansible.errors import AnsibleActionFail
 
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import files
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._result import sum_up
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.context import StageContext
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.finish_host import finish_host
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.report import report
 from ansible_collections.aemops.brand_portal.tests.unit.plugins.hostvars import HostVars
 
@@ -82,6 +84,34 @@ def reported(folder, *earlier):
                            'linear')
     assert report(context)['lines'][1].startswith('now')
     return [row['host'] for row in json.loads((folder / 'brand-portal.json').read_text(encoding='utf-8'))['hosts']]
+
+
+def test_a_report_that_cannot_be_written_at_the_end_hides_neither_the_table_nor_the_hosts_that_failed(tmp_path, monkeypatch):
+    """The stage failed: of all hosts only the first one counted as failed, and its message was the table and the statistics."""
+    def write(*_given):
+        raise OSError(28, 'No space left on device')
+    monkeypatch.setattr(files, 'write', write)
+    skew = {'verdict': 'in_sync', 'direction': 'none', 'offset': 0.0, 'low': 0.0, 'high': 0.0, 'verified': True, 'max_skew': 5.0}
+    well = {'state': 'healthy', 'repair': False, 'healthy': True, 'cause': '', 'summary': '', 'next_step': ''}
+    sick = {**well, 'state': 'at_risk', 'healthy': False, 'next_step': 'run'}
+    found = HostVars({name: {'fix_bp_jwt_result': sum_up(name, {'skew': skew, 'tests': []}, {}, verdict, verdict)}
+                      for name, verdict in (('a1', well), ('a2', sick), ('a3', well))})
+    names = list(found)
+
+    def run(stage, name, **arguments):
+        variables = {'inventory_hostname': name, 'hostvars': found, 'ansible_play_hosts_all': names, 'ansible_play_hosts': names,
+                     **options(tmp_path)}
+        return stage(StageContext({'hosts': names, 'begun': [], 'stopped': '', **arguments}, variables, lambda value: value,
+                                  lambda *call: {}, False, 'linear'))
+    made = run(report, 'a1')
+    assert not made.get('failed') and made['lines'][1].startswith('a1') and 'No space left' in made['lines'][-1]
+    end = {'planned': True, 'in_run': True, 'repair_begun': False, 'group': 0, 'not_passed': 1}
+    for name, said in (('a1', 'The report could not be written: .*No space left'), ('a2', 'a2: at_risk')):
+        with pytest.raises(AnsibleActionFail, match=said):
+            run(finish_host, name, **end, unwritten=made['unwritten'].get(name, ''))
+    assert run(finish_host, 'a3', **end, unwritten='') == {}
+    with pytest.raises(AnsibleActionFail, match='could not be written'):
+        run(finish_host, 'localhost', **{**end, 'in_run': False}, unwritten=made['unwritten']['a1'])
 
 
 @pytest.mark.parametrize('damage', [
