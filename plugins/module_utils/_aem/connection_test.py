@@ -116,13 +116,15 @@ def _refined(result: Dict[str, Any], behind: Optional[bool], now: Optional[float
         now = dates.of_iso(result['remote_date'])
     way = result['authentication']
     found = causes.refined(result['cause'], result['evidence'], result['response_code'], way, behind, now)
+    since, until = (dates.of_iso(result[key]) if result[key] else None for key in ('not_before', 'not_after'))
+    found = causes.by_trusted_time(found, since, until, now)
     if way == UNKNOWN and found.id == 'jwt_expired' and now is not None and now >= causes.JWT_ENDED:
         way = 'legacy_gateway'  # inferred: nothing else takes a JWT any more
     elif way == UNKNOWN and found.id == 'jwt_end_of_life':
         way = 'jwt'
     return dict(result, authentication=way, cause=found.id, clock_related=found.clock_related, direction=found.direction,
-                meaning=result['meaning'] if found.id == result['cause'] else found.meaning,
-                advice=result['advice'] if found.id == result['cause'] else found.advice)
+                meaning=result['meaning'] if found == causes.BY_ID[result['cause']] else found.meaning,
+                advice=result['advice'] if found == causes.BY_ID[result['cause']] else found.advice)
 
 
 def _result(

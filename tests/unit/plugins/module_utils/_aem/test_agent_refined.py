@@ -154,7 +154,7 @@ def result(**changes):
     found = {
         'agent': 'a', 'succeeded': False, 'cause': 'key_not_accepted', 'evidence': 'sent. Response: 401 Unauthorized',
         'response_code': 401, 'authentication': 'unknown', 'skew': None, 'remote_date': None, 'meaning': 'm', 'advice': 'a',
-        'clock_related': 'no', 'direction': None,
+        'clock_related': 'no', 'direction': None, 'not_before': None, 'not_after': None,
     }
     return dict(found, **changes)
 
@@ -169,6 +169,28 @@ def test_the_agents_own_dates_stand_in_for_a_measurement():
     (found,) = test.refined([result(authentication='jwt', remote_date='2026-11-26T10:00:00Z')], None, None)
     assert (found['cause'], found['clock_related'], found['direction']) == ('jwt_end_of_life', 'no', None)
     assert 'OAuth Server-to-Server' in found['advice']
+
+
+@pytest.mark.parametrize(('cause', 'date', 'now', 'clock_related'), [
+    ('certificate_expired', 'not_after', NOW, 'no'),
+    ('certificate_expired', 'not_after', NOW - 86400, 'likely'),
+    ('certificate_not_yet_valid', 'not_before', NOW - 86400, 'no'),
+    ('certificate_not_yet_valid', 'not_before', NOW, 'likely'),
+    ('certificate_expired', 'not_after', None, 'likely'),   # no time is believed
+    ('certificate_expired', None, NOW, 'likely'),           # the message has no date
+])
+def test_a_certificate_that_trusted_time_refuses_too_is_not_the_clocks(cause, date, now, clock_related):
+    """However wrong the clock is: with a right one, the same certificate is refused."""
+    known = causes.BY_ID[cause]
+    said = result(cause=cause, evidence='NotAfter: x', response_code=None, clock_related='likely', direction=known.direction,
+                  not_before=None, not_after=None, meaning=known.meaning, advice=known.advice)
+    if date:
+        said[date] = '2026-11-26T00:00:00Z'     # in the day before NOW
+    (found,) = test.refined([said], True, now)
+    assert (found['cause'], found['clock_related']) == (cause, clock_related)
+    assert found['direction'] == (None if clock_related == 'no' else known.direction)
+    assert ('trusted time' in found['meaning']) is (clock_related == 'no')
+    assert ('skew' in found['advice'] or 'trusted time' in found['advice']) is (clock_related == 'likely')
 
 
 def test_the_way_is_told_where_the_words_leave_one():
