@@ -227,7 +227,7 @@ def _of_units(host: Any) -> List[Steerer]:
             continue
         commands = _commands(host, service)
         # With the unit, its other commands would not run any more either.
-        alone = all(setter_in(each.value) or _program(each.value) == 'hwclock' for each in commands)
+        alone = all(setter_in(each.value, None, host.exists) or _program(each.value) == 'hwclock' for each in commands)
         for command in commands:
             program = _program(command.value)
             if program == 'phc2sys' and not _phc2sys_of(host, service) or program == 'ptp4l' and not _ptp4l_of(host, service):
@@ -244,7 +244,7 @@ def _of_units(host: Any) -> List[Steerer]:
 
 def _of_command(host: Any, unit: str, command: str, place: str, alone: bool) -> Optional[Steerer]:
     """Return the unit as something to stop if it does nothing else. Setting the clock once at boot does not count."""
-    name = setter_in(command)
+    name = setter_in(command, None, host.exists)
     if name and alone and not re.search(r'[;|&`]|\$\(|(?:^|/)\w*sh\s', command):
         return Steerer('{0} by {1}'.format(name, unit), unit, place, True, '')
     found, name = (place, name) if name else _in_script(host, command)
@@ -271,7 +271,7 @@ def _of_cron(host: Any) -> List[Steerer]:
             for number, text, _own in config.numbered(host, path):
                 line = '{0} line {1}'.format(path, number)
                 job = job_of(path, text) or ''
-                name = setter_in(job)
+                name = setter_in(job, None, host.exists)
                 place, name = (line, name) if name else _in_script(host, job)
                 # Setting the clock once at boot does not count, unless it starts a loop.
                 once = text.lstrip().startswith('@reboot')
@@ -310,7 +310,7 @@ def _place_in(host: Any, path: str) -> Tuple[str, str]:
         return '', ''
     programs = programs_of(host.read(path))
     for number, text, _own in config.numbered(host, path):
-        name = '' if text.lstrip().startswith('#') else setter_in(text, programs)
+        name = '' if text.lstrip().startswith('#') else setter_in(text, programs, host.exists)
         if name:
             return '{0} line {1}'.format(path, number), name
     return '', ''

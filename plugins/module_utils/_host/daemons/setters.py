@@ -10,7 +10,7 @@ a simple command counts. Functions are not resolved, and variables only if they 
 
 import os
 import re
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 _QUOTED = re.compile(r"'[^']*'|\"(?:\\.|[^\"\\])*\"")
 # What ends a simple command, or begins another one inside it.
@@ -76,10 +76,10 @@ def programs_of(text: str) -> Dict[str, str]:
     return {name: value for name, value in assigned.items() if os.path.basename(value) in _SETTERS}
 
 
-def setter_in(text: str, programs: Optional[Dict[str, str]] = None) -> str:
+def setter_in(text: str, programs: Optional[Dict[str, str]] = None, exists: Callable[[str], bool] = lambda path: True) -> str:
     """Return the command in a line of a script or a unit that sets the clock; '' if there is none.
 
-    programs: those of the script's variables.
+    programs: those of the script's variables. exists: returns whether a file exists.
     """
     text = _WHICH.sub(r'\1', text)
     for name, value in (programs or {}).items():
@@ -87,7 +87,7 @@ def setter_in(text: str, programs: Optional[Dict[str, str]] = None) -> str:
     text = _RUN_QUOTED.sub(lambda found: ' ; {0} ; '.format(found.group(2)), text)
     text = re.sub(r'(?:^|\s)#.*', '', _QUOTED.sub(_without_blanks, text))
     for part in _BETWEEN.split(text):
-        name = _sets(part.split())
+        name = _sets(part.split(), exists)
         if name:
             return name
     return ''
@@ -101,8 +101,11 @@ def _without_blanks(found: 're.Match[str]') -> str:
     return plain if re.fullmatch(r'[\w./:=@%+-]+', plain) else '_' + inner
 
 
-def _sets(words: List[str]) -> str:
-    program, rest = _program(words)
+def _sets(words: List[str], exists: Callable[[str], bool]) -> str:
+    path, rest = _program(words)
+    program = os.path.basename(path)
+    if path.startswith('/') and not exists(path):
+        return ''       # of a package that was removed since, as ntpdate by an upgrade to RHEL 8
     setter = _SETTERS.get(program)
     if not setter:
         if program == 'net':        # of Samba, often where Active Directory is
@@ -126,7 +129,7 @@ def _program(words: List[str]) -> Tuple[str, List[str]]:
         name = os.path.basename(word)
         wrapper = _WRAPPERS.get(name)
         if wrapper is None:
-            return name, words
+            return word, words
         while words and words[0].startswith('-'):
             option = words.pop(0)
             if name == 'command' and option in ('-v', '-V'):

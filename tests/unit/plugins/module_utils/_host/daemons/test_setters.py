@@ -63,7 +63,7 @@ def found(host):
 
 
 def started_at_boot(tmp_path, unit, command, script=''):
-    host = FakeHost(tmp_path)
+    host = FakeHost(tmp_path, files={'/usr/sbin/ntpdate': ''})
     host.put('/usr/lib/systemd/system/' + unit, '[Service]\nExecStart={}\n'.format(command))
     if script:
         host.put('/opt/aem/start.sh', '#!/bin/sh\n' + script)
@@ -109,11 +109,26 @@ def test_a_job_of_the_boot_does_not_count_without_a_loop(tmp_path, job, line):
     assert [place for _name, _unit, place, _stop in found(host)] == [line] * bool(line)
 
 
+@pytest.mark.parametrize(('path', 'text'), [
+    ('/etc/cron.d/ntp', '*/10 * * * * root /usr/sbin/ntpdate -s ntp1 > /dev/null 2>&1\n'),
+    ('/var/spool/cron/root', '0 3 * * * /opt/clock\n'),
+    ('/etc/systemd/system/clock.service', '[Service]\nExecStart=/usr/sbin/ntpdate -u ntp1\n')])
+def test_a_program_that_is_not_installed_any_more_sets_no_clock(tmp_path, path, text):
+    """RHEL 8 and newer have no ntpdate. The jobs of a host that was upgraded are still there, and no daemon was configured."""
+    host = FakeHost(tmp_path, files={path: text, '/opt/clock': '#!/bin/sh\nsudo /usr/sbin/ntpdate -u ntp1\n'}).has('chrony')
+    os.makedirs(host.path('/etc/systemd/system/multi-user.target.wants'))
+    os.symlink('/etc/systemd/system/clock.service', host.path('/etc/systemd/system/multi-user.target.wants/clock.service'))
+    assert found(host) == []
+    host.put('/usr/sbin/ntpdate', '')
+    assert len(found(host)) == 1
+
+
 @pytest.mark.parametrize(('assigned', 'used'), [
     ('NTPDATE=/usr/sbin/ntpdate', '$NTPDATE -u ntp1'), ('export NTPDATE="/usr/sbin/ntpdate"', '"${NTPDATE}" ntp1'),
     ('NTPDATE=$(which ntpdate)', '[ -x "$NTPDATE" ] && $NTPDATE ntp1'), ("CMD='ntpdate' # as always", 'sudo $CMD ntp1')])
 def test_a_program_in_a_variable_of_a_script_is_seen(tmp_path, assigned, used):
-    host = FakeHost(tmp_path, files={'/etc/cron.hourly/clock': '#!/bin/sh\n{0}\n{1}\n'.format(assigned, used)})
+    host = FakeHost(tmp_path, files={'/etc/cron.hourly/clock': '#!/bin/sh\n{0}\n{1}\n'.format(assigned, used),
+                                     '/usr/sbin/ntpdate': ''})
     os.chmod(host.path('/etc/cron.hourly/clock'), 0o755)
     assert found(host) == [('ntpdate by cron', '', '/etc/cron.hourly/clock line 3', False)]
     host.put('/etc/cron.hourly/clock', '#!/bin/sh\n{0}\necho $NTPDATE $CMD\n$NTPDATED\n'.format(assigned))

@@ -145,7 +145,7 @@ def test_a_container_without_privileges_sets_no_clock_of_this_host(tmp_path, uid
     ('site-time.timer', '[Timer]\nOnCalendar=hourly\n', True),
 ])
 def test_an_enabled_unit_that_sets_the_clock_is_found(tmp_path, unit, text, can_stop):
-    host = FakeHost(tmp_path).has('chrony')
+    host = FakeHost(tmp_path, files={'/usr/sbin/ntpdate': ''}).has('chrony')
     host.put('/usr/lib/systemd/system/' + ('phc2sys@.service' if '@' in unit else unit), text)
     host.put('/usr/lib/systemd/system/site-time.service', '[Service]\nType=oneshot\nExecStart=/usr/sbin/ntpdate -u ntp.example\n')
     os.makedirs(host.path('/etc/systemd/system/multi-user.target.wants'))
@@ -159,7 +159,7 @@ def test_an_enabled_unit_that_sets_the_clock_is_found(tmp_path, unit, text, can_
     (['/opt/aem/bin/start', '-/usr/sbin/ntpdate -u ntp.example'], [], [False])])
 @pytest.mark.parametrize('kind', ['service', 'timer'])
 def test_a_unit_with_other_commands_is_not_stopped(tmp_path, commands, can_stop, in_timer, kind):
-    host = FakeHost(tmp_path).has('chrony')
+    host = FakeHost(tmp_path, files={'/usr/sbin/ntpdate': ''}).has('chrony')
     host.put('/usr/lib/systemd/system/site.service', '[Service]\nType=oneshot\n' + ''.join(
         'ExecStart={0}\n'.format(command) for command in commands))
     os.makedirs(host.path('/etc/systemd/system/multi-user.target.wants'))
