@@ -4,6 +4,7 @@
 
 """Reads and changes the states of systemd units."""
 
+import glob
 import os
 from typing import Any, Dict, List, Mapping, Sequence
 
@@ -54,6 +55,18 @@ def dependents(host: Any, unit: str) -> List[str]:
     return [name for name in services if states.get(name, {}).get('ActiveState') in UP]
 
 
+# Places of the links by which a runlevel starts an init script: Debian and Red Hat, SUSE.
+_RUNLEVELS = ('/etc/rc[2-5].d', '/etc/rc.d/rc[2-5].d', '/etc/init.d/rc[2-5].d')
+
+
+def starts_at_boot(host: Any, unit: str, state: Mapping[str, str]) -> bool:
+    """Return whether a boot starts the unit. That of an init script is generated (bad before 230), whether it starts or not."""
+    file_state, name = state.get('UnitFileState', ''), unit.rpartition('.')[0]
+    if file_state in ('generated', 'bad') and host.exists('/etc/init.d/' + name):
+        return any(glob.glob(host.path(f'{folder}/S[0-9][0-9]{glob.escape(name)}')) for folder in _RUNLEVELS)
+    return file_state in STARTS_AT_BOOT
+
+
 class Units:
     """Runs verbs of systemctl on units, and reads the states that an act can change: active, enabled, masked."""
 
@@ -89,7 +102,7 @@ class Units:
         file_state = found.get('UnitFileState', '')
         state = {
             'active': 'failed' if found.get('ActiveState') == 'failed' else found.get('ActiveState') in UP,
-            'enabled': file_state in STARTS_AT_BOOT,
+            'enabled': starts_at_boot(self._host, unit, found),
             'masked': file_state.startswith('masked') or found.get('LoadState') == 'masked',
         }
         return {key: state[key] for key in keys}

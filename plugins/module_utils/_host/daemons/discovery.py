@@ -22,7 +22,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import Daemon
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.layouts import Layout
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.systems import systems, version
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import STARTS_AT_BOOT, UP, unit_states
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import UP, starts_at_boot, unit_states
 
 # Which system
 
@@ -114,7 +114,7 @@ def _describe(host: Any, daemon: layouts.KnownDaemon, states: Dict[str, Dict[str
         'package': usual.package if usual else '',
         'unit': unit,
         'active': active,
-        'enabled': file_state in STARTS_AT_BOOT,
+        'enabled': starts_at_boot(host, unit, state),
         'static': file_state == 'static',
         'masked': file_state.startswith('masked') or state.get('LoadState') == 'masked',
         'masked_until_boot': file_state == 'masked-runtime',

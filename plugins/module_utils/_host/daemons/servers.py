@@ -78,7 +78,7 @@ def _ranked(host: Any, rows: List[_Row]) -> List[_Row]:
     """Sort the daemon that works first, according to systemd. Without systemd, keep the order."""
     with IMPORT_LOCK:
         from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.conditions import unmet_condition
-        from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import STARTS_AT_BOOT, UP, unit_states
+        from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import UP, starts_at_boot, unit_states
     states = unit_states(host, list(dict.fromkeys(row.layout.unit for row in rows)))
     own = [row for row in rows if states.get(row.layout.unit, {}).get('Id') == row.layout.unit
            and states[row.layout.unit].get('LoadState') in ('loaded', 'masked')]
@@ -87,7 +87,7 @@ def _ranked(host: Any, rows: List[_Row]) -> List[_Row]:
         state = states.get(row.layout.unit, {})
         active = state.get('ActiveState') in UP
         works = state.get('LoadState') != 'masked' and (active or not unmet_condition(host, row.layout.unit))
-        return (not (works and active), not (works and state.get('UnitFileState') in STARTS_AT_BOOT), not works,
+        return (not (works and active), not (works and starts_at_boot(host, row.layout.unit, state)), not works,
                 not host.exists(row.layout.config))
 
     return [row._replace(pid=states.get(row.layout.unit, {}).get('MainPID', '')) for row in sorted(own or rows, key=rank)]

@@ -18,7 +18,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import ANOTHER_STEERS, Refused, wanted
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.packages import Packages
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import STARTS_AT_BOOT, known_states
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import known_states, starts_at_boot
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import lasting, result
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.apply import Apply, Failure
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.boot import plan_boot
@@ -112,7 +112,7 @@ class Present(Run):
         states = known_states(self.host, units) if units else {}
         return [{'name': unit, 'unit': unit, 'package': '', 'installed': True, 'masked': False, 'condition': '',
                  'active': states[unit].get('ActiveState') == 'active',
-                 'enabled': states[unit].get('UnitFileState') in STARTS_AT_BOOT} for unit in units]
+                 'enabled': starts_at_boot(self.host, unit, states[unit])} for unit in units]
 
     def _refuse(self, found: Found) -> None:
         """Raise Refused for anything that prevents the run, before any change."""

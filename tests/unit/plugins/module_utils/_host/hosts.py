@@ -166,8 +166,21 @@ class FakeHost(System):
                 self.began = self.time
             if verb == 'stop' or '--now' in words and verb == 'disable':
                 known[0] = 'inactive'
+            if known[1] == 'generated' and verb in ('enable', 'disable'):
+                self.init_script(unit, verb == 'enable')
+                continue
             known[1] = {'enable': 'enabled', 'disable': 'disabled', 'mask': 'masked', 'unmask': 'disabled'}.get(verb, known[1])
         return ''
+
+    def init_script(self, unit, starts=True):
+        """Give the unit an init script, and the link by which a runlevel starts it, or not."""
+        name = unit.partition('.')[0]
+        self.units[unit][1] = 'generated'
+        self.put('/etc/init.d/' + name, '#!/bin/sh\n')
+        if starts:
+            self.link('/etc/rc3.d/S20' + name, '../init.d/' + name)
+        else:
+            self.remove('/etc/rc3.d/S20' + name)
 
     def _knows(self, unit):
         return unit in self.units and (

@@ -136,6 +136,26 @@ def test_a_unit_that_is_known_by_a_link_is_there_again(tmp_path, units, provider
     assert os.readlink(host.path('/etc/systemd/system/' + linked)) == '/opt/site/' + linked
 
 
+@pytest.mark.parametrize('fails', [True, False])
+def test_a_daemon_of_an_init_script_starts_at_the_next_boot_as_before(tmp_path, fails):
+    """Its unit is called generated whether a runlevel starts it or not: each run disabled it again, and nothing enabled it."""
+    host = debian(tmp_path, 'chrony', 'openntpd')
+    host.units['chrony.service'] = ['inactive', 'disabled']
+    host.init_script('openntpd.service')
+    before = state(host)
+    if fails:
+        host.synchronised_after = None
+        with pytest.raises(TimeServiceFailed):
+            run(host, provider='chrony')
+    else:
+        run(host, provider='chrony')
+        assert not os.path.lexists(host.path('/etc/rc3.d/S20openntpd'))
+        assert not run(host, provider='chrony')['changed']
+        both(host)
+    assert os.path.lexists(host.path('/etc/rc3.d/S20openntpd'))
+    assert state(host) == before
+
+
 def test_a_run_that_was_killed_before_the_link_was_back_is_undone(tmp_path):
     host = debian(tmp_path, 'chrony', 'openntpd')
     host.units['chrony.service'] = ['inactive', 'disabled']
