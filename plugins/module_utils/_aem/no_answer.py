@@ -16,6 +16,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.answer im
 _THROUGH = (' The request went through the proxy {0}, which the environment names: add the host of aem_url to no_proxy to '
             'connect to AEM directly.')
 _OF_AEM = re.compile(r'(?i)jetty|communique|day-servlet|sling|websphere|weblogic|jboss|wildfly|undertow')
+_WITHOUT_TLS = re.compile(r'(?i)plain HTTP\b')  # nginx and Apache, in an error page of their own
 # OpenSSL's messages about a failed handshake, and the advice.
 _TLS = (
     (r'not yet valid|has expired', "Check this host's clock, and the dates of the certificate"),
@@ -40,7 +41,7 @@ def of_status(aem: Any, path: str, answer: AemAnswer, text: str, is_aem: Callabl
             aem.url, through or ' Set aem_url to the address of AEM itself.'))
     if status == 503 or 'AuthenticationSupport service missing' in text:
         return AemError('starting', 'AEM at {0} is starting, or not able to serve ({1}). Wait and try again, or set '
-                        'ready_timeout.{2}'.format(aem.url, status, through))
+                        'ready_timeout.{2}'.format(aem.url, status, _before_aem(answer) + through))
     if status in (401, 403):
         return not_logged_in(aem, 'it answers {0}'.format(status), _before_aem(answer) + through)
     if 300 <= status < 400:
@@ -54,11 +55,7 @@ def of_status(aem: Any, path: str, answer: AemAnswer, text: str, is_aem: Callabl
         if is_login_page(text) or ('login' in target.path and (here or '/core/content/login' in target.path)):
             return not_logged_in(aem, 'it leads to its login page')
         if re.search(r'(?i)saml|\bsso\b|adfs|oauth|openid|login|sign-?in', where):
-            return AemError(
-                'not_aem',
-                'The server at {0} redirects to a sign-in page ({1} to {2}). Set aem_url to the address of AEM itself. If AEM '
-                'itself does this, it does not accept the user {3!r}: set a user with a password in AEM in the options '
-                'username and password.'.format(aem.url, status, where, aem.username))
+            return _signs_in(aem, 'redirects to a sign-in page ({0} to {1})'.format(status, where))
         return AemError('not_aem', 'The server at {0} redirects to another address ({1} to {2}). Set aem_url to the address of AEM '
                         'itself.'.format(aem.url, status, where))
     if status in (502, 504):
@@ -72,8 +69,17 @@ def of_status(aem: Any, path: str, answer: AemAnswer, text: str, is_aem: Callabl
             'unauthorized',
             'AEM at {0} does not show {1} to the user {2!r} (404). Grant the user of the option username jcr:read '
             'below /etc/replication; a publish instance has no such agents.'.format(aem.url, path, aem.username))
+    if status == 400 and _WITHOUT_TLS.search(text):
+        return AemError('not_aem', 'The port of {0} speaks TLS: use https:// in aem_url.{1}'.format(aem.url, through))
     return AemError('not_aem', 'The server at {0} is not an AEM author: {1} gives {2}. Check aem_url, its port and its context '
                     'path.{3}'.format(aem.url, path, status, through))
+
+
+def _signs_in(aem: Any, how: str) -> AemError:
+    return AemError(
+        'not_aem',
+        'The server at {0} {1}. Set aem_url to the address of AEM itself. If AEM itself does this, it does not accept the user '
+        '{2!r}: set a user with a password in AEM in the options username and password.'.format(aem.url, how, aem.username))
 
 
 def not_logged_in(aem: Any, how: str, more: str = '') -> AemError:
@@ -100,6 +106,8 @@ def of_content(aem: Any, path: str, answer: AemAnswer, text: str) -> AemError:
             'between here and AEM.'.format(aem.url, path, len(answer.body)))
     if is_login_page(text):
         return not_logged_in(aem, 'it shows its login page')
+    if 'SAMLRequest' in text:
+        return _signs_in(aem, 'shows a sign-in page')
     return AemError('not_aem', 'The server at {0} is not an AEM author: {1} is not JSON. Check aem_url, its port and its context '
                     'path.{2}'.format(aem.url, path, _THROUGH.format(aem.proxy) if aem.proxy else ''))
 
