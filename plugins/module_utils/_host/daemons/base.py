@@ -73,8 +73,7 @@ class Daemon:
                     'journalctl -b -u {1}.')
     patience = 15.0     # seconds in which the first answers arrive if the sources are reachable
     choice = ''     # how it chooses among its sources, as a sentence
-    # Offset in seconds below which it always slews.
-    slews_below = 0.0
+    slews_below = 0.0   # seconds: it never steps the clock by less
     # The directive that names the key file, and one line of that file.
     _key_directive = 'keyfile'
     _key_form = '{0.number} {0.kind} {0.secret}'
@@ -154,7 +153,7 @@ class Daemon:
         """Return the sources with an address that the options do not name."""
         also = layouts.CLOUDS[want.cloud].also if want.cloud else ()
         names = {config.folded(name) for name in [server.host for server in want.all_servers] + list(also)}
-        return [source for source in sources if source.kind in ASKED + ('fallback',) and config.folded(source.host) not in names]
+        return [each for each in sources if each.kind in ASKED + ('fallback', 'other') and config.folded(each.host) not in names]
 
     def _silence(self, want: Wanted, planned: List[File]) -> List[File]:
         """Return the files in which to comment out other lines that name sources or use a lease. Raises Refused."""

@@ -119,4 +119,10 @@ def folders_of(host: Any, path: str, directives: Sequence[str], directive: str) 
 
 def sources_of(lines: Sequence[ConfigLine]) -> List[Source]:
     """Return the sources that the lines name."""
-    return [source for source in (source_of(line) for line in lines) if source]
+    found: List[Source] = []
+    for line in lines:
+        if line.directive == 'initstepslew':    # chronyd asks these only when it starts, and steps the clock by them
+            found += [Source('other', word, 0, line) for word in line.words[2:]]
+        source = source_of(line)
+        found += [source] if source else []
+    return found

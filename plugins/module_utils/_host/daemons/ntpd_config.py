@@ -98,7 +98,9 @@ def _source_of(line: ConfigLine, ntpsec: bool) -> Optional[Source]:
     words = line.words
     if words[0] == 'refclock' and len(words) > 1:
         return Source('local' if words[1] == 'local' else 'refclock', words[1], 0, line)
-    if words[0] not in ('server', 'pool', 'peer', 'manycastclient', 'broadcastclient', 'multicastclient') or len(words) < 2:
+    if words[0] in ('manycastclient', 'broadcastclient', 'multicastclient'):
+        return Source('other', ' '.join(words[:2]), 0, line)
+    if words[0] not in config.ASKED or len(words) < 2:
         return None
     rest = [word for word in words[1:] if word not in ('-4', '-6')]
     if not rest:
@@ -107,8 +109,6 @@ def _source_of(line: ConfigLine, ntpsec: bool) -> Optional[Source]:
     clock = re.match(r'127\.127\.([0-9]+)\.[0-9]+$', host)
     if clock:
         return Source('local' if clock.group(1) == '1' else 'refclock', host, 0, line)
-    if words[0] not in config.ASKED:
-        return Source('other', host, 0, line)
     named: List[str] = []
     asked = True
     flags, numbers, with_word = _NTPSEC if ntpsec else _CLASSIC

@@ -123,6 +123,21 @@ def test_the_source_of_a_cloud_alone_takes_out_what_it_must_not_be_mixed_with(tm
     assert {path: host.text(path) for path in files} == before
 
 
+@pytest.mark.parametrize('release, unit, path, line, gone', [
+    ('alma-9', 'chronyd', '/etc/chrony.conf', 'initstepslew 10 192.0.2.1 old.example', True),
+    ('alma-9', 'chronyd', '/etc/chrony.conf', 'initstepslew 10 192.0.2.1', False),
+    ('rhel-7', 'ntpd', '/etc/ntp.conf', 'broadcastclient', True),
+    ('rhel-7', 'ntpd', '/etc/ntp.conf', 'multicastclient 224.0.1.1 key 4', True),
+    ('debian-12', 'ntpsec', '/etc/ntpsec/ntp.conf', 'manycastclient 239.255.254.254', True)])
+def test_what_brings_in_other_servers_in_other_ways_is_commented_out(tmp_path, release, unit, path, line, gone):
+    host = FakeHost(tmp_path, release, {path: 'driftfile /var/lib/drift\n' + line + '\n'}).has(unit)
+    run(host)
+    assert (SILENCED + line in host.text(path)) == gone
+    assert not run(host)['changed']
+    Absent(host).run()
+    assert host.text(path) == 'driftfile /var/lib/drift\n' + line + '\n'
+
+
 def test_a_lease_brings_none(tmp_path):
     host = FakeHost(tmp_path, 'alma-9', {'/etc/chrony.conf': CHRONY_REDHAT,
                                          '/run/chrony-dhcp/eth0.sources': 'server lease.example iburst\n'}).has('chronyd')
