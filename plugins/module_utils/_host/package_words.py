@@ -26,6 +26,8 @@ _ADVICE: Tuple[Tuple[str, str], ...] = (
      'see dpkg --audit on this host'),
     (r'permission denied|are you root|superuser privileges|must be (?:run as )?root|root privileges are required',
      'run it as root (become: true)'),
+    (r'cpio: \w+ failed - operation not permitted|unable to .{1,300}: operation not permitted',
+     'see lsattr of the file that it names, which may be immutable'),
     (r'could not get lock|lock(?:ed)? (?:by|file)|held its lock|another copy is running|existing lock'
      r'|another app is currently holding|waiting for process with pid|transaction lock|another transaction is in progress',
      'wait until the other package manager has ended'),
@@ -57,11 +59,13 @@ _ADVICE: Tuple[Tuple[str, str], ...] = (
     (r'\b407\b|proxy authentication', 'see the proxy that its package manager uses'),
     (r'exec format|no such file or directory: .{0,3}(?:apt-get|dnf|yum|zypper)', 'see whether its package manager is there'),
     (r'already the newest version|is already installed', 'reinstall it: the package is there, and its unit or its program is not'),
+    # The mirrors have moved it to an archive.
+    (r'(?:not|no longer) ha(?:ve|s) a release file|no urls in mirrorlist',
+     'correct the files of its package sources, which do not have this release (any more)'),
     (r'temporary failure|could not resolve|curl error|connection|timed? ?out|unreachable|cannot (?:download|retrieve)'
      r'|failed to (?:fetch|download)|all mirrors were tried|\b40[34]\b|\b50\d\b', ''),
     # subscription-manager says it before every other error, also on a host that has other package sources.
     (r'not registered|consumer identity', 'register this host, or enable a package source'),
-    (r'does not have a release file', 'correct the files of its package sources'),
     (r'has no installation candidate', 'see apt-cache policy on this host: no package source has it, or a preference excludes it'),
     (r'unable to locate package|no match for argument|unable to find a match|no package .{1,80}available|no provider of'
      r'|not found in package names|package "?\S+ is not found',

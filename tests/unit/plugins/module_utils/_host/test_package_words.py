@@ -80,6 +80,15 @@ from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._ho
     ("E: Repository 'http://deb stable InRelease' changed its 'Suite' value from 'stable' to 'oldstable'",
      'apt-get update --allow-releaseinfo-change'),
     ("E: The repository 'http://deb bullseye-backports Release' does not have a Release file.", 'correct the files'),
+    ("Err:2 http://deb/debian buster Release\n  404  Not Found [IP: 192.0.2.1 80]\n"
+     "E: The repository 'http://deb/debian buster Release' does not have a Release file.", 'correct the files'),
+    ("E: The repository 'http://deb kinetic Release' no longer has a Release file.", 'correct the files'),
+    ("E: The repository 'http://deb eoan Release' does no longer have a Release file.", 'correct the files'),
+    ("Error: Failed to download metadata for repo 'appstream': Cannot prepare internal mirrorlist: No URLs in mirrorlist",
+     'correct the files'),
+    ('error: unpacking of archive failed on file /usr/sbin/chronyd;6543: cpio: rename failed - Operation not permitted', 'lsattr'),
+    ("dpkg: error processing archive chrony.deb (--unpack):\n unable to install new version of '/usr/sbin/chronyd': "
+     'Operation not permitted\nE: Sub-process /usr/bin/dpkg returned an error code (1)', 'lsattr'),
     ("E: The value 'bookworm' is invalid for APT::Default-Release as such a release is not available", 'correct the files'),
     ('Waiting for process with pid 4711 to finish.', 'other package manager'),
     ('Package "chrony" is not found.', 'have this package'),
