@@ -296,7 +296,7 @@ class Query:
         told = [make_source(self._names[endpoint], 'ntp', _silent=True,
                             reason=f'its name was not resolved within {waited:.1f} s')
                 for endpoint in self._names if endpoint in self._unresolved]
-        idle = set(split_voters(self._peers)[1])
+        voters, idle = split_voters(self._peers)
         for peer in self._peers:
             source = make_source(peer.name, 'ntp', str(peer.address), samples=len(peer.samples),
                                  private_address=is_private(peer.address))
@@ -318,8 +318,10 @@ class Query:
             source.update(offset=interval.middle, low=interval.low, high=interval.high, delay=best.delay,
                           stratum=best.stratum, root_distance=best.root_distance, reference_id=best.reference_id)
             if peer in idle:
-                source['reason'] = (f'{NOT_COUNTED}{peer.name} may be one server with an IPv4 and an IPv6 address, '
-                                    'and its other family votes')
+                twin = next((other for other in voters if other.is_server_of(peer)), None)
+                source['reason'] = NOT_COUNTED + (
+                    f'its clock was last set at the same moment as that of {twin.address}: it is the same server' if twin else
+                    f'{peer.name} may be one server with an IPv4 and an IPv6 address, and its other family votes')
         return told + self._told
 
 

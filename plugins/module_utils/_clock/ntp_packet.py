@@ -52,6 +52,7 @@ class Sample(NamedTuple):
     stratum: int
     reference_id: str
     at: float  # monotonic moment of its arrival
+    last_set: int = 0  # the raw reference timestamp, which tells servers apart; 0 if it is missing or a whole second
 
     def interval(self, stray: float = 0.0) -> Interval:
         """Return the bounds of the offset (RFC 5905 §11.2). stray: seconds by which the host's time line may have drifted since."""
@@ -120,7 +121,8 @@ def read(codec: Any, data: bytes, sent: float, received: float, sent_wall: float
     if delay < -(precision + 1e-4):
         raise Unusable(f'it claims to have held the request for {held:.6f} s of the {elapsed:.6f} s it took '
                        '(negative delay)')
-    _check_reference(int.from_bytes(data[16:24], 'big'), raw_transmitted)
+    last_set = int.from_bytes(data[16:24], 'big')
+    _check_reference(last_set, raw_transmitted)
     return Sample(
         # ((T2 - T1) + (T3 - T4)) / 2 with T3 = T2 + held and T4 = T1 + elapsed
         offset=unix_time(raw_received) - sent_wall + (held - elapsed) / 2,
@@ -130,6 +132,8 @@ def read(codec: Any, data: bytes, sent: float, received: float, sent_wall: float
         stratum=packet.stratum,
         reference_id=_reference_id(data[12:16], packet.stratum),
         at=received,
+        # Radio clocks write the second in which the signal came, which is the same for all of them.
+        last_set=last_set if last_set & 0xFFFFFFFF else 0,
     )
 
 

@@ -69,6 +69,19 @@ class Peer:
     def usable(self) -> bool:
         return bool(self.samples) and not self.rejected
 
+    @property
+    def least_delay(self) -> float:
+        return min(sample.delay for sample in self.samples)
+
+    def is_server_of(self, other: 'Peer') -> bool:
+        """Return whether both are addresses of one server: no two clocks were last set in the same fraction of a nanosecond.
+
+        A falseticker that copies the moment from a truechimer does not copy its time.
+        """
+        return self is not other and any(
+            one.last_set and one.last_set == another.last_set and one.interval(_MAY_WANDER).overlaps(another.interval())
+            for one in self.samples for another in other.samples)
+
     def offset_bounds(self, anchor: Anchor) -> Interval:
         """Return the intersection of the samples' intervals, as of now.
 
@@ -92,6 +105,7 @@ def split_voters(peers: Sequence[Peer]) -> Tuple[List[Peer], List[Peer]]:
 
     A pool's name has an address for each server. The name of a single server often has two addresses, one per family; if both
     voted, one clock would have two votes. The family with more replies votes (at a tie, the faster one), the other one does not.
+    Of several addresses of one server, whatever their names, the fastest votes.
     """
     voters: List[Peer] = []
     idle: List[Peer] = []
@@ -101,8 +115,11 @@ def split_voters(peers: Sequence[Peer]) -> Tuple[List[Peer], List[Peer]]:
         for peer in group:
             families.setdefault(peer.address.family, []).append(peer)
         ranked = sorted(families.values(),
-                        key=lambda family: (-len(family), min(s.delay for peer in family for s in peer.samples)))
+                        key=lambda family: (-len(family), min(peer.least_delay for peer in family)))
         voters += ranked[0]
         for family in ranked[1:]:
             idle += family
-    return voters, idle
+    servers: List[Peer] = []
+    for peer in sorted(voters, key=lambda peer: peer.least_delay):
+        (idle if any(peer.is_server_of(other) for other in servers) else servers).append(peer)
+    return servers, idle

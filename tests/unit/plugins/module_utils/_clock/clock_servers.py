@@ -69,12 +69,13 @@ def host_clock(behind, stamped=None):
 
 def packet(request, received, transmitted, leap=0, version=4, mode=4, stratum=2, poll=6, precision=-23,
            root_delay=0.001, root_dispersion=0.001, reference=b'\x7f\x00\x00\x01', originate=None, last_set=None):
-    """A server's reply. received, transmitted, last_set (received if None): Unix seconds, or raw 64-bit integers."""
+    """A server's reply. received, transmitted, last_set (the second of received if None): Unix seconds, or raw 64-bit integers."""
     def raw(moment):
         return (moment if isinstance(moment, int) else ntp_timestamp(moment)).to_bytes(8, 'big')
     return struct.pack('!BBBbII4s', leap << 6 | version << 3 | mode, stratum, poll, precision,
                        int(root_delay * 65536), int(root_dispersion * 65536), reference) + raw(
-                           received if last_set is None else last_set) + (
+                           received >> 32 << 32 if last_set is None and isinstance(received, int) else
+                           received // 1 if last_set is None else last_set) + (
         request[40:48] if originate is None else originate) + raw(received) + raw(transmitted)
 
 

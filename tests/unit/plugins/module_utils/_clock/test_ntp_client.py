@@ -251,6 +251,42 @@ def test_two_names_of_one_address_have_one_vote(world, codec):
     assert sum('asked and counted once' in reason for reason in reasons) == 2
 
 
+@pytest.mark.parametrize('names', [['a.test'], ['a.test', 'b.test', 'c.test']])
+def test_one_server_with_several_addresses_has_one_vote(world, codec, names):
+    """All of them show when its clock was last set. One that is wrong must not be a majority."""
+    def same(request, _server):
+        return [packet(request, true_time() + 90, true_time() + 90, last_set=true_time_of_last_set)]
+    true_time_of_last_set = true_time() - 33.4375 + 90
+    lying = [world.server(same, delay=0.001 * number) for number in (2, 1, 3)]
+    addresses = [('127.0.0.1', server.port) for server in lying]
+    world.names.update({'a.test': (0.01, addresses)} if len(names) == 1 else
+                       {name: (0.01, [address]) for name, address in zip(names, addresses)})
+    result, _took = ask(world, codec, names + world.honest(2))
+    assert result['low'] <= BEHIND <= result['high']
+    assert result['verified'] is False
+    reasons = sorted(source['reason'] for source in result['sources'] if source['source'] in names)
+    assert [reason.startswith('not counted: its clock was last set at the same moment') for reason in reasons] == [
+        False, True, True]
+    assert '127.0.0.1:{0}'.format(lying[1].port) in reasons[1], 'the fastest of them votes'
+
+
+def test_a_falseticker_that_copies_when_another_clock_was_set_takes_no_vote(world, codec):
+    last_set = true_time() - 33.4375
+    good = [world.server(honest(last_set=last_set + number), delay=0.002) for number in range(2)]
+    bad = world.server(lambda request, _server: [packet(request, true_time() + 90, true_time() + 90, last_set=last_set)])
+    result, _took = ask(world, codec, [*good, bad])
+    assert result['low'] <= BEHIND <= result['high']
+    assert not [source for source in result['sources'] if source['reason'].startswith('not counted')]
+
+
+def test_servers_of_one_radio_clock_that_ticks_seconds_are_several(world, codec):
+    """A reference timestamp without a fraction is that of the second, which they all have in common."""
+    second = true_time() // 1
+    servers = [world.server(honest(last_set=second, stratum=1, reference=b'GPS\0')) for _number in range(3)]
+    result, _took = ask(world, codec, servers)
+    assert result['verified'] is True
+
+
 def test_both_families_are_asked_and_one_votes(world, codec):
     four = world.server(honest())
     six = world.server(honest(), host='::1')
