@@ -375,6 +375,11 @@ LEAST = {'brand_portal_awx_image': 'registry.example.com/brand-portal:1', 'brand
     ({'brand_portal_awx_notification_type': 'email'}, 'brand_portal_awx_notification_configuration must be'),
     ({'brand_portal_awx_host': {'author1': {}}}, 'Unknown settings: brand_portal_awx_host.'),
     ({'brand_portal_awx_image': None}, 'Set brand_portal_awx_image'),
+    ({'brand_portal_awx_project_url': None}, 'brand_portal_awx_project_url must be the URL of a Git repository'),
+    ({'brand_portal_awx_prune_hosts': 'maybe'}, 'brand_portal_awx_prune_hosts must be true or false'),
+    ({'brand_portal_awx_update_secrets': ''}, 'brand_portal_awx_update_secrets must be true or false'),
+    ({'brand_portal_awx_name': 2026}, 'brand_portal_awx_name must be a name that is not a number'),
+    ({'brand_portal_awx_forks': 2.5}, 'brand_portal_awx_forks must be a positive integer'),
 ], ids=str)
 def test_a_setting_of_the_wrong_kind_is_refused_before_anything_is_made(awx, setting, said):
     assert_refused(awx, {**LEAST, **setting}, said)
@@ -384,7 +389,8 @@ def test_nothing_after_a_colon_is_an_empty_setting(awx):
     with controller_of(awx) as made:
         run = made.play(settings={**LEAST, 'brand_portal_awx_hosts': {'author1': None}, 'brand_portal_awx_variables': None,
                                   'brand_portal_awx_instance_groups': None, 'brand_portal_awx_slices': '4',
-                                  'brand_portal_awx_inventory_file': None, 'brand_portal_awx_notification_type': None})
+                                  'brand_portal_awx_inventory_file': None, 'brand_portal_awx_notification_type': None,
+                                  'brand_portal_awx_prune_hosts': None, 'brand_portal_awx_update_secrets': None})
         assert run.returncode == 0, run.output[-6000:]
         assert json.loads(made.awx.named('hosts', 'author1')['variables']) == {}
         assert made.awx.named('job_templates', 'Brand Portal diagnosis')['job_slice_count'] == 4

@@ -235,6 +235,12 @@ def test_a_run_that_measured_no_host_fails_and_says_why(fleet, options):
     assert not (fleet.folder / 'brand-portal.json').exists()
 
 
+def test_a_run_that_measured_no_host_fails_where_ansible_ignores_what_is_undefined(core, tmp_path):
+    """Up to ansible-core 2.18, it took the template for the pattern, and the run was green."""
+    run = Fleet(core('core-2.16'), tmp_path).play(ONE_IS_WRONG, '--tags', 'x', ANSIBLE_ERROR_ON_UNDEFINED_VARS='False')
+    assert run.returncode != 0 and 'No host was measured, so this run proves nothing.' in ' '.join(run.output.split()), run.output
+
+
 def test_a_run_that_begins_after_the_measurement_fails(fleet):
     run = fleet.play(ONE_IS_WRONG, '--start-at-task', 'aemops.brand_portal.fix_bp_jwt : Look at all hosts together*')
     assert run.returncode != 0, run.output
