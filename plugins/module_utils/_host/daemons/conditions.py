@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Checks the conditions of a unit, for which systemd skips its start: systemd.unit(5)."""
+"""Checks the conditions of a unit, for which systemd skips its start (systemd.unit(5)), and whether it may set the clock."""
 
 import os
 from typing import Any, List, Optional, Tuple
@@ -50,6 +50,27 @@ def unmet_condition(host: Any, unit: str) -> str:
         setting = alternatives[0][1]
         return '{0}={1} ({2})'.format(setting.key, setting.value, setting.place)
     return ''
+
+
+_YES = ('1', 'yes', 'y', 'true', 't', 'on')
+
+
+def without_control(host: Any, unit: str) -> str:
+    """Return the setting by which a unit may not set the clock, with its place; '' if it may (systemd.exec(5))."""
+    protects, bounds = '', ''
+    may, first = True, True     # the first list counts as it is, later ones are merged with it
+    for setting in unit_settings(host, unit):
+        shown = '{0}={1} ({2})'.format(setting.key, setting.value, setting.place)
+        if (setting.section, setting.key) == ('Service', 'ProtectClock'):
+            protects = shown if setting.value.lower() in _YES else ''
+        elif (setting.section, setting.key) == ('Service', 'CapabilityBoundingSet'):
+            inverted = setting.value.startswith('~')
+            names = setting.value.lstrip('~').upper().split()
+            listed = ('CAP_SYS_TIME' in names) != inverted
+            may = listed if first or not names else may and listed if inverted else may or listed
+            first = not names
+            bounds = '' if may else bounds or shown
+    return protects or bounds
 
 
 def _met(host: Any, key: str, path: str) -> Optional[bool]:

@@ -130,6 +130,8 @@ def _describe(host: Any, daemon: layouts.KnownDaemon, states: Dict[str, Dict[str
     }
     facts.update(_started(host, daemon, layout, unit, facts['pid'] if active else ''))
     facts.update(_folders(host, daemon.name, layout, facts))
+    if installed and not facts['no_control']:
+        facts['no_control'] = conditions.without_control(host, unit)
     return facts
 
 

@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import conditions, discovery, launch
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import NOTHING, Refused
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.host import Host
 from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._host.hosts import FakeHost
 
@@ -241,3 +242,31 @@ def test_conditions_as_systemd_reads_them(host, text, files, met):
     for path in files:
         host.put(path, '')
     assert (not conditions.unmet_condition(host, 'chrony.service')) is met
+
+
+VENDORS = 'CapabilityBoundingSet=~CAP_AUDIT_CONTROL CAP_SYS_ADMIN\n'
+
+
+@pytest.mark.parametrize(('vendor', 'dropped_in', 'why'), [
+    ('', '', ''), (VENDORS, '', ''), ('CapabilityBoundingSet=CAP_SYS_TIME\n', 'ProtectHome=yes\n', ''),
+    ('', 'ProtectClock=yes\n', 'ProtectClock=yes'), ('ProtectClock=true\n', 'ProtectClock=no\n', ''),
+    ('', 'CapabilityBoundingSet=CAP_NET_BIND_SERVICE\n', 'CapabilityBoundingSet=CAP_NET_BIND_SERVICE'),
+    (VENDORS, 'CapabilityBoundingSet=~CAP_SYS_TIME\n', 'CapabilityBoundingSet=~CAP_SYS_TIME'),
+    (VENDORS, 'CapabilityBoundingSet=CAP_NET_ADMIN\n', ''), ('', 'CapabilityBoundingSet=\n', 'CapabilityBoundingSet='),
+    (VENDORS, 'CapabilityBoundingSet=\nCapabilityBoundingSet=~CAP_SYS_BOOT\n', ''),
+    ('CapabilityBoundingSet=CAP_CHOWN\n', 'CapabilityBoundingSet=cap_sys_time\n', ''),
+    ('CapabilityBoundingSet=CAP_CHOWN\n', 'CapabilityBoundingSet=CAP_FOWNER\n', 'CapabilityBoundingSet=CAP_CHOWN'),
+    ('CapabilityBoundingSet=CAP_CHOWN\n', 'CapabilityBoundingSet=~\n', '')])
+@pytest.mark.parametrize(('unit', 'name'), [('chrony', 'chrony'), ('ntpsec', 'ntpsec'), ('systemd-timesyncd', 'timesyncd')])
+def test_a_unit_that_may_not_set_the_clock(tmp_path, unit, name, vendor, dropped_in, why):
+    """timesyncd was said to have no answer, although it only could not set the clock."""
+    host = FakeHost(tmp_path).has(unit)
+    host.put('/usr/lib/systemd/system/{0}.service'.format(unit), '[Service]\n' + vendor)
+    host.put('/etc/systemd/system/service.d/hardening.conf', '[Service]\n' + dropped_in)
+    facts = next(each for each in discovery.find_daemons(host) if each['name'] == name)
+    assert facts['no_control'].partition(' (')[0] == why
+    if why:
+        with pytest.raises(Refused, match='{0}.service is started with .* and never sets the clock'.format(unit)):
+            discovery.make(host, facts).check_against(NOTHING)
+    else:
+        discovery.make(host, facts).check_against(NOTHING)
