@@ -49,7 +49,8 @@ _STOPPED_ALONG = ('RequiredBy', 'RequisiteOf', 'BoundBy', 'ConsistsOf')
 def dependents(host: Any, unit: str) -> List[str]:
     """Return the running services that systemd would stop together with this unit, and not start again (systemd.unit(5))."""
     text = host.run(['systemctl', 'show', '--no-pager', '--property', ','.join(_STOPPED_ALONG), unit])
-    found = [word for line in text.splitlines() for word in line.partition('=')[2].split()]
+    named = [line.partition('=') for line in text.splitlines()]
+    found = [word for key, _equals, value in named if key in _STOPPED_ALONG for word in value.split()]
     services = [name for name in dict.fromkeys(found) if name.endswith('.service')]
     states = unit_states(host, services) if services else {}
     return [name for name in services if states.get(name, {}).get('ActiveState') in UP]
