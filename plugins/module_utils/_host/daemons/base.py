@@ -221,8 +221,7 @@ class Daemon:
                 raise Refused('{0} overrules the line "{1}" that this role would write.'.format(last.quoted, line.text),
                               'Remove or change it, then run again.', NOT_READ)
 
-    # Directives for which the last line counts.
-    _last_wins: Set[str] = set()
+    _last_wins: Set[str] = set()    # directives for which the last line counts
 
     def check_against(self, want: Wanted) -> None:
         """Raise Refused if the existing configuration conflicts with the options. Changes nothing."""
@@ -284,6 +283,10 @@ class Daemon:
         """Return the daemon's error about its configuration; '' if it accepts it, or cannot check it without a start."""
         return ''
 
+    def still_waits(self) -> bool:
+        """Return whether a single query shows that it runs and is not synchronized yet. `status` takes longer to find out why."""
+        return False
+
     def status(self) -> Status:
         raise NotImplementedError
 
@@ -330,8 +333,6 @@ class Daemon:
     def _listed(self) -> Optional[Set[str]]:
         """Return the addresses and names that the running daemon lists, normalized; None if it does not list them."""
         return None
-
-    # Saying
 
     def _not_answering(self, said: str, advice: str) -> Status:
         """Return the status of a daemon that does not answer this host."""

@@ -169,8 +169,19 @@ class Chrony(Daemon):
         line = lines[int(place.group(1)) - 1].strip() if place and 0 < int(place.group(1)) <= len(lines) else ''
         return '{0}: "{1}"'.format(said, line) if line else said
 
+    def _tracking(self) -> List[str]:
+        return self._chronyc('-c', 'tracking').strip().split(',')
+
+    @staticmethod
+    def _follows_none(tracking: List[str]) -> bool:
+        return tracking[13] == 'Not synchronised' or tracking[0] in ('', '00000000')
+
+    def still_waits(self) -> bool:
+        fields = self._tracking()
+        return len(fields) >= 14 and self._follows_none(fields)
+
     def status(self) -> Status:
-        fields = self._chronyc('-c', 'tracking').strip().split(',')
+        fields = self._tracking()
         # chronyc: positive is "slow of NTP time" in words, and behind here.
         residual = number(fields[4]) if len(fields) >= 14 else None
         if residual is None:
@@ -179,7 +190,7 @@ class Chrony(Daemon):
                 'See whether chronyc tracking answers as root; bindcmdaddress or cmdport in {0} may keep it from doing so.'.format(
                     self.config))
         name = fields[1] or fields[0]
-        if fields[13] == 'Not synchronised' or fields[0] in ('', '00000000'):
+        if self._follows_none(fields):
             return self._why_not(residual)
         if self.facts.get('no_control'):
             return Status(False, residual, True, NO_CONTROL_OF_CLOCK, 'it is started with {0} and never sets the clock'.format(

@@ -35,6 +35,10 @@ class Limits(NamedTuple):
     def good(self, daemon: Daemon, status: Status) -> bool:
         return status.synchronized and abs(status.residual_offset) <= max(self.sync_tolerance, daemon.slews_below)
 
+    def in_time(self, daemon: Daemon, waited: float) -> bool:
+        """Return whether nothing but a synchronized daemon ends the wait yet."""
+        return waited <= min(self.sync_timeout, daemon.patience if self.tolerant else self.sync_timeout)
+
 
 class Waited(NamedTuple):
     """Result of the wait. moved: whether the daemon was told to correct the clock."""
@@ -72,6 +76,10 @@ def wait(log: UndoLog, daemon: Daemon, limits: Limits, restart: Callable[[str], 
     host, began, told = log.host, log.host.now(), False
     while True:
         log.stop.check()
+        waited = host.now() - began
+        if limits.in_time(daemon, waited) and daemon.still_waits():
+            host.sleep(_pause(waited))
+            continue
         status = daemon.status()
         away = led_away(status) if status.synchronized else 0.0
         if away:
@@ -94,7 +102,11 @@ def wait(log: UndoLog, daemon: Daemon, limits: Limits, restart: Callable[[str], 
         if late:
             why = unread or (f'it is {status.msg}' if status.synchronized else status.msg)
             raise Failure(_DOING, f'after {limits.sync_timeout:g} s {why}', status.advice)
-        host.sleep(min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, waited * _PAUSE_SHARE)))
+        host.sleep(_pause(waited))
+
+
+def _pause(waited: float) -> float:
+    return min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, waited * _PAUSE_SHARE))
 
 
 def _step(log: UndoLog, daemon: Daemon, status: Status, limits: Limits) -> bool:

@@ -1169,6 +1169,18 @@ def test_a_masked_competitor_that_others_unmask_during_the_run_is_not_masked_aga
     assert host.units['openntpd.service'] == ['active', 'enabled']
 
 
+def test_why_chrony_waits_is_found_out_once_and_not_at_each_look(tmp_path):
+    host, asked = debian(tmp_path, 'chrony'), []
+    execute, host.synchronised_after = host.execute, 2.0
+
+    def heard(command, timeout=100.0, environment=None):
+        asked.append(command[-1])
+        return execute(command, timeout, environment)
+    host.execute = heard
+    assert run(host)['synchronized']
+    assert asked.count('tracking') > 5 > asked.count('sources') > 0
+
+
 # What the review of ccfc5ec had shown
 
 
