@@ -27,6 +27,10 @@ class Answer:
         return [re.sub(r"^[-.\d]{10} [\d:]{8} - ", "", line) for line in lines if re.match(r"[-.\d]{10} ", line)]
 
 
+# For addresses without TLS: urllib would read this machine's certificates for each of them.
+_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *args):
         return None
@@ -35,9 +39,8 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 def fetch(url, data=None, headers=(), ca=None):
     """Redirects are not followed, and an error is an answer, too."""
     request = urllib.request.Request(url, data, dict(headers))
-    handlers = [_NoRedirect(), urllib.request.ProxyHandler({})]
-    if ca:
-        handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=str(ca))))
+    trusted = ssl.create_default_context(cafile=str(ca)) if ca else _NOBODY
+    handlers = [_NoRedirect(), urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trusted)]
     try:
         response = urllib.request.build_opener(*handlers).open(request, timeout=20)
     except urllib.error.HTTPError as error:
