@@ -55,7 +55,8 @@ systemctl daemon-reload && systemctl enable -q openntpd && systemctl restart ope
 class Kind(t.NamedTuple):
     """One kind of host: how it is created, and its expected state after the run.
 
-    `made_by` is a shell program that root runs on a fresh machine whose clock is right, or a function of that machine.
+    `made_by` is a shell program that root runs on a fresh machine whose clock is right, or a function of that machine; `upon`
+    is the kind that the machine is of already then, for an installation takes as long as all the rest.
     `daemon` is the unit that has to keep the time at the end. `kept` are files that must be there byte for byte, but for a
     block that the role has marked as its own. Where a host cannot be healed, `refused` is what the run has to say, in words
     that must all be in its output; then everything, the clock too, is as it was.
@@ -67,6 +68,7 @@ class Kind(t.NamedTuple):
     daemon: str
     kept: tuple[str, ...] = ()
     suite: str = 'bookworm'
+    upon: str = ''
     refused: tuple[str, ...] = ()
     variables: t.Mapping[str, t.Any] = {}                   # of the inventory
     settings: t.Mapping[str, str] = {}                      # of Ansible, in its environment
@@ -80,8 +82,7 @@ class Kind(t.NamedTuple):
             machine.ssh(f'set -e; {self.made_by}', timeout=300)
 
 
-EDIT_CHRONY = f'''{INSTALL} chrony
-printf %s {"'" + EDITED + "'"} >/etc/chrony/chrony.conf
+EDIT_CHRONY = f'''printf %s {"'" + EDITED + "'"} >/etc/chrony/chrony.conf
 chown root:_chrony /etc/chrony/chrony.conf; chmod 640 /etc/chrony/chrony.conf
 printf 'maxdistance 16' >/etc/chrony/conf.d/site.conf
 printf '# spare, asked for in 2021\\nserver ntp-spare.site.example iburst' >/etc/chrony/sources.d/site.sources
@@ -95,25 +96,25 @@ KINDS: dict[str, Kind] = {
                    'own servers that are gone, own drop-ins, mode 0640, no line end at the end of the file',
                    EDIT_CHRONY,
                    'chrony.service',
-                   ('/etc/chrony/chrony.conf', '/etc/chrony/conf.d/site.conf', '/etc/chrony/sources.d/site.sources')),
+                   ('/etc/chrony/chrony.conf', '/etc/chrony/conf.d/site.conf', '/etc/chrony/sources.d/site.sources'), upon='stock'),
     'broken': Kind('chrony, broken configuration', 'line 49 of chrony.conf is a typing error, so chrony does not start',
-                   f'''{INSTALL} chrony
-while [ $(wc -l </etc/chrony/chrony.conf) -lt 48 ]; do echo >>/etc/chrony/chrony.conf; done
+                   '''while [ $(wc -l </etc/chrony/chrony.conf) -lt 48 ]; do echo >>/etc/chrony/chrony.conf; done
 echo 'sever ntp1.site.example iburst' >>/etc/chrony/chrony.conf
 ! systemctl restart chrony; ! systemctl is-active chrony''',
-                   'chrony.service', ('/etc/chrony/chrony.conf',), refused=('/etc/chrony/chrony.conf', 'line 49')),
+                   'chrony.service', ('/etc/chrony/chrony.conf',), upon='stock',
+                   refused=('/etc/chrony/chrony.conf', 'line 49')),
     'ntpsec': Kind('ntpsec', 'as the package has it; its pools cannot be reached',
                    f'{INSTALL} ntpsec', 'ntpsec.service', ('/etc/ntpsec/ntp.conf', '/etc/default/ntpsec')),
     'timesyncd': Kind('timesyncd', 'as the package has it; its servers cannot be reached',
                       f'{INSTALL} systemd-timesyncd', 'systemd-timesyncd.service', ('/etc/systemd/timesyncd.conf',)),
     'two': Kind('chrony and openntpd at once', 'both enabled and running, neither reaches a server',
-                f'{INSTALL} chrony\n{SECOND_DAEMON}', 'chrony.service',
-                ('/etc/chrony/chrony.conf', '/etc/openntpd/ntpd.conf')),
+                SECOND_DAEMON, 'chrony.service', ('/etc/chrony/chrony.conf', '/etc/openntpd/ntpd.conf'), upon='stock'),
     'masked': Kind('chrony, masked', 'installed, stopped and masked',
-                   f'{INSTALL} chrony\nsystemctl disable -q --now chrony; systemctl mask -q chrony', 'chrony.service',
-                   ('/etc/chrony/chrony.conf',)),
+                   'systemctl disable -q --now chrony; systemctl mask -q chrony', 'chrony.service', ('/etc/chrony/chrony.conf',),
+                   upon='stock'),
     'redhat': Kind("RHEL's layout", '`/etc/chrony.conf` without a folder for more, `chronyd.service`, no apt',
-                   redhat.rearrange, 'chronyd.service', ('/etc/chrony.conf', '/etc/sysconfig/chronyd', '/etc/chrony.keys')),
+                   redhat.rearrange, 'chronyd.service', ('/etc/chrony.conf', '/etc/sysconfig/chronyd', '/etc/chrony.keys'),
+                   upon='stock'),
     'none-11': Kind('Debian 11, no daemon', 'nothing keeps the time', '', 'chrony.service', suite='bullseye'),
     'ntp-11': Kind('Debian 11, ntp', 'the classic ntpd 4.2.8 as the package has it', f'{INSTALL} ntp', 'ntp.service',
                    ('/etc/ntp.conf',), suite='bullseye'),

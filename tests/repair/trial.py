@@ -23,7 +23,7 @@ from lab import Lab
 from lab.fingerprint import changes
 from lab.machine import Machine
 
-from .hosts import TIME_UNITS, Kind
+from .hosts import KINDS, TIME_UNITS, Kind
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = ROOT / 'tests' / 'output' / 'repair'
@@ -152,9 +152,9 @@ class Hosts:
 
     def base(self, name: str, kind: Kind) -> Machine:
         """The machine of this kind that others are copies of."""
-        author = self._prepared(f'author-{kind.suite}', kind.suite, None,
-                                lambda machine: machine.deploy_aem(password=PASSWORD, lease=True))
-        return self._prepared(f'base-{name}', kind.suite, author, kind.make) if kind.made_by else author
+        before = self.base(kind.upon, KINDS[kind.upon]) if kind.upon else self._prepared(
+            f'author-{kind.suite}', kind.suite, None, lambda machine: machine.deploy_aem(password=PASSWORD, lease=True))
+        return self._prepared(f'base-{name}', kind.suite, before, kind.make) if kind.made_by else before
 
     def _prepared(self, name: str, suite: str, base: Machine | None, make: t.Callable[[Machine], None]) -> Machine:
         lab = self.lab(suite)
