@@ -8,17 +8,10 @@ import os
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import systemd
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, layouts, next_steps
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, layouts, next_steps, texts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ASKED, ConfigLine, Overlay, Source
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.running import running_config
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import (
-    OWN_NAME,
-    File,
-    current,
-    outdated,
-    own_file,
-    without_block,
-)
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import File
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import (
     NO_CONTROL,
     NOT_READ,
@@ -141,7 +134,7 @@ class Daemon:
     def files(self, want: Wanted) -> List[File]:
         """Return the files to write, in this order, so that the daemon does what is wanted."""
         planned = self._files(want)
-        planned += outdated(self.lines(), planned) if want.names else []
+        planned += texts.outdated(self.lines(), planned) if want.names else []
         if want.only:
             planned = self._silence(want, planned)
         self._check_reached(want, planned)
@@ -175,7 +168,7 @@ class Daemon:
 
     def _check_only(self, want: Wanted, planned: List[File]) -> None:
         """Raise Refused if the daemon would still query another source."""
-        written = {file.path: current(file, self.host.read(file.path) if self.host.exists(file.path) else None)
+        written = {file.path: texts.current(file, self.host.read(file.path) if self.host.exists(file.path) else None)
                    for file in planned if not file.secret}
         if not self.facts.get('installed') and not self.host.exists(self.config):
             return      # the package will bring it, and is looked at again
@@ -193,7 +186,7 @@ class Daemon:
 
     def _check_reached(self, want: Wanted, planned: List[File]) -> None:
         """Raise Refused if the daemon would not read what is written, or if a later line of others would override it."""
-        written = {file.path: current(file, self.host.read(file.path) if self.host.exists(file.path) else None)
+        written = {file.path: texts.current(file, self.host.read(file.path) if self.host.exists(file.path) else None)
                    for file in planned if not file.secret}
         ours = [file for file in planned if not file.secret and file.text]
         if not ours:
@@ -250,7 +243,7 @@ class Daemon:
         if not asked:
             return []
         if self.facts['config_dir']:
-            return [own_file('{0}/{1}.conf'.format(self.facts['config_dir'], OWN_NAME), lines)]
+            return [texts.own_file('{0}/{1}.conf'.format(self.facts['config_dir'], texts.OWN_NAME), lines)]
         return [File(self.config, '\n'.join(lines), block=True)]
 
     def _key_file(self, keys: List[Key]) -> Tuple[List[File], List[str]]:
@@ -260,7 +253,7 @@ class Daemon:
         named = [line.words[1] for line in self.lines(without_own=True)
                  if line.directive == self._key_directive and len(line.words) > 1]
         path = os.path.join('/', named[-1]) if named else self.facts['keys']     # a service runs at /
-        taken = {line.split()[0] for line in without_block(self.host.read(path)).splitlines() if line.strip()}
+        taken = {line.split()[0] for line in texts.without_block(self.host.read(path)).splitlines() if line.strip()}
         for key in keys:
             if str(key.number) in taken:
                 raise Refused('keys: {0} has another key with the id {1} already. Give ours another id.'.format(path, key.number))
@@ -333,6 +326,8 @@ class Daemon:
     def _listed(self) -> Optional[Set[str]]:
         """Return the addresses and names that the running daemon lists, normalized; None if it does not list them."""
         return None
+
+    # Saying
 
     def _not_answering(self, said: str, advice: str) -> Status:
         """Return the status of a daemon that does not answer this host."""
