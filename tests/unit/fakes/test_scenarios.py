@@ -35,7 +35,8 @@ def test_what_must_be_concluded_fits_together(scenario):
 
 def shown_differently():
     """One scenario for each way to make a page; the pages themselves are the business of whoever reads them."""
-    return list({(each.where, each.date_format, each.succeeded, each.dress, each.text is None): each for each in SCENARIOS}.values())
+    ways = {(each.where, each.date_format, each.succeeded, each.dress, each.text is None): each for each in SCENARIOS}
+    return list(ways.values())
 
 
 @pytest.mark.parametrize("scenario", shown_differently(), ids=lambda scenario: scenario.name)
