@@ -34,7 +34,7 @@ def test_what_must_be_concluded_fits_together(scenario):
 
 
 def shown_differently():
-    """One scenario for each way to make a page; the pages themselves are the business of whoever reads them."""
+    """One scenario for each way to make a page; test_agent_page.py reads the pages of all."""
     ways = {(each.where, each.date_format, each.succeeded, each.dress, each.text is None): each for each in SCENARIOS}
     return list(ways.values())
 
