@@ -18,8 +18,8 @@ from . import playbook
 # Recognisable, so that it can be searched for in everything a run shows.
 PASSWORD = 'S3cret-kJ29x-must-not-be-seen'
 # The files that take minutes, the longest first, so that no worker is left with one of them when the others are done.
-LONG = ('test_guard', 'test_repair_faults', 'test_heal', 'test_repair_matrix', 'test_time_sync', 'test_aem_layouts',
-        'test_authentication', 'test_decisions', 'test_awx', 'test_fleet', 'test_docs', 'test_events')
+LONG = ('test_repair', 'test_awx', 'test_fleet', 'test_time_sync', 'test_heal', 'test_guard', 'test_decisions',
+        'test_authentication', 'test_aem_layouts', 'test_docs', 'test_events')
 
 
 def pytest_collection_modifyitems(items):
