@@ -299,7 +299,7 @@ def _begin(response: http.client.HTTPResponse) -> None:
     for _interim in range(_MOST_INTERIM_ANSWERS):
         if response.status == 101 or not 100 <= response.status <= 199:
             return
-        response.headers = response.msg = None  # type: ignore[assignment]
+        response.headers = response.msg = None  # type: ignore[assignment]  # with headers, begin() reads nothing more
         response.begin()
     raise http.client.HTTPException('too many interim answers')
 

@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, Iterable, List, Optional
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common import files
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import UNIT_LINKS, Units
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import Units, own_link
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import CannotUndo, Entry, Handler, State, UndoLog
 
 
@@ -168,8 +168,7 @@ class UnitHandler(Handler):
     def undo(self, entry: Entry, now: State) -> None:
         unit, before = entry.target, entry.before
         if 'links_after' not in entry.how:      # killed in the act, perhaps before the unit was linked again
-            own = f'{UNIT_LINKS}/{unit}'
-            self._units.link({path: target for path, target in entry.how['links'].items() if path == own and target != '/dev/null'})
+            self._units.link(own_link(unit, entry.how['links']))
         found = self._units.links(unit, self._linked(entry))
         for verb, due in (
                 ('stop', before.get('active') is False and now.get('active') is True or self._started_at_boot(entry)),

@@ -68,6 +68,12 @@ def starts_at_boot(host: Any, unit: str, state: Mapping[str, str]) -> bool:
     return file_state in STARTS_AT_BOOT
 
 
+def own_link(unit: str, links: Mapping[str, str]) -> Dict[str, str]:
+    """Return {path: target} of the link by which systemd finds a unit in another place (systemctl link); {} for none."""
+    path = f'{UNIT_LINKS}/{unit}'
+    return {path: links[path]} if links.get(path, '/dev/null') != '/dev/null' else {}
+
+
 class Units:
     """Runs verbs of systemctl on units, and reads the states that an act can change: active, enabled, masked."""
 
@@ -79,15 +85,12 @@ class Units:
         verb = 'try-restart' if verb == 'restart' else verb
         if not units and verb != 'daemon-reload':
             return ''
-        files = {path: target for unit in units for path, target in self.linked(unit).items()} if verb == 'disable' else {}
+        files: Dict[str, str] = {}
+        for unit in units if verb == 'disable' else ():
+            files.update(own_link(unit, self.links(unit)))
         done = self._host.execute(['systemctl', verb, '--quiet', *options, *units], _TIMEOUT)
         self.link(files)
         return done.complaint if done.code else ''
-
-    def linked(self, unit: str) -> Dict[str, str]:
-        """Return {path: target} of the link by which systemd finds a unit in another place (systemctl link); {} for none."""
-        path = f'{UNIT_LINKS}/{unit}'
-        return {name: target for name, target in self.links(unit).items() if name == path and target != '/dev/null'}
 
     def link(self, files: Mapping[str, str]) -> None:
         """Restore these links if they are missing: systemctl disable removes them, and then there is no unit to enable again."""

@@ -166,13 +166,17 @@ class Daemon:
             planned = [file if each is known else each for each in planned] if path in blocks else planned + [file]
         return planned
 
+    def _with(self, planned: List[File]) -> Overlay:
+        """Return the host as it is with these files, except for keys."""
+        return Overlay(self.host, {
+            file.path: texts.current(file, self.host.read(file.path) if self.host.exists(file.path) else None)
+            for file in planned if not file.secret})
+
     def _check_only(self, want: Wanted, planned: List[File]) -> None:
         """Raise Refused if the daemon would still query another source."""
-        written = {file.path: texts.current(file, self.host.read(file.path) if self.host.exists(file.path) else None)
-                   for file in planned if not file.secret}
         if not self.facts.get('installed') and not self.host.exists(self.config):
             return      # the package will bring it, and is looked at again
-        left = self._others(want, self.sources(host=Overlay(self.host, written)))
+        left = self._others(want, self.sources(host=self._with(planned)))
         if left:
             advice = 'Remove that line, or do not use only.'
             if left[0].line.leased:
@@ -186,8 +190,6 @@ class Daemon:
 
     def _check_reached(self, want: Wanted, planned: List[File]) -> None:
         """Raise Refused if the daemon would not read what is written, or if a later line of others would override it."""
-        written = {file.path: texts.current(file, self.host.read(file.path) if self.host.exists(file.path) else None)
-                   for file in planned if not file.secret}
         ours = [file for file in planned if not file.secret and file.text]
         if not ours:
             return
@@ -202,7 +204,7 @@ class Daemon:
                               'Let it read a copy below /etc, or use another provider.', NOT_READ)
         if not self.host.exists(self.config) and not self.facts.get('directives'):
             return      # the package will bring it
-        read = self.lines(host=Overlay(self.host, written))
+        read = self.lines(host=self._with(planned))
         paths = {line.path for line in read if line.own}
         for file in ours:
             if file.path not in paths:
