@@ -39,7 +39,9 @@ sys.path.append(str(netns.ROOT / 'tests'))
 
 TENANT = 'acme'
 USER, PASSWORD = 'replication-tester', 'S3cret-fleet-must-not-be-seen'
-SSHD = {'openssh-server': 'usr/sbin/sshd', 'libwrap0': 'usr/lib/x86_64-linux-gnu/libwrap.so.0'}
+# Taken out of their packages: this machine need not have them.
+PACKAGES = {'openssh-server': 'usr/sbin/sshd', 'libwrap0': 'usr/lib/x86_64-linux-gnu/libwrap.so.0',
+            'libfaketime': 'usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1'}
 NTP_SERVERS = 3
 
 
@@ -86,20 +88,19 @@ class Fleet:
         self.inventory.write_text(json.dumps({'aem_authors': {'hosts': hosts, 'vars': common}}, indent=1), encoding='utf-8')
 
     def start_sshd(self) -> None:
-        """The only one who needs nothing of this machine's: its program is not even installed here."""
         config = ['ListenAddress 0.0.0.0:22', f'HostKey {self.folder}/host_key', 'PidFile none', 'UsePAM no', 'UseDNS no',
                   'PermitRootLogin yes', 'PasswordAuthentication no', 'StrictModes no', 'PrintMotd no', 'PrintLastLog no',
                   'MaxStartups 2000', 'LogLevel ERROR', f'AuthorizedKeysFile {self.folder}/key.pub']
-        library = '/usr/$LIB/faketime/libfaketime.so.1'
+        library = tools.TREE / PACKAGES['libfaketime']
         for number, host in enumerate(self.hosts):
             if host.clock:
                 config += [f'Match LocalAddress {address(number)}',
                            f'  SetEnv LD_PRELOAD={library} FAKETIME={host.clock:+.0f} FAKETIME_DONT_FAKE_MONOTONIC=1']
         (self.folder / 'sshd_config').write_text('\n'.join(config) + '\n', encoding='utf-8')
-        sshd = tools.TREE / SSHD['openssh-server']
+        sshd = tools.TREE / PACKAGES['openssh-server']
         self.sshd = subprocess.Popen(
             ['setpriv', '--pdeathsig', 'KILL', str(sshd), '-D', '-f', str(self.folder / 'sshd_config')],
-            env=dict(os.environ, LD_LIBRARY_PATH=str((tools.TREE / SSHD['libwrap0']).parent)), text=True)
+            env=dict(os.environ, LD_LIBRARY_PATH=str((tools.TREE / PACKAGES['libwrap0']).parent)), text=True)
 
     def stop_sshd(self) -> None:
         if self.sshd:
@@ -207,9 +208,9 @@ def main() -> int:
     hosts = healthy(options.hosts)
     if options.spec:
         hosts = [Host(**host) for host in json.loads(options.spec.read_text(encoding='utf-8'))]
-    missing = netns.enter(prepare=lambda: tools.fetch(SSHD))
+    missing = netns.enter(prepare=lambda: tools.fetch(PACKAGES))
     if missing:
-        sys.exit(f'no SSH server for the fleet: {missing}')
+        sys.exit(f'no SSH server or library for the fleet: {missing}')
     with running(hosts, options.reference_offset) as fleet:
         command = [word.format(inventory=fleet.inventory, folder=fleet.folder) for word in options.command]
         # SSH sessions that outlive a fleet would lead the next one, which has the same addresses, to hosts that are gone.

@@ -297,9 +297,9 @@ def main() -> int:
     parser.add_argument('--forks', type=int, default=20, help="as in the checkout's ansible.cfg (default 20)")
     harness.add_document_option(parser)
     options = parser.parse_args()
-    missing = netns.enter(prepare=lambda: tools.fetch(fleet.SSHD))
+    missing = netns.enter(prepare=lambda: tools.fetch(fleet.PACKAGES))
     if missing:
-        sys.exit(f'no SSH server for the fleet: {missing}')
+        sys.exit(f'no SSH server or library for the fleet: {missing}')
     with harness.part(f'scale {options.what}', options.document):
         if options.what == 'growth':
             well = growth(options.hosts or [50, 100, 200], options.rounds, options.forks)

@@ -79,7 +79,7 @@ class Fleet:
         kept = {name: value for name, value in os.environ.items() if not name.startswith('ANSIBLE_')}
         done = subprocess.run(command, cwd=self.folder, env={**kept, **settings, **variables}, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, check=False)
-        if 'no SSH server for the fleet' in done.stdout or 'unshare failed' in done.stdout:
+        if 'no SSH server or library for the fleet' in done.stdout or 'unshare failed' in done.stdout:
             pytest.skip(f'not run, the fleet needs what this machine lacks: {done.stdout.strip()}')
         assert 'S3cret-fleet' not in done.stdout
         return playbook.Run(done.returncode, done.stdout)
@@ -134,7 +134,8 @@ def test_every_host_is_counted_whatever_the_strategy(fleet, strategy):
     hosts = {host['host']: host for host in fleet.report['hosts']}
     assert hosts['a2']['clock_before']['offset'] == pytest.approx(300, abs=1.5)  # libfaketime shows whole seconds
     assert hosts['a5']['cause'] == 'access_denied' and 'Access denied' in hosts['a5']['evidence']
-    assert hosts['a3']['clock_before'] is None and 'Connection refused' in hosts['a3']['error']
+    # ssh says the first, unless it has ended before Ansible has written the module to it.
+    assert hosts['a3']['clock_before'] is None and re.search('Connection refused|could not be sent', hosts['a3']['error'])
     assert "fix_bp_jwt_max_skew must be a number, not 'five'." in hosts['a0']['error']
     assert 'Unknown option fix_bp_jwt_max_skw' in hosts['a6']['error']
     assert run.output.count('"host  clock before') == 1  # one report
