@@ -47,11 +47,18 @@ _STOPPED_ALONG = ('RequiredBy', 'RequisiteOf', 'BoundBy', 'ConsistsOf')
 
 
 def dependents(host: Any, unit: str) -> List[str]:
-    """Return the running services that systemd would stop together with this unit, and not start again (systemd.unit(5))."""
-    text = host.run(['systemctl', 'show', '--no-pager', '--property', ','.join(_STOPPED_ALONG), unit])
-    named = [line.partition('=') for line in text.splitlines()]
-    found = [word for key, _equals, value in named if key in _STOPPED_ALONG for word in value.split()]
-    services = [name for name in dict.fromkeys(found) if name.endswith('.service')]
+    """Return the running services that systemd would stop together with this unit, and not start again (systemd.unit(5)).
+
+    A restart of the unit restarts them. They may require it through others, as targets.
+    """
+    found, ask = [unit], [unit]
+    while ask:
+        text = host.run(['systemctl', 'show', '--no-pager', '--property', ','.join(_STOPPED_ALONG), *ask])
+        named = [line.partition('=') for line in text.splitlines()]
+        words = [word for key, _equals, value in named if key in _STOPPED_ALONG for word in value.split()]
+        ask = [word for word in dict.fromkeys(words) if word not in found]
+        found += ask
+    services = [name for name in found[1:] if name.endswith('.service')]
     states = unit_states(host, services) if services else {}
     return [name for name in services if states.get(name, {}).get('ActiveState') in UP]
 

@@ -70,14 +70,14 @@ class Daemon:
     # The directive that names the key file, and one line of that file.
     _key_directive = 'keyfile'
     _key_form = '{0.number} {0.kind} {0.secret}'
+    _last_wins: Set[str] = set()    # directives for which the last line counts
 
     def __init__(self, host: Any, facts: Mapping[str, Any], measured: Sequence[Mapping[str, Any]] = ()) -> None:
         self.host = host
         self.facts = facts
         self.programs = facts.get('programs', {})     # paths of those that are not found by their names
         self.measured = measured
-        self.unit = facts['unit']
-        self.config = facts['config']
+        self.unit, self.config = facts['unit'], facts['config']
 
     # Reading
 
@@ -216,8 +216,6 @@ class Daemon:
                 raise Refused('{0} overrules the line "{1}" that this role would write.'.format(last.quoted, line.text),
                               'Remove or change it, then run again.', NOT_READ)
 
-    _last_wins: Set[str] = set()    # directives for which the last line counts
-
     def check_against(self, want: Wanted) -> None:
         """Raise Refused if the existing configuration conflicts with the options. Changes nothing."""
         if self.facts.get('no_control'):
@@ -284,6 +282,10 @@ class Daemon:
 
     def status(self) -> Status:
         raise NotImplementedError
+
+    def needs_restart(self, effects: Sequence[str]) -> bool:
+        """Return whether it must be restarted to read changes with these effects (add, reload, restart)."""
+        return bool(effects)
 
     def add_sources(self, lines: List[str]) -> bool:
         """Add the sources of these lines to the running daemon. False if that needs a restart."""

@@ -6,7 +6,7 @@
 
 import os
 import re
-from typing import Any, Dict, List, Optional, Set, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, layouts, next_steps
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import (
@@ -317,11 +317,14 @@ class Chrony(Daemon):
             return '', next_steps.DISAGREE
         return '', 'See chronyc -n sources{0} on this host.'.format(' and chronyc -n selectdata' if told else '')
 
+    def needs_restart(self, effects: Sequence[str]) -> bool:
+        return 'restart' in effects or bool(effects and self.facts.get('stale'))
+
     def reload_sources(self) -> bool:
-        return not self.facts.get('stale') and self._told('reload', 'sources')
+        return self._told('reload', 'sources')
 
     def add_sources(self, lines: List[str]) -> bool:
-        return not self.facts.get('stale') and all(self._told('add', *line.split()) for line in lines)
+        return all(self._told('add', *line.split()) for line in lines)
 
     def remove_sources(self, lines: List[str]) -> bool:
         """Remove the sources. One that was never resolved is not known by its name, which requires a restart."""

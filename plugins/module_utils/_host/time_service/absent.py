@@ -23,6 +23,10 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system i
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import known_states
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import lasting
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.apply import Failure
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.companions import (
+    refuse_restarting,
+    refuse_stopping,
+)
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.plan import EDITED, Change, Facts, edited
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.run import Run
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import State
@@ -75,7 +79,9 @@ class Absent(Run):
             obstacle = self.host.obstacle(change.file.path)
             if obstacle:
                 raise OSError(f'{change.file.path} cannot be written: {obstacle}')
-        self._refuse_stopping([back.unit for back in undoing.units if back.to.get('active') is False])
+        refuse_stopping(self.host, [back.unit for back in undoing.units if back.to.get('active') is False])
+        for unit in undoing.restarts:
+            refuse_restarting(self.host, unit)
         there = [name for name in known.packages if any(each['package'] == name and each['installed'] for each in daemons)]
         stays = f" The package {listed(there)} stays installed." if there else ''
         self.details.update(problems=self.details['problems'] + undoing.left)

@@ -5,7 +5,7 @@
 """Applies a plan, with each act through the undo log."""
 
 import os
-from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
+from typing import Any, Callable, Dict, NamedTuple, Sequence, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import acts, guest_sync, packages
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import texts
@@ -13,6 +13,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.package_words import advice_for, complaint_of
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.packages import SHOWN, CannotInstall, Packages
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import Units
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.companions import companions
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.plan import (
     Facts,
     Plan,
@@ -48,8 +49,6 @@ class Apply:
     def __init__(self, log: UndoLog, manager: Packages, look: Callable[[str], Tuple[Plan, Daemon]]) -> None:
         self._log, self._packages, self._look = log, manager, look
         self._units = Units(log.host)
-        self._effects: List[str] = []       # how the daemon reads the changes: reload, add, restart
-        self._sources: List[str] = []       # lines for the running daemon
 
     def run(self, plan: Plan, daemon: Daemon, clock_was_set: bool) -> Applied:
         """Apply the plan. Raises Failure, OSError and Interrupted."""
@@ -97,10 +96,7 @@ class Apply:
                                 own=not file.block, silenced=bool(file.silence), block=block and hash_of(block))
             except OSError as error:
                 raise Failure(f'Write {file.path}', str(error)) from error
-            lines = texts.new_sources(change.before, change.after) if file.effect == 'restart' else None
-            self._sources += lines or []
-            self._effects.append(file.effect if lines is None else 'add')
-        if plan.start or {'restart', 'add'} & set(self._effects):
+        if plan.start or {'restart', 'add'} & set(plan.effects):
             complaint = daemon.complaint()
             if complaint:
                 raise Failure(f"Check the configuration of {plan.daemon['unit']}", complaint)
@@ -140,20 +136,17 @@ class Apply:
             self._units.verb('reset-failed', [unit])
             self._order('start', unit, {'active': True})
             return True
-        if 'restart' in self._effects:
-            self.restart(unit)
-            return True
-        if self._effects and not self._tell(unit, daemon):
+        if daemon.needs_restart(plan.effects) or (plan.effects and not self._tell(plan, daemon)):
             self.restart(unit)
             return True
         status = daemon.status()
-        if clock_was_set or not (self._effects or status.synchronized or status.reason == MAY_NOT_BE_ASKED):
+        if clock_was_set or not (plan.effects or status.synchronized or status.reason == MAY_NOT_BE_ASKED):
             # Samples from before the step would mislead the daemon, and it should query sources that did not answer again soon.
             if not self._perform(Entry('source', unit, {}, {'measured': 'again'}, f'make {unit} measure again'),
                                  daemon.reset_measurements):
                 self.restart(unit)
             return True
-        return bool(self._effects)
+        return bool(plan.effects)
 
     def _boot(self, plan: Plan) -> None:
         """Prepare the next boot. Does not change anything that runs."""
@@ -164,11 +157,12 @@ class Apply:
         if plan.wait:
             self._order('enable', plan.wait, {'enabled': True})
 
-    def _tell(self, unit: str, daemon: Daemon) -> bool:
-        entry = Entry('source', unit, {'sources': []}, {'sources': list(self._sources)}, f'tell {unit} its new sources',
-                      daemon=daemon.facts['name'], reload='reload' in self._effects)
-        return bool(self._perform(entry, lambda: daemon.add_sources(self._sources)
-                                  and ('reload' not in self._effects or daemon.reload_sources())))
+    def _tell(self, plan: Plan, daemon: Daemon) -> bool:
+        sources = [line for change in plan.changes for line in change.sources or []]
+        reload = 'reload' in plan.effects
+        entry = Entry('source', daemon.unit, {'sources': []}, {'sources': sources}, f'tell {daemon.unit} its new sources',
+                      daemon=daemon.facts['name'], reload=reload)
+        return bool(self._perform(entry, lambda: daemon.add_sources(sources) and (not reload or daemon.reload_sources())))
 
     def _perform(self, entry: Entry, act: Callable[[], bool]) -> bool:
         """Perform an act that a daemon may refuse. A refused act counts as not done."""
@@ -176,6 +170,10 @@ class Apply:
         return entry.done
 
     def restart(self, unit: str) -> None:
+        others = companions(self._log.host, unit)
+        if others:
+            raise Failure(f'Restart {unit}', f'{others} would be restarted together with it',
+                          f'Take {unit} out of Requires=, BindsTo= and PartOf= of {others}, then run again.')
         self._order('restart', unit, {'active': True}, again=True)
 
     def _order(self, verb: str, unit: str, after: Dict[str, Any], **how: Any) -> None:

@@ -36,6 +36,16 @@ class Change(NamedTuple):
         return self._what
 
     @property
+    def sources(self) -> Optional[List[str]]:
+        """Lines with sources, if they are all that a restart would bring to a running daemon; otherwise None."""
+        return texts.new_sources(self.before, self.after) if self.file.effect == 'restart' else None
+
+    @property
+    def effect(self) -> str:
+        """How a running daemon reads it: add (of sources), reload or restart; '' for comments only."""
+        return self.file.effect if self.sources is None else 'add' if self.sources else ''
+
+    @property
     def _what(self) -> str:
         if self.after is None:
             return f'remove {self.file.path}'
@@ -84,6 +94,10 @@ class Plan(NamedTuple):
     def needed(self) -> bool:
         return bool(self.package or self.changes or self.unmask or self.enable or self.start or self.competitors
                     or self.boot or self.wait or self.guest_sync)
+
+    @property
+    def effects(self) -> List[str]:
+        return [change.effect for change in self.changes if change.effect]
 
     @property
     def sentences(self) -> List[str]:

@@ -22,6 +22,10 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import lasting, result
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.apply import Apply, Failure
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.boot import plan_boot
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.companions import (
+    refuse_restarting,
+    refuse_stopping,
+)
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.plan import Facts, Plan, choose, make_plan
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.run import FOLDER, Run
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.wait import Limits, Waited, wait
@@ -75,7 +79,9 @@ class Present(Run):
             self._refuse(found)
             plan = self._plan(found)
             self._look_at_obstacles(plan)
-            self._refuse_stopping([each['unit'] for each in plan.competitors + plan.replaced if each['active']])
+            refuse_stopping(self.host, [each['unit'] for each in plan.competitors + plan.replaced if each['active']])
+            if not plan.start and found.daemon.needs_restart(plan.effects):
+                refuse_restarting(self.host, plan.daemon['unit'])
         except Refused as refused:
             if not refused.soft or self.options['on_unsynchronized'] == 'fail':
                 raise

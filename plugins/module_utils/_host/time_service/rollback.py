@@ -11,6 +11,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.guest_sync import ACT, GuestSyncHandler
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.packages import PackagesHandler
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import NoAnswer, Units
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.companions import companions
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import Entry, Handler, State, UndoLog
 
 
@@ -64,6 +65,10 @@ class Rollback:
                 continue    # it is removed or stopped
             entries = [entry for entry in told if entry.target == unit]
             if unit in restarts or not all(self._forgets(entry) for entry in entries):
+                others = companions(self._host, unit)
+                if others:
+                    problems.append(f'{unit} was not restarted with its previous configuration: {others} would be restarted too')
+                    continue
                 said = self._units.verb('start' if active == 'failed' else 'restart', [unit])
                 problems += [f'{unit} could not be restarted with its previous configuration: {said}'] if said else []
         return problems

@@ -10,14 +10,13 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import StepRefused
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.stop_request import Interrupted, StopRequest
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery, layouts
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import ANOTHER_STEERS, Refused
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Refused
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.packages import LookFailed
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.statedir import STATE
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System, listed
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import NoAnswer, Units, dependents, known_states
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import NoAnswer, Units, known_states
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import result
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.apply import Failure
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.boot import WAITING
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.plan import Facts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.result import TimeServiceFailed
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.rollback import Rollback
@@ -108,16 +107,6 @@ class Run:
         """Return (all time daemons, what else sets the clock). Raises NoAnswer."""
         states = known_states(self.host, layouts.all_units())
         return discovery.find_daemons(self.host, states), discovery.steerers(self.host)
-
-    def _refuse_stopping(self, units: Sequence[str]) -> None:
-        """Raise Refused if running services, except for those that only wait, would be stopped together with a daemon."""
-        for unit in units:
-            stopped = listed([each for each in dependents(self.host, unit) if each not in WAITING])
-            if stopped:
-                raise Refused(
-                    f'{stopped} would be stopped together with {unit}, and not be started again.',
-                    f'Take {unit} out of Requires=, BindsTo= and PartOf= of {stopped}, or keep {unit} (option provider), then run '
-                    'again.', ANOTHER_STEERS)
 
     def _finish(self, disabled: Sequence[str] = (), extra: bool = False) -> Dict[str, Any]:
         """Build the result from the log, and close the log."""

@@ -54,7 +54,8 @@ class FakeHost(System):
         self.edits, self.known_sources = 0, []
         self.units, self.packages = {}, set()
         self.linked = set()     # units whose file is known by a link alone (systemctl link)
-        self.dependents = {}    # {unit: units that systemd stops together with it}
+        self.dependents = {}    # {unit: units that systemd stops or restarts together with it}
+        self.restarted_along = []   # those that a restart of another one has restarted
         self.time = 0.0
         self.commands = []      # all that were run, but for questions
         self.synchronised_after = 1.0   # seconds after a daemon's start or new sources; None: never
@@ -135,7 +136,8 @@ class FakeHost(System):
 
     def _systemctl(self, words):
         if 'RequiredBy' in ' '.join(words):
-            return 'RequiredBy=\nBoundBy={}\n'.format(' '.join(self.dependents.get(words[-1], [])))
+            return '\n\n'.join('RequiredBy=\nBoundBy={}'.format(' '.join(self.dependents.get(unit, [])))
+                               for unit in words[words.index('--property') + 2:])
         if words[0] == 'show':
             blocks = []
             for unit in words[words.index('--property') + 2:]:
@@ -161,6 +163,8 @@ class FakeHost(System):
             if verb == 'disable' and known[1] == 'masked':
                 known[0] = 'inactive' if '--now' in words else known[0]
                 continue
+            if verb in ('restart', 'try-restart'):
+                self.restarted_along += [each for each in self.dependents.get(unit, []) if self.units[each][0] == 'active']
             if verb in ('start', 'restart', 'try-restart') or verb == 'enable' and '--now' in words:
                 known[0] = 'active'
                 self.began = self.time

@@ -113,6 +113,17 @@ def test_a_daemon_that_running_services_require_by_now_is_not_stopped(tmp_path):
     assert state(host) == before
 
 
+def test_a_daemon_that_running_services_require_by_now_is_not_restarted(tmp_path):
+    host = debian(tmp_path, 'chrony')
+    run(host, provider='chrony', max_distance=0.5)
+    host.units['aem.service'] = ['active', 'enabled']
+    host.dependents['chrony.service'] = ['aem.service']
+    before = state(host)
+    with pytest.raises(TimeServiceFailed, match='^chrony.service would have to be restarted .* aem.service would be restarted'):
+        absent(host)
+    assert (state(host), host.restarted_along) == (before, [])
+
+
 @pytest.mark.parametrize('fails', [True, False])
 @pytest.mark.parametrize(('units', 'provider'), [(('chrony', 'openntpd'), 'chrony'), (('openntpd', 'chrony'), 'chrony')])
 def test_a_unit_that_is_known_by_a_link_is_there_again(tmp_path, units, provider, fails):

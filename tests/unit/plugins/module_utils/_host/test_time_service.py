@@ -15,6 +15,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._common import
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.process import Done
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import acts, packages
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import texts
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.chrony import Chrony
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Refused
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.statedir import STATE, interrupted
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import present
@@ -1127,6 +1128,64 @@ def test_a_daemon_that_running_services_require_is_not_stopped(tmp_path, units, 
         run(host, check_mode, provider='chrony')
     assert 'Requires=' in failed.value.details['advice'] and 'provider' in failed.value.details['advice']
     assert (host.tree(), json.dumps(host.units)) == before
+
+
+def configuration(host):
+    return {path: text for path, text in host.tree().items() if path.startswith('/etc/')}
+
+
+def requiring(host, unit, *between):
+    """AEM, which runs and requires the unit, through others."""
+    host.units['aem.service'] = ['active', 'enabled']
+    host.units.update({each: ['active', 'static'] for each in between})
+    chain = [unit, *between, 'aem.service']
+    host.dependents.update({above: [below] for above, below in zip(chain, chain[1:])})
+    return host
+
+
+@pytest.mark.parametrize(('name', 'options', 'between'), [
+    ('chrony', {'max_distance': 0.5}, []), ('chrony', {'max_distance': 0.5}, ['site.target']),
+    ('ntpsec', {'servers': ['192.0.2.2']}, [])])
+@pytest.mark.parametrize('check_mode', [True, False])
+def test_a_daemon_that_running_services_require_is_not_restarted(tmp_path, name, options, between, check_mode):
+    """systemd restarts what requires a unit together with it: AEM would be down for minutes, which nothing has announced."""
+    host = requiring(debian(tmp_path, name), name + '.service', *between)
+    before = host.tree(), json.dumps(host.units)
+    said = '{0}.service would have to be restarted to read its configuration, and aem.service would be restarted'.format(name)
+    with pytest.raises(TimeServiceFailed, match='^' + said) as failed:
+        run(host, check_mode, provider='auto', **options)
+    assert 'Requires=' in failed.value.details['advice']
+    result = run(host, check_mode, provider='auto', on_unsynchronized='ignore', **options)
+    assert (result['changed'], result['synchronized'], result['reason']) == (False, False, 'not_read') and said in result['msg']
+    assert ((host.tree(), json.dumps(host.units)), host.restarted_along) == (before, [])
+
+
+def test_a_daemon_that_reads_changes_without_a_restart_may_be_required(tmp_path):
+    host = requiring(debian(tmp_path, 'chrony'), 'chrony.service')
+    result = run(host, provider='auto', servers=['192.0.2.2'])
+    assert (result['synchronized'], result['changed'], host.restarted_along) == (True, True, [])
+
+
+def test_a_restart_that_turns_out_to_be_needed_is_refused_and_undone(tmp_path, monkeypatch):
+    """Here chronyc refuses to add a source."""
+    host = requiring(debian(tmp_path, 'chrony'), 'chrony.service')
+    before = json.dumps(host.units), configuration(host)
+    monkeypatch.setattr(Chrony, 'reload_sources', lambda self: False)
+    with pytest.raises(TimeServiceFailed, match='"Restart chrony.service" failed: aem.service would be restarted') as failed:
+        run(host, provider='auto', servers=['192.0.2.2'])
+    assert 'Requires=' in failed.value.details['advice']
+    assert (json.dumps(host.units), configuration(host), host.restarted_along) == (*before, [])
+    assert 'were restored' in str(failed.value)
+
+
+def test_a_rollback_restarts_no_daemon_that_running_services_require(tmp_path, monkeypatch):
+    """Here the daemon does not forget the new source, which it never reaches."""
+    host = requiring(debian(tmp_path, 'chrony'), 'chrony.service')
+    host.synchronised_after = None
+    monkeypatch.setattr(Chrony, 'remove_sources', lambda self, lines: False)
+    with pytest.raises(TimeServiceFailed, match='chrony.service was not restarted with its previous configuration: aem.service'):
+        run(host, provider='auto', servers=['192.0.2.2'])
+    assert (host.units['aem.service'], host.restarted_along) == (['active', 'enabled'], [])
 
 
 def test_a_masked_competitor_that_runs_is_stopped_and_stays_masked(tmp_path):

@@ -385,8 +385,7 @@ def test_what_chronyd_says_to_orders(tmp_path, recording):
 
 def test_a_daemon_that_runs_with_another_file_is_restarted(tmp_path):
     found = daemon(tmp_path, 'chrony', 'chrony-4.3', 'orders', stale=True)
-    assert not found.reload_sources()
-    assert not found.add_sources(['server 192.0.2.99'])
+    assert found.needs_restart(['reload']) and found.needs_restart(['add']) and not found.needs_restart([])
 
 
 @pytest.mark.parametrize(('kind', 'recording'), [*NTPD, ('timesyncd', 'timedatectl')])
@@ -395,6 +394,7 @@ def test_a_daemon_that_takes_no_orders_is_restarted(tmp_path, kind, recording):
     assert not (found.reload_sources() or found.reset_measurements() or found.step())
     assert not (found.add_sources(['server 192.0.2.1']) or found.remove_sources(['server 192.0.2.1']))
     assert found.add_sources([]) and found.remove_sources([]), 'there is nothing to do'
+    assert found.needs_restart(['add']) and found.needs_restart(['reload']) and not found.needs_restart([])
 
 
 # timesyncd
