@@ -13,7 +13,7 @@ import time
 from datetime import datetime, timezone
 from pathlib import Path
 
-from . import aem
+from . import aem, uml
 from .fingerprint import __file__ as FINGERPRINT
 from .host import LabError, Process, memory_folder, preload, processor, run
 
@@ -92,7 +92,8 @@ class Machine:
                    f'uml_dir={self.folder}', 'init=/usr/lib/lab/init', 'quiet', 'systemd.show_status=0',
                    f'lab.name={self.name}', f'lab.address={self.address}/24', f'lab.host={network.host}',
                    f'lab.clock={self.clock_at_boot}']
-        environment = dict(os.environ, TMPDIR=str(memory_folder(self.folder)), HOME=str(self.folder), **preload())
+        environment = dict(os.environ, TMPDIR=str(memory_folder(self.folder)), HOME=str(self.folder),
+                           **(uml.settings() or preload()))
         self.process.start(command, network.namespace, self.console, environment)
         return self
 
