@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The User-Mode Linux of lab machines: one that runs their programs under seccomp, where it can be had.
+"""The User-Mode Linux of lab machines: one that runs their programs under seccomp, where it is available.
 
 Since Linux 6.16 that needs no ptrace, and a lab machine does the same work in half the time. Debian has it from forky on. It is
 taken out of its package, with the C library that it needs, and not installed; without it, this machine's own is used.
@@ -26,7 +26,7 @@ KEYRING = Path('/usr/share/keyrings/debian-archive-keyring.gpg')
 
 @functools.cache
 def settings():
-    """The environment by which `kernel` finds it; {} where it cannot be had now."""
+    """The environment by which `kernel` finds it; {} where it is not available now."""
     folder = CACHE / ('uml-' + hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16])
     with locked(CACHE / 'lock-uml'):
         if not folder.exists():
@@ -35,7 +35,7 @@ def settings():
                 try:
                     _fetch(work)
                 except LabError as error:
-                    say(f'it cannot be had, so lab machines take twice as long: {str(error).strip().splitlines()[-1]}')
+                    say(f'it is not available, so lab machines take twice as long: {str(error).strip().splitlines()[-1]}')
                     return {}
                 os.rename(work / 'out', folder)
     return {'LAB_KERNEL': str(folder)}
