@@ -180,7 +180,8 @@ options:
         the clock instead of slewing it.
   sync_tolerance:
     description:
-      - Largest remaining offset, in seconds, at which the clock counts as synchronized. timesyncd slews up to 0.4 s by itself.
+      - Largest remaining offset, in seconds, at which the clock counts as synchronized.
+      - ntpd slews up to 0.128 s by itself and timesyncd up to 0.4 s, which counts as synchronized as well.
     type: float
     default: 0.02
   sync_timeout:

@@ -114,6 +114,7 @@ def _closest(rules: Sequence[Restriction], host: str, address: Any, family: int,
 class Ntpd(Daemon):
     """ntpd and ntpsec, asked with ntpq. They step by themselves when started with -g, as every vendor's unit does."""
 
+    slews_below = 0.128     # "tinker step" of ntp.conf(5), at half a millisecond a second
     _key_directive = 'keys'
     _where_heard = ('This run has heard {0} from this host, but asked from a port above 1023. {1} asks from UDP 123: let answers '
                     'to that port in, then see ntpq -pn and journalctl -b -u {1}.')

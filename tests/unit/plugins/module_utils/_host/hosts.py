@@ -239,7 +239,7 @@ class FakeHost(System):
 
     def _ntpq(self, words):
         if words[-1].startswith('rv'):
-            return 'leap=00, stratum=2, refid=192.0.2.1, offset=0.5\n' if self._synchronised() else \
+            return 'leap=00, stratum=2, refid=192.0.2.1, offset={0}\n'.format(self.correction * 1000) if self._synchronised() else \
                 'leap=11, stratum=16, offset=0.0\n'
         name = 'ntpsec' if self.exists('/etc/ntpsec/ntp.conf') else 'ntpd'
         reach = 377 if self._synchronised() else 0

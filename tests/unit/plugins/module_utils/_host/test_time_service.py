@@ -953,6 +953,19 @@ def test_the_log_is_read_once_the_lock_is_held(tmp_path):
 # The truth
 
 
+@pytest.mark.parametrize(('left', 'enough'), [(0.127, True), (-0.127, True), (0.129, False), (-0.129, False)])
+def test_what_ntpd_slews_by_itself_is_no_failure(tmp_path, left, enough):
+    """It takes minutes for 0.1 s, and cannot be told to step less than its own limit. The repair was undone for 39 ms."""
+    host = debian(tmp_path, 'ntpsec')
+    host.correction = left
+    if enough:
+        result = run(host, provider='ntpd', servers=['192.0.2.2'])
+        assert (result['synchronized'], abs(result['residual_offset'])) == (True, 0.127)
+    else:
+        with pytest.raises(TimeServiceFailed, match='it is synchronized to 192.0.2.1, [+-]0.129'):
+            run(host, provider='ntpd', servers=['192.0.2.2'])
+
+
 def test_an_unsynchronised_daemon_is_tolerated_when_asked_and_the_truth_is_told(tmp_path):
     host = debian(tmp_path, 'chrony')
     host.synchronised_after = None
