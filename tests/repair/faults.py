@@ -41,6 +41,7 @@ from .trial import (
     AGENTS,
     AT_ONCE,
     NEAR,
+    NEAR_NTPD,
     NOT_RUN,
     OUTPUT,
     PASSED,
@@ -284,7 +285,7 @@ def document(outcomes: dict[str, t.Any], earlier: dict[str, list[str]]) -> str:
     if not cuts:
         lines += [row(cells) for title, cells in earlier.items() if title.startswith('SSH cut')]
     lines += ['', 'Written by `make repair-faults`, or by a run of some of its rows; the last column says when each was run, and',
-              f'at which commit. A healed clock is within {NEAR * 1000:.0f} ms.', '']
+              f'at which commit. A healed clock is within {NEAR * 1000:.0f} ms ({NEAR_NTPD * 1000:.0f} with ntpd).', '']
     return '\n'.join(lines + (['What failed:', '', *failures, ''] if failures else []))
 
 

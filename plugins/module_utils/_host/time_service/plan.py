@@ -43,7 +43,8 @@ class Change(NamedTuple):
     @property
     def effect(self) -> str:
         """How a running daemon reads it: add (of sources), reload or restart; '' for comments only."""
-        return self.file.effect if self.sources is None else 'add' if self.sources else ''
+        sources = self.sources
+        return self.file.effect if sources is None else 'add' if sources else ''
 
     @property
     def _what(self) -> str:
