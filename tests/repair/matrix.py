@@ -59,8 +59,9 @@ Each cell is a machine of its own ([how](../tests/lab/README.md)): Debian with s
 wrong since it booted, and stand-ins for AEM (on a document store, whose lease a jump of the clock would break) and Brand
 Portal. The playbook runs as users run it, with one NTP server to configure and AEM's service named.
 
-**✓** healed: all agents answered 200, the clock within {NEAR * 1000:.0f} ms ({NEAR_NTPD * 1000:.0f} with ntpd), the daemon of the last column and no other one running
-and enabled, the files of the host's owners there byte for byte, AEM running, and a second run `changed=0`. The number is the
+**✓** healed: all agents answered 200, the clock within {NEAR * 1000:.0f} ms ({NEAR_NTPD * 1000:.0f} with ntpd), the
+daemon of the last column and no other one running and enabled, the files of the host's owners there byte for byte, AEM
+running, and a second run `changed=0`. The number is the
 seconds of the first run. **✗** one of these was not so; it is said below. **–** not tried. **rebooted**: after the first column's
 two runs the machine, which has no hardware clock, boots with the wrong clock again, and so many seconds after it was ready the
 daemon alone has brought it right and the agents are answered 200.
