@@ -22,7 +22,7 @@ class Host:
         self.root = root
 
     def path(self, path: str) -> str:
-        return os.path.join(self.root, path.lstrip('/'))
+        return self.root.rstrip('/') + '/' + path.lstrip('/')
 
     def real_path(self, path: str) -> str:
         """Resolve the links of a path of the host, as a path of the host."""

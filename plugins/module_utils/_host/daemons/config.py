@@ -174,7 +174,7 @@ def matching(host: Any, pattern: str) -> List[str]:
     if any(each in folder for each in '*?[') or os.path.isdir(host.path(folder)):
         found = {'/' + os.path.relpath(name, host.root) if root else name for name in glob.glob(host.path(pattern))}
     for path, text in getattr(host, 'planned', {}).items():
-        if os.path.dirname(path) == folder and fnmatch.fnmatchcase(path, pattern):
+        if path.rpartition('/')[0] == folder.rstrip('/') and fnmatch.fnmatchcase(path, pattern):
             found = found - {path} if text is None else found | {path}
     return sorted(found)
 

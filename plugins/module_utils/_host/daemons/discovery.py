@@ -59,9 +59,10 @@ def layout_for(host: Any, daemon: str) -> Optional[Layout]:
     known = {row.system for row in layouts.LAYOUTS}
     words = [word for word in systems(host) if word in known]
     at = version(host)
-    manager = next((each.system for each in layouts.MANAGERS if each.name == package_manager(host)), '')
     if not words:
-        words, at = [manager] if manager else ['debian'], layouts.NEWEST
+        manager = package_manager(host)
+        words = [each.system for each in layouts.MANAGERS if each.name == manager][:1] or ['debian']
+        at = layouts.NEWEST
     elif host.os_release().get('ID', '').lower() not in known.union(layouts.SAME_VERSIONS):
         at = layouts.NEWEST
     fitting = [row for system in words for row in layouts.LAYOUTS
@@ -106,7 +107,8 @@ def _describe(host: Any, daemon: layouts.KnownDaemon, states: Dict[str, Dict[str
         state = {}      # the name is an alias of another daemon
     file_state = state.get('UnitFileState', '')
     active = state.get('ActiveState') in UP
-    installed = bool(there) and (_has_binary(host, daemon) or _runs_another_binary(host, daemon, [unit]))
+    has_program = _has_binary(host, daemon) or _runs_another_binary(host, daemon, unit)
+    installed = bool(there) and has_program
     facts: Dict[str, Any] = {
         'name': daemon.name,
         'installed': installed,
@@ -128,7 +130,7 @@ def _describe(host: Any, daemon: layouts.KnownDaemon, states: Dict[str, Dict[str
         'keys': layout.keys,
         'keys_group': layout.keys_group,
     }
-    facts.update(_started(host, daemon, layout, unit, facts['pid'] if active else ''))
+    facts.update(_started(host, daemon, layout, unit, facts['pid'] if active else '', has_program))
     facts.update(_folders(host, daemon.name, layout, facts))
     if installed and not facts['no_control']:
         facts['no_control'] = conditions.without_control(host, unit)
@@ -139,11 +141,10 @@ def _has_binary(host: Any, daemon: layouts.KnownDaemon) -> bool:
     return any(host.exists(binary) for binary in daemon.binaries)
 
 
-def _runs_another_binary(host: Any, daemon: layouts.KnownDaemon, units: Sequence[str]) -> bool:
-    """Return whether a unit starts the daemon from a place of no package (/opt), which the package would shadow."""
-    names = {os.path.basename(binary) for binary in daemon.binaries}
-    programs = [launch.program_of(host, unit) for unit in dict.fromkeys(units)]
-    return any(os.path.basename(program) in names and host.exists(program) for program in programs)
+def _runs_another_binary(host: Any, daemon: layouts.KnownDaemon, unit: str) -> bool:
+    """Return whether the unit starts the daemon from a place of no package (/opt), which the package would shadow."""
+    program = launch.program_of(host, unit)
+    return os.path.basename(program) in {os.path.basename(binary) for binary in daemon.binaries} and host.exists(program)
 
 
 def _condition(host: Any, unit: str, state: Dict[str, str]) -> str:
@@ -175,11 +176,11 @@ def _unit_in_use(unit: str, states: Dict[str, Dict[str, str]]) -> str:
 # How it is started
 
 
-def _started(host: Any, daemon: layouts.KnownDaemon, layout: Layout, unit: str, pid: str) -> Dict[str, Any]:
+def _started(host: Any, daemon: layouts.KnownDaemon, layout: Layout, unit: str, pid: str, has_program: bool) -> Dict[str, Any]:
     """Return arguments, config, directives, and why the daemon would not read our files or not set the clock."""
     facts: Dict[str, Any] = {'arguments': [], 'started_by': '', 'config': layout.config, 'directives': [], 'no_control': '',
                              'not_read': '', 'not_read_advice': '', 'stale': False}
-    if daemon.name not in launch.COMMAND_LINES or not (_has_binary(host, daemon) or _runs_another_binary(host, daemon, [unit])):
+    if daemon.name not in launch.COMMAND_LINES or not has_program:
         return facts
     planned = launch.of_unit(host, unit, daemon.binaries, layout.defaults, layout.dhcp,
                              launch.COMMAND_LINES[daemon.name].letter)
