@@ -38,7 +38,7 @@ STATES: dict[str, State] = {
         True, False, 'Brand Portal refuses this host because its clock is wrong',
         'correct the clock: run this playbook without --check'),
     'other_clock': State(
-        False, False, "the agents fail because of a clock, but it is not this host's clock",
+        False, False, "AEM does not run on this host's clock",
         'find where AEM really runs (another host, a container, a proxy in between) and check fix_bp_jwt_aem_url'),
     'not_the_clock': State(
         False, False, 'the agents fail for a reason that is not the clock', ''),
@@ -114,7 +114,10 @@ FIND_REFERENCE = {
 # If the clock was set during the measurement, there are no bounds.
 FIND_WHO_SETS_IT = 'find out what sets this clock (two time daemons, the hypervisor), and run again'
 
+FAIL_BECAUSE_OF_A_CLOCK = "the agents fail because of a clock, but it is not this host's clock"  # other_clock
 FINEST_DATE = 5.0  # seconds: an HTTP Date has whole seconds, and the answer may take some
+LONGEST_TEST = 3600.0  # seconds: during a test, the clock of AEM moves on
+LIFE_OF_A_TOKEN = 86400.0  # seconds: only an AEM that is ahead by more considers each new access token expired
 
 # States of AEM, as brand_portal_health_info names them, in which it does not answer.
 AEM_SILENT = ('unreachable', 'starting')
@@ -271,7 +274,10 @@ def _state(
         certain = any(test['clock_related'] == 'yes' for test in tests)
         if aem_clock == 'same' or (aem_clock == 'unknown' and not certain):
             return 'not_the_clock'
-    if clock == 'skewed' and agents == 'clock_cause' and any(_contradicts(test, skew['offset']) for test in tests):
+    contradicted = any(source['kind'] == 'agent' and not source['accepted'] for source in skew['sources'])
+    if clock == 'in_sync' and agents == 'answered_200' and contradicted and _own_dates(skew, aem) == 'differs':
+        return 'other_clock'
+    if clock == 'skewed' and agents == 'clock_cause' and any(_contradicts(test, skew) for test in tests):
         agents = 'other_cause'
     state = TABLE[agents][clock]
     if STATES[state].repair and clock == 'skewed' and time_service and not time_service.get('may_set_clock', True):
@@ -279,10 +285,18 @@ def _state(
     return state
 
 
-def _contradicts(test: dict[str, t.Any], offset: float) -> bool:
-    """Return whether the test failed for a likely clock that is wrong the other way: the measured one does not explain it."""
-    wrong = 'behind' if offset > 0 else 'ahead'
-    return not test['succeeded'] and test['clock_related'] == 'likely' and test.get('direction') not in (None, wrong)
+def _contradicts(test: dict[str, t.Any], skew: t.Mapping[str, t.Any]) -> bool:
+    """Return whether the measured clock does not explain a failure that is only likely a clock: AEM accepts the date by it."""
+    if test['succeeded'] or test['clock_related'] != 'likely':
+        return False
+    if test.get('direction') not in (None, 'behind' if skew['offset'] > 0 else 'ahead'):
+        return True
+    if test['cause'] == 'ims_throttled':
+        return abs(skew['offset']) < LIFE_OF_A_TOKEN
+    since, until, moment = (unix_seconds(text) for text in (test.get('not_before'), test.get('not_after'), skew.get('host_time')))
+    if moment is None or (since is None and until is None):
+        return False
+    return (since is None or since < moment - LONGEST_TEST) and (until is None or until > moment + LONGEST_TEST)
 
 
 def _what_agents_say(tests: list[dict[str, t.Any]], aem_state: str) -> str:
@@ -311,8 +325,13 @@ def _aem_against_host(skew: t.Mapping[str, t.Any], aem: t.Mapping[str, t.Any]) -
     agents = [source for source in skew['sources'] if source['kind'] == 'agent']
     if agents:
         return 'same' if all(source['accepted'] for source in agents) else 'differs'
+    return _own_dates(skew, aem)
+
+
+def _own_dates(skew: t.Mapping[str, t.Any], aem: t.Mapping[str, t.Any]) -> str:
+    """Compare the Date of AEM's answers with the host's clock. An answer that is of no use may be that of a gateway."""
     offset, allowed = aem.get('clock_offset'), max(skew['max_skew'], FINEST_DATE)
-    if not offset:
+    if not offset or aem.get('state', 'ok') != 'ok':
         return 'unknown'
     if offset['low'] > allowed or offset['high'] < -allowed:
         return 'differs'
@@ -328,6 +347,8 @@ def _summary(
     accept_unverified: bool,
 ) -> list[str]:
     parts = [STATES[state].meaning, skew['message']]
+    if state == 'other_clock' and _fail_because_of_a_clock(failing, skew):
+        parts[0] = FAIL_BECAUSE_OF_A_CLOCK
     if state == 'no_reference':
         if skew['verdict'] == 'skewed' and not accept_unverified:
             parts.append('too few references agree for a repair (skew.verified is false)')
@@ -349,13 +370,24 @@ def _joined(parts: t.Iterable[str]) -> str:
     return said[0] if len(said) == 1 else '; '.join(part.rstrip('.') for part in said)
 
 
+def _fail_because_of_a_clock(failing: list[dict[str, t.Any]], skew: t.Mapping[str, t.Any]) -> bool:
+    """Return whether another clock than the host's makes the agents fail. If the host's is wrong, AEM's may be right."""
+    relations = {test['clock_related'] for test in failing}
+    return 'no' not in relations and ('yes' in relations or ('likely' in relations and skew['verdict'] == 'in_sync'))
+
+
+def _advice(failing: list[dict[str, t.Any]], relations: tuple[str, ...]) -> str:
+    """Return the advice of the first cause with one of these relations to the clock, the first of them first."""
+    return next((test['advice'] for relation in relations for test in failing if test['clock_related'] == relation), '')
+
+
 def _next_step(state: str, rule: State, failing: list[dict[str, t.Any]], aem: t.Mapping[str, t.Any],
                skew: t.Mapping[str, t.Any]) -> str:
     """Return the next step of the state, or the advice of the cause, from the test or from the access to AEM."""
     if state in ('not_the_clock', 'not_only_the_clock'):
-        advice = next((test['advice'] for relation in ('no', 'likely') for test in failing
-                       if test['clock_related'] == relation), '')
-        return advice or CLOCK_IS_RIGHT_BY_NOW
+        return _advice(failing, ('no', 'likely')) or CLOCK_IS_RIGHT_BY_NOW
+    if state == 'other_clock' and not _fail_because_of_a_clock(failing, skew):
+        return _joined([rule.next_step, _advice(failing, ('no', 'likely'))])
     if state == 'not_testable':
         said = aem['message'].rstrip('.') or 'find out why AEM gives no agent to test'
         said, option = in_role_words(said), OPTIONS_TO_CORRECT.get(aem['state'], 'fix_bp_jwt_aem_url')

@@ -239,7 +239,7 @@ def test_other_clock_when_the_host_s_clock_is_wrong_and_aem_s_is_right(wrong):
     """AEM answers from another machine, for example behind a proxy: a correction of this host would not help."""
     wrong.machine.configure_aem(clock_offset=DAYS)
     run = wrong.assert_unchanged_by()
-    assert_says(run, wrong, 'other_clock', "it is not this host's clock", 'find where AEM really runs')
+    assert_says(run, wrong, 'other_clock', "AEM does not run on this host's clock", 'find where AEM really runs')
 
 
 def test_no_reference_when_one_plain_ntp_server_is_all_there_is(wrong):

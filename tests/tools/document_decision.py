@@ -56,13 +56,16 @@ references disagree, the interval contains the threshold, or only one or two pla
 
 The test of each agent is AEM's own, and its log is searched for a [cause](causes.md). If one of several agents has a cause that is
 not the clock, the row is *another reason*: correcting the clock alone does not heal this host, and the run says so.
-The same holds for a cause that is only likely a clock, if the measured clock is wrong in the other direction.
+The same holds for a cause that is only likely a clock, if the measured clock is wrong in the other direction, or by too little:
+the date of a certificate that the agent shows is valid by it, or Adobe throttles an AEM that is ahead by less than a day.
 
 ## Three things the table does not show
 
 - The clock is wrong, and AEM's own `Date` contradicts the host's clock: AEM runs elsewhere, so nothing is changed
-  (`other_clock`). In the opposite case, if both clocks are right now and an agent still reports a clock problem, the state is
-  `not_the_clock`. The same applies to a right clock and a cause that is only `likely` the clock, such as a certificate's date.
+  (`other_clock`). The same applies if the clock is right and all agents are answered 200, but the `Date` of AEM and the
+  dates of the agents' tests both show that AEM's clock is wrong. In the opposite case, if both clocks are right now and an agent
+  still reports a clock problem, the state is `not_the_clock`.
+  The same applies to a right clock and a cause that is only `likely` the clock, such as a certificate's date.
 - A repair is due on a host that cannot set its clock, such as a container: `cannot_set_clock`. No attempt is made.
 - The clock is right, but an earlier repair of this host was interrupted, or no daemon could be configured
   to keep the clock. The state is `unfinished`, and the next run finishes it ([how a repair works](repair.md)). An AEM that it left

@@ -235,17 +235,24 @@ def refined(cause: str, evidence: str, response_code: Optional[int], authenticat
 
 
 def by_trusted_time(cause: Cause, not_before: Optional[float], not_after: Optional[float], now: Optional[float]) -> Cause:
-    """Return the cause, which is not a clock if a right clock refuses the certificate as well. All times: Unix seconds."""
-    if cause.id == 'certificate_expired' and not_after is not None and now is not None and now > not_after:
+    """Return the cause of a certificate's date by a right clock, which may accept or refuse it. All times: Unix seconds."""
+    if cause.id not in ('certificate_expired', 'certificate_not_yet_valid') or now is None:
+        return cause
+    if not_after is not None and now > not_after:
         return cause._replace(
             clock_related='no', direction=None,
             meaning='A certificate of the remote side has expired, by trusted time too: AEM refuses it with any clock.',
             advice="The certificate has to be renewed: the remote side's, a proxy's, or one in AEM's truststore.")
-    if cause.id == 'certificate_not_yet_valid' and not_before is not None and now is not None and now < not_before:
+    if not_before is not None and now < not_before:
         return cause._replace(
             clock_related='no', direction=None,
             meaning='A certificate of the remote side is not valid yet, by trusted time too: AEM refuses it with any clock.',
             advice='Find out who presents this certificate: it may be a proxy whose own clock is wrong.')
+    if not_before is not None or not_after is not None:
+        return cause._replace(
+            meaning='A certificate of the remote side is valid by trusted time: AEM refused it by another clock.',
+            advice='Compare the measured skew. If the clock is right, it was set in the meantime, or AEM runs on another host: '
+                   'test again, and check the address of AEM.')
     return cause
 
 

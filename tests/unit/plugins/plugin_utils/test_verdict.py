@@ -89,6 +89,47 @@ def test_aem_on_another_clock_is_never_helped_by_changing_this_one():
         assert (verdict['state'], verdict['repair']) == ('other_clock', False)
 
 
+@pytest.mark.parametrize(('aem', 'clock', 'state'), [
+    ('unauthorized', 'skewed', 'not_testable'), ('not_aem', 'skewed', 'not_testable'), ('no_agents', 'skewed', 'not_testable'),
+    ('starting', 'skewed', 'aem_unreachable'), ('unreachable', 'skewed', 'aem_unreachable'),
+    ('unauthorized', 'in_sync', 'not_testable'), ('unreachable', 'in_sync', 'aem_unreachable')])
+def test_the_date_of_an_answer_of_no_use_does_not_tell_whose_clock_it_is(aem, clock, state):
+    """It may be that of a gateway, whose clock is another one."""
+    measured = health([], aem=aem, verdict=clock)
+    measured['aem']['clock_offset'] = {'low': 3599.0, 'high': 3601.0}
+    verdict = decide(measured)
+    assert verdict['state'] == state
+    assert 'run on this host' not in verdict['summary']
+
+
+@pytest.mark.parametrize(('accepted', 'low', 'high', 'state'), [
+    (False, -10801.0, -10799.0, 'other_clock'),
+    (False, -1.0, 1.0, 'healthy'),              # a proxy has written the Date of the remote side
+    (False, -10801.0, 1.0, 'healthy'),          # one of AEM's answers was stored by a cache
+    (True, -10801.0, -10799.0, 'healthy'),
+    (None, -10801.0, -10799.0, 'healthy'),
+])
+def test_an_aem_whose_clock_is_proven_wrong_is_not_healthy(accepted, low, high, state):
+    """With Server-to-Server, 200 does not depend on the clock. Both dates must show it: one of them alone may be another's."""
+    measured = health(GOOD, verdict='in_sync', agent_accepted=accepted)
+    measured['aem']['clock_offset'] = {'low': low, 'high': high}
+    verdict = decide(measured)
+    assert (verdict['state'], verdict['repair']) == (state, False)
+    assert ('the agents fail' not in verdict['summary']) and ('find where AEM' in verdict['next_step']) is (state == 'other_clock')
+
+
+@pytest.mark.parametrize(('tests', 'clock', 'blamed', 'advice'), [
+    (GOOD, 'skewed', False, ''), (KEYSTORE, 'skewed', False, 'advice for keystore_not_initialized'),
+    (MIXED, 'skewed', False, 'advice for keystore_not_initialized'), (EXPIRED, 'skewed', True, ''), (EXPIRED, 'in_sync', True, ''),
+    ([agent('certificate_expired', 'likely')], 'in_sync', True, ''),
+    ([agent('certificate_expired', 'likely')], 'skewed', False, 'advice for certificate_expired')])
+def test_agents_are_said_to_fail_because_of_a_clock_only_where_they_do(tests, clock, blamed, advice):
+    verdict = decide(health(tests, verdict=clock, agent_accepted=False))
+    assert verdict['state'] == 'other_clock'
+    assert ('fail because of a clock' in verdict['summary']) is blamed
+    assert verdict['next_step'].startswith('find where AEM really runs') and verdict['next_step'].endswith(advice)
+
+
 def test_a_clock_message_with_all_clocks_right_is_not_the_clock():
     verdict = decide(health(EXPIRED, verdict='in_sync', agent_accepted=True))
     assert (verdict['state'], verdict['repair']) == ('not_the_clock', False)
@@ -134,6 +175,25 @@ def test_a_clock_that_is_wrong_the_other_way_does_not_explain_the_failure(direct
     assert ('advice for certificate_expired' in verdict['next_step']) is (state == 'not_only_the_clock')
     certain = decide(health([{**failing, 'clock_related': 'yes'}], verdict='skewed', offset=offset))
     assert certain['state'] == 'jwt_expired', 'a message that is certain needs no direction'
+
+
+@pytest.mark.parametrize(('cause', 'direction', 'date', 'offset', 'state'), [
+    ('certificate_not_yet_valid', 'behind', {'not_before': '2024-01-01T00:00:00Z'}, 120.0, 'not_only_the_clock'),
+    ('certificate_not_yet_valid', 'behind', {'not_before': '2026-12-01T00:00:00Z'}, 120.0, 'jwt_expired'),
+    ('certificate_not_yet_valid', 'behind', {'not_before': '2026-11-27T08:30:00Z'}, 120.0, 'jwt_expired'),
+    ('certificate_expired', 'ahead', {'not_after': '2027-06-01T00:00:00Z'}, -120.0, 'not_only_the_clock'),
+    ('certificate_expired', 'ahead', {'not_after': '2026-11-01T00:00:00Z'}, -120.0, 'jwt_expired'),
+    ('certificate_expired', 'ahead', {'not_after': '2026-11-27T09:30:00Z'}, -120.0, 'jwt_expired'),
+    ('certificate_expired', 'ahead', {}, -120.0, 'jwt_expired'),
+    ('ims_throttled', 'ahead', {}, -6.0, 'not_only_the_clock'),
+    ('ims_throttled', 'ahead', {}, -90000.0, 'jwt_expired'),
+])
+def test_a_clock_that_is_wrong_by_too_little_does_not_explain_the_failure(cause, direction, date, offset, state):
+    """host_time is that of AEM, whose dates of a certificate contradict it, but for the time that a test takes."""
+    measured = health([{**agent(cause, 'likely'), 'direction': direction, **date}], verdict='skewed', offset=offset)
+    measured['skew']['host_time'] = '2026-11-27T09:00:00.000Z'
+    verdict = decide(measured)
+    assert (verdict['state'], verdict['repair']) == (state, True)
 
 
 def test_the_end_of_jwt_is_never_cured_by_a_clock():

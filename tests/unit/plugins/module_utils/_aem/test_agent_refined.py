@@ -189,8 +189,11 @@ def test_a_certificate_that_trusted_time_refuses_too_is_not_the_clocks(cause, da
     (found,) = test.refined([said], True, now)
     assert (found['cause'], found['clock_related']) == (cause, clock_related)
     assert found['direction'] == (None if clock_related == 'no' else known.direction)
-    assert ('trusted time' in found['meaning']) is (clock_related == 'no')
+    assert ('trusted time too' in found['meaning']) is (clock_related == 'no')
     assert ('skew' in found['advice'] or 'trusted time' in found['advice']) is (clock_related == 'likely')
+    valid = bool(date and now and clock_related == 'likely')
+    assert ('valid by trusted time' in found['meaning']) is valid
+    assert not valid or 'renewed' not in found['advice']
 
 
 def test_the_way_is_told_where_the_words_leave_one():
