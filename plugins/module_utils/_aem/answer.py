@@ -34,10 +34,14 @@ class TimedOut(AemError):
 
 
 def date_of(answer: AemAnswer) -> Optional[int]:
-    """Return the time of AEM's clock when it began to answer (Unix seconds); None if the answer may be from a cache."""
+    """Return the time of AEM's clock when it began to answer (Unix seconds).
+
+    None if the answer may be from a cache, or has two different dates, of which one is a proxy's.
+    """
     if (answer.headers.get('Age') or '0').strip() != '0':
         return None
-    return dates.http_date(answer.headers.get('Date') or '')
+    found = {dates.http_date(value) for name, value in answer.headers.items() if name.lower() == 'date'}
+    return found.pop() if len(found) == 1 else None
 
 
 def is_login_page(text: str) -> bool:

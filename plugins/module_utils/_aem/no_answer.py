@@ -15,7 +15,8 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.answer im
 
 _THROUGH = (' The request went through the proxy {0}, which the environment names: add the host of aem_url to no_proxy to '
             'connect to AEM directly.')
-_OF_AEM = re.compile(r'(?i)jetty|communique|day-servlet|sling|websphere|weblogic|jboss|wildfly|undertow')
+# Not Communique/4.x: the dispatcher adds it to the name of its web server.
+_OF_AEM = re.compile(r'(?i)jetty|day-servlet|sling|websphere|weblogic|jboss|wildfly|undertow')
 _WITHOUT_TLS = re.compile(r'(?i)plain HTTP\b')  # nginx and Apache, in an error page of their own
 # OpenSSL's messages about a failed handshake, and the advice.
 _TLS = (
@@ -61,6 +62,9 @@ def of_status(aem: Any, path: str, answer: AemAnswer, text: str, is_aem: Callabl
     if status in (502, 504):
         return AemError('unreachable', 'A gateway at {0} does not reach AEM ({1}). Set aem_url to the address of AEM itself, or '
                         'start AEM.{2}'.format(aem.url, status, through))
+    if status == 429:
+        return AemError('unreachable', 'A gateway in front of AEM at {0} accepts no more requests now (429). Wait and try again, '
+                        'or set aem_url to the address of AEM itself.{1}'.format(aem.url, through))
     if status == 500 and ('ApacheSling' in text or is_aem()):
         return AemError('starting', 'AEM at {0} answers 500 to {1}: it is starting, or it has a problem. See the error.log of '
                         'AEM, and try again.{2}'.format(aem.url, path, through))
@@ -68,7 +72,8 @@ def of_status(aem: Any, path: str, answer: AemAnswer, text: str, is_aem: Callabl
         return AemError(
             'unauthorized',
             'AEM at {0} does not show {1} to the user {2!r} (404). Grant the user of the option username jcr:read '
-            'below /etc/replication; a publish instance has no such agents.'.format(aem.url, path, aem.username))
+            'below /etc/replication; a publish instance has no such agents, and a dispatcher may filter this path.{3}'.format(
+                aem.url, path, aem.username, _before_aem(answer) + through))
     if status == 400 and _WITHOUT_TLS.search(text):
         return AemError('not_aem', 'The port of {0} speaks TLS: use https:// in aem_url.{1}'.format(aem.url, through))
     return AemError('not_aem', 'The server at {0} is not an AEM author: {1} gives {2}. Check aem_url, its port and its context '

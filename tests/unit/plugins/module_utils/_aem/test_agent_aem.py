@@ -7,6 +7,7 @@ import contextlib
 import datetime
 import gc
 import gzip
+import http.client
 import http.server
 import json
 import socket
@@ -104,7 +105,7 @@ def serving(answer):
 
 def saying(status, body=b'', headers=()):
     def answer(handler):
-        handler.send_response(status)
+        handler.send_response_only(status)     # no name of a server, and no Date
         for name, value in headers:
             handler.send_header(name, value)
         handler.send_header('Content-Length', str(len(body)))
@@ -196,6 +197,14 @@ def test_an_answer_of_a_cache_tells_nothing_of_aem_s_clock(author):
     aem = client(author, clock=time.time)
     aem.list_agents()
     assert aem.clock_offset is None
+
+
+@pytest.mark.parametrize(('other', 'told'), [('06:00:00', True), ('09:00:00', False)])
+def test_two_different_dates_tell_nothing_of_aem_s_clock(other, told):
+    headers = http.client.HTTPMessage()
+    for time_of_day in '06:00:00', other:
+        headers.add_header('Date', 'Fri, 27 Nov 2026 {0} GMT'.format(time_of_day))
+    assert aem_http.date_of(aem_http.AemAnswer(200, headers, b'', 0.0)) == (1795759200 if told else None)
 
 
 def test_no_connection_is_left_open(author, recwarn):
@@ -501,6 +510,11 @@ def test_what_is_no_aem(answer, kind):
     (saying(400, b"Reason: You're speaking plain HTTP to an SSL-enabled server port."), 'not_aem', ['use https:// in aem_url']),
     (saying(200, b'<body onload="submit()"><form action="https://idp"><input type="hidden" name="SAMLRequest" value="x"/></form>'),
      'not_aem', ['sign-in page', 'username and password']),
+    (saying(429, headers=[('Retry-After', '30')]), 'unreachable', ['A gateway in front of AEM', 'Wait and try again']),
+    *((saying(status, headers=[('Server', 'Apache/2.4.58 (Unix) Communique/4.3.6')]), kind, ['in front of it', 'aem_url'])
+      for status, kind in ((401, 'unauthorized'), (403, 'unauthorized'), (503, 'starting'))),
+    (lambda handler: saying(200 if 'login' in handler.path else 404, b'QUICKSTART_HOMEPAGE', [('Server', 'Apache')])(handler),
+     'unauthorized', ['jcr:read', 'dispatcher', 'in front of it', 'aem_url']),
     (saying(407), 'unreachable', ['A proxy in front of AEM', '407']),
     (saying(300, b'<html>Multiple Choices</html>'), 'not_aem', ['redirects to another address']),
     (lambda handler: handler.wfile.write(b'SSH-2.0-OpenSSH_9.2\r\n'), 'unreachable', ['does not speak HTTP: SSH-2.0-OpenSSH_9.2.']),
@@ -513,7 +527,7 @@ def test_what_stands_before_aem_is_told_apart(answer, kind, words):
 
 
 @pytest.mark.parametrize('status', [403, 404])
-@pytest.mark.parametrize('server, words', [('Jetty(9.4)', ''), ('Apache', 'web server')])
+@pytest.mark.parametrize('server, words', [('Jetty(9.4)', ''), ('Apache', 'web server'), ('Apache Communique/4.3', 'web server')])
 def test_a_test_page_that_is_hidden_is_no_wrong_password(status, server, words):
     """A web server before AEM may have a filter for it."""
     def answer(handler):
