@@ -411,8 +411,8 @@ _ANCHORS = (
 def _failure(
     name: str, summary: str, script: Script, code: Optional[int], cause: str = "", clock: str = "no"
 ) -> Scenario:
-    """The cause is the name unless it is said; Brand Portal's Date can be read when Brand Portal answered."""
-    return Scenario(name, summary, script, cause or name, clock, False, code, code is not None)
+    """The cause is the name unless it is said; Brand Portal's Date can be read when Brand Portal answered, and no proxy."""
+    return Scenario(name, summary, script, cause or name, clock, False, code, code not in (None, 307, 407, 503))
 
 
 def _java(name: str, summary: str, situation: str, script: Callable[[str, str], Script], code: Optional[int]) -> Scenario:
@@ -512,7 +512,7 @@ ROWS = [
         "forbidden", "A firewall's own page in place of Brand Portal's.",
         answered(403, "Forbidden", "<html><h1>Blocked</h1>\nYour request has been refused.</html>"), 403,
         "brand_portal_refused",
-    ),
+    )._replace(remote_dated=False),
     _failure(
         "signed_in_first", "A proxy that wants people to sign in.", answered(307, "Temporary Redirect"), 307, "not_brand_portal",
     ),
@@ -520,12 +520,12 @@ ROWS = [
         "page_with_200", "A firewall's own page, and AEM looks at its status only.",
         answered(200, "OK", "<html><title>Request Rejected</title>\nThe requested URL was rejected.</html>"), 200,
         "not_brand_portal",
-    ),
+    )._replace(remote_dated=False),
     *(
         _failure(
             "page_with_200_%s" % name, "A web page that begins in another way.", answered(200, "OK", body), 200,
             "not_brand_portal",
-        )
+        )._replace(remote_dated=False)
         for name, body in (
             ("xhtml", '<?xml version="1.0"?><!DOCTYPE html PUBLIC "-//W3C"><html><body>Sign in</body></html>'),
             ("script", '<script>window.location="https://portal.example.com/"</script>'),

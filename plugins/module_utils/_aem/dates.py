@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Parses dates in answers of AEM and Brand Portal: HTTP dates, Java's Date.toString(), AEM's log stamps. Pure, without locale.
+"""Parses dates in answers of AEM and Brand Portal: HTTP dates, and Java's Date.toString(). Pure, without locale.
 
-Every function returns whole Unix seconds (for a log stamp, as if it were UTC), or None for an invalid date.
+Every function returns whole Unix seconds, or None for an invalid date.
 """
 
 import calendar
@@ -25,9 +25,6 @@ _ZONES = {
     'gmt': 0, 'utc': 0, 'z': 0, 'wet': 0, 'cet': 3600, 'west': 3600, 'cest': 7200, 'eet': 7200, 'eest': 10800,
     'est': -18000, 'edt': -14400, 'pst': -28800, 'pdt': -25200, 'jst': 32400,
 }
-
-_DAY_FIRST = re.compile(r'(\d{2})[./-](\d{2})[./-](\d{4})[ T](\d{2}):(\d{2}):(\d{2})')
-_YEAR_FIRST = re.compile(r'(\d{4})[./-](\d{2})[./-](\d{2})[ T](\d{2}):(\d{2}):(\d{2})')
 
 
 def _seconds(year: int, month: int, day: int, hour: int, minute: int, second: int) -> Optional[int]:
@@ -69,19 +66,6 @@ def java_date(text: str) -> Optional[int]:
         return None
     local = _seconds(int(year), _month(name), int(day), int(hour), int(minute), int(second))
     return None if local is None else local - ahead
-
-
-def log_stamp(text: str) -> Optional[int]:
-    """Parse the stamp of a log line, which is in AEM's own, unknown zone, as if it were UTC."""
-    match = _DAY_FIRST.match(text)
-    if match:
-        day, month, year, hour, minute, second = (int(part) for part in match.groups())
-    else:
-        match = _YEAR_FIRST.match(text)
-        if not match:
-            return None
-        year, month, day, hour, minute, second = (int(part) for part in match.groups())
-    return _seconds(year, month, day, hour, minute, second)
 
 
 def of_iso(text: str) -> int:

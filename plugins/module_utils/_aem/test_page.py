@@ -47,14 +47,13 @@ class Page(NamedTuple):
 
     kind: str                     # 'test', 'log' or 'other' (no replication agent wrote this)
     transport_uri: str            # from the test page's heading
-    lines: List[PageLine]             # of the last run on the page (a test page has one run)
+    lines: List[PageLine]             # of the last run on the page
     response_code: Optional[int]  # Brand Portal's answer, never AEM's own HTTP status
     response_reason: str
-    remote_date: Optional[int]    # the answer's Date, seconds since the epoch
+    remote_date: Optional[int]    # the Date of Brand Portal's answer, seconds since the epoch
     verdict: str                  # that of the agent: 'succeeded', 'failed', or '' on a page without one
     foreign: bool                 # whether the last answer is a web page, which the receiver never sends
     succeeded: bool               # whether the verdict is 'succeeded' and the answer was the receiver's 200
-    last_stamp: Optional[int]     # newest log stamp, seconds as if its unknown zone were UTC
 
 
 _TOO_MUCH = 200  # characters looked at in a tag or around a mark
@@ -92,6 +91,7 @@ _REQUEST_LINE = re.compile(r'(?:GET|POST|PUT|HEAD|DELETE|OPTIONS|CONNECT) \S{1,4
 _STATUS_LINE = re.compile(r'HTTP/\d(?:\.\d)?\s{1,4}(\d{3})(?!\d)\s{0,4}')
 _FIELD = re.compile(r'[A-Za-z0-9!#$%&\'*+.^_`|~-]{1,100}:')
 _DATE_FIELD = re.compile(r'(?i)date\s{0,4}:')
+_OF_A_PROXY = re.compile(r'HTTP/\d(?:\.\d)?\s{1,4}(?:3\d\d|407|50[234]|511)(?!\d)')
 _AGED = re.compile(r'(?i)age\s{0,4}:\s{0,4}0{0,9}[1-9]')
 _WEB_PAGE = re.compile(r'[\s\ufeff]{0,99}<[A-Za-z!?]')
 _END_OF_WIRE = re.compile(r'(?:Message sent\.|-{10,}\s{0,4}$)')
@@ -132,9 +132,11 @@ def read(text: str) -> Page:
         lines = _last_run(lines)
         # The missing part of the page may be about a later run: an old success proves nothing.
         verdict = _closing_word(lines) if _COMPLETE.search(text[-_TOO_MUCH:]) else ''
-    elif not verdict and not title and _OTHER_TRAILER.search(text[-4000:]):
-        # The log is in English in every language of AEM: "Replication (TEST) of /content successful."
-        verdict = _closing_word([line for line in lines if line.stamp])
+    else:
+        lines = _last_test(lines)
+        if not verdict and not title and _OTHER_TRAILER.search(text[-4000:]):
+            # The log is in English in every language of AEM: "Replication (TEST) of /content successful."
+            verdict = _closing_word([line for line in lines if line.stamp])
     code, reason, codes = _response(lines)
     foreign = bool(_WEB_PAGE.match(_last_body(lines)))
     return Page(
@@ -143,11 +145,10 @@ def read(text: str) -> Page:
         lines=lines,
         response_code=code,
         response_reason=reason,
-        remote_date=_remote_date(lines),
+        remote_date=None if foreign else _remote_date(lines),
         verdict=verdict,
         foreign=foreign,
         succeeded=verdict == 'succeeded' and codes == {200} and not foreign,
-        last_stamp=_last_stamp(lines),
     )
 
 
@@ -322,6 +323,17 @@ def _last_run(lines: List[PageLine]) -> List[PageLine]:
     return runs[-1] or (runs[-2] if len(runs) > 1 else [])
 
 
+def _last_test(lines: List[PageLine]) -> List[PageLine]:
+    """Return the last run on a test page, which may repeat the log of earlier ones, and what follows it."""
+    start = begin = 0
+    for number, line in enumerate(lines):
+        if line.kind == AGENT and line.stamp and _END_OF_RUN.match(line.message):
+            if number > begin:
+                start = begin
+            begin = number + 1
+    return lines[start:]
+
+
 def _closing_word(lines: List[PageLine]) -> str:
     """Return the verdict of a log page, which has no trailer: the agent's last line of the last run, if that was a test."""
     closing = lines[-1] if lines else None
@@ -353,20 +365,23 @@ def _response(lines: List[PageLine]) -> Tuple[Optional[int], str, Set[int]]:
 
 
 def _remote_date(lines: List[PageLine]) -> Optional[int]:
-    """Return the Date of the last answer that has one. One from a cache (Age), or with two Dates, does not show a clock."""
-    heads: List[List[str]] = [[]]
+    """Return the Date of the last answer, if it shows Brand Portal's clock.
+
+    It may be that of a proxy, which answers CONNECT or with one of its codes, or of a cache (Age), or there are two.
+    """
+    head: List[str] = []
+    tunnel = False
     for line in lines:
-        if heads[-1] and (line.kind != HEADER or _STATUS_LINE.match(line.message)):
-            heads.append([])
-        if line.kind == HEADER:
-            heads[-1].append(line.message)
-    for head in reversed(heads):
-        fields = [field for field in head if _DATE_FIELD.match(field)]
-        found = {dates.http_date(field.partition(':')[2][:_TOO_MUCH]) for field in fields}
-        date = found.pop() if len(found) == 1 else None
-        if date is not None and not any(_AGED.match(other) for other in head):
-            return date
-    return None
+        if line.kind == REQUEST and _REQUEST_LINE.match(line.message):
+            head, tunnel = [], line.message.startswith('CONNECT ')
+        elif line.kind == HEADER:
+            if _STATUS_LINE.match(line.message):
+                head = []
+            head.append(line.message)
+    if tunnel or any(_OF_A_PROXY.match(field) or _AGED.match(field) for field in head):
+        return None
+    found = {dates.http_date(field.partition(':')[2][:_TOO_MUCH]) for field in head if _DATE_FIELD.match(field)}
+    return found.pop() if len(found) == 1 else None
 
 
 def _last_body(lines: List[PageLine]) -> str:
@@ -378,23 +393,3 @@ def _last_body(lines: List[PageLine]) -> str:
         elif line.kind == BODY and len(body) < _TOO_MUCH:
             body += line.message[:_TOO_MUCH]
     return body
-
-
-def _last_stamp(lines: List[PageLine]) -> Optional[int]:
-    for line in reversed(lines):
-        stamp = dates.log_stamp(line.stamp) if line.stamp else None
-        if stamp is not None:
-            return stamp
-    return None
-
-
-def stamp_skew(page: Page) -> Optional[Tuple[float, float]]:
-    """Return remote minus AEM by the log's stamps, in seconds: (low, high), 26 hours wide, because stamps have no zone.
-
-    A zone is ahead of UTC by -12 to +14 hours, so AEM's UTC is stamp - zone, and remote - AEM = remote - stamp + zone.
-    This is useful for a skew of days, as in Adobe's article, but not for a small one.
-    """
-    if page.remote_date is None or page.last_stamp is None:
-        return None
-    difference = page.remote_date - page.last_stamp
-    return float(difference - 12 * 3600 - 1), float(difference + 14 * 3600 + 1)

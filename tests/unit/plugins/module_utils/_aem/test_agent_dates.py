@@ -1,9 +1,7 @@
 # Copyright (c) 2026, aemops.brand_portal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Dates of HTTP, of Java and of AEM's log."""
-
-import calendar
+"""Dates of HTTP and of Java."""
 
 import pytest
 
@@ -45,13 +43,6 @@ def test_http_date(text, expected):
 )
 def test_java_date(text, expected):
     assert dates.iso(dates.java_date(text)) == expected
-
-
-def test_log_stamp():
-    expected = calendar.timegm((2017, 2, 28, 18, 39, 51))
-    assert dates.log_stamp('28.02.2017 18:39:51') == dates.log_stamp('2017-02-28 18:39:51') == expected
-    assert dates.log_stamp('31.02.2017 18:39:51') is None
-    assert dates.log_stamp('0000-02-28 18:39:51') is None
 
 
 def test_iso_of_what_no_calendar_holds():
