@@ -28,6 +28,8 @@ _KISSES = {
     'RSTR': 'access restricted',
     'RATE': 'asked too often',
 }
+# chronyd and w32time send no code, ntpd its state.
+_NOT_SYNCHRONIZED = ('', 'INIT', 'STEP', 'XFAC')
 
 # Seconds: the longest poll interval of RFC 5905 (§7.2, MAXPOLL is 2^17). Nothing keeps a clock that was set longer ago.
 MAX_REFERENCE_AGE = 131072.0
@@ -94,12 +96,13 @@ def read(codec: Any, data: bytes, sent: float, received: float, sent_wall: float
         raise Unusable(f'it answers in mode {_MODES[packet.mode]} instead of 4 (server)')
     if not 1 <= packet.version <= _VERSION:
         raise Unusable(f'it answers in NTP version {packet.version}')
+    code = ''.join(chr(byte) for byte in data[12:16] if 0x21 <= byte <= 0x7e)
+    # Stratum 16 is sent as 0 (RFC 5905, figure 11): not each of these is a kiss-o'-death.
+    if packet.leap == 3 and (packet.stratum != 0 or code in _NOT_SYNCHRONIZED):
+        raise Unusable('its clock is not synchronized (leap indicator 3)')
     if packet.stratum == 0:
-        code = ''.join(chr(byte) for byte in data[12:16] if 0x21 <= byte <= 0x7e)
         raise KissOfDeath(f'it sent the kiss code {code or "(none)"}: {_KISSES.get(code, "do not use it now")} '
                           '(stratum 0)')
-    if packet.leap == 3:
-        raise Unusable('its clock is not synchronized (leap indicator 3)')
     if packet.stratum >= 16:
         raise Unusable(f'its clock is not synchronized (stratum {packet.stratum})')
     raw_received, raw_transmitted = (int.from_bytes(data[at:at + 8], 'big') for at in (32, 40))

@@ -62,7 +62,9 @@ def test_the_truth_is_inside_for_any_host_clock_era_and_asymmetry(codec, host, o
     ({'stratum': 0, 'reference': b'RATE'}, 'kiss code RATE: asked too often'),
     ({'stratum': 0, 'reference': b'DENY'}, 'kiss code DENY: access denied'),
     ({'stratum': 0, 'reference': b'RSTR'}, 'kiss code RSTR'),
-    ({'stratum': 0, 'leap': 3, 'reference': b'INIT'}, 'kiss code INIT'),
+    ({'stratum': 0, 'leap': 3, 'reference': b'RATE'}, 'kiss code RATE'),
+    *(({'stratum': 0, 'leap': 3, 'reference': code}, 'not synchronized (leap indicator 3)')
+      for code in (bytes(4), b'INIT', b'STEP', b'XFAC')),
     ({'stratum': 0, 'reference': bytes(4)}, 'kiss code (none)'),
     ({'stratum': 0, 'reference': b'\x1b]\x07\xff'}, 'kiss code ]'),
     ({'root_dispersion': 20.0}, 'root distance 20.0'), ({'root_delay': 3.1}, 'root distance 1.5'),
