@@ -95,18 +95,39 @@ JJWT = 'JWT expired at 2026-11-24T09:15:12Z. Current time: 2026-11-24T10:15:00Z,
     [entry('{"error":"invalid_grant","error_description":"JWT has expired"}', logger='com.adobe.granite.oauth.server.impl.X')],
     [entry('PKIX path building failed', logger='com.acme.replicationstatus.Poller')],
     [entry('Failed to parse: JWT has expired', logger='org.apache.sling.auth.core.impl.SlingAuthenticator')],
+    [entry('invalid_token: The access token expired', logger='com.adobe.granite.auth.oauth.impl.BearerAuthenticationHandler')],
+    [entry('PKIX path building failed', logger='com.adobe.granite.auth.oauth.impl.OAuthAuthenticationHandler')],
+    [entry('{"error":"invalid_token","error_description":"token expired"}', 'WARN',
+           logger='com.adobe.granite.auth.ims.impl.IMSTokenValidatorImpl')],
+    [entry('PKIX path building failed', logger='com.day.cq.replication.Agent.flush')],
+    [entry('Error while replicating.', logger='com.day.cq.replication.Agent.publish1.queue'), 'CertificateExpiredException'],
 ])
 def test_somebody_else_s_token_or_certificate_is_no_event(lines):
     """FraunhoferISST/DataspaceConnector issue 740: a site's own filter refuses a visitor's old token every few minutes."""
     assert read(*lines) == []
 
 
+@pytest.mark.parametrize(('logger', 'message'), [
+    (AGENT, 'Replication (ACTIVATE) of /content/dam/acme/TLS certificate expired.pdf not successful.'),
+    (AGENT, 'Error while replicating /content/dam/access token/JWT has expired.pdf: com.day.cq.replication.X: gone'),
+    ('com.day.cq.replication.impl.ReplicatorImpl', 'no content for /content/dam/our certificate is not yet valid.docx'),
+    ('com.acme.Import', 'no /content/dam/mp_replication_agent/a.pdf: certificate expired'),
+])
+def test_the_name_of_an_asset_is_no_event(logger, message):
+    assert read(entry(message, logger=logger)) == []
+
+
 @pytest.mark.parametrize(('logger', 'message', 'cause'), [
-    ('com.day.cq.replication.Agent.a.queue', '(bad_certificate) PKIX path validation failed: x: validity check failed',
+    (AGENT + '.queue', '(bad_certificate) PKIX path validation failed: x: validity check failed',
      'certificate_not_yet_valid'),
     ('com.day.cq.replication.impl.AgentManagerImpl', 'PKIX path building failed', 'pkix_path'),
-    ('com.adobe.granite.auth.oauth.impl.AccessTokenProviderImpl', REFUSED, 'jwt_expired'),
-    ('com.adobe.granite.auth.ims.impl.IMSProvider', 'NotAfter: Wed Jan 01 00:00:00 UTC 2025', 'certificate_expired'),
+    ('com.adobe.granite.auth.oauth.AccessTokenProvider', REFUSED, 'jwt_expired'),
+    ('com.adobe.granite.auth.oauth.impl.AccessTokenProviderImpl', 'PKIX path building failed', 'pkix_path'),
+    (AGENT, 'Error while replicating /content/dam/a b.pdf: ' + REFUSED, 'jwt_expired'),
+    (AGENT, 'Error while replicating /content/dam/a.pdf {"error":"invalid_grant","error_description":"JWT has expired"}',
+     'jwt_expired'),
+    ('com.adobe.granite.auth.ims.impl.IMSAccessTokenRequestCustomizerImpl', 'NotAfter: Wed Jan 01 00:00:00 UTC 2025',
+     'certificate_expired'),
     ('com.adobe.cq.dam.mac.Sync', REFUSED, 'jwt_expired'),
 ])
 def test_what_agents_and_adobe_s_token_providers_say_is_one(logger, message, cause):

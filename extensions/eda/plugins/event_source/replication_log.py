@@ -22,8 +22,8 @@ DOCUMENTATION = r"""
 short_description: Follow AEM's replication log for failures that a wrong clock causes.
 description:
   - Follows files as they grow, through rotation by renaming or truncation, and waits for those that are not there yet.
-  - Sends an event for each line that shows one of the clock causes of the table in
-    C(plugins/module_utils/_aem/causes.py).
+  - Sends an event for each line of a Brand Portal agent (C(mp_replication_agent)) or of a provider of access tokens that shows
+    one of the clock causes of the table in C(plugins/module_utils/_aem/causes.py).
   - Starts at the end of a file. What was logged before is not told, because an agent whose queue is blocked
     complains again with its next attempt.
   - Nothing of a line gets into the event but the name of the agent and the time, so that no secret in a log can.
@@ -190,12 +190,15 @@ class Reader:
         r'(?<!\w)(\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|[A-Z][a-z]{2,8}\.? \d{1,2}, \d{4}|\d{1,2}\.? [A-Za-z]{3,9}\.? \d{4}),?[ T]'
         r'(\d{1,2}:\d{2}:\d{2})')
     _AGENT = re.compile(r'com\.day\.cq\.replication\.Agent\.([\w-]{1,200})')
-    # error.log is about everything: other libraries' tokens and certificates expire there every day. What is meant is what
-    # the agents log, and Adobe's own providers of access tokens.
+    # error.log is about everything: visitors' tokens, and certificates of other services, expire there every day. What is meant
+    # is what the agents of Brand Portal log, and Adobe's own providers of access tokens.
     _CONCERNED = re.compile(
-        r'com\.day\.cq\.replication\b|com\.adobe\.granite\.auth\.(?:oauth|ims)\b|com\.adobe\.cq\.adobeims\b|'
-        r'\S{1,200} (?s:.{0,2000})(?:[Ff]ailed to get (?:an )?access token (?:for user|from authorization server)'
+        r'com\.day\.cq\.replication\b(?!\.Agent\.(?!mp_replication_agent))'
+        r'|com\.adobe\.granite\.auth\.(?:oauth|ims)\.(?:[\w$]{1,200}\.){0,20}(?:AccessTokenProvider|IMSAccessTokenRequestCustomizer)'
+        r'|\S{1,200} (?s:.{0,2000})(?:[Ff]ailed to get (?:an )?access token (?:for user|from authorization server)'
         r'|\bmp_replication_agent)')
+    # The name of an asset may be about a certificate or a token. It may have spaces.
+    _PATH = re.compile(r'/content/[^:]*')
     _QUOTED = ('<<', '>>')  # what was sent and answered is not what the agent says
 
     def __init__(self) -> None:
@@ -213,10 +216,10 @@ class Reader:
             self._agent = agent.group(1) if agent else ''
             self._stamp = ' '.join((self._STAMP.findall(before) or [()])[-1])
             self._fails = level in ('WARN', 'ERROR')
-            self._concerned = bool(self._CONCERNED.match(f'{logger} {message}'))
+            self._concerned = bool(self._CONCERNED.match(f'{logger} {self._PATH.sub("", message)}'))
         if not self._fails or message.startswith(self._QUOTED):
             return None
-        cause = CAUSES.of_clock(message)
+        cause = CAUSES.of_clock(self._PATH.sub('', message))
         if cause is None or not self._concerned:
             return None
         return {'cause': cause.id, 'clock_related': cause.clock_related, 'meaning': cause.meaning,
