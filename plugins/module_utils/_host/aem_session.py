@@ -9,7 +9,7 @@ import re
 from typing import List
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.aem_repository import aem_home
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.launch import unit_settings, values
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.unit_files import unit_settings, values
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.host import Host
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.processes import Processes
 

@@ -8,7 +8,7 @@ import os
 from typing import Any, List, Optional, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.launch import Setting, unit_settings
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.unit_files import Setting, unit_settings
 
 
 def _conditions(host: Any, unit: str) -> List[Setting]:

@@ -13,7 +13,13 @@ import re
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import clock_keeper, systemd
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, launch, layouts, others_config
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import (
+    config,
+    launch,
+    layouts,
+    others_config,
+    unit_files,
+)
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import Daemon, Status
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ConfigLine, Source
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.setters import job_of, programs_of, setter_in
@@ -106,7 +112,7 @@ def find_steerers(host: Any, states: Dict[str, Dict[str, str]]) -> List[Steerer]
 def _steers(host: Any, known: _Known, state: Dict[str, str]) -> bool:
     """Return whether it sets the clock with its options: VBoxService, ptp4l and phc2sys may run without setting it."""
     words = host.read('/proc/{0}/cmdline'.format(state.get('MainPID') or 'none')).split('\0')
-    commands = launch.values(launch.unit_settings(host, known.unit), 'Service', 'ExecStart')
+    commands = unit_files.values(unit_files.unit_settings(host, known.unit), 'Service', 'ExecStart')
     text = ' '.join(words) + ' ' + ' '.join(command.value for command in commands)
     if 'VirtualBox' in known.name:
         return '--disable-timesync' not in text
@@ -192,10 +198,10 @@ def _has_own_unit(host: Any, unit: str) -> bool:
     return bool(programs) and set(programs) <= set(_PROGRAMS)
 
 
-def _commands(host: Any, unit: str) -> List[launch.Setting]:
+def _commands(host: Any, unit: str) -> List[unit_files.Setting]:
     """Return the commands of a service without systemd's prefixes. A service of Type=oneshot may have several."""
     return [command._replace(value=re.sub(r'^[@\-:+!|]+', '', command.value))
-            for command in launch.values(launch.unit_settings(host, unit), 'Service', 'ExecStart')]
+            for command in unit_files.values(unit_files.unit_settings(host, unit), 'Service', 'ExecStart')]
 
 
 def _program(command: str) -> str:
@@ -217,7 +223,7 @@ def _of_units(host: Any) -> List[Steerer]:
     for link in sorted(glob.glob(host.path('/etc/systemd/system/*.wants/*'))):
         unit = os.path.basename(link)
         if unit.endswith('.timer'):
-            named = launch.values(launch.unit_settings(host, unit), 'Timer', 'Unit')
+            named = unit_files.values(unit_files.unit_settings(host, unit), 'Timer', 'Unit')
             service = named[-1].value if named else unit[:-len('timer')] + 'service'
         elif unit.endswith('.service'):
             service = unit

@@ -11,7 +11,7 @@ from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.importing import IMPORT_LOCK
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.server_word import ServerWord
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, launch, layouts
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, launch, layouts, unit_files
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import Source
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.systems import systems
 
@@ -71,7 +71,7 @@ def _is_there(host: Any, daemon: layouts.KnownDaemon, unit: str) -> bool:
 
 
 def _has_file(host: Any, unit: str) -> bool:
-    return any(host.exists('{0}/{1}'.format(folder, unit)) for folder in launch.UNIT_FOLDERS)
+    return any(host.exists('{0}/{1}'.format(folder, unit)) for folder in unit_files.UNIT_FOLDERS)
 
 
 def _ranked(host: Any, rows: List[_Row]) -> List[_Row]:

@@ -10,7 +10,7 @@ from typing import Any, Iterator, List, Optional, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ConfigLine, Source
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.launch import Setting, assignments, words_of
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.unit_files import Setting, assignments, words_of
 
 # If several folders have a file of one name, the first one counts (timesyncd.conf(5)).
 _FOLDERS = ('/etc/systemd', '/run/systemd', '/usr/local/lib/systemd', '/usr/lib/systemd', '/lib/systemd')

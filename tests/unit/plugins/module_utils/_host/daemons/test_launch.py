@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import conditions, discovery, launch
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import conditions, discovery, launch, unit_files
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import NOTHING, Refused
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.host import Host
 from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._host.hosts import FakeHost
@@ -117,7 +117,7 @@ def test_variables_are_those_that_a_shell_has(host, text):
 def test_which_drop_in_of_one_name_counts(host, unit, files, counts):
     for path in files:
         host.put(path, '[Service]\nExecStart={0}\n'.format(path))
-    assert [setting.value for setting in launch.unit_settings(host, unit)] == [files[counts]]
+    assert [setting.value for setting in unit_files.unit_settings(host, unit)] == [files[counts]]
 
 
 @pytest.mark.parametrize(('name', 'words', 'value'), [

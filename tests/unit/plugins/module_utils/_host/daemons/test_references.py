@@ -48,7 +48,8 @@ def test_a_host_with_one_daemon_reads_no_more_than_its_reader(tmp_path):
     done = subprocess.run([sys.executable, '-c', ONE_DAEMON.format(root=str(tmp_path))], stdout=subprocess.PIPE, check=True,
                           env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)))
     assert done.stdout.decode().splitlines() == [
-        "['a.example']", str(['chrony_config', 'config', 'daemons', 'host', 'launch', 'layouts', 'servers', 'systems'])]
+        "['a.example']", str(['chrony_config', 'config', 'daemons', 'host', 'launch', 'layouts', 'servers', 'systems',
+                             'unit_files'])]
 
 
 def test_a_line_of_a_source_folder_counts_when_it_is_written_to_its_end(tmp_path):
