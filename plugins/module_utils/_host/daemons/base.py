@@ -220,7 +220,7 @@ class Daemon:
         """Raise Refused if the existing configuration conflicts with the options. Changes nothing."""
         if self.facts.get('no_control'):
             raise Refused('{0} is started with {1} and never sets the clock.'.format(self.unit, self.facts['no_control']),
-                          'Remove the option and restart the unit, or use another provider.', NO_CONTROL)
+                          self.facts.get('no_control_advice') or next_steps.REMOVE_X, NO_CONTROL)
         if want.smears and not want.only:
             self._check_smearing(want)
 

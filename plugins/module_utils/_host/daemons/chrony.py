@@ -8,7 +8,7 @@ import os
 import re
 from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, layouts, next_steps
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, launch, layouts, next_steps
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import (
     NO_CONTROL_OF_CLOCK,
     NOT_SELECTED,
@@ -20,6 +20,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
 )
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.chrony_config import read, sources_of
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ConfigLine, Source
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.running import running_launch
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import OWN_NAME, File, own_file
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import NOTHING, Refused, Server, Wanted
 
@@ -192,9 +193,11 @@ class Chrony(Daemon):
         name = fields[1] or fields[0]
         if self._follows_none(fields):
             return self._why_not(residual)
-        if self.facts.get('no_control'):
+        running = None if self.facts.get('no_control') else running_launch(self.host, self.facts)
+        no_control = self.facts.get('no_control') or (launch.without_control(running) if running else '')
+        if no_control:
             return Status(False, residual, True, NO_CONTROL_OF_CLOCK, 'it is started with {0} and never sets the clock'.format(
-                self.facts['no_control']), 'Remove the option and restart {0}.'.format(self.unit))
+                no_control), self.facts.get('no_control_advice') or next_steps.REMOVE_X)
         if fields[0].upper() == _LOCAL_ID or self._is_own(fields[1]):
             return self._on_its_own(residual, name)
         rows = self._rows()
@@ -318,7 +321,7 @@ class Chrony(Daemon):
         return '', 'See chronyc -n sources{0} on this host.'.format(' and chronyc -n selectdata' if told else '')
 
     def needs_restart(self, effects: Sequence[str]) -> bool:
-        return 'restart' in effects or bool(effects and self.facts.get('stale'))
+        return 'restart' in effects or bool(self.facts.get('runs_with_x') or effects and self.facts.get('stale'))
 
     def reload_sources(self) -> bool:
         return self._told('reload', 'sources')

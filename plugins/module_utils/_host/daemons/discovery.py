@@ -18,6 +18,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons 
     config,
     launch,
     layouts,
+    next_steps,
 )
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import Daemon
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.layouts import Layout
@@ -132,8 +133,9 @@ def _describe(host: Any, daemon: layouts.KnownDaemon, states: Dict[str, Dict[str
     }
     facts.update(_started(host, daemon, layout, unit, facts['pid'] if active else '', has_program))
     facts.update(_folders(host, daemon.name, layout, facts))
-    if installed and not facts['no_control']:
-        facts['no_control'] = conditions.without_control(host, unit)
+    without_control = conditions.without_control(host, unit) if installed and not facts['no_control'] else ''
+    if without_control:
+        facts.update(no_control=without_control, no_control_advice='')
     return facts
 
 
@@ -179,7 +181,8 @@ def _unit_in_use(unit: str, states: Dict[str, Dict[str, str]]) -> str:
 def _started(host: Any, daemon: layouts.KnownDaemon, layout: Layout, unit: str, pid: str, has_program: bool) -> Dict[str, Any]:
     """Return arguments, config, directives, and why the daemon would not read our files or not set the clock."""
     facts: Dict[str, Any] = {'arguments': [], 'started_by': '', 'config': layout.config, 'directives': [], 'no_control': '',
-                             'not_read': '', 'not_read_advice': '', 'stale': False}
+                             'no_control_advice': '', 'not_read': '', 'not_read_advice': '', 'stale': False,
+                             'runs_with_x': False}
     if daemon.name not in launch.COMMAND_LINES or not has_program:
         return facts
     planned = launch.of_unit(host, unit, daemon.binaries, layout.defaults, layout.dhcp,
@@ -191,8 +194,13 @@ def _started(host: Any, daemon: layouts.KnownDaemon, layout: Layout, unit: str, 
     facts.update(arguments=chosen.arguments, started_by=chosen.place, config=named or usual)
     if daemon.name == 'chrony':
         facts['directives'] = launch.operands_of(daemon.name, chosen.arguments)
-        if ('-x', '') in launch.options_of(daemon.name, chosen.arguments):
-            facts['no_control'] = '-x ({0})'.format(chosen.place)
+        facts['no_control'] = launch.without_control(chosen)
+        of_process = launch.without_control(running) if running else ''
+        if planned.by_script and not facts['no_control']:
+            # After a restart, the script may add the option again.
+            facts.update(no_control=of_process, no_control_advice=next_steps.SCRIPT_ADDS_X.format(unit))
+        elif of_process and not facts['no_control']:
+            facts['runs_with_x'] = True
     if running is not None:
         facts['stale'] = (launch.configuration_of(daemon.name, running.arguments) or usual) != facts['config']
     why = ''

@@ -28,6 +28,7 @@ class Launch(NamedTuple):
     arguments: List[str]        # without the program
     place: str                  # where they are written, for a message
     known: bool = True          # False: an unknown script starts it, or no file shows how it starts
+    by_script: bool = False     # whether a script of the vendor starts it, which may add options
 
 
 # Special executable prefixes of systemd.service(5).
@@ -173,8 +174,8 @@ def _of_vendor(host: Any, defaults: Tuple[str, str], dhcp: Tuple[str, ...], conf
     replaced = next((name for name in dhcp if host.exists(name)), '')
     # Debian's wrapper of ntpsec respects IGNORE_DHCP, that of the classic ntp does not.
     if replaced and not ('ntpsec' in path and variables.get('IGNORE_DHCP', ('', ''))[0] == 'yes'):
-        return Launch(arguments + [config_option, replaced], replaced)
-    return Launch(arguments, place if arguments else '')
+        return Launch(arguments + [config_option, replaced], replaced, by_script=True)
+    return Launch(arguments, place if arguments else '', by_script=True)
 
 
 def of_process(host: Any, pid: str, programs: Tuple[str, ...]) -> Optional[Launch]:
@@ -225,3 +226,8 @@ def configuration_of(daemon: str, arguments: Sequence[str]) -> str:
 def operands_of(daemon: str, arguments: Sequence[str]) -> List[str]:
     """Return the words that are not options or their values: directives for chronyd(8), servers for ntpd(8)."""
     return [word for option, word in options_of(daemon, arguments) if not option]
+
+
+def without_control(started: Launch) -> str:
+    """Return the option by which a chronyd never sets the clock, with its place; '' if it may."""
+    return '-x ({0})'.format(started.place) if ('-x', '') in options_of('chrony', started.arguments) else ''

@@ -54,6 +54,7 @@ class FakeHost(System):
         self.edits, self.known_sources = 0, []
         self.units, self.packages = {}, set()
         self.linked = set()     # units whose file is known by a link alone (systemctl link)
+        self.pids, self.next_commands = {}, []      # of units whose processes have a command line, see runs()
         self.dependents = {}    # {unit: units that systemd stops or restarts together with it}
         self.restarted_along = []   # those that a restart of another one has restarted
         self.time = 0.0
@@ -105,6 +106,13 @@ class FakeHost(System):
         self.packages.add(package or unit)
         return self
 
+    def runs(self, unit, command, *next_commands):
+        """Give the unit a process with this command line. Its next starts have the next ones."""
+        self.remove('/proc/{}/cmdline'.format(self.pids.get(unit, 0)))
+        self.pids[unit] = self.pids.get(unit, 41) + 1
+        self.put('/proc/{}/cmdline'.format(self.pids[unit]), command.replace(' ', '\0') + '\0')
+        self.next_commands = next_commands
+
     def tree(self):
         """{path: text} of all that could have been changed."""
         found = {}
@@ -145,6 +153,7 @@ class FakeHost(System):
                 load = 'masked' if state == 'masked' else 'loaded' if self._knows(unit) else 'not-found'
                 active, state = (active, state) if self._knows(unit) else ('inactive', '')
                 blocks.append('Id={}\nLoadState={}\nActiveState={}\nUnitFileState={}\n'.format(unit, load, active, state))
+                blocks[-1] += 'MainPID={}\n'.format(self.pids[unit]) if unit in self.pids else ''
             return '\n'.join(blocks)
         self.commands.append('systemctl ' + ' '.join(word for word in words if word != '--quiet'))
         verb, units = words[0], [word for word in words[1:] if not word.startswith('--')]
@@ -168,6 +177,8 @@ class FakeHost(System):
             if verb in ('start', 'restart', 'try-restart') or verb == 'enable' and '--now' in words:
                 known[0] = 'active'
                 self.began = self.time
+                if self.next_commands:
+                    self.runs(unit, *self.next_commands)
             if verb == 'stop' or '--now' in words and verb == 'disable':
                 known[0] = 'inactive'
             if known[1] == 'generated' and verb in ('enable', 'disable'):

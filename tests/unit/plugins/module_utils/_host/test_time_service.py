@@ -121,6 +121,37 @@ def test_a_daemon_in_opt_is_asked_by_the_program_that_came_with_it(tmp_path, uni
     assert run(host)['synchronized']
 
 
+WITH_X, WITHOUT_X = '/usr/sbin/chronyd -F 1 -x', '/usr/sbin/chronyd -F 1'
+
+
+def test_a_chronyd_that_runs_with_an_option_that_its_unit_has_lost_is_restarted(tmp_path):
+    """chronyc says that it is synchronized, so that the clock was said to be kept."""
+    host = debian(tmp_path, 'chrony')
+    host.put('/usr/lib/systemd/system/chrony.service', '[Service]\nExecStart=/usr/sbin/chronyd -F 1\n')
+    host.runs('chrony.service', WITH_X, WITHOUT_X)
+    result = run(host, servers=[])
+    assert (result['actions'], result['synchronized']) == (['restart chrony.service'], True)
+    assert run(host, servers=[])['actions'] == []
+
+
+@pytest.mark.parametrize(('runs', 'said', 'commands'), [
+    ([WITH_X], 'chrony.service is started with -x (the running process 42) and never sets the clock.', []),
+    # The script adds it where nothing ran before.
+    ([], 'it is started with -x (the running process 42) and never sets the clock', ['start', 'stop'])])
+def test_a_chronyd_whose_script_adds_the_option_is_not_restarted_again_and_again(tmp_path, runs, said, commands):
+    host = debian(tmp_path, 'chrony')
+    host.put('/usr/lib/systemd/system/chrony.service', '[Service]\nExecStart=/usr/lib/systemd/scripts/chronyd-starter.sh\n')
+    if runs:
+        host.runs('chrony.service', *runs)
+    else:
+        host.units['chrony.service'][0], host.next_commands = 'inactive', [WITH_X]
+    with pytest.raises(TimeServiceFailed) as caught:
+        run(host)
+    assert said in str(caught.value)
+    assert 'SYNC_IN_CONTAINER' in caught.value.details['advice']
+    assert [each.split()[1] for each in host.commands if each.split()[1] in ('start', 'stop', 'try-restart')] == commands
+
+
 def test_a_static_unit_is_stopped_once(tmp_path):
     host = debian(tmp_path, 'chrony').has('openntpd', 'active', 'static')
     real = host._systemctl

@@ -91,7 +91,7 @@ def test_a_script_is_not_understood_and_a_vendor_s_wrapper_is(host):
     assert not arguments(host).known
     host.put(UNIT, '[Service]\nExecStart=/usr/lib/systemd/scripts/chronyd-starter.sh $DAEMON_OPTS\n')
     host.put('/etc/default/chrony', 'DAEMON_OPTS="-F -1"\n')
-    assert arguments(host) == (['-F', '-1'], '/etc/default/chrony line 1', True)
+    assert arguments(host) == (['-F', '-1'], '/etc/default/chrony line 1', True, True)
 
 
 @pytest.mark.parametrize('text', [
