@@ -34,6 +34,12 @@ _WRAPPERS: Dict[str, _Wrapper] = {
     'stdbuf': _Wrapper('ioe'), 'doas': _Wrapper('uC'), 'systemd-run': _Wrapper('upEMHG'), **{name: _Wrapper() for name in _PLAIN}}
 
 
+# Those whose command is a part of them, or is in another root.
+_ELSEWHERE = ('busybox', 'toybox', 'chroot')
+# Where a program without a path may be: the usual values of PATH.
+_FOLDERS = ('/usr/sbin', '/usr/bin', '/sbin', '/bin', '/usr/local/sbin', '/usr/local/bin')
+
+
 class _Setter(NamedTuple):
     """A program that sets the clock: its options with a value, the options that make it set the clock (none: it always does),
     those that prevent this, and the same as long options."""
@@ -102,10 +108,8 @@ def _without_blanks(found: 're.Match[str]') -> str:
 
 
 def _sets(words: List[str], exists: Callable[[str], bool]) -> str:
-    path, rest = _program(words)
+    path, rest = _program(words, exists)
     program = os.path.basename(path)
-    if path.startswith('/') and not exists(path):
-        return ''       # of a package that was removed since, as ntpdate by an upgrade to RHEL 8
     setter = _SETTERS.get(program)
     if not setter:
         if program == 'net':        # of Samba, often where Active Directory is
@@ -119,9 +123,16 @@ def _sets(words: List[str], exists: Callable[[str], bool]) -> str:
     return (setter.name or program) if by_option or by_itself else ''
 
 
-def _program(words: List[str]) -> Tuple[str, List[str]]:
-    """Return (the program that a simple command runs, its arguments)."""
-    words = list(words)
+def _is_here(program: str, exists: Callable[[str], bool]) -> bool:
+    """Return whether a program is installed. Its package may have been removed since, as ntpdate by an upgrade to RHEL 8."""
+    if '/' not in program:
+        return program == 'date' or any(exists('{0}/{1}'.format(folder, program)) for folder in _FOLDERS)
+    return not program.startswith('/') or exists(program)
+
+
+def _program(words: List[str], exists: Callable[[str], bool]) -> Tuple[str, List[str]]:
+    """Return (the program that a simple command runs, its arguments); ('', []) if it is not installed."""
+    words, elsewhere = list(words), False
     while words:
         word = words.pop(0)
         if re.match(r'[A-Za-z_]\w*=', word) or word[:1] in '<>':
@@ -129,7 +140,8 @@ def _program(words: List[str]) -> Tuple[str, List[str]]:
         name = os.path.basename(word)
         wrapper = _WRAPPERS.get(name)
         if wrapper is None:
-            return word, words
+            return (word, words) if elsewhere or _is_here(word, exists) else ('', [])
+        elsewhere = elsewhere or name in _ELSEWHERE
         while words and words[0].startswith('-'):
             option = words.pop(0)
             if name == 'command' and option in ('-v', '-V'):

@@ -95,7 +95,7 @@ def test_a_unit_that_only_sets_the_clock_is_one_to_stop(tmp_path):
 
 def test_a_job_is_named_with_its_script(tmp_path):
     host = FakeHost(tmp_path, files={'/etc/cron.d/site': '0 1 * * * root date | mail -s up root\n5 * * * * root /opt/clock\n',
-                                     '/opt/clock': '#!/bin/sh\nntpdate ntp1\n'})
+                                     '/opt/clock': '#!/bin/sh\nntpdate ntp1\n', '/usr/sbin/ntpdate': ''})
     assert found(host) == [('ntpdate by cron (/etc/cron.d/site line 2)', '', '/opt/clock line 2', False)]
 
 
@@ -104,7 +104,8 @@ def test_a_job_is_named_with_its_script(tmp_path):
     ('root while true; do ntpdate ntp1; sleep 600; done', '/etc/cron.d/site line 1'), ('root /opt/loop', '/opt/loop line 3')])
 def test_a_job_of_the_boot_does_not_count_without_a_loop(tmp_path, job, line):
     """A daemon was refused beside a clock that is set before it starts, as with units."""
-    host = FakeHost(tmp_path, files={'/etc/cron.d/site': '@reboot ' + job + '\n', '/opt/once': '#!/bin/sh\nntpdate ntp1\n',
+    host = FakeHost(tmp_path, files={'/etc/cron.d/site': '@reboot ' + job + '\n', '/usr/sbin/ntpdate': '',
+                                     '/opt/once': '#!/bin/sh\nntpdate ntp1\n',
                                      '/opt/loop': '#!/bin/sh\nwhile true; do\n  ntpdate ntp1\n  sleep 600\ndone\n'})
     assert [place for _name, _unit, place, _stop in found(host)] == [line] * bool(line)
 
@@ -112,7 +113,9 @@ def test_a_job_of_the_boot_does_not_count_without_a_loop(tmp_path, job, line):
 @pytest.mark.parametrize(('path', 'text'), [
     ('/etc/cron.d/ntp', '*/10 * * * * root /usr/sbin/ntpdate -s ntp1 > /dev/null 2>&1\n'),
     ('/var/spool/cron/root', '0 3 * * * /opt/clock\n'),
-    ('/etc/systemd/system/clock.service', '[Service]\nExecStart=/usr/sbin/ntpdate -u ntp1\n')])
+    ('/etc/systemd/system/clock.service', '[Service]\nExecStart=/usr/sbin/ntpdate -u ntp1\n'),
+    ('/etc/crontab', '*/30 * * * * root sudo ntpdate -s ntp1\n'),
+    ('/etc/systemd/system/clock.service', '[Service]\nExecStart=ntpdate a\n')])
 def test_a_program_that_is_not_installed_any_more_sets_no_clock(tmp_path, path, text):
     """RHEL 8 and newer have no ntpdate. The jobs of a host that was upgraded are still there, and no daemon was configured."""
     host = FakeHost(tmp_path, files={path: text, '/opt/clock': '#!/bin/sh\nsudo /usr/sbin/ntpdate -u ntp1\n'}).has('chrony')
@@ -121,6 +124,11 @@ def test_a_program_that_is_not_installed_any_more_sets_no_clock(tmp_path, path, 
     assert found(host) == []
     host.put('/usr/sbin/ntpdate', '')
     assert len(found(host)) == 1
+
+
+@pytest.mark.parametrize('command', ['busybox ntpd -q -p pool', 'chroot /srv/x ntpdate a', 'date -s 2020-01-01', './ntpdate a'])
+def test_a_program_that_is_not_looked_for_counts_as_installed(command):
+    assert setters.setter_in(command, None, lambda path: False)
 
 
 @pytest.mark.parametrize(('assigned', 'used'), [
@@ -142,7 +150,7 @@ def test_a_program_in_a_variable_of_a_script_is_seen(tmp_path, assigned, used):
     ('#!/bin/sh\nwhile :; do ntpdate -u ntp1; done &\n', 0o644, 0),
     ('#!/bin/sh\nwhile :; do /opt/site/watch; sleep 9; done &\n', 0o755, 0)])
 def test_what_rc_local_leaves_running_goes_on_to_set_the_clock(tmp_path, text, mode, count):
-    host = FakeHost(tmp_path).has('chrony')
+    host = FakeHost(tmp_path, files={'/sbin/ntpdate': '', '/usr/local/bin/rdate': ''}).has('chrony')
     host.put('/etc/rc.local', text)
     os.chmod(host.path('/etc/rc.local'), mode)
     found = discovery.steerers(host)
