@@ -194,14 +194,28 @@ def _of_processes(host: Any) -> List[Steerer]:
 
 def _has_own_unit(host: Any, unit: str) -> bool:
     """Return whether a unit does nothing but run one of these programs."""
-    programs = [_program(command.value)[:15] for command in _commands(host, unit)]
-    return bool(programs) and set(programs) <= set(_PROGRAMS)
+    commands = [command.value for command in _commands(host, unit)]
+    programs = [command for command in commands if _program(command)[:15] in _PROGRAMS]
+    return bool(programs) and all(command in programs or _is_harmless(host, command) for command in commands)
 
 
 def _commands(host: Any, unit: str) -> List[unit_files.Setting]:
-    """Return the commands of a service without systemd's prefixes. A service of Type=oneshot may have several."""
+    """Return all commands of a service without systemd's prefixes. A service of Type=oneshot may have several to start it."""
+    settings = unit_files.unit_settings(host, unit)
     return [command._replace(value=re.sub(r'^[@\-:+!|]+', '', command.value))
-            for command in unit_files.values(unit_files.unit_settings(host, unit), 'Service', 'ExecStart')]
+            for key in _EXEC for command in unit_files.values(settings, 'Service', key)]
+
+
+_EXEC = ('ExecStart', 'ExecStartPre', 'ExecStartPost', 'ExecCondition', 'ExecReload', 'ExecStop', 'ExecStopPost')
+
+
+def _is_harmless(host: Any, command: str) -> bool:
+    """Return whether nothing misses a command of a unit that is stopped, beside what sets the clock."""
+    words = [word for word in command.split() if not word.startswith('-')]
+    daemons = {word if word.endswith('.service') else word + '.service' for word in words[2:]}
+    return _program(command) in ('hwclock', 'kill', 'sleep', 'true') or bool(setter_in(command, None, host.exists)) or (
+        _program(command) == 'systemctl' and words[1:2] in (['start'], ['stop'], ['restart'], ['try-restart'])
+        and daemons <= set(layouts.all_units()))
 
 
 def _program(command: str) -> str:
@@ -233,7 +247,7 @@ def _of_units(host: Any) -> List[Steerer]:
             continue
         commands = _commands(host, service)
         # With the unit, its other commands would not run any more either.
-        alone = all(setter_in(each.value, None, host.exists) or _program(each.value) == 'hwclock' for each in commands)
+        alone = all(_is_harmless(host, each.value) for each in commands)
         for command in commands:
             program = _program(command.value)
             if program == 'phc2sys' and not _phc2sys_of(host, service) or program == 'ptp4l' and not _ptp4l_of(host, service):

@@ -108,7 +108,9 @@ def test_a_process_that_may_set_the_clock_is_found(tmp_path, name, command, unit
 @pytest.mark.parametrize(('unit', 'command'), [
     ('sshd.service', '/usr/sbin/sshd -D'), ('crond.service', '/usr/sbin/crond -n'), ('aem.service', '/opt/aem/bin/start'),
     ('supervisor.service', '/usr/bin/supervisord -n'), ('rc-local.service', '/etc/rc.local start'),
-    ('run-r0123.service', ''), ('site.service', '/bin/sh -c "chronyd -n & exec /opt/site/run"')])
+    ('run-r0123.service', ''), ('site.service', '/bin/sh -c "chronyd -n & exec /opt/site/run"'),
+    ('site.service', '/usr/sbin/chronyd -n\nExecStartPost=/opt/site/start'),
+    ('site.service', '/usr/sbin/chronyd -n\nExecStartPre=/opt/x')])
 @pytest.mark.parametrize(('name', 'started'), [('chronyd', '/usr/sbin/chronyd -n'), ('phc2sys', '/usr/sbin/phc2sys -w -s eth0')])
 def test_a_unit_that_is_more_than_the_process_in_it_is_never_stopped(tmp_path, unit, command, name, started):
     """A chronyd that a job, a login, a supervisor or AEM had started made the role stop and disable their whole unit."""
@@ -156,7 +158,13 @@ def test_an_enabled_unit_that_sets_the_clock_is_found(tmp_path, unit, text, can_
 @pytest.mark.parametrize(('commands', 'can_stop', 'in_timer'), [
     (['/usr/sbin/ntpdate -u ntp.example', '/sbin/hwclock -w'], [True], [True]),
     (['/usr/sbin/ntpdate -u ntp.example', '/opt/site/mount'], [], [False]),
-    (['/opt/aem/bin/start', '-/usr/sbin/ntpdate -u ntp.example'], [], [False])])
+    (['/opt/aem/bin/start', '-/usr/sbin/ntpdate -u ntp.example'], [], [False]),
+    (['/usr/sbin/ntpdate a\nExecStartPre=/bin/sleep 5\nExecStartPre=-systemctl stop ntpd\n'
+      'ExecStartPost=systemctl --no-block start ntpd'], [True], [True]),
+    (['/bin/true\nExecStartPost=/usr/sbin/ntpdate a'], [True], [True]), (['/opt/x\nExecStartPre=/usr/sbin/ntpdate a'], [], [False]),
+    (['/usr/sbin/ntpdate a\nExecStartPost=systemctl start site'], [], [False]),
+    (['/usr/sbin/ntpdate a\nExecStop=/opt/site/flush'], [], [False]),
+    (['/usr/sbin/ntpdate a\nExecReload=/bin/kill -HUP $MAINPID'], [True], [True])])
 @pytest.mark.parametrize('kind', ['service', 'timer'])
 def test_a_unit_with_other_commands_is_not_stopped(tmp_path, commands, can_stop, in_timer, kind):
     host = FakeHost(tmp_path, files={'/usr/sbin/ntpdate': ''}).has('chrony')
