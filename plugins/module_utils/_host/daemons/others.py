@@ -23,6 +23,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import Daemon, Status
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ConfigLine, Source
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.setters import job_of, programs_of, setter_in
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.systems import systems
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import File
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Wanted
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.processes import Processes
@@ -231,11 +232,18 @@ def _may_set_clock(host: Any, pid: str) -> bool:
     return bool(held and int(held.group(1), 16) >> _CAP_SYS_TIME & 1)
 
 
+# Links by which units start; a unit is disabled by removing those below /etc, which count.
+_LINKS = ('/lib/systemd/system/timers.target.wants/*.timer', '/usr/lib/systemd/system/timers.target.wants/*.timer',
+          '/run/systemd/system/timers.target.wants/*.timer', '/etc/systemd/system/*.requires/*', '/etc/systemd/system/*.wants/*')
+
+
 def _of_units(host: Any) -> List[Steerer]:
     """Return units that start at boot or by a timer, and run a command that sets the clock."""
     found = []
-    for link in sorted(glob.glob(host.path('/etc/systemd/system/*.wants/*'))):
-        unit = os.path.basename(link)
+    links = {os.path.basename(link): pattern for pattern in _LINKS for link in glob.glob(host.path(pattern))}
+    for unit, pattern in sorted(links.items()):
+        if host.real_path('/etc/systemd/system/' + unit) == '/dev/null':
+            continue        # masked
         if unit.endswith('.timer'):
             named = unit_files.values(unit_files.unit_settings(host, unit), 'Timer', 'Unit')
             service = named[-1].value if named else unit[:-len('timer')] + 'service'
@@ -247,7 +255,7 @@ def _of_units(host: Any) -> List[Steerer]:
             continue
         commands = _commands(host, service)
         # With the unit, its other commands would not run any more either.
-        alone = all(_is_harmless(host, each.value) for each in commands)
+        alone = pattern.startswith('/etc/') and all(_is_harmless(host, each.value) for each in commands)
         for command in commands:
             program = _program(command.value)
             if program == 'phc2sys' and not _phc2sys_of(host, service) or program == 'ptp4l' and not _ptp4l_of(host, service):
@@ -269,7 +277,7 @@ def _of_command(host: Any, unit: str, command: str, place: str, alone: bool) -> 
         return Steerer('{0} by {1}'.format(name, unit), unit, place, True, '')
     found, name = (place, name) if name else _in_script(host, command)
     again = name and (unit.endswith('.timer') or _loops(host, command if found == place else '', found))
-    return _beside(unit, found, name) if again else None
+    return _beside(unit, found, name, place) if again else None
 
 
 def _loops(host: Any, command: str, place: str) -> bool:
@@ -277,16 +285,20 @@ def _loops(host: Any, command: str, place: str) -> bool:
     return bool(_LOOP.search(command or host.read(place.partition(' line ')[0])))
 
 
-def _beside(by: str, place: str, name: str) -> Steerer:
-    """Return something that may do more than set the clock, and is never stopped."""
-    return Steerer('{0} by {1}'.format(name, by), '', place, False, 'Remove the command from {0}, then run again.'.format(place))
+def _beside(by: str, place: str, name: str, calls: str) -> Steerer:
+    """Return something that may do more than set the clock, and is never stopped. calls: the line that runs it, or its script."""
+    # An update of its package brings a vendor's file back.
+    advice = 'Remove the command from {0}, then run again.'.format(calls if config.of_vendor(place) else place)
+    if config.of_vendor(place) and config.of_vendor(calls):
+        advice = 'Mask {0}, or override the command in a drop-in, then run again.'.format(by)
+    return Steerer('{0} by {1}'.format(name, by), '', place, False, advice)
 
 
 def _of_cron(host: Any) -> List[Steerer]:
     found = []
     for pattern in _CRONTABS:
         for path in config.matching(host, pattern):
-            if _UNREAD.search(os.path.basename(path)) or os.path.isdir(host.path(path)):
+            if not _is_read(host, path) or os.path.isdir(host.path(path)):
                 continue
             for number, text, _own in config.numbered(host, path):
                 line = '{0} line {1}'.format(path, number)
@@ -296,37 +308,58 @@ def _of_cron(host: Any) -> List[Steerer]:
                 # Setting the clock once at boot does not count, unless it starts a loop.
                 once = text.lstrip().startswith('@reboot')
                 if name and (not once or _loops(host, job if place == line else '', place)):
-                    found.append(_beside('cron ({0})'.format(line) if place != line else 'cron', place, name))
+                    found.append(_beside('cron ({0})'.format(line) if place != line else 'cron', place, name, line))
     for path in ('/etc/rc.local', '/etc/rc.d/rc.local', '/etc/init.d/boot.local', '/etc/init.d/after.local'):
         # It runs once, but a loop that it started may still run.
         place, name = _place_in(host, path) if os.access(host.path(path), os.X_OK) else ('', '')
         if name and _LOOP.search(host.read(path)):
-            found.append(_beside('rc.local', place, name))
+            found.append(_beside('rc.local', place, name, place))
     for folder in ('hourly', 'daily', 'weekly', 'monthly'):
-        for path in config.matching(host, '/etc/cron.{0}/*'.format(folder)):
-            if not _UNREAD.search(os.path.basename(path)) and os.access(host.path(path), os.X_OK):
-                place, name = _place_in(host, path)
-                if name:
-                    found.append(_beside('cron', place, name))
+        for path in _parts(host, '/etc/cron.' + folder):
+            place, name = _place_in(host, path)
+            if name:
+                found.append(_beside('cron', place, name, place))
     return found
 
 
+def _is_read(host: Any, path: str) -> bool:
+    """Return whether cron and run-parts read a file with this name. Those of Debian read no name with a dot."""
+    name = os.path.basename(path)
+    if 'debian' in systems(host) and not path.startswith('/var/spool/'):
+        return bool(re.fullmatch('[A-Za-z0-9_-]+', name))
+    return not _UNREAD.search(name)
+
+
+def _parts(host: Any, folder: str) -> List[str]:
+    """Return the files that run-parts runs."""
+    return [path for path in config.matching(host, folder + '/*') if _is_read(host, path) and os.access(host.path(path), os.X_OK)]
+
+
 def _in_script(host: Any, command: str) -> Tuple[str, str]:
-    """Yield (place, command) from the script that a command names: one level deep, and only text files."""
-    for word in re.findall(r'(?:^|[\s;&|(\'"])(/[\w./-]+)', command):
-        place, name = _place_in(host, word) if host.exists(word) and not os.path.isdir(host.path(word)) else ('', '')
-        if name:
-            return place, name
+    """Return (place, command) from the script that a command names: one level deep, and only text files."""
+    gone_to = re.search(r'(?:^|[\s;&|(\'"])cd\s+(/[\w./-]+)', command)
+    for shell, word in _PATHS.findall(command):
+        word = os.path.normpath(os.path.join(gone_to.group(1) if gone_to else '/root', word))
+        for path in _parts(host, word) if os.path.isdir(host.path(word)) and 'run-parts' in command else [word]:
+            place, name = _place_in(host, path, bool(shell))
+            if name:
+                return place, name
     return '', ''
 
 
-def _place_in(host: Any, path: str) -> Tuple[str, str]:
+# Paths in a command, and the shell that reads them as a script.
+_PATHS = re.compile(r'(?:^|[\s;&|(\'"])((?:\S*/)?(?:ba|da|k)?sh\s+(?:-\w+\s+)*)?(\.?/[\w./-]+)')
+
+
+def _place_in(host: Any, path: str, by_shell: bool = False) -> Tuple[str, str]:
     try:
+        if not os.path.isfile(host.path(path)):
+            return '', ''
         with open(host.path(path), 'rb') as stream:
             head = stream.read(2)
     except OSError:
         return '', ''
-    if head != b'#!' or os.path.getsize(host.path(path)) > _LONGEST:
+    if not (head == b'#!' or by_shell) or os.path.getsize(host.path(path)) > _LONGEST:
         return '', ''
     programs = programs_of(host.read(path))
     for number, text, _own in config.numbered(host, path):

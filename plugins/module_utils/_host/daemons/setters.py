@@ -31,11 +31,13 @@ _PLAIN = ('if', 'then', 'else', 'elif', 'do', 'while', 'until', '!', '{', 'exec'
 _WRAPPERS: Dict[str, _Wrapper] = {
     'sudo': _Wrapper('ugpCDhRT'), 'nice': _Wrapper('n'), 'ionice': _Wrapper('cnp'), 'timeout': _Wrapper('sk', 1),
     'flock': _Wrapper('wE', 1), 'chroot': _Wrapper('', 1), 'taskset': _Wrapper('', 1), 'chrt': _Wrapper('TPD', 1),
-    'stdbuf': _Wrapper('ioe'), 'doas': _Wrapper('uC'), 'systemd-run': _Wrapper('upEMHG'), **{name: _Wrapper() for name in _PLAIN}}
+    'stdbuf': _Wrapper('ioe'), 'doas': _Wrapper('uC'), 'systemd-run': _Wrapper('upEMHG'),
+    'nsenter': _Wrapper('tSG'), 'ip': _Wrapper('bfln', 3), 'runuser': _Wrapper('ugGsw'), 'systemd-cat': _Wrapper('tp'),
+    'xargs': _Wrapper('adEILnPs'), 'numactl': _Wrapper('NmCip'), **{name: _Wrapper() for name in _PLAIN}}
 
 
 # Those whose command is a part of them, or is in another root.
-_ELSEWHERE = ('busybox', 'toybox', 'chroot')
+_ELSEWHERE = ('busybox', 'toybox', 'chroot', 'nsenter')
 # Where a program without a path may be: the usual values of PATH.
 _FOLDERS = ('/usr/sbin', '/usr/bin', '/sbin', '/bin', '/usr/local/sbin', '/usr/local/bin')
 
@@ -50,6 +52,7 @@ class _Setter(NamedTuple):
     sets_long: Tuple[str, ...] = ()
     asks_long: Tuple[str, ...] = ()
     name: str = ''
+    sets_still: str = ''    # options that make it set the clock beside those that prevent this
 
 
 _SETTERS: Dict[str, _Setter] = {
@@ -58,7 +61,7 @@ _SETTERS: Dict[str, _Setter] = {
     'ntpdate-sync': _Setter('', name='ntpdate'),
     'ntpdig': _Setter('acgkKlMopt', sets='sS', sets_long=('--step', '--slew')),
     'sntp': _Setter('acgKklMot', sets='sS', sets_long=('--step', '--slew'), name='ntpdig'),
-    'rdate': _Setter('ot', asks='p'),
+    'rdate': _Setter('ot', asks='p', sets_still='s'),
     'ntpclient': _Setter('cfghilpqt', sets='s'),
     'htpdate': _Setter('iMPmptu', asks='q', asks_long=('--help', '--version')),
     'tlsdate': _Setter('HpPxCr', asks='n', asks_long=('--dont-set-clock',), name='htpdate'),
@@ -67,6 +70,12 @@ _SETTERS: Dict[str, _Setter] = {
     'date': _Setter('dfr', sets='s', sets_long=('--set',), name='date -s'),
     'hwclock': _Setter('f', sets='s', sets_long=('--hctosys',), name='hwclock --hctosys'),
 }
+# Programs that set the clock by a phrase: net is of Samba, often where Active Directory is; the others are SUSE's.
+_PHRASES = {'net': 'time set', 'timedatectl': 'set-time', 'start-ntpd': 'ntptimeset', 'rcntpd': 'ntptimeset', 'rcntp': 'ntptimeset'}
+# Services that set the clock at each start, and their places.
+_ONCE = ('ntpdate', 'ntpsec-ntpdate', 'rdate', 'sntp')
+_UNITS = ('/usr/lib/systemd/system/{0}.service', '/lib/systemd/system/{0}.service', '/etc/systemd/system/{0}.service',
+          '/etc/init.d/{0}')
 # date MMDDhhmm[[CC]YY][.ss]
 _DATE_TO_SET = re.compile(r'[0-9]{8}(?:[0-9]{2}){0,2}(?:\.[0-9]{2})?')
 
@@ -112,15 +121,23 @@ def _sets(words: List[str], exists: Callable[[str], bool]) -> str:
     program = os.path.basename(path)
     setter = _SETTERS.get(program)
     if not setter:
-        if program == 'net':        # of Samba, often where Active Directory is
-            return 'net time set' if 'time set' in ' '.join(rest) else ''
-        return 'timedatectl set-time' if program == 'timedatectl' and 'set-time' in rest else ''
+        return _by_words(program, [word for word in rest if not word.startswith('-')], exists)
     letters, long_ones, operands = _parsed(rest, setter.with_value)
-    if set(setter.asks) & set(letters) or any(word.partition('=')[0] in setter.asks_long for word in long_ones):
+    asks = set(setter.asks) & set(letters) and not set(setter.sets_still) & set(letters)
+    if asks or any(word.partition('=')[0] in setter.asks_long for word in long_ones):
         return ''
     by_option = set(setter.sets) & set(letters) or any(word.partition('=')[0] in setter.sets_long for word in long_ones)
     by_itself = not setter.sets or (program == 'date' and any(_DATE_TO_SET.fullmatch(word) for word in operands))
     return (setter.name or program) if by_option or by_itself else ''
+
+
+def _by_words(program: str, words: List[str], exists: Callable[[str], bool]) -> str:
+    phrase = _PHRASES.get(program)
+    if phrase:
+        return '{0} {1}'.format(program, phrase) if ' {0} '.format(phrase) in ' {0} '.format(' '.join(words)) else ''
+    words = words if program == 'systemctl' else words[1::-1] if program == 'service' else []
+    names = [word.partition('.service')[0] for word in words[1:]] if words[:1] in (['start'], ['restart']) else []
+    return next((name + '.service' for name in names if name in _ONCE and any(exists(path.format(name)) for path in _UNITS)), '')
 
 
 def _is_here(program: str, exists: Callable[[str], bool]) -> bool:
@@ -148,6 +165,8 @@ def _program(words: List[str], exists: Callable[[str], bool]) -> Tuple[str, List
                 return '', []
             if len(option) == 2 and option[1] in wrapper.with_value and words:
                 words.pop(0)
+        if name == 'ip' and words[1:2] != ['exec']:
+            return '', []
         while name in ('sudo', 'env') and words and re.match(r'[A-Za-z_]\w*=', words[0]):
             words.pop(0)
         words = words[wrapper.words:]

@@ -23,6 +23,10 @@ from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._ho
     'date -s "$(curl -sI example.com | grep -i ^date)"', 'date --set="2020-01-01"', 'date -us 2020', 'date 010203042020',
     '/sbin/hwclock --hctosys', 'hwclock -s', 'timedatectl set-time 2020-01-01', 'echo "now $(ntpdate ntp1)"',
     '$(which ntpdate) -u ntp1', '`which ntpdate` ntp1', '"$(command -v ntpdate)" ntp1',
+    'nsenter -t 1 -m -u -n -i ntpdate a', 'ip vrf exec mgmt ntpdate a', 'ip netns exec x ntpdate a', 'runuser -u root -- ntpdate a',
+    'systemd-cat -t clock ntpdate a', 'cat /etc/servers | xargs -n1 ntpdate', 'rdate -p -s a', 'numactl -N 0 ntpdate a',
+    '/usr/sbin/start-ntpd ntptimeset', 'rcntpd ntptimeset', 'service ntpdate start', '/sbin/service ntpdate restart',
+    'systemctl restart ntpdate', 'systemctl --quiet start ntpdate.service x.service',
 ])
 def test_a_command_that_sets_the_clock_is_seen(command):
     assert setters.setter_in(command)
@@ -41,6 +45,8 @@ def test_a_command_that_sets_the_clock_is_seen(command):
     'systemctl is-active ntpd -q', "ntpq -p | grep -q '^\\*'", 'logger -t ntpdate hello',
     'echo "ntpdate failed" | mail -s ntpdate root',
     'hwclock -r | mail -s x y', 'hwclock --systohc', 'sleep 1 # ntpdate ntp1', '/opt/aem/backup.sh --date -s',
+    'ip route add default dev date -s', 'ip netns list ntpdate', 'xargs -n 1 echo ntpdate', 'service ntpd start', 'rcntpd start',
+    'systemctl stop ntpdate', 'systemctl enable ntpdate', 'systemctl restart chronyd', 'sntp -r pool',
     'timedatectl status', '', 'if [ -z "$(which ntpdate)" ]; then', 'NTPDATE=$(which ntpdate)', '$NTPDATE ntp1',
 ])
 def test_a_line_that_only_looks_like_it_is_not(command):
@@ -156,3 +162,55 @@ def test_what_rc_local_leaves_running_goes_on_to_set_the_clock(tmp_path, text, m
     found = discovery.steerers(host)
     assert len(found) == count
     assert all(each.place.startswith('/etc/rc.local line') and not each.can_stop for each in found)
+
+
+@pytest.mark.parametrize(('folder', 'masked', 'can_stop'), [
+    ('/etc/systemd/system/timers.target.wants', False, [True]), ('/etc/systemd/system/site.target.requires', False, [True]),
+    ('/usr/lib/systemd/system/timers.target.wants', False, [False]), ('/run/systemd/system/timers.target.wants', False, [False]),
+    ('/usr/lib/systemd/system/timers.target.wants', True, [])])
+def test_a_timer_is_stopped_where_that_also_disables_it(tmp_path, folder, masked, can_stop):
+    host = FakeHost(tmp_path, files={'/usr/sbin/ntpdate': ''}).has('chrony')
+    host.put('/usr/lib/systemd/system/x.timer', '[Timer]\nOnCalendar=hourly\n')
+    host.put('/usr/lib/systemd/system/x.service', '[Service]\nType=oneshot\nExecStart=/usr/sbin/ntpdate -u a\n')
+    os.makedirs(host.path(folder))
+    os.symlink('/usr/lib/systemd/system/x.timer', host.path(folder + '/x.timer'))
+    if masked:
+        os.symlink('/dev/null', host.path('/etc/systemd/system/x.timer'))
+    steerers = discovery.steerers(host)
+    assert [each.can_stop for each in steerers] == can_stop
+    assert all(each.can_stop or each.advice.startswith('Mask x.timer, or override') for each in steerers)
+
+
+@pytest.mark.parametrize('command', ['service ntpdate start', 'systemctl start ntpdate.service'])
+@pytest.mark.parametrize('unit', ['/usr/lib/systemd/system/ntpdate.service', '/etc/init.d/ntpdate', ''])
+def test_a_job_that_starts_the_service_of_ntpdate_sets_the_clock_where_it_has_one(tmp_path, command, unit):
+    host = FakeHost(tmp_path, 'centos-7', {'/etc/crontab': '30 * * * * root {0}\n'.format(command), '/sbin/service': '',
+                                           '/usr/bin/systemctl': ''})
+    host.put(unit or '/nothing', '')
+    assert [place for _name, _unit, place, _stop in found(host)] == ['/etc/crontab line 1'] * bool(unit)
+
+
+@pytest.mark.parametrize('job', ['sh /opt/plain.sh', 'cd / && /bin/bash -e /opt/plain.sh', 'cd /opt && ./clock.sh',
+                                 'run-parts --report /etc/cron.clock', '/opt/clock.sh', '/opt/plain.sh', 'cd /srv && ./clock.sh'])
+def test_a_script_counts_where_a_job_runs_it(tmp_path, job):
+    host = FakeHost(tmp_path, files={
+        '/usr/sbin/ntpdate': '', '/opt/plain.sh': '/usr/sbin/ntpdate a\n', '/opt/clock.sh': '#!/bin/sh\n/usr/sbin/ntpdate a\n',
+        '/etc/cron.clock/clock': '#!/bin/sh\n/usr/sbin/ntpdate a\n', '/etc/cron.d/x': '0 * * * * root {0}\n'.format(job)})
+    os.chmod(host.path('/etc/cron.clock/clock'), 0o755)
+    assert len(found(host)) == (job not in ('/opt/plain.sh', 'cd /srv && ./clock.sh'))
+
+
+@pytest.mark.parametrize(('script', 'edited'), [('/usr/sbin/clock', '/etc/cron.d/x line 1'), ('/opt/clock', '/opt/clock line 2')])
+def test_the_advice_is_to_edit_no_script_of_a_package(tmp_path, script, edited):
+    host = FakeHost(tmp_path, files={'/usr/sbin/ntpdate': '', script: '#!/bin/sh\nntpdate a\n',
+                                     '/etc/cron.d/x': '0 * * * * root {0}\n'.format(script)})
+    (steerer,) = discovery.steerers(host)
+    assert (steerer.place, steerer.advice) == (script + ' line 2', 'Remove the command from {0}, then run again.'.format(edited))
+
+
+@pytest.mark.parametrize(('release', 'count'), [('debian-12', 0), ('ubuntu-24.04', 0), ('alma-9', 2), ('sles-15', 2)])
+def test_debians_cron_reads_no_file_with_a_dot_in_its_name(tmp_path, release, count):
+    host = FakeHost(tmp_path, release, {'/usr/sbin/ntpdate': '', '/etc/cron.d/site.conf': '0 * * * * root ntpdate a\n',
+                                        '/etc/cron.daily/clock.sh': '#!/bin/sh\nntpdate a\n'})
+    os.chmod(host.path('/etc/cron.daily/clock.sh'), 0o755)
+    assert len(found(host)) == count
