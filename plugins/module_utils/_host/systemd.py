@@ -6,15 +6,23 @@
 
 import glob
 import os
-from typing import Any, Dict, List, Mapping, Sequence
+import re
+from typing import Any, Dict, Iterable, List, Mapping, Sequence
 
 UNIT_PROPERTIES = ('Id', 'LoadState', 'ActiveState', 'UnitFileState', 'MainPID', 'ConditionResult', 'ConditionTimestampMonotonic',
                    'ActiveEnterTimestampMonotonic')
 # States of a unit that runs or is about to, and of one that starts at boot. What is enabled-runtime is not after a boot.
 UP = ('active', 'activating', 'reloading')
 STARTS_AT_BOOT = ('enabled', 'alias', 'generated', 'static')
+# Units that systemd stops or restarts together with the one that has these properties: transaction_add_job_and_dependencies().
+# systemctl prints no line for a property that its version does not know, as PropagatesStopTo before 249.
+STOPPED_ALONG = ('RequiredBy', 'RequisiteOf', 'BoundBy', 'ConsistsOf', 'PropagatesStopTo')
 # Folder of the links for units that are enabled, masked, or have another name.
 UNIT_LINKS = '/etc/systemd/system'
+
+_NAME = re.compile(r'[A-Za-z0-9:_\\][A-Za-z0-9:_.\\@-]*\Z')
+# systemctl adds .service to a name with another ending: systemd.unit(5).
+_UNIT_TYPES = ('.service', '.socket', '.device', '.mount', '.automount', '.swap', '.target', '.path', '.timer', '.slice', '.scope')
 
 # Seconds: a unit may take 90 to stop or to start unless it says otherwise.
 _TIMEOUT = 130.0
@@ -24,43 +32,56 @@ class NoAnswer(Exception):
     """systemd did not return the state of its units."""
 
 
+def full_name(name: str) -> str:
+    """Return the full name of a unit; '' if it cannot be the name of one."""
+    whole = name if name.endswith(_UNIT_TYPES) else name + '.service'
+    return whole if _NAME.match(whole) else ''
+
+
 def unit_states(host: Any, units: List[str]) -> Dict[str, Dict[str, str]]:
-    """Query all units with one call; return {given name: {property: value}} of UNIT_PROPERTIES.
+    """Query all units with one call; return {given name: {property: value}} of UNIT_PROPERTIES. {} if systemd does not answer.
 
     systemd answers with one block per unit in the given order, even for unknown units (LoadState not-found).
     """
-    command = ['systemctl', 'show', '--no-pager', '--property', ','.join(UNIT_PROPERTIES)] + units
-    blocks = host.run(command).strip().split('\n\n')
-    parsed = [dict(line.split('=', 1) for line in block.splitlines() if '=' in line) for block in blocks]
-    return dict(zip(units, parsed)) if len(parsed) == len(units) else {}
+    blocks = _blocks(host.run(_show(UNIT_PROPERTIES, units)))
+    return dict(zip(units, blocks)) if len(blocks) == len(units) else {}
 
 
-def known_states(host: Any, units: List[str]) -> Dict[str, Dict[str, str]]:
-    """Do the same, but raise NoAnswer if systemd does not answer for each unit."""
-    states = unit_states(host, units)
-    if not all(states.get(unit, {}).get('LoadState') for unit in units):
+def known_states(host: Any, units: List[str], properties: Sequence[str] = UNIT_PROPERTIES) -> Dict[str, Dict[str, str]]:
+    """Do the same with these properties, LoadState among them, but raise NoAnswer if systemd does not answer for each unit."""
+    done = host.execute(_show(properties, units))
+    blocks = _blocks(done.out)
+    if done.code or len(blocks) != len(units) or not all(block.get('LoadState') for block in blocks):
         raise NoAnswer(f"systemd does not answer on this host (systemctl show {' '.join(units[:1])})")
-    return states
+    return dict(zip(units, blocks))
 
 
-_STOPPED_ALONG = ('RequiredBy', 'RequisiteOf', 'BoundBy', 'ConsistsOf')
+def _show(properties: Sequence[str], units: List[str]) -> List[str]:
+    return ['systemctl', 'show', '--no-pager', '--property', ','.join(properties), *units]
+
+
+def _blocks(text: str) -> List[Dict[str, str]]:
+    return [dict(line.split('=', 1) for line in block.splitlines() if '=' in line) for block in text.strip().split('\n\n')]
 
 
 def dependents(host: Any, unit: str) -> List[str]:
     """Return the running services that systemd would stop together with this unit, and not start again (systemd.unit(5)).
 
-    A restart of the unit restarts them. They may require it through others, as targets.
+    A restart of the unit restarts them. They may require it through others, as targets. Raises NoAnswer.
     """
     found, ask = [unit], [unit]
     while ask:
-        text = host.run(['systemctl', 'show', '--no-pager', '--property', ','.join(_STOPPED_ALONG), *ask])
-        named = [line.partition('=') for line in text.splitlines()]
-        words = [word for key, _equals, value in named if key in _STOPPED_ALONG for word in value.split()]
-        ask = [word for word in dict.fromkeys(words) if word not in found]
+        shown = known_states(host, ask, (*STOPPED_ALONG, 'LoadState')).values()
+        ask = [word for word in stopped_along(shown) if word not in found]
         found += ask
     services = [name for name in found[1:] if name.endswith('.service')]
-    states = unit_states(host, services) if services else {}
-    return [name for name in services if states.get(name, {}).get('ActiveState') in UP]
+    states = known_states(host, services) if services else {}
+    return [name for name in services if states[name].get('ActiveState') in UP]
+
+
+def stopped_along(shown: Iterable[Mapping[str, str]]) -> List[str]:
+    """Return the units in these properties, each once."""
+    return list(dict.fromkeys(word for block in shown for key in STOPPED_ALONG for word in block.get(key, '').split()))
 
 
 # Places of the links by which a runlevel starts an init script: Debian and Red Hat, SUSE.

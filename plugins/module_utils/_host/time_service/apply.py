@@ -13,7 +13,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.package_words import advice_for, complaint_of
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.packages import SHOWN, CannotInstall, Packages
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import Units
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.companions import companions
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.companions import BONDS, companions
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.plan import (
     Facts,
     Plan,
@@ -173,7 +173,7 @@ class Apply:
         others = companions(self._log.host, unit)
         if others:
             raise Failure(f'Restart {unit}', f'{others} would be restarted together with it',
-                          f'Take {unit} out of Requires=, BindsTo= and PartOf= of {others}, then run again.')
+                          f'Take {unit} out of {BONDS} of {others}, then run again.')
         self._order('restart', unit, {'active': True}, again=True)
 
     def _order(self, verb: str, unit: str, after: Dict[str, Any], **how: Any) -> None:

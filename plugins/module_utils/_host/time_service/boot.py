@@ -11,7 +11,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import OWN_NAME, File, own_file
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Refused
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import STARTS_AT_BOOT, unit_states
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import STARTS_AT_BOOT, full_name, known_states
 
 UNITS = '/etc/systemd/system'
 OURS = OWN_NAME + '-time-wait.service'
@@ -42,11 +42,11 @@ NOTHING = Boot([], '', False)
 
 
 def plan_boot(host: Any, daemon: Mapping[str, Any], options: Mapping[str, Any]) -> Boot:
-    """Plan the options wait_at_boot, wait_at_boot_timeout and start_after_sync. daemon: facts. Raises Refused."""
-    files = [_after(unit) for unit in options.get('start_after_sync') or []]
-    states = unit_states(host, options.get('start_after_sync') or []) if files else {}
-    for unit, state in states.items():
-        if state.get('LoadState') == 'not-found':
+    """Plan the options wait_at_boot, wait_at_boot_timeout and start_after_sync. daemon: facts. Raises Refused and NoAnswer."""
+    after = list(dict.fromkeys(_full_name(name) for name in options.get('start_after_sync') or []))
+    files = [_after(unit) for unit in after]
+    for unit, state in (known_states(host, after) if after else {}).items():
+        if state['LoadState'] == 'not-found':
             raise Refused(f'start_after_sync: systemd has no unit {unit} on this host.', 'Correct the name, or leave it out.')
     if not options.get('wait_at_boot'):
         return Boot(files, '', False)
@@ -58,15 +58,22 @@ def plan_boot(host: Any, daemon: Mapping[str, Any], options: Mapping[str, Any]) 
     limited = own_file(f'{UNITS}/{unit}.d/{OWN_NAME}.conf', ['[Service]', f'TimeoutStartSec={limit}'], 'boot')
     files.append(limited if unit else _ours(daemon, limit))
     wait = unit or OURS
-    state = unit_states(host, [wait]).get(wait, {})
+    state = known_states(host, [wait])[wait]
     return Boot(files, wait, state.get('UnitFileState') not in STARTS_AT_BOOT)
+
+
+def _full_name(name: str) -> str:
+    whole = full_name(name)
+    if not whole:
+        raise Refused(f'start_after_sync: "{name}" is not the name of a systemd service, such as aem.service.',
+                      'Correct the name, or leave it out.')
+    return whole
 
 
 def _vendors(host: Any, daemon: str) -> str:
     """Return the waiting unit from the daemon's package if it can work; '' if there is none."""
     for unit, program in _WAITS.get(daemon, ()):
-        state = unit_states(host, [unit]).get(unit, {})
-        if state.get('LoadState') == 'loaded' and host.exists(program):
+        if known_states(host, [unit])[unit]['LoadState'] == 'loaded' and host.exists(program):
             return unit
     return ''
 

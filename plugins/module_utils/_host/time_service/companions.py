@@ -11,9 +11,15 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system i
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import dependents
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.boot import WAITING
 
+# Settings of a service by which systemd stops it together with another unit.
+BONDS = 'Requires=, Requisite=, BindsTo=, PartOf= and StopPropagatedFrom='
+
 
 def companions(host: Any, unit: str) -> str:
-    """Return the running services that require the unit, except for those that only wait, as a list in words; '' for none."""
+    """Return the running services that require the unit, except for those that only wait, as a list in words; '' for none.
+
+    Raises NoAnswer.
+    """
     return listed([each for each in dependents(host, unit) if each not in WAITING])
 
 
@@ -24,8 +30,7 @@ def refuse_stopping(host: Any, units: Sequence[str]) -> None:
         if stopped:
             raise Refused(
                 f'{stopped} would be stopped together with {unit}, and not be started again.',
-                f'Take {unit} out of Requires=, BindsTo= and PartOf= of {stopped}, or keep {unit} (option provider), then run '
-                'again.', ANOTHER_STEERS)
+                f'Take {unit} out of {BONDS} of {stopped}, or keep {unit} (option provider), then run again.', ANOTHER_STEERS)
 
 
 def refuse_restarting(host: Any, unit: str) -> None:
@@ -34,5 +39,5 @@ def refuse_restarting(host: Any, unit: str) -> None:
     if restarted:
         raise Refused(
             f'{unit} would have to be restarted to read its configuration, and {restarted} would be restarted together with it.',
-            f'Take {unit} out of Requires=, BindsTo= and PartOf= of {restarted} (Wants= and After= start them in the same order), '
-            'then run again.', NOT_READ)
+            f'Take {unit} out of {BONDS} of {restarted} (Wants= and After= start them in the same order), then run again.',
+            NOT_READ)

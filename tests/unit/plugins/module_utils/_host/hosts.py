@@ -144,7 +144,7 @@ class FakeHost(System):
 
     def _systemctl(self, words):
         if 'RequiredBy' in ' '.join(words):
-            return '\n\n'.join('RequiredBy=\nBoundBy={}'.format(' '.join(self.dependents.get(unit, [])))
+            return '\n\n'.join('LoadState=loaded\nRequiredBy=\nBoundBy={}'.format(' '.join(self.dependents.get(unit, [])))
                                for unit in words[words.index('--property') + 2:])
         if words[0] == 'show':
             blocks = []

@@ -7,6 +7,7 @@
 import pytest
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Refused
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import NoAnswer
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.absent import Absent
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.boot import plan_boot
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.present import HostClock, Present
@@ -87,7 +88,9 @@ def test_the_vendors_unit_is_taken_where_it_can_work(tmp_path, name, unit, progr
 
 
 @pytest.mark.parametrize('options, said', [
-    ({'start_after_sync': ['aemm.service']}, 'has no unit aemm.service'), ({'wait_at_boot_timeout': 0}, 'wait_at_boot_timeout')])
+    ({'start_after_sync': ['aemm.service']}, 'has no unit aemm.service'),
+    ({'start_after_sync': ['../../cron.d/x.service']}, '"../../cron.d/x.service" is not the name of a systemd service'),
+    ({'wait_at_boot_timeout': 0}, 'wait_at_boot_timeout')])
 def test_what_cannot_be_is_refused_before_anything_is_changed(host, options, said):
     before = host.tree()
     with pytest.raises(TimeServiceFailed, match=said):
@@ -96,6 +99,20 @@ def test_what_cannot_be_is_refused_before_anything_is_changed(host, options, sai
         path: text for path, text in before.items() if 'aemops' not in path}
     assert host.text(AEM) is None
     assert issubclass(Refused, Exception)
+
+
+@pytest.mark.parametrize('names', [['aem'], ['aem', 'aem.service'], ['aem.service', 'aem.service']])
+def test_a_service_is_named_as_systemctl_takes_it_and_counts_once(host, names):
+    done = run(host, start_after_sync=names)
+    assert done['actions'].count(f'write {AEM}') == 1
+    assert not host.exists('/etc/systemd/system/aem.d')
+
+
+@pytest.mark.parametrize('options', [{'wait_at_boot': False}, {'start_after_sync': []}])
+def test_a_look_that_fails_plans_no_boot(host, options):
+    host.failing['systemctl show'] = 'Connection timed out'
+    with pytest.raises(NoAnswer):
+        plan_boot(host, {'name': 'chrony', 'unit': 'chrony.service'}, dict(OPTIONS, **options))
 
 
 def test_a_failure_takes_it_back(host):

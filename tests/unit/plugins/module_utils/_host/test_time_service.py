@@ -1174,6 +1174,26 @@ def test_a_daemon_that_running_services_require_is_not_stopped(tmp_path, units, 
     assert (host.tree(), json.dumps(host.units)) == before
 
 
+@pytest.mark.parametrize('asked', ['RequiredBy', 'Id'])
+@pytest.mark.parametrize('way', ['fails', 'leaves out'])
+def test_a_daemon_is_not_stopped_if_systemd_does_not_tell_who_requires_it(tmp_path, asked, way):
+    """The answer was taken for "nobody", and AEM was stopped."""
+    host = debian(tmp_path, 'chrony', 'ntpsec')
+    host.units['aem.service'] = ['active', 'enabled']
+    host.dependents['ntpsec.service'] = ['aem.service']
+    before, real = (own_tree(host), json.dumps(host.units)), host.execute
+
+    def execute(command, *rest):
+        done = real(command, *rest)
+        about = 'show' in command and command[command.index('--property') + 1].startswith(asked) and \
+            command[-1] in ('ntpsec.service', 'aem.service')
+        return done if not about else Done(1, done.out, 'Connection timed out') if way == 'fails' else Done(0, '', '')
+    host.execute = execute
+    with pytest.raises(TimeServiceFailed, match=r'^systemd does not answer on this host .*Nothing was changed\.$'):
+        run(host, provider='chrony')
+    assert (own_tree(host), json.dumps(host.units)) == before
+
+
 def configuration(host):
     return {path: text for path, text in host.tree().items() if path.startswith('/etc/')}
 
