@@ -15,6 +15,8 @@ options:
         store, which loses its cluster lease when the clock jumps by 100 seconds.
       - The module stops a service only after it has decided to set the clock and knows that it may. It does not start a
         service that was not running. It also starts the units again that systemd stops together with a service.
+      - The module waits for a service that another process is stopping, and does not start it. The clock is not set if the
+        service does not end within O(stop_services_timeout).
       - Before the module stops a service, it starts a guard on the host, which starts the service again when the process
         of the module ends for any reason. It also writes a record, from which the next run, for example after a reboot,
         finishes the interrupted one.

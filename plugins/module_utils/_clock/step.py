@@ -131,7 +131,7 @@ def step(options: Mapping[str, Any], codec: Any, check_mode: bool, hands: Option
     try:
         _step(options, codec, check_mode, hands, hooks, details)
     except (ClockError, Interrupted) as problem:
-        said = f'{_cause(problem, details)} {_recovered(hooks, check_mode)}'.strip()
+        said = f"{_cause(problem, details).rstrip('.')}. {_recovered(hooks, check_mode)}".strip()
         raise StepRefused(said, getattr(problem, 'advice', ''), **_so_far(details, hooks)) from problem
     try:
         news = hooks.recover(check_mode)

@@ -2,11 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Finds the AEM of a unit whose script starts it with su: pam_systemd then moves it out of the unit, into a session of its own."""
+"""Finds the AEM of a unit, also one whose script starts it with su.
+
+pam_systemd then moves it out of the unit, into a session of its own.
+"""
 
 import os
 import re
-from typing import List
+from typing import List, Sequence
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.aem_repository import aem_home
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.unit_files import unit_settings, values
@@ -30,6 +33,15 @@ def programs_of(root: str, unit: str) -> List[int]:
         if folder != '/' and any((path + '/').startswith(folder + '/') for path in named):
             found.append(pid)
     return found
+
+
+def still_running(root: str, units: Sequence[str], apart: Sequence[int]) -> List[str]:
+    """Describe the Java programs of the units, and those apart, that still run. Others, such as log helpers, are ignored."""
+    proc = Processes(root)
+    cgroups = {pid: proc.cgroup(pid) for pid in proc.pids()}
+    return ['{0} (PID {1})'.format(proc.name(pid), pid) for pid, cgroup in cgroups.items()
+            if ((pid in apart and cgroup) or [part for part in cgroup.split('/') if part and not part.endswith('.slice')][:1] in
+                [[name] for name in units]) and proc.is_java(pid) and proc.state(pid) != 'Z']
 
 
 def _named(host: Host, unit: str) -> List[str]:

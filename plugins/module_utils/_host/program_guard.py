@@ -55,10 +55,11 @@ class ProgramGuard(ServiceGuard):
     def _alive(self) -> bool:
         return self._host.exists('/proc/{0}'.format(self._program['pid']))
 
-    def inspect(self) -> None:
-        super().inspect()
+    def _find(self) -> List[service_guard.Unit]:
+        units = super()._find()
         if self._program['pid'] and self._alive:
             self.running.append(UNIT)
+        return units
 
     def predict(self, offset: float) -> str:
         return super().predict(offset).replace(UNIT, 'the process {0} ({1})'.format(

@@ -21,9 +21,8 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step im
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.process import TOOK_TOO_LONG, Done
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.stop_request import StopRequest
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import aem_session, statedir
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.processes import Processes
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System, listed
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import UP
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import STOPPED_ALONG, UP, full_name, stopped_along
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import Entry, Lock, LogUnreadable, UndoLog
 
 FOLDER = statedir.STATE + '/service_stop'
@@ -39,12 +38,9 @@ _SCRIPT = ('limit=$1 lock=$2 folder=$3; shift 3; flock --wait "$limit" "$lock" t
            'systemctl start -- "$@" && touch "$folder/started"')
 _FLOCK = ('/usr/bin/flock', '/bin/flock')
 
-_NAME = re.compile(r'[A-Za-z0-9:_\\][A-Za-z0-9:_.\\@-]*\Z')
-# systemctl adds .service to a name with another ending: systemd.unit(5).
-_UNIT_TYPES = ('.service', '.socket', '.device', '.mount', '.automount', '.swap', '.target', '.path', '.timer', '.slice', '.scope')
 _LOOKS_LIKE_AEM = re.compile(r'aem|cq5?|crx|quickstart|author', re.IGNORECASE)
-_PROPERTIES = ('Id', 'LoadState', 'ActiveState', 'SubState', 'CanStart', 'CanStop', 'RequiredBy', 'BoundBy', 'ConsistsOf',
-               'ActiveEnterTimestampMonotonic')
+_PROPERTIES = ('Id', 'LoadState', 'ActiveState', 'SubState', 'CanStart', 'CanStop', 'ActiveEnterTimestampMonotonic',
+               *STOPPED_ALONG)
 # A unit that waits for its automatic restart does not run.
 _FAILING = ('auto-restart', 'auto-restart-queued')
 
@@ -76,7 +72,7 @@ class ServiceGuard(StepHooks):
     def __init__(self, units: List[str], above: float, timeout: float, host: Optional[System] = None,
                  lock: Optional[Lock] = None, stop: Optional[StopRequest] = None) -> None:
         super().__init__(stop)
-        self.names = [_full_name(name) for name in units]
+        self.names = list(dict.fromkeys(_service(name) for name in units))
         for name, value in (('stop_services_threshold', above), ('stop_services_timeout', timeout)):
             if not 0 <= value < float('inf'):
                 raise BadOption('{0}: {1:g} is not a number of seconds, 0 or above.'.format(name, value))
@@ -87,6 +83,7 @@ class ServiceGuard(StepHooks):
         self._started = FOLDER + '/started'
         self.running: List[str] = []       # to be stopped and started
         self.left: List[str] = []       # stopped by an interrupted earlier run, and still down
+        self._ending: List[str] = []        # being stopped by others; not to be started
         self.entries: List[Entry] = []      # of this run, for its record
         self._failed = False        # whether a unit could not be started; the next run tries again
 
@@ -94,12 +91,8 @@ class ServiceGuard(StepHooks):
 
     def inspect(self) -> None:
         """Find out what runs and what an earlier run left, without any change. Raises BadOption and StopRefused."""
-        units = self._units(self.names)
-        for asked, unit in zip(self.names, units):
+        for asked, unit in zip(self.names, self._find()):
             self._check(asked, unit)
-        up = [unit for unit in units if unit.active in UP]
-        along = self._units(self._closure(up))
-        self.running = [unit.name for unit in up] + [unit.name for unit in along if unit.active in UP]
         earlier = UndoLog(self._host, FOLDER)
         try:
             earlier.read()
@@ -108,6 +101,33 @@ class ServiceGuard(StepHooks):
         if earlier.entries:
             self._inspect_earlier([entry.target for entry in earlier.entries if entry.act == 'service_stop'],
                                   earlier.booted)
+
+    def _find(self) -> List[Unit]:
+        """Find out what runs now, and what is being stopped. Return the units, those of the option first."""
+        units = self._units(self.names + self.left)
+        up = [unit for unit in units if unit.active in UP]
+        up += [unit for unit in self._units(self._closure(up)) if unit.active in UP]
+        self.running = list(dict.fromkeys(unit.name for unit in up))
+        self.left = [name for name in self.left if name not in self.running]
+        self._ending = [unit.name for unit in units if unit.active == 'deactivating']
+        return units
+
+    def _look_again(self) -> None:
+        """Find out what runs now, once no other process stops or starts the units. Raises StopRefused."""
+        self._find()
+        ending, limit = self._ending, self._host.now() + self.timeout
+        while self._ending and self._host.now() < limit:
+            self.stop.check()
+            self._host.sleep(_BETWEEN)
+            self._find()
+        if self._ending:
+            raise StopRefused('The clock was not set, because {0}, which another process stops, still runs {1:g} s later. Run '
+                              'again when it has ended'.format(listed(self._ending), self.timeout))
+        if self.left and self._units([GUARD])[0].active in UP:
+            raise StopRefused('The clock was not set, because {0} is about to start {1}, which an interrupted run has stopped. Run '
+                              'again'.format(GUARD, listed(self.left)))
+        if ending:
+            self.messages.append('Another process was stopping {0}, which this run waited for'.format(listed(ending)))
 
     def _check(self, asked: str, unit: Unit) -> None:
         where = '(option stop_services; in the role fix_bp_jwt: fix_bp_jwt_aem_service)'
@@ -165,14 +185,13 @@ class ServiceGuard(StepHooks):
 
     def predict(self, offset: float) -> str:
         """Return what a run would do with the units, in sentences; '' for nothing."""
-        said = []
-        if self.needed(offset):
-            said.append('{0} would be stopped and started again.'.format(listed(self.running)))
-        elif self.names and abs(offset) >= self.above:
-            said.append('{0} does not run and would not be started.'.format(listed(self.names)))
-        if self.left:
-            said.append('{0}, which an interrupted earlier run left stopped, would be started.'.format(listed(self.left)))
-        return ' '.join(said)
+        if abs(offset) < self.above:
+            return ''
+        if self.running:
+            return '{0} would be stopped and started again.'.format(listed(self.running))
+        if self._ending:
+            return 'Another process is stopping {0}, which would be waited for.'.format(listed(self._ending))
+        return '{0} does not run and would not be started.'.format(listed(self.names)) if self.names else ''
 
     # during
 
@@ -181,6 +200,8 @@ class ServiceGuard(StepHooks):
 
         Raises StopRefused if they cannot be stopped (act is then not run) or not be started again, and the errors of act.
         """
+        if abs(offset) >= self.above:
+            self._look_again()
         entry = Entry('clock', 'clock', {'offset': round(offset, 6)}, {'offset': 0.0}, 'set the clock by {0:+.3f} s'.format(offset))
         if not self.needed(offset):
             self.stop.check()
@@ -211,6 +232,9 @@ class ServiceGuard(StepHooks):
 
     def recover(self, check_mode: bool) -> str:
         """Start the units that an earlier run left stopped, and clear its log. Return the messages. Raises StopRefused."""
+        if check_mode and self.left:
+            self.messages.append('{0}, which an interrupted earlier run left stopped, would be started'.format(listed(self.left)))
+            self.changed, self.stopped['units'] = True, self.stopped['units'] or self.left
         if not check_mode and not self._failed and self._host.exists(FOLDER):
             if self.left:
                 problem, _down = self._start(self.left)
@@ -222,8 +246,7 @@ class ServiceGuard(StepHooks):
         return ' '.join(_sentence(sentence) for sentence in self.messages)
 
     def _healed(self) -> None:
-        self.messages.append('An earlier run was interrupted and left {0} stopped: it was started now'.format(
-            listed(self.left)))
+        self.messages.append('An earlier run was interrupted and left {0} stopped: it was started now'.format(listed(self.left)))
         self.changed, self.left = True, []
 
     # the steps of stopped_during
@@ -261,21 +284,13 @@ class ServiceGuard(StepHooks):
                 done.complaint if done.code else 'it is ' + still[0].active))
         # A unit that systemd generates for a SysV script, or one with KillMode=process, is stopped once its script has ended. AEM
         # may continue to run for minutes, even while the clock is set.
-        left = self._processes(apart)
+        left = aem_session.still_running(self._host.root, self.running, apart)
         while left and self._host.now() - began <= self.timeout:
             self._host.sleep(_BETWEEN)
-            left = self._processes(apart)
+            left = aem_session.still_running(self._host.root, self.running, apart)
         if left:
             raise StopRefused('The clock was not set, because {0} is stopped, but {1} of it still run {2:g} s later'.format(
                 listed(self.running), listed(left), self.timeout))
-
-    def _processes(self, apart: List[int]) -> List[str]:
-        """Describe the Java programs of the units, and those apart, that still run. Others, such as log helpers, are ignored."""
-        proc = Processes(self._host.root)
-        cgroups = {pid: proc.cgroup(pid) for pid in proc.pids()}
-        return ['{0} (PID {1})'.format(proc.name(pid), pid) for pid, cgroup in cgroups.items()
-                if ((pid in apart and cgroup) or [part for part in cgroup.split('/') if part and not part.endswith('.slice')][:1] in
-                    [[name] for name in self.running]) and proc.is_java(pid) and proc.state(pid) != 'Z']
 
     def _end(self, wanted: List[str], problem: Optional[BaseException], began: float) -> None:
         """Start the units. A failure to start takes precedence over an earlier error."""
@@ -366,16 +381,16 @@ class ServiceGuard(StepHooks):
             active = said.get('ActiveState', '')
             if said.get('SubState') in _FAILING:
                 active = 'failed'
-            bound = [word for key in ('RequiredBy', 'BoundBy', 'ConsistsOf') for word in said.get(key, '').split()]
             found.append(Unit(said.get('Id') or name, active, said.get('LoadState', ''), said.get('CanStart') != 'no',
-                              said.get('CanStop') != 'no', said.get('ActiveEnterTimestampMonotonic', '0') not in ('0', ''), bound))
+                              said.get('CanStop') != 'no', said.get('ActiveEnterTimestampMonotonic', '0') not in ('0', ''),
+                              stopped_along([said])))
         return found
 
 
-def _full_name(name: str) -> str:
+def _service(name: str) -> str:
     """Return the unit's full name. Raises BadOption if it is not the name of a service."""
-    whole = name if name.endswith(_UNIT_TYPES) else name + '.service'
-    if not _NAME.match(whole) or not whole.endswith('.service'):
+    whole = full_name(name)
+    if not whole.endswith('.service'):
         raise BadOption('stop_services: "{0}" is not the name of a systemd service, such as aem.service '
                         '(in the role fix_bp_jwt: fix_bp_jwt_aem_service). Nothing was changed.'.format(name))
     return whole

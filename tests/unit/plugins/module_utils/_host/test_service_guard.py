@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import BadOption, CannotSetClock
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.process import Done
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.stop_request import Interrupted, StopRequest
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host import service_guard, statedir
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import service_guard, statedir, systemd
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.service_guard import (
     FOLDER,
     GUARD,
@@ -174,7 +174,6 @@ def test_what_is_no_program_of_the_unit_is_not_waited_for(tmp_path, cgroup, stat
     (60.0, 'activating', ['systemd-run', 'stop aem.service', 'set', 'start aem.service', 'stop ' + GUARD]),
     (9e9, 'inactive', ['set']),
     (9e9, 'failed', ['set']),
-    (9e9, 'deactivating', ['set']),
 ])
 def test_only_what_runs_and_only_for_a_large_step(tmp_path, offset, active, log):
     host = FakeHost(tmp_path, aem_service=active)
@@ -201,6 +200,76 @@ def test_what_would_be_stopped_is_named_for_check_mode(tmp_path, offset, active,
     host = FakeHost(tmp_path, aem_service=active)
     assert units(host).would_stop(offset) == named
     assert host.ran == []
+
+
+class Moving(FakeHost):
+    """Another process changes the state of aem.service `after` seconds."""
+
+    def __init__(self, tmp_path, first, then, after):
+        super().__init__(tmp_path, aem_service=first)
+        self.then, self.after = then, after
+
+    def sleep(self, seconds):
+        super().sleep(seconds)
+        if self.at >= self.after and self.then:
+            self.units['aem.service']['ActiveState'], self.then = self.then, ''
+
+
+@pytest.mark.parametrize('then, log, said', [
+    ('inactive', ['set'], 'aem.service did not run, so nothing was stopped'),
+    ('active', ['systemd-run', 'stop aem.service', 'set', 'start aem.service', 'stop ' + GUARD], 'was stopped for 1.0 s'),
+])
+def test_a_unit_that_others_stop_is_waited_for_and_only_a_restart_starts_it_again(tmp_path, then, log, said):
+    """AEM writes to its repository until it has ended."""
+    host = Moving(tmp_path, 'deactivating', then, 100.0)
+    made = units(host)
+    assert 'would be waited for' in made.predict(60.0)
+    made.stopped_during(60.0, lambda: host.ran.append('set'))
+    assert host.ran == log and host.at >= 100.0
+    told = made.recover(False)
+    assert told.startswith('Another process was stopping aem.service, which this run waited for. ') and said in told
+
+
+@pytest.mark.parametrize('offset, refused', [(60.0, True), (59.9, False)])
+def test_the_clock_is_not_set_under_a_unit_that_does_not_end(tmp_path, offset, refused):
+    host = Moving(tmp_path, 'deactivating', 'inactive', 1e9)
+    made = units(host)
+    if not refused:
+        made.stopped_during(offset, lambda: host.ran.append('set'))
+        assert host.ran == ['set']
+        return
+    with pytest.raises(StopRefused, match='aem.service, which another process stops, still runs 300 s later'):
+        made.stopped_during(offset, lambda: host.ran.append('set'))
+    assert host.ran == []
+
+
+def test_a_unit_that_was_started_while_the_clock_was_measured_is_stopped(tmp_path):
+    host = FakeHost(tmp_path, aem_service='inactive')
+    made = units(host)
+    host.units['aem.service']['ActiveState'] = 'activating'
+    made.stopped_during(60.0, lambda: host.ran.append('set'))
+    assert host.ran == ['systemd-run', 'stop aem.service', 'set', 'start aem.service', 'stop ' + GUARD]
+
+
+@pytest.mark.parametrize('names', [('aem', 'aem.service'), ('aem', 'cq')])
+def test_a_unit_with_two_names_is_stopped_once(tmp_path, names):
+    host = FakeHost(tmp_path, aem_service='active', cq_service={'ActiveState': 'active', 'Id': 'aem.service'})
+    made = units(host, *names)
+    made.stopped_during(60.0, lambda: None)
+    assert (made.running, made.stopped['units']) == (['aem.service'], ['aem.service'])
+
+
+@pytest.mark.parametrize('key', systemd.STOPPED_ALONG)
+def test_all_that_systemd_stops_along_is_started_along(tmp_path, key):
+    host = FakeHost(tmp_path, aem_service={'ActiveState': 'active', key: 'web.service'}, web_service='active')
+    original, asked = host.execute, []
+
+    def execute(command, timeout=30.0, environment=None):
+        asked.extend(command[command.index('--property') + 1].split(',') if 'show' in command else [])
+        return original(command, timeout)
+    host.execute = execute
+    units(host).stopped_during(100.0, lambda: None)
+    assert 'start aem.service web.service' in host.ran and key in asked
 
 
 def test_what_systemd_stops_along_is_started_along_but_no_target(tmp_path):
@@ -285,9 +354,9 @@ def test_a_start_that_fails_is_tried_again_then_named_and_left_to_the_next_run(t
     assert statedir.interrupted(host.path(statedir.STATE)) == ['service_stop']
     host.ran = []
     later = units(host)
-    assert later.recover(True) == '', 'check mode starts nothing'
-    assert 'would be started' in later.predict(0.0)
-    assert host.ran == []
+    assert later.recover(True) == 'aem.service, which an interrupted earlier run left stopped, would be started.'
+    assert (host.ran, later.changed, later.stopped['units']) == ([], True, ['aem.service']), 'check mode starts nothing'
+    later = units(host)
     assert 'stopped: it was started now' in later.recover(False)
     assert (host.ran, later.changed, later.stopped['units']) == (['start aem.service'], True, ['aem.service'])
     assert statedir.interrupted(host.path(statedir.STATE)) == []
@@ -380,6 +449,32 @@ def test_what_an_earlier_run_left_is_started_even_if_this_one_cannot_stop_anythi
     assert 'stopped: it was started now' in made.recover(False)
     assert host.units['aem.service']['ActiveState'] == host.units['other.service']['ActiveState'] == 'active'
     assert not host.exists(FOLDER)
+
+
+@pytest.mark.parametrize('offset, refused', [(60.0, True), (59.9, False)])
+def test_the_clock_is_not_set_while_the_guard_of_a_killed_run_starts_the_unit(tmp_path, offset, refused):
+    """The guard no longer holds the lock, and its systemctl start has not begun yet."""
+    host = FakeHost(tmp_path, aem_service='inactive')
+    host.units[GUARD] = {'ActiveState': 'active'}
+    cut_off(host)
+    made = units(host)
+    if refused:
+        with pytest.raises(StopRefused, match=GUARD + ' is about to start aem.service'):
+            made.stopped_during(offset, lambda: host.ran.append('set'))
+    else:
+        made.stopped_during(offset, lambda: host.ran.append('set'))
+    assert ('set' in host.ran) is not refused
+    assert 'it was started now' in made.recover(False)
+
+
+def test_what_the_guard_of_a_killed_run_has_started_meanwhile_is_stopped(tmp_path):
+    host = FakeHost(tmp_path, aem_service='inactive', other_service='inactive')
+    cut_off(host)
+    made = units(host, 'other')
+    assert made.left == ['aem.service']
+    host.units['aem.service']['ActiveState'] = 'active'
+    made.stopped_during(60.0, lambda: host.ran.append('set'))
+    assert host.ran == ['systemd-run', 'stop aem.service', 'set', 'start aem.service', 'stop ' + GUARD]
 
 
 def test_what_was_left_is_started_after_the_next_step_of_the_clock_and_not_before(tmp_path):
