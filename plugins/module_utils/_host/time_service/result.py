@@ -13,6 +13,8 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_ser
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import Entry, actions, changed
 
 HIDDEN = '********'
+# Prefixes of keys (chrony.conf(5), keyfile), without which a message may show them.
+_ENCODINGS = ('HEX:', 'ASCII:')
 # How Python keeps such bytes: surrogateescape.
 _NOT_UTF8 = re.compile('[\ud800-\udfff]')
 RTC_LEFT_ALONE = {'device': '', 'written': False, 'reason': 'The daemon has not set the clock.'}
@@ -79,7 +81,8 @@ def hidden(value: Any, secrets: Sequence[str]) -> Any:
     ansible-core 2.19 and later fails a task with such a result, after the host was changed.
     """
     if isinstance(value, str):
-        for secret in sorted(secrets, key=len, reverse=True):
+        bare = [secret.partition(':')[2] for secret in secrets if secret.upper().startswith(_ENCODINGS)]
+        for secret in sorted({*secrets, *bare} - {''}, key=len, reverse=True):
             value = value.replace(secret, HIDDEN)
         return _NOT_UTF8.sub('\ufffd', value)
     if isinstance(value, dict):

@@ -98,7 +98,7 @@ class Run:
             self.details.update(
                 recovered=f'A run of {begun} was interrupted on this host. Its changes were undone first.{left}', problems=problems)
         try:
-            self.log.close(changed=bool(entries), msg=sentence, problems=problems)
+            self.log.close(changed=bool(entries), msg=sentence, problems=result.hidden(problems, self.secrets))
         except OSError as error:
             raise OSError(f'The record of the interrupted run of {begun}, {self.log.file}, cannot be removed: {error}') from error
         self.log = UndoLog(self.host, FOLDER, self.stop)
@@ -124,8 +124,8 @@ class Run:
     def _close(self) -> None:
         """Close the log. A file system that became read-only keeps it."""
         try:
-            self.log.close(self.entries, changed=self.details['changed'], problems=self.details['problems'],
-                           msg=result.hidden(self.details.get('msg', ''), self.secrets))
+            self.log.close(self.entries, changed=self.details['changed'], **{
+                key: result.hidden(self.details.get(key, ''), self.secrets) for key in ('problems', 'msg')})
         except OSError as error:
             self.details['problems'] = [*self.details['problems'], f'the record of this run, {self.log.file}, could not be removed '
                                         f'({error}), so that the next run undoes what it lists']

@@ -1681,3 +1681,13 @@ def test_a_clock_that_is_set_without_a_daemon_is_not_said_to_be_kept_by_nothing(
     result = with_clock(host, ClockStep(True), on_unsynchronized='auto').run()
     assert result['msg'].startswith('The clock is right now, but no time daemon was configured to keep it right: "server 192.0.2.1')
     assert (result['reason'], result['changed']) == ('not_read', True)
+
+
+@pytest.mark.parametrize('prefix', ['', 'HEX:', 'ASCII:'])
+def test_a_key_is_hidden_without_the_prefix_of_its_encoding_and_in_the_last_run(tmp_path, prefix):
+    host = debian(tmp_path, 'chrony')
+    host.failing['systemctl try-restart'] = 'bad key ' + SECRET
+    with pytest.raises(TimeServiceFailed) as failed:
+        run(host, keys=[{'server': '192.0.2.1', 'id': 7, 'type': 'SHA256', 'key': prefix + SECRET}])
+    assert HIDDEN in str(failed.value) and failed.value.details['problems']
+    assert SECRET not in str(failed.value) + json.dumps(failed.value.details) + host.text(LAST_RUN)
