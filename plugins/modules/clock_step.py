@@ -103,7 +103,7 @@ advice:
   version_added: 0.2.0
 actions:
   description:
-    - One sentence for each act that was done, in order.
+    - One sentence for each act that was done, in order. In check mode, for each act that would be done.
     - Each is also in the host's journal (C(journalctl -t aemops-brand-portal)).
   returned: when the options are valid
   type: list

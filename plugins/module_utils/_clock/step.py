@@ -117,7 +117,8 @@ def refusal(measured: Mapping[str, Any], max_step: float, accept_unverified: boo
 
 def step(options: Mapping[str, Any], codec: Any, check_mode: bool, hands: Optional[SystemCalls] = None,
          hooks: Optional[StepHooks] = None) -> Dict[str, Any]:
-    """Return the module's result: changed, before, after, rtc, stopped, msg, advice, diff. Check mode only skips the setting.
+    """Return the module's result: changed, before, after, rtc, stopped, msg, advice, diff. Check mode only skips the setting,
+    and returns actions: what would be done, in sentences.
 
     options: those of STEP_OPTIONS. Raises BadOption, and StepRefused if the clock is still wrong, or if something else on the host
     is not in its previous state.
@@ -184,8 +185,9 @@ def _step(options: Mapping[str, Any], codec: Any, check_mode: bool, hands: Syste
         raise refused if isinstance(refused, StepRefused) else StepRefused(refused)
     if check_mode:
         predicted = f"The clock would be set by {before['offset']:+.3f} s. {hooks.predict(before['offset'])}"
-        details.update(changed=True, after=_predicted(before), msg=predicted.strip())
-        hooks.stopped['units'] = hooks.would_stop(before['offset'])
+        units = hooks.stopped['units'] = hooks.would_stop(before['offset'])
+        details.update(changed=True, after=_predicted(before), msg=predicted.strip(), actions=[
+            *(f'would stop {unit}' for unit in units), f"would set the clock by {before['offset']:+.3f} s"])
         return
 
     def act() -> None:

@@ -50,7 +50,7 @@ class ClockStep:
             problem = remember_repair(self._host, done['before']['offset'], done['after']['reference_time'])
             if problem:
                 self._warn(problem)
-        return dict(done, **self._acts())
+        return dict(self._acts(), **done)
 
     def _acts(self) -> Dict[str, Any]:
         return {'acts': [entry.shown() for entry in self.entries], 'actions': actions(self.entries)}

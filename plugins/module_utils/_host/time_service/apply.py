@@ -5,11 +5,11 @@
 """Applies a plan, with each act through the undo log."""
 
 import os
-from typing import Any, Callable, Dict, NamedTuple, Sequence, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import acts, guest_sync, packages
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import texts
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import MAY_NOT_BE_ASKED, Daemon
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import MAY_NOT_BE_ASKED, Daemon, Status
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.package_words import advice_for, complaint_of
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.packages import SHOWN, CannotInstall, Packages
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import Units
@@ -21,6 +21,8 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_ser
     refuse_removals,
 )
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import Entry, UndoLog
+
+_TELL, _MEASURE, STEP = 'tell {0} its new sources', 'make {0} measure again', 'step the clock by {0:+.3f} s'
 
 
 class Failure(Exception):
@@ -139,11 +141,9 @@ class Apply:
         if daemon.needs_restart(plan.effects) or (plan.effects and not self._tell(plan, daemon)):
             self.restart(unit)
             return True
-        status = daemon.status()
-        if clock_was_set or not (plan.effects or status.synchronized or status.reason == MAY_NOT_BE_ASKED):
-            # Samples from before the step would mislead the daemon, and it should query sources that did not answer again soon.
-            if not self._perform(Entry('source', unit, {}, {'measured': 'again'}, f'make {unit} measure again'),
-                                 daemon.reset_measurements):
+        if measures_again(plan, daemon.status(), clock_was_set):
+            entry = Entry('source', unit, {}, {'measured': 'again'}, _MEASURE.format(unit))
+            if not self._perform(entry, daemon.reset_measurements):
                 self.restart(unit)
             return True
         return bool(plan.effects)
@@ -160,7 +160,7 @@ class Apply:
     def _tell(self, plan: Plan, daemon: Daemon) -> bool:
         sources = [line for change in plan.changes for line in change.sources or []]
         reload = 'reload' in plan.effects
-        entry = Entry('source', daemon.unit, {'sources': []}, {'sources': sources}, f'tell {daemon.unit} its new sources',
+        entry = Entry('source', daemon.unit, {'sources': []}, {'sources': sources}, _TELL.format(daemon.unit),
                       daemon=daemon.facts['name'], reload=reload)
         return bool(self._perform(entry, lambda: daemon.add_sources(sources) and (not reload or daemon.reload_sources())))
 
@@ -182,6 +182,27 @@ class Apply:
             if said:
                 raise Failure(f'{verb.capitalize()} {unit}', said, f'See journalctl -b -u {unit}, then run again.')
         acts.change_unit(self._log, self._units, unit, after, f'{verb} {unit}', act, **how)
+
+
+def measures_again(plan: Plan, status: Status, clock_was_set: bool) -> bool:
+    """Return whether a running daemon, which does not have to be restarted, is to measure from scratch.
+
+    Samples from before a step would mislead it, and it should query sources that did not answer again soon.
+    """
+    return clock_was_set or not (plan.effects or status.synchronized or status.reason == MAY_NOT_BE_ASKED)
+
+
+def predicted(plan: Plan, daemon: Daemon, status: Status, clock_is_due: bool, max_skew: float) -> List[str]:
+    """Return the sentences for what makes a running daemon read the changes, measure again and correct the clock."""
+    restart = [f'restart {daemon.unit}']
+    if daemon.needs_restart(plan.effects):
+        return restart
+    if measures_again(plan, status, clock_is_due):
+        # chronyd alone can do it without a restart.
+        again = [_MEASURE.format(daemon.unit)] if plan.daemon['name'] == 'chrony' else restart
+        return [_TELL.format(daemon.unit)] * bool(plan.effects) + again
+    steps = status.synchronized and abs(status.residual_offset) > max_skew and not status.stepped
+    return [_TELL.format(daemon.unit)] * bool(plan.effects) + [STEP.format(status.residual_offset)] * steps
 
 
 def config_places(daemon: Facts) -> Sequence[str]:

@@ -90,11 +90,12 @@ class Plan(NamedTuple):
     boot: List[Change] = []     # files for the next boot
     wait: str = ''              # waiting unit to enable; '' if it is enabled or not wanted
     guest_sync: bool = False    # whether VMware tools set the clock as well
+    then: Sequence[str] = ()    # sentences for what makes the running daemon read the changes, or measure again
 
     @property
     def needed(self) -> bool:
         return bool(self.package or self.changes or self.unmask or self.enable or self.start or self.competitors
-                    or self.boot or self.wait or self.guest_sync)
+                    or self.boot or self.wait or self.guest_sync or self.then)
 
     @property
     def effects(self) -> List[str]:
@@ -109,7 +110,7 @@ class Plan(NamedTuple):
             + [change.sentence for change in self.changes] \
             + [f"stop and disable {other['unit']}" for other in self.competitors] \
             + ([guest_sync.TURN_OFF] if self.guest_sync else []) \
-            + [f'{verb} {unit}' for verb, due in verbs if due] \
+            + [f'{verb} {unit}' for verb, due in verbs if due] + list(self.then) \
             + [change.sentence for change in self.boot] + ([f'enable {self.wait}'] if self.wait else [])
 
     @property
@@ -183,7 +184,7 @@ def make_plan(found: List[Facts], chosen: Facts, files: List[Tuple[File, Optiona
     # A static unit has nothing to disable. Once it is stopped, nothing more can be done about it.
     competitors = [each for each in others
                    if each['active'] or (each['installed'] and each['enabled'] and not each.get('static'))]
-    replaced = [each for each in others if each['installed']] if package and packages_replace else []
+    replaced = [each for each in others if each['installed'] and each['package']] if package and packages_replace else []
     return Plan(
         chosen, package, replaced, _due(files, known), chosen['masked'], not chosen['enabled'], not chosen['active'],
         [each for each in competitors if each not in replaced], _due(boot, known), wait, guest)

@@ -20,7 +20,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.packages
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import known_states, starts_at_boot
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import lasting, result
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.apply import Apply, Failure
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.apply import Apply, Failure, predicted
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.boot import plan_boot
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.companions import (
     refuse_restarting,
@@ -70,6 +70,7 @@ class Present(Run):
         self.setter: Optional[Any] = None   # measures and sets the clock, or predicts it: a step_clock.ClockStep
         self.measured: Sequence[Mapping[str, Any]] = ()     # the sources of this run's own measurement
         self.right: Optional[Anchor] = None     # of the clock when it was verified to be right
+        self.measured_right = False     # whether the clock was measured, and is right
         self.tolerant = options['on_unsynchronized'] == 'ignore'
 
     def _do(self) -> Dict[str, Any]:
@@ -88,9 +89,9 @@ class Present(Run):
             return self._only_the_clock(found, refused)
         step = self._set_clock(found.daemon)
         if self.check_mode:
-            return self._predict(plan, found.daemon)
+            return self._predict(plan, found.daemon, step)
         status = found.daemon.status() if not plan.needed else None
-        if status and not step.get('changed'):
+        if status and not self._clock_is_set:
             if self._limits.good(found.daemon, status):
                 return self._succeed(plan, found.daemon, status)
             if status.reason == MAY_NOT_BE_ASKED:
@@ -99,7 +100,7 @@ class Present(Run):
                     return self._succeed(plan, found.daemon, status)
                 self.details.update(reason=status.reason)
                 raise Refused(f'{found.daemon.unit}: {status.msg}, so that nothing shows that it keeps the clock.', status.advice)
-        return self._change(plan, found, bool(step.get('changed')))
+        return self._change(plan, found, self._clock_is_set)
 
     @property
     def _limits(self) -> Limits:
@@ -170,7 +171,7 @@ class Present(Run):
                 + [change.backup for change in plan.changes + plan.boot if change.backup] + [f'{FOLDER}/undo.json']:
             obstacle = self.host.obstacle(path)
             if obstacle:
-                raise Refused(f'{path} cannot be written: {obstacle}.')
+                raise Refused(f'{path} cannot be written: {obstacle}.', f'See that {path} can be written, then run again.')
 
     def _set_clock(self, daemon: Daemon) -> Dict[str, Any]:
         """Measure the clock and set it, or predict that, after all checks and before any other change."""
@@ -184,9 +185,10 @@ class Present(Run):
         daemon.measured = self.measured = step['before']['sources']
         if step['after'].get('verdict') == 'in_sync' and step['after']['verified']:
             self.right = Anchor()
+        self.measured_right = not step.get('actions') if self.check_mode else True
         self.details.update(result.of_step(step))
         if step['changed']:
-            self.details.update(rtc=step['rtc'], diff=[dict(step['diff'], before_header='clock', after_header='clock')])
+            self.details.update(diff=[dict(step['diff'], before_header='clock', after_header='clock')])
         return step
 
     def _led_away(self, status: Status) -> float:
@@ -201,27 +203,41 @@ class Present(Run):
         if not self.tolerant:
             self.details.update(reason=refused.reason)
             raise refused
-        self.details.update(
-            synchronized=False, reason=refused.reason, advice=refused.advice, sources=found.daemon.source_names(),
-            msg=f'The clock is right now, but no time daemon was configured to keep it right: {refused.message}')
-        return self._finish(extra=bool(step.get('changed')))
+        said = 'The clock is right now, but no time daemon was configured to keep it right' if self.measured_right \
+            else 'No time daemon was configured to keep the clock right'
+        self.details.update(synchronized=False, reason=refused.reason, advice=refused.advice,
+                            sources=found.daemon.source_names(), msg=f'{said}: {refused.message}')
+        done = self._finish()
+        if self.check_mode:
+            sentences = self._undo_first() + list(step.get('actions') or [])
+            done.update(changed=done['changed'] or bool(sentences), actions=sentences,
+                        msg=f"{_would(sentences)} {done['msg']}".strip())
+        return done
 
     # check mode
 
-    def _predict(self, plan: Plan, daemon: Daemon) -> Dict[str, Any]:
+    def _predict(self, plan: Plan, daemon: Daemon, step: Mapping[str, Any]) -> Dict[str, Any]:
         status = daemon.status() if plan.daemon['active'] else None
-        due = plan.needed or self.interrupted
-        sentences = [f'would undo the changes of the interrupted run of {self.log.begun}'] if self.interrupted else []
-        sentences += [f'would {sentence}' for sentence in plan.sentences]
+        first = self._undo_first() + list(step.get('actions') or [])
+        due = plan.needed or bool(first)
         good = bool(not due and status and self._limits.good(daemon, status))
-        step = self.details.get('clock') or {}
         self.details.update(self._state(plan, daemon, status, good))
+        if status and not good and not plan.package and (due or status.reason != MAY_NOT_BE_ASKED):
+            plan = plan._replace(then=predicted(plan, daemon, status, bool(step.get('actions')), self._limits.max_skew))
+        sentences = first + [f'would {sentence}' for sentence in plan.sentences]
         if due:
-            self.details.update(msg=f"Check mode: a run {'; '.join(sentences)}.", reason='', advice='')
+            self.details.update(msg=_would(sentences), reason='', advice='')
+        elif sentences:
+            self.details.update(msg=f"{self.details['msg']} {_would(sentences)}")
+        if self.interrupted:
+            self.details['msg'] += ' It plans again after the undo, and may do more.'
         self.details.update(
-            changed=due or bool(step.get('changed')), actions=sentences, diff=self.details['diff'] + plan.diff(),
+            changed=bool(sentences) or bool(step.get('changed')), actions=sentences, diff=self.details['diff'] + plan.diff(),
             unmasked=plan.unmask, disabled=_disabled(plan))
         return self.details
+
+    def _undo_first(self) -> List[str]:
+        return [f'would undo the changes of the interrupted run of {self.log.begun}'] if self.interrupted else []
 
     # doing
 
@@ -283,11 +299,17 @@ class Present(Run):
         return self._finish()
 
     def _state(self, plan: Plan, daemon: Daemon, status: Optional[Status], good: bool) -> Dict[str, Any]:
-        return result.of_plan(plan, status, good, discovery.time_pushers(self.host, only_pushing=True), daemon.source_names())
+        return result.of_plan(plan, status, good, discovery.time_pushers(self.host, only_pushing=True), daemon.source_names(),
+                              self.measured_right)
+
+
+def _would(sentences: Sequence[str]) -> str:
+    return f"Check mode: a run {'; '.join(sentences)}." if sentences else ''
 
 
 def _disabled(plan: Plan) -> List[str]:
-    return [each['unit'] for each in plan.competitors + [one for one in plan.replaced if one['active']]]
+    return [each['unit'] for each in plan.competitors] + [guest_sync.TARGET] * plan.guest_sync \
+        + [each['unit'] for each in plan.replaced if each['active']]
 
 
 def _verified_by_service(measured: Mapping[str, Any]) -> bool:

@@ -54,18 +54,26 @@ def of_log(entries: Sequence[Entry]) -> Dict[str, Any]:
 def of_step(step: Mapping[str, Any]) -> Dict[str, Any]:
     """Return the keys of the result that follow from a step of the clock in the same call."""
     stopped = step.get('stopped') or {}
-    return {'clock': {key: step[key] for key in _OF_STEP if key in step}, 'stopped': list(stopped.get('units') or []),
-            'downtime': float(stopped.get('seconds') or 0.0)}
+    found = {'clock': {key: step[key] for key in _OF_STEP if key in step}, 'stopped': list(stopped.get('units') or []),
+             'downtime': float(stopped.get('seconds') or 0.0)}
+    if step['changed'] and 'rtc' in step:
+        found['rtc'] = step['rtc']
+    return found
 
 
-def of_plan(plan: Plan, status: Optional[Status], synchronized: bool, pushers: Sequence[str], sources: List[str]) -> Dict[str, Any]:
-    """Return the keys of the result that describe the daemon, with the next step if it does not keep the clock."""
+def of_plan(plan: Plan, status: Optional[Status], synchronized: bool, pushers: Sequence[str], sources: List[str],
+            right: bool) -> Dict[str, Any]:
+    """Return the keys of the result that describe the daemon, with the next step if it does not keep the clock.
+
+    right: whether this run has measured that the clock is right.
+    """
     unit = plan.daemon['unit']
     advice = '' if synchronized or not status else status.advice
     if synchronized and status:
         message = f'{unit} keeps the clock right: {status.msg}.'
     elif status:
-        message = f'The clock is right now, but nothing keeps it right: {unit} is configured and enabled, but {status.msg}.'
+        begin = 'The clock is right now, but nothing keeps it right' if right else 'Nothing keeps the clock right'
+        message = f'{begin}: {unit} is configured and enabled, but {status.msg}.'
     else:
         message = f'No time daemon keeps the clock right: {unit} does not run.'
     if pushers:

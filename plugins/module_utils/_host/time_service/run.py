@@ -4,7 +4,8 @@
 
 """The base of every run on a host: a lock, acts through the undo log, and a rollback if an act fails."""
 
-from typing import Any, Dict, List, NoReturn, Optional, Sequence, Tuple
+import os
+from typing import Any, Dict, List, NoReturn, Optional, Sequence, Tuple, Type
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import ClockError
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import StepRefused
@@ -32,11 +33,25 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log
 )
 
 FOLDER = STATE + '/time_service'
-NOTHING_CHANGED = 'Nothing was changed.'
+NOTHING_CHANGED, _NOTHING_ELSE = 'Nothing was changed.', 'Nothing else was changed.'
 _UNDO_FAILED = 'See the acts of the run in /var/lib/aemops-brand-portal/last-run.json, then restore by hand what the message names.'
 
 # Errors that end a run before its acts begin.
 LOOKS = (Refused, Busy, ClockError, LookFailed, LogUnreadable, NoAnswer, Interrupted, OSError)
+# The next step after an error that does not name one. An OSError names its path.
+_ADVICE: Sequence[Tuple[Type[Exception], str]] = (
+    (LogUnreadable, 'Look at what that run has changed, remove the file, then run again.'),
+    (LookFailed, 'See that the package manager works on this host, then run again.'),
+    (NoAnswer, 'See that systemctl works on this host, then run again.'),
+    (Interrupted, 'Run again.'),
+    (OSError, 'Correct that on this host, then run again.'),
+)
+
+
+def _advice(problem: Exception) -> str:
+    if isinstance(problem, PermissionError) and os.geteuid():
+        return 'Run as root (become=true).'
+    return getattr(problem, 'advice', '') or next((advice for kind, advice in _ADVICE if isinstance(problem, kind)), '')
 
 
 class Run:
@@ -108,14 +123,14 @@ class Run:
         states = known_states(self.host, layouts.all_units())
         return discovery.find_daemons(self.host, states), discovery.steerers(self.host)
 
-    def _finish(self, disabled: Sequence[str] = (), extra: bool = False) -> Dict[str, Any]:
+    def _finish(self, disabled: Sequence[str] = ()) -> Dict[str, Any]:
         """Build the result from the log, and close the log."""
         entries = self.entries + self.log.entries
         found = result.of_log(entries)
         found['disabled'] = [*found['disabled'], *(unit for unit in disabled if unit not in found['disabled'])]
         if self.details['recovered'] and self._settled:
             found['actions'].insert(0, 'undo the changes of an interrupted run')
-        found['changed'] = found['changed'] or self._settled or extra or self._clock_is_set
+        found['changed'] = found['changed'] or self._settled or bool(self._step.get('changed'))
         self.details.update(found)
         if self._may_close:
             self._close()
@@ -132,7 +147,12 @@ class Run:
 
     @property
     def _clock_is_set(self) -> bool:
-        return bool((self.details.get('clock') or {}).get('changed'))
+        return any(entry.act == 'clock' and entry.done for entry in self.entries)
+
+    @property
+    def _step(self) -> Dict[str, Any]:
+        """The result of the step of the clock. It may have changed only a service that an interrupted run had left stopped."""
+        return self.details.get('clock') or {}
 
     # failures
 
@@ -143,7 +163,7 @@ class Run:
             else f'{type(error).__name__}: {error}'
         tried = '; '.join(entry.sentence for entry in self.log.entries if entry.sentence)
         if not acted:
-            back = 'Nothing else was changed' if self._clock_is_set else NOTHING_CHANGED
+            back = (_NOTHING_ELSE if self._step.get('changed') or self._settled else NOTHING_CHANGED).rstrip('.')
         elif problems:
             back = f"Not everything could be restored: {'; '.join(problems)}"
         else:
@@ -172,11 +192,16 @@ class Run:
         if isinstance(problem, StepRefused):
             self.details.update(result.of_step(problem.details), advice=problem.advice, clock=problem.details)
             self._fail(str(problem), problem)
-        self.details.update(advice=getattr(problem, 'advice', ''))
-        said = getattr(problem, 'message', '') or str(problem)
+        self.details.update(advice=_advice(problem))
+        said = f"{(getattr(problem, 'message', '') or str(problem)).rstrip('.')}."
         acted = changed(self.log.entries) if self._may_close else False
-        done = changed(self.entries) or acted or self._settled or self._clock_is_set
-        self._fail(f"{said.rstrip('.')}." + ('' if done or NOTHING_CHANGED.rstrip('.') in said else f' {NOTHING_CHANGED}'), problem)
+        if self._clock_is_set:
+            said += f" {self._step.get('msg') or 'The clock was set.'}"
+        if changed(self.entries) or acted or self._settled or (self._step.get('changed') and not self.check_mode):
+            said = said.replace(NOTHING_CHANGED, _NOTHING_ELSE)
+        elif NOTHING_CHANGED not in said:
+            said += f' {NOTHING_CHANGED}'
+        self._fail(said, problem)
 
     def _fail(self, message: str, cause: Exception) -> NoReturn:
         self.details['msg'] = message

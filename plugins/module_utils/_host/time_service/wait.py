@@ -8,7 +8,7 @@ from typing import Any, Callable, Mapping, NamedTuple
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import NOT_RUNNING, Daemon, Status
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.apply import Failure
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.apply import STEP, Failure
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import Entry, UndoLog
 
 # Seconds between two queries of a daemon that is not synchronized yet: a share of the time waited so far, within limits.
@@ -114,7 +114,7 @@ def _step(log: UndoLog, daemon: Daemon, status: Status, limits: Limits) -> bool:
     if limits.max_step and abs(offset) > limits.max_step:
         raise Failure('Correct the clock', f'it is {offset:+.3f} s off, more than max_step allows ({limits.max_step:g} s)',
                       'Raise max_step if such a step is wanted.')
-    entry = Entry('clock', 'clock', {'offset': round(offset, 6)}, {'offset': 0.0}, f'step the clock by {offset:+.3f} s')
+    entry = Entry('clock', 'clock', {'offset': round(offset, 6)}, {'offset': 0.0}, STEP.format(offset))
     if not log.perform(entry, daemon.step):
         entry.done = False      # the daemon refused the command; the next status shows whether it corrects the clock by itself
     return True

@@ -99,6 +99,7 @@ def test_check_mode_measures_decides_and_changes_nothing(codec, servers):
     assert result['after']['offset'] == 0.0
     assert result['after']['host_time'] == result['before']['reference_time']
     assert 'would be set by +90.0' in result['after']['message']
+    assert len(result['actions']) == 1 and result['actions'][0].startswith('would set the clock by +90.0')
     assert result['diff']['before'] != result['diff']['after']
 
 

@@ -11,19 +11,29 @@ import os
 
 import pytest
 
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import StepRefused
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common import files
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.process import Done
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import acts, packages
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import texts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.chrony import Chrony
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Refused
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.packages import LookFailed
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.statedir import STATE, interrupted
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import NoAnswer
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service import present
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.absent import Absent
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.present import HostClock, Present
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.result import HIDDEN, TimeServiceFailed
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.run import FOLDER
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import LAST_RUN, LOCK, Entry, Lock, UndoLog
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import (
+    LAST_RUN,
+    LOCK,
+    Entry,
+    Lock,
+    LogUnreadable,
+    UndoLog,
+)
 from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._host.hosts import (
     CHRONY_DEBIAN,
     CHRONY_REDHAT,
@@ -1002,7 +1012,7 @@ def test_an_unsynchronised_daemon_is_tolerated_when_asked_and_the_truth_is_told(
     host.synchronised_after = None
     result = run(host, on_unsynchronized='ignore')
     assert (result['synchronized'], result['changed'], result['residual_offset']) == (False, True, None)
-    assert 'right now, but nothing keeps it right' in result['msg']
+    assert result['msg'].startswith('Nothing keeps the clock right: '), 'nothing has measured the clock'
     assert 'it has no answer from 2.debian.pool.ntp.org, 192.0.2.1' in result['msg']
     assert result['reason'] == 'unreachable'
     assert 'UDP 123' not in result['msg'], 'nothing has measured that'
@@ -1681,6 +1691,162 @@ def test_a_clock_that_is_set_without_a_daemon_is_not_said_to_be_kept_by_nothing(
     result = with_clock(host, ClockStep(True), on_unsynchronized='auto').run()
     assert result['msg'].startswith('The clock is right now, but no time daemon was configured to keep it right: "server 192.0.2.1')
     assert (result['reason'], result['changed']) == ('not_read', True)
+
+
+class PredictedStep(ClockStep):
+    """In check mode."""
+
+    def run(self):
+        return dict(self._result, msg='The clock would be set by +90.000 s.',
+                    actions=['would stop aem.service', 'would set the clock by +90.000 s'])
+
+
+class StartedAgain(ClockStep):
+    """The clock is right. A service that an interrupted run had left stopped was started."""
+
+    def run(self):
+        return dict(self._result, changed=True, stopped={'units': ['aem.service'], 'seconds': 0.0}, msg='It was started now.')
+
+
+@pytest.mark.parametrize('config', [CHRONY_DEBIAN, 'server 192.0.2.1 offline\n'])
+def test_check_mode_tells_the_step_and_does_not_say_that_the_clock_is_right(tmp_path, config):
+    host = debian(tmp_path, 'chrony')
+    host.put('/etc/chrony/chrony.conf', config)
+    host.time = 100.0
+    made = service(host, True, on_unsynchronized='ignore')
+    made.setter = PredictedStep(True)
+    result = made.run()
+    assert result['actions'][:2] == ['would stop aem.service', 'would set the clock by +90.000 s']
+    assert result['msg'].startswith('Check mode: a run would stop aem.service; would set the clock by +90.000 s')
+    assert result['changed'] and 'right now' not in result['msg'] and 'keeps the clock right' not in result['msg']
+
+
+def test_without_a_measurement_a_refused_daemon_leaves_the_state_of_the_clock_open(tmp_path):
+    host = debian(tmp_path, 'chrony')
+    host.put('/etc/chrony/chrony.conf', 'server 192.0.2.1 offline\n')
+    result = run(host, on_unsynchronized='ignore')
+    assert result['msg'].startswith('No time daemon was configured to keep the clock right: "server 192.0.2.1')
+
+
+@pytest.mark.parametrize('unit', ['chrony', 'ntpsec'])
+def test_a_service_that_was_started_again_is_no_step_of_the_clock(tmp_path, unit):
+    host = debian(tmp_path, unit)
+    host.time = 100.0
+    result = with_clock(host, StartedAgain(False), servers=[]).run()
+    assert (result['changed'], result['stopped'], host.commands) == (True, ['aem.service'], [])
+    host = debian(tmp_path / 'none')
+    host.available.clear()
+    with pytest.raises(TimeServiceFailed, match=r'Nothing else was changed\.$') as failed:
+        with_clock(host, StartedAgain(False)).run()
+    assert failed.value.details['changed']
+
+
+def test_what_a_step_did_that_is_not_proven_is_told(tmp_path):
+    class Unproven(ClockStep):
+        def run(self):
+            done = super().run()
+            raise StepRefused('The clock was set by +90.000 s, but nothing shows that it is right.', 'Look.', **{
+                key: done[key] for key in ('changed', 'before', 'after', 'rtc', 'stopped')})
+    with pytest.raises(TimeServiceFailed) as failed:
+        with_clock(debian(tmp_path, 'chrony'), Unproven(True)).run()
+    assert (failed.value.details['rtc']['written'], failed.value.details['changed']) == (True, True)
+
+
+def test_a_refusal_after_the_step_tells_that_the_clock_was_set(tmp_path):
+    host = debian(tmp_path, 'chrony')
+    host.put('/etc/chrony/chrony.conf', 'server 192.0.2.1 offline\n')
+    with pytest.raises(TimeServiceFailed, match=r'^"server 192\.0\.2\.1.* The clock was set\.$'):
+        with_clock(host, ClockStep(True, verified=False), on_unsynchronized='auto').run()
+
+
+# Check mode
+
+
+@pytest.mark.parametrize(('units', 'options', 'last'), [
+    (['chrony'], {'servers': []}, 'make chrony.service measure again'), (['ntpsec'], {'servers': []}, 'restart ntpsec.service'),
+    (['systemd-timesyncd'], {'servers': []}, 'restart systemd-timesyncd.service'),
+    (['chrony'], {}, 'tell chrony.service its new sources'), (['chrony'], {'max_distance': 0.5}, 'restart chrony.service'),
+    (['ntpsec'], {}, 'restart ntpsec.service'), (['systemd-timesyncd'], {}, 'restart systemd-timesyncd.service'),
+    (['chrony', 'ntpsec'], {'provider': 'chrony'}, 'tell chrony.service its new sources')])
+@pytest.mark.parametrize('tools', [False, True])
+def test_check_mode_tells_what_a_run_does_with_a_daemon_that_is_not_synchronized(tmp_path, units, options, last, tools):
+    results = []
+    for check_mode in (True, False):
+        host = debian(tmp_path / str(check_mode), *units)
+        if tools:
+            host.put('/usr/bin/vmware-toolbox-cmd', '')
+            host.vmware = 'Enabled'
+        host.time = host.began = 100.0
+        results.append(run(host, check_mode, **options))
+    predicted, done = results
+    assert predicted['actions'] == ['would ' + each for each in done['actions']]
+    assert predicted['actions'][-1] == 'would ' + last
+    assert (predicted['changed'], predicted['disabled']) == (True, done['disabled'])
+    assert 'Check mode: a run would ' in predicted['msg']
+
+
+def test_check_mode_tells_a_step_that_the_daemon_is_told(tmp_path):
+    host = debian(tmp_path, 'chrony')
+    host.time, host.correction = 100.0, 90.0
+    predicted = run(host, True, servers=[])
+    assert predicted['actions'] == ['would step the clock by +90.000 s']
+    assert run(host, servers=[])['actions'] == ['step the clock by +90.000 s']
+
+
+def test_a_unit_that_sets_the_clock_is_stopped_and_not_replaced_by_a_package(tmp_path):
+    place = '/etc/systemd/system/ntpdate-loop.service'
+    results = []
+    for check_mode in (True, False):
+        host = FakeHost(tmp_path / str(check_mode), 'debian-12', {
+            place: '[Service]\nExecStart=/usr/sbin/ntpdate pool.ntp.org\n', '/usr/sbin/ntpdate': ''})
+        host.units['ntpdate-loop.service'] = ['active', 'enabled']
+        host.link('/etc/systemd/system/multi-user.target.wants/ntpdate-loop.service', place)
+        results.append(run(host, check_mode))
+    assert results[0]['actions'][0] == 'would install the package chrony'
+    assert 'would stop and disable ntpdate-loop.service' in results[0]['actions']
+    assert results[0]['disabled'] == results[1]['disabled'] == ['ntpdate-loop.service']
+
+
+def test_check_mode_after_an_interrupted_run_says_that_its_plan_is_not_complete(tmp_path):
+    host = debian(tmp_path, 'chrony')
+    acts.write_file(UndoLog(host, FOLDER), SOURCES, 'ours', 'write', expected=None)
+    assert run(host, True)['msg'].endswith('. It plans again after the undo, and may do more.')
+
+
+# What is said about a failure
+
+
+@pytest.mark.parametrize(('error', 'advice'), [
+    (LogUnreadable('x'), 'remove the file'), (LookFailed('x'), 'package manager'), (NoAnswer('x'), 'systemctl'),
+    (PermissionError(errno.EACCES, 'Permission denied', '/x'), 'become'), (OSError(errno.EIO, 'Broken', '/x'), 'run again'),
+    (Refused('x', 'Do that.'), 'Do that.')])
+def test_each_error_before_the_acts_names_a_next_step(tmp_path, monkeypatch, error, advice):
+    monkeypatch.setattr(os, 'geteuid', lambda: 1000)
+    made = service(debian(tmp_path, 'chrony'))
+
+    def look():
+        raise error
+    made.look = look
+    with pytest.raises(TimeServiceFailed, match=r'Nothing was changed\.$') as failed:
+        made.run()
+    assert advice in failed.value.details['advice']
+
+
+def test_a_file_that_cannot_be_written_has_a_next_step(tmp_path):
+    host = debian(tmp_path, 'chrony')
+    host.obstacle = lambda path: 'it is immutable. Run "chattr -i" if it may change' if path == SOURCES else ''
+    with pytest.raises(TimeServiceFailed, match='cannot be written: it is immutable') as failed:
+        run(host)
+    assert failed.value.details['advice'] == f'See that {SOURCES} can be written, then run again.'
+
+
+def test_a_failure_after_an_interrupted_run_was_undone_does_not_say_that_nothing_was_changed(tmp_path):
+    host = debian(tmp_path)
+    host.available.clear()
+    acts.write_file(UndoLog(host, FOLDER), '/etc/x.conf', 'ours', 'write x.conf', expected=None)
+    with pytest.raises(TimeServiceFailed, match=r'Nothing else was changed\.$') as failed:
+        run(host)
+    assert failed.value.details['changed']
 
 
 @pytest.mark.parametrize('prefix', ['', 'HEX:', 'ASCII:'])
