@@ -114,9 +114,17 @@ def _fill(new: str, content: bytes) -> None:
 
 
 def _rewrite(target: str, content: bytes) -> None:
-    """Rewrite the file in place without truncating it first, so that mixture() recognizes the result of a crash."""
+    """Rewrite the file in place, with the space for it reserved, and not truncated first: mixture() recognizes a crash."""
     descriptor = os.open(target, os.O_WRONLY | os.O_NOFOLLOW)
     with os.fdopen(descriptor, 'wb') as stream:
+        size = os.fstat(descriptor).st_size
+        if len(content) > size:
+            try:
+                os.posix_fallocate(descriptor, size, len(content) - size)
+            except OSError as error:
+                if error.errno in _FULL:
+                    os.ftruncate(descriptor, size)
+                    raise
         stream.write(content)
         stream.flush()
         stream.truncate(len(content))
@@ -125,7 +133,8 @@ def _rewrite(target: str, content: bytes) -> None:
 
 def mixture(content: Optional[bytes], before: Optional[bytes], after: Optional[bytes]) -> bool:
     """Return whether a crash while `before` was rewritten in place to `after` can have left this content."""
-    if content is None or before is None or after is None or len(content) not in (len(before), len(after)):
+    if content is None or before is None or after is None or \
+            not min(len(before), len(after)) <= len(content) <= max(len(before), len(after)):
         return False
     padded = [each.ljust(len(content), b'\0') for each in (before, after)]
     return all(byte in (old, new, 0) for byte, old, new in zip(content, *padded))

@@ -25,7 +25,7 @@ class Calls:
 
     def __init__(self, monkeypatch, **failing):
         self.log = []
-        for name in ('open', 'fsync', 'rename', 'remove'):
+        for name in ('open', 'fsync', 'rename', 'remove', 'posix_fallocate'):
             self._watch(monkeypatch, name, getattr(os, name), failing.get(name))
 
     def _watch(self, monkeypatch, name, real, error):
@@ -187,8 +187,21 @@ def test_a_disk_that_is_full_or_broken_leaves_the_old_file(tmp_path, monkeypatch
     assert os.listdir(str(tmp_path)) == ['real']
 
 
+def test_a_file_that_grows_is_not_rewritten_without_the_space_for_it(tmp_path, monkeypatch):
+    real = put(tmp_path / 'real')
+    Calls(monkeypatch, rename=errno.EBUSY, posix_fallocate=errno.ENOSPC)
+    with pytest.raises(OSError, match='No space left'):
+        files.write(str(real), b'new and longer')
+    assert real.read_bytes() == b'old'
+    files.write(str(real), b'new')
+    Calls(monkeypatch, rename=errno.EBUSY, posix_fallocate=errno.EOPNOTSUPP)
+    files.write(str(real), b'new and longer')
+    assert real.read_bytes() == b'new and longer'
+
+
 @pytest.mark.parametrize('content, so', [
     (b'new content', True), (b'old', True), (b'new', True), (b'ne\0', True), (b'newd', False), (b'new contXnt', False),
+    (b'new co', True), (b'old co', True), (b'old\0co', True), (b'old ca', False), (b'ne', False),
     (None, False), (b'\0\0\0\0\0\0\0\0\0\0\0', True), (b'nld', True)])
 def test_what_a_crash_leaves_of_a_rewriting_is_told_from_an_edit(content, so):
     assert files.mixture(content, b'old', b'new content') is so
