@@ -331,8 +331,12 @@ class Chrony(Daemon):
 
     def remove_sources(self, lines: List[str]) -> bool:
         """Remove the sources. One that was never resolved is not known by its name, which requires a restart."""
-        return all(self._told('delete', line.split()[1]) for line in lines if line.startswith('server ')) \
+        return all(self._removed(line.split()[1]) for line in lines if line.startswith('server ')) \
             and not any(line.startswith('pool ') for line in lines)
+
+    def _removed(self, name: str) -> bool:
+        said = self._ask('chronyc', '-n', 'delete', name).out
+        return said.startswith('200') or said.startswith('503') and config.address_of(name) is not None     # 503: no such source
 
     def reset_measurements(self) -> bool:
         return self._told('reset', 'sources') and self._told('burst', '4/4')

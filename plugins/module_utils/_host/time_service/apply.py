@@ -162,7 +162,9 @@ class Apply:
         reload = 'reload' in plan.effects
         entry = Entry('source', daemon.unit, {'sources': []}, {'sources': sources}, _TELL.format(daemon.unit),
                       daemon=daemon.facts['name'], reload=reload)
-        return bool(self._perform(entry, lambda: daemon.add_sources(sources) and (not reload or daemon.reload_sources())))
+        told = self._perform(entry, lambda: daemon.add_sources(sources) and (not reload or daemon.reload_sources()))
+        entry.how['reload'] = reload and told       # a refused one is not to be undone; sources may have been added before it
+        return told
 
     def _perform(self, entry: Entry, act: Callable[[], bool]) -> bool:
         """Perform an act that a daemon may refuse. A refused act counts as not done."""

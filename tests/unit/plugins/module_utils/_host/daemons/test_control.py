@@ -376,7 +376,9 @@ def test_what_chronyd_says_to_orders(tmp_path, recording):
     assert found.step()
     assert found.add_sources(['server 192.0.2.99'])
     assert found.remove_sources(['server 192.0.2.99'])
-    assert not found.remove_sources(['server 192.0.2.98']), '503 No such source'
+    assert found.remove_sources(['server 192.0.2.98']), '503 No such source'
+    found.host.answers['chronyc -n delete never.example'] = found.host.answers['chronyc -n delete 192.0.2.98']
+    assert not found.remove_sources(['server never.example']), 'chronyd still resolves it'
     assert not found.remove_sources(['pool 192.0.2.99'])
     found.host.answers = {'chronyc -n reload sources': Done(0, '501 Not authorised: 1200 OK\n', '')}
     assert not found.reload_sources()
