@@ -49,9 +49,11 @@ def write_file(log: UndoLog, path: str, text: Optional[str], sentence: str, mode
                   kept=kept, folders=missing, secret=secret, linked=before is None and os.path.islink(host.path(path)), **how)
 
     def act() -> None:
+        entry.undone = True     # nothing is done yet
         # The file may have been edited since it was read.
         if files.fingerprint(_content(host, path)) != entry.before['sha256']:
             raise OSError(f'{path} was changed by another administrator a moment ago')
+        entry.undone = False
         if text is None:
             host.remove(path)
             return
@@ -79,7 +81,7 @@ class FileHandler(Handler):
     def _half_written(self, entry: Entry) -> bool:
         """Where a rename is impossible, a file is rewritten in place, and the write may have been interrupted."""
         kept = entry.how['kept']
-        return not entry.done and bool(kept) and files.mixture(
+        return (not entry.done or entry.reverted) and bool(kept) and files.mixture(
             *(_content(self._host, path) for path in (entry.target, kept, kept + '.after')))
 
     def undo(self, entry: Entry, now: State) -> None:
@@ -170,6 +172,7 @@ class UnitHandler(Handler):
         if 'links_after' not in entry.how:      # killed in the act, perhaps before the unit was linked again
             self._units.link(own_link(unit, entry.how['links']))
         found = self._units.links(unit, self._linked(entry))
+        failed = []
         for verb, due in (
                 ('stop', before.get('active') is False and now.get('active') is True or self._started_at_boot(entry)),
                 ('reset-failed', before.get('active') is False),
@@ -179,7 +182,7 @@ class UnitHandler(Handler):
                 ('mask', before.get('masked') is True and now.get('masked') is False)):
             said = self._units.verb(verb, [unit]) if due else ''
             if said and verb != 'reset-failed':
-                raise CannotUndo(f'{unit} could not be restored: systemctl {verb}: {said}')
+                failed.append(f'{unit} could not be restored: systemctl {verb}: {said}')
         if {'enabled', 'masked'} & set(before):
             self._links_back(entry, found)
         if before.get('active') is True and now.get('active') is not True:
@@ -188,7 +191,9 @@ class UnitHandler(Handler):
             for verb in ('unmask', 'start', 'mask') if was_masked else ('start',):
                 said = self._units.verb(verb, [unit])
                 if said:
-                    raise CannotUndo(f'{unit} could not be started again: systemctl {verb}: {said}')
+                    failed.append(f'{unit} could not be started again: systemctl {verb}: {said}')
+        if failed:
+            raise CannotUndo('; '.join(failed))
 
     def _started_at_boot(self, entry: Entry) -> bool:
         """Return whether the unit runs only because the run had enabled it before the boot."""

@@ -10,14 +10,26 @@ from typing import Any, Dict, List
 
 # Every account may read it; only root writes. A folder in it is the record of a run that has not ended.
 STATE = '/var/lib/aemops-brand-portal'
+# The log in that folder.
+LOG = 'undo.json'
 
 
 def interrupted(state: str = STATE) -> List[str]:
     """Return the names of the folders of runs that have not ended; [] if there are none. Does not need root."""
     try:
-        return sorted(name for name in os.listdir(state) if os.path.isdir(os.path.join(state, name)))
+        return sorted(name for name in os.listdir(state) if _has_log(os.path.join(state, name)))
     except OSError:
         return []
+
+
+def _has_log(folder: str) -> bool:
+    """Return whether a folder has the log of a run. One that only root can read counts as such a folder."""
+    try:
+        return LOG in os.listdir(folder)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
 
 
 def read(path: str) -> Dict[str, Any]:

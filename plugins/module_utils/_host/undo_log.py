@@ -12,17 +12,19 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import time
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.stop_request import StopRequest
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.statedir import STATE
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.statedir import LOG, STATE
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System, listed
 
 # Gone after a boot, like the processes that could hold it.
 LOCK = '/run/aemops-brand-portal.lock'
-FILE = 'undo.json'
 _BOOT_ID = '/proc/sys/kernel/random/boot_id'
+# The log, the numbered copies, the mark of the guard, and what an interrupted write leaves of them.
+_OURS = re.compile(rf'\.?(\d+-.*|started|{re.escape(LOG)}(\..*)?)$')
 LAST_RUN = STATE + '/last-run.json'
 
 # Seconds for which the guard of a killed run may still hold the lock.
@@ -121,7 +123,7 @@ def now_utc() -> str:
     return time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())
 
 
-_STORED = (('act', str), ('target', str), ('before', dict), ('after', dict), ('sentence', str), ('how', dict))
+_STORED = (('act', str), ('target', str), ('before', dict), ('after', dict))
 
 
 class Entry:
@@ -142,9 +144,11 @@ class Entry:
         for key, kind in _STORED:
             if not isinstance(stored[key], kind):
                 raise TypeError(f'{key} is a {type(stored[key]).__name__}')
-        entry = cls(stored['act'], stored['target'], stored['before'], stored['after'], stored['sentence'], **stored['how'])
-        entry.done, entry.undone, entry.left = bool(stored['done']), bool(stored['undone']), str(stored['left'])
-        entry.reverted = bool(stored['reverted'])
+        # The log of another version may lack the others.
+        entry = cls(stored['act'], stored['target'], stored['before'], stored['after'], str(stored.get('sentence', '')),
+                    **stored.get('how', {}))
+        entry.done, entry.undone = stored.get('done') is True, stored.get('undone') is True
+        entry.reverted, entry.left = stored.get('reverted') is True, str(stored.get('left', ''))
         return entry
 
     @property
@@ -187,13 +191,17 @@ class CannotUndo(Exception):
     """An act cannot be undone; the text says what stays, and why."""
 
 
+class _Foreign(CannotUndo):
+    """Another administrator has changed the target since."""
+
+
 class UndoLog:
     """The acts of one run, stored in `folder` while it runs. The caller holds the lock from before read() to after close()."""
 
     def __init__(self, host: System, folder: str, stop: Optional[StopRequest] = None) -> None:
         self.host = host
         self.folder = folder
-        self.file = f'{folder}/{FILE}'
+        self.file = f'{folder}/{LOG}'
         self.stop = stop or StopRequest()
         self.begun = now_utc()
         self.entries: List[Entry] = []
@@ -208,10 +216,15 @@ class UndoLog:
         return bool(self.how.get('boot', self._boot) != self._boot)
 
     def read(self) -> bool:
-        """Read the acts of an interrupted run; return whether there was one. Raises LogUnreadable."""
+        """Read the acts of an interrupted run; return whether there are any. Raises LogUnreadable."""
         text = self.host.text(self.file)
         if text is None:
-            return self.host.exists(self.folder)
+            foreign = [name for name in self.host.names(self.folder) if not _OURS.match(name)]
+            if foreign:
+                raise LogUnreadable(f"{self.folder} has {listed(foreign)}, which this version does not know. An interrupted run of "
+                                    'another version may list in it what it changed. Look at the host, move it out of that folder, '
+                                    'then run again. Nothing was changed.')
+            return False
         try:
             stored = json.loads(text)
             self.begun, self.entries = str(stored['begun']), [Entry.restored(each) for each in stored['entries']]
@@ -219,7 +232,7 @@ class UndoLog:
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise LogUnreadable(f'{self.file} cannot be read ({error}). It lists what an interrupted run changed. Look at '
                                 'the host, remove that file, then run again. Nothing was changed.') from error
-        return True
+        return bool(self.entries)
 
     # acts
 
@@ -229,7 +242,7 @@ class UndoLog:
         if entry.sentence:
             self.host.log(entry.sentence)
         result = act()
-        entry.done = True
+        entry.done = not entry.undone       # an act that found nothing to do is none
         self.save()
         return result
 
@@ -258,6 +271,7 @@ class UndoLog:
         """Undo the acts in reverse order. Return what stays, in sentences. Neither a signal nor an error stops it."""
         problems: List[str] = []
         foreign: List[str] = []
+        failed: Dict[str, str] = {}
         for entry in reversed(self.entries):
             handler = handlers.get(entry.act)
             if entry.undone or handler is None:
@@ -265,22 +279,28 @@ class UndoLog:
             if entry.target in foreign:
                 entry.left = 'another administrator has changed it since'
                 continue
-            problem = self._undo(entry, handler)
-            if problem:
-                entry.left = problem
-                problems.append(problem)
+            try:
+                problem = self._undo(entry, handler)
+            except _Foreign as theirs:
                 foreign.append(entry.target)
+                problem = str(theirs)
+            if problem and not (entry.target in foreign and entry.target in failed):
+                # Otherwise the state is that after a later act of this run, which could not be undone either.
+                failed[entry.target] = problem + self._kept(entry)
+                problems.append(failed[entry.target])
+            entry.left = failed[entry.target] if problem else entry.left
             self._save_if_possible()
         return problems
 
     def _undo(self, entry: Entry, handler: Handler) -> str:
+        """Undo one act. Return why that failed, or ''. Raises _Foreign."""
         what = f'the package {entry.target}' if entry.act == 'packages' else entry.target
         try:
             handler.settle(entry)
             now = handler.now(entry)
             if now != entry.before:
                 if not handler.ours(entry, now):
-                    return f'{what} was changed by another administrator afterwards and was left as it is now'
+                    raise _Foreign(f'{what} was changed by another administrator afterwards and was left as it is now')
                 self.host.log(f'undo: {entry.sentence or entry.target}')
                 entry.reverted = True
                 self._save_if_possible()
@@ -293,6 +313,8 @@ class UndoLog:
             elif entry.reverted:
                 handler.finish(entry)
             handler.clear_up(entry)
+        except _Foreign:
+            raise
         except CannotUndo as problem:
             return str(problem)
         except Exception as error:  # an error must not prevent the undo of the other acts
@@ -307,12 +329,27 @@ class UndoLog:
 
     # the end
 
+    def _place(self, entry: Entry) -> str:
+        """Return where the copy of a file that could not be restored is kept without the log; '' if there is no copy."""
+        kept = entry.how.get('kept', '')
+        return f'{STATE}/{self.begun}-{os.path.basename(kept)}' if kept and self.host.exists(kept) else ''
+
+    def _kept(self, entry: Entry) -> str:
+        """Name that place for a problem: the copy from before the first act on the file."""
+        place = self._place(next(each for each in self.entries if (each.act, each.target) == (entry.act, entry.target)))
+        return f' (its previous content is in {place})' if place else ''
+
     def close(self, before: Sequence[Entry] = (), **result: Any) -> None:
         """End the log after all acts are done, or undone as far as possible: keep them as the last run, and remove the log.
 
         before: acts of this run that have their own log.
         """
         entries, self.entries = self.entries, []
+        for entry in entries:
+            place = self._place(entry) if entry.left and not entry.undone else ''
+            if place:
+                self.host.copy(entry.how['kept'], place)
+        self.host.remove(self.file)     # the run has ended: from now on, no later run undoes it
         record(self.host, self.begun, list(before) + entries, **result)
         self.forget()
 
@@ -320,7 +357,8 @@ class UndoLog:
         """Remove the folder with all copies. The log is removed first: copies without a log do not belong to a run."""
         self.host.remove(self.file)
         for name in self.host.names(self.folder):
-            self.host.remove(f'{self.folder}/{name}')
+            if _OURS.match(name):
+                self.host.remove(f'{self.folder}/{name}')
         self.host.remove_folder(self.folder)
         self.host.remove_folder(STATE)
 

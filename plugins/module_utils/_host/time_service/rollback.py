@@ -22,7 +22,8 @@ class SourceHandler(Handler):
         self.told: List[Entry] = []
 
     def now(self, entry: Entry) -> State:
-        if entry.done and 'sources' in entry.after:
+        # An interrupted or refused act may have told some of them.
+        if 'sources' in entry.after:
             self.told.append(entry)
         return entry.before
 
@@ -45,6 +46,10 @@ class Rollback:
             'file': FileHandler(self._host), 'unit': unit_handler, 'source': source_handler,
             'packages': PackagesHandler(self._host, self._stop_ours), ACT: GuestSyncHandler(self._host)}
         problems = self._log.undo(handlers)
+        for entry in self._log.entries:
+            if entry.act not in (*handlers, 'clock') and not entry.undone:
+                entry.left = f'this version does not know how to undo "{entry.sentence or entry.target}" of another version'
+                problems.append(entry.left)
         try:
             problems += self._tell(unit_handler.restarts, source_handler.told)
             if problems:

@@ -82,7 +82,7 @@ class Run:
                 self.lock.take()
             try:
                 self.interrupted = self.log.read()
-                if self.interrupted and not self.check_mode:
+                if not self.check_mode and (self.interrupted or self.host.exists(FOLDER)):
                     self._settle()
                     self.interrupted = False
                 self._may_close = not self.check_mode
@@ -107,7 +107,7 @@ class Run:
         problems = Rollback(self.log, self.log.how.get('active', [])).run()
         entries = [entry for entry in self.log.entries if entry.reverted or entry.left]
         sentence = f'undo the changes of the interrupted run of {begun}'
-        self._settled = bool(entries)
+        self._settled = any(entry.reverted for entry in entries)
         if entries or problems:
             left = f" What stays: {'; '.join(problems)}." if problems else ''
             self.details.update(

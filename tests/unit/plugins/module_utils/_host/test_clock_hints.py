@@ -43,7 +43,11 @@ def test_what_the_hardware_clock_holds(tmp_path, text, local):
     assert clock_hints.rtc_local(str(tmp_path)) is local
 
 
-def test_a_repair_is_remembered_for_everybody_to_read(tmp_path):
+def forbidden(path):
+    raise PermissionError(13, 'Permission denied', path)
+
+
+def test_a_repair_is_remembered_for_everybody_to_read(tmp_path, monkeypatch):
     folder = tmp_path / 'var/lib/aemops-brand-portal'
     folder.parent.mkdir(parents=True)
     before = os.umask(0o077)
@@ -56,7 +60,12 @@ def test_a_repair_is_remembered_for_everybody_to_read(tmp_path):
     assert statedir.interrupted(str(folder)) == []
     assert [os.stat(str(path)).st_mode & 0o777 for path in (folder, folder / 'last-repair.json')] == [0o755, 0o644]
     (folder / 'time_service').mkdir()
+    assert statedir.interrupted(str(folder)) == [], 'killed before it changed anything'
+    (folder / 'time_service' / 'undo.json').write_text('{}')
     assert statedir.interrupted(str(folder)) == ['time_service']
+    listdir = os.listdir
+    monkeypatch.setattr(os, 'listdir', lambda path: forbidden(path) if 'time_service' in path else listdir(path))
+    assert statedir.interrupted(str(folder)) == ['time_service'], 'only root can read what is in it'
 
 
 def test_a_host_without_any_record(tmp_path):

@@ -88,7 +88,7 @@ def own_tree(host):
 
 
 def nothing_left(host):
-    return interrupted(host.path(STATE)) == [] and not [path for path in host.tree() if '.aemops-' in path]
+    return interrupted(host.path(STATE)) == [] and not [path for path in host.tree() if '.aemops-' in path or FOLDER in path]
 
 
 # As configured
@@ -836,8 +836,9 @@ def test_a_run_that_was_killed_anywhere_is_settled_by_the_next(tmp_path, first):
             break
         host.execute, host.write = execute, write
         log = UndoLog(host, FOLDER)
-        acted = log.read() and (own_tree(host) != before or host.packages != {'systemd-timesyncd'})
-        if moment % 2:
+        acted = own_tree(host) != before or host.packages != {'systemd-timesyncd'}
+        ended = acted and not log.read()
+        if moment % 2 and not ended:
             host.synchronised_after = None
             with pytest.raises(TimeServiceFailed, match='were restored'):
                 run(host, provider='chrony', nts_servers=['nts.example'], max_distance=2.0)
@@ -845,8 +846,8 @@ def test_a_run_that_was_killed_anywhere_is_settled_by_the_next(tmp_path, first):
             assert host.units == {'systemd-timesyncd.service': ['active', 'enabled']}
         else:
             result = run(host, provider='chrony', nts_servers=['nts.example'], max_distance=2.0)
-            assert not acted or 'was interrupted on this host' in result['recovered']
-            assert result['changed']
+            assert not acted or ended or 'was interrupted on this host' in result['recovered']
+            assert result['changed'] is not ended
             assert host.units == {'chrony.service': ['active', 'enabled']}
             assert host.text(SOURCES).endswith('server 192.0.2.1 iburst\nserver nts.example iburst nts\n')
         assert nothing_left(host)
@@ -1262,6 +1263,50 @@ def test_a_rollback_restarts_no_daemon_that_running_services_require(tmp_path, m
     assert (host.units['aem.service'], host.restarted_along) == (['active', 'enabled'], [])
 
 
+@pytest.mark.parametrize('end', ['killed', 'refused'])
+def test_sources_that_were_told_in_part_are_removed_again(tmp_path, end):
+    host = requiring(FakeHost(tmp_path, 'alma-9', {'/etc/chrony.conf': CHRONY_REDHAT}).has('chronyd', package='chrony'),
+                     'chronyd.service')
+    execute = host.execute
+
+    def cut(command, *rest):
+        done = execute(command, *rest)
+        if '192.0.2.2' in command and 'add' in command:
+            if end == 'killed':
+                raise PowerCut
+            return Done(1, '501 Not authorised\n', '')
+        return done if command[-2:] != ['delete', '192.0.2.2'] else Done(1, '503 No such source\n', '')
+    host.execute = cut
+    with pytest.raises((PowerCut, TimeServiceFailed)):
+        run(host, servers=['192.0.2.1', '192.0.2.2'])
+    result = run(host, servers=[])
+    assert [each for each in host.commands if 'add' in each or 'delete' in each] == [
+        'chronyc add server 192.0.2.1 iburst', 'chronyc add server 192.0.2.2 iburst', 'chronyc delete 192.0.2.1',
+        'chronyc delete 192.0.2.2']
+    assert (result['problems'], host.restarted_along, host.text('/etc/chrony.conf')) == ([], [], CHRONY_REDHAT)
+
+
+def test_an_act_that_only_another_version_knows_is_named(tmp_path):
+    host = debian(tmp_path, 'chrony')
+    UndoLog(host, FOLDER).perform(Entry('kernel_parameter', 'kernel.x', {}, {}, 'set kernel.x'), lambda: None)
+    result = run(host, servers=[])
+    assert result['problems'] == ['this version does not know how to undo "set kernel.x" of another version']
+
+
+@pytest.mark.parametrize('make', [
+    lambda host: host.make_folder(FOLDER), lambda host: os.symlink(host.path('/srv/log'), host.path(FOLDER)),
+    lambda host: host.put(FOLDER + '/0-chrony.conf', 'a copy')])
+def test_a_folder_without_a_log_is_no_interrupted_run(tmp_path, make):
+    host = debian(tmp_path, 'chrony')
+    os.makedirs(host.path('/srv/log'))
+    run(host)
+    make(host)
+    for each in (service(host, True), Absent(host, True), service(host)):
+        result = each.run()
+        assert (result['recovered'], 'interrupted' in result['msg']) == ('', False)
+    assert interrupted(host.path(STATE)) == [] == host.names(FOLDER)
+
+
 def test_a_masked_competitor_that_runs_is_stopped_and_stays_masked(tmp_path):
     host = debian(tmp_path, 'chrony', 'openntpd')
     host.units['openntpd.service'] = ['active', 'masked']
@@ -1378,6 +1423,7 @@ def test_what_others_install_during_a_run_and_between_two_stays(tmp_path):
 def test_an_edit_after_a_run_that_was_cut_off_is_kept_and_named(tmp_path):
     """F7: it was overwritten with the file as it had been before the first run."""
     host = FakeHost(tmp_path, 'alma-9', {'/etc/chrony.conf': 'pool p iburst\n'}).has('chronyd', package='chrony')
+    os.chmod(host.path('/etc/chrony.conf'), 0o604)
     execute = host.execute
 
     def cut(command, timeout=100.0, environment=None):
@@ -1394,9 +1440,11 @@ def test_an_edit_after_a_run_that_was_cut_off_is_kept_and_named(tmp_path):
     with pytest.raises(TimeServiceFailed) as failed:
         run(host, sync_timeout=3)
     assert host.text('/etc/chrony.conf') == edited
-    assert failed.value.details['problems'] == [
-        '/etc/chrony.conf was changed by another administrator afterwards and was left as it is now']
-    assert (failed.value.details['restored'], failed.value.details['changed']) == (True, True)
+    problem, = failed.value.details['problems']
+    said, _between, place = problem.rstrip(')').rpartition(' (its previous content is in ')
+    assert said == '/etc/chrony.conf was changed by another administrator afterwards and was left as it is now'
+    assert host.text(place) == 'pool p iburst\n' and os.stat(host.path(place)).st_mode & 0o777 == 0o604
+    assert (failed.value.details['restored'], failed.value.details['changed']) == (True, False), 'this run has changed nothing'
 
 
 def test_a_copy_that_is_not_of_this_run_is_not_taken_for_the_original(tmp_path):

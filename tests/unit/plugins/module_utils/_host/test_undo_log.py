@@ -137,8 +137,47 @@ def test_a_file_that_somebody_else_has_changed_since_is_left_and_named(tmp_path,
     problems = log.undo(handlers(host))
     assert host.text(CONF) == edit
     assert host.text('/etc/other') == 'old\n', 'the others are undone all the same'
-    assert problems == ['/etc/chrony.conf was changed by another administrator afterwards and was left as it is now']
+    place = f'{STATE}/{log.begun}-1-chrony.conf'
+    assert problems == ['/etc/chrony.conf was changed by another administrator afterwards and was left as it is now '
+                        f'(its previous content is in {place})']
     assert undo_log.changed(log.entries)
+    log.close()
+    assert host.text(place) == 'old\n'
+    assert not host.exists(FOLDER)
+
+
+@pytest.mark.parametrize('kept', [True, False])
+def test_the_only_copy_of_a_file_that_cannot_be_restored_is_kept(tmp_path, kept):
+    """Two acts on it: the first copy is the one to restore by hand. Without a place for it, the log stays."""
+    host = FakeHost(tmp_path, files={CONF: 'old\n'})
+    os.chmod(host.path(CONF), 0o604)
+    log, write, copy = log_of(host), host.write, host.copy
+    acts.write_file(log, CONF, 'new\n', 'write', expected='old\n')
+    acts.write_file(log, CONF, 'newer\n', 'write', expected='new\n')
+
+    def immutable(path, *rest, **more):
+        if path == CONF:
+            raise PermissionError(errno.EPERM, 'Operation not permitted')
+        write(path, *rest, **more)
+
+    def full(*_arguments):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+    host.write, host.copy = immutable, copy if kept else full
+    problem, = log.undo(handlers(host))
+    place = f'{STATE}/{log.begun}-0-chrony.conf'
+    assert problem == f'{CONF} could not be restored: [Errno 1] Operation not permitted (its previous content is in {place})'
+    if kept:
+        log.close()
+        assert (host.text(place), os.stat(host.path(place)).st_mode & 0o777) == ('old\n', 0o604)
+        assert not host.exists(FOLDER)
+        return
+    with pytest.raises(OSError, match='No space left'):
+        log.close()
+    host.write = write
+    later = log_of(host)
+    assert later.read()
+    assert later.undo(handlers(host)) == []
+    assert host.text(CONF) == 'old\n'
 
 
 def test_an_edit_between_the_look_and_the_act_is_not_overwritten(tmp_path):
@@ -146,6 +185,21 @@ def test_an_edit_between_the_look_and_the_act_is_not_overwritten(tmp_path):
     with pytest.raises(OSError, match='was changed by another administrator a moment ago'):
         acts.write_file(log_of(host), CONF, 'new\n', 'write', expected='old\n')
     assert host.text(CONF) == 'old\nedited\n'
+
+
+def test_an_edit_between_the_log_and_the_act_is_no_change_of_ours(tmp_path):
+    host = FakeHost(tmp_path, files={CONF: 'old\n'})
+    log, write = log_of(host), host.write
+
+    def edited(path, text, *rest, **more):
+        write(path, text, *rest, **more)
+        if CONF in text:
+            host.put(CONF, 'theirs\n')
+    host.write = edited
+    with pytest.raises(OSError, match='was changed by another administrator a moment ago'):
+        acts.write_file(log, CONF, 'new\n', 'write', expected='old\n')
+    host.write = write
+    assert (log.undo(handlers(host)), undo_log.changed(log.entries), host.text(CONF)) == ([], False, 'theirs\n')
 
 
 def test_a_foreign_file_in_a_folder_of_ours_keeps_the_folder(tmp_path):
@@ -180,23 +234,27 @@ def test_a_damaged_copy_is_not_put_back(tmp_path):
     assert host.text(CONF) == 'new\n'
 
 
-def test_a_rewriting_in_place_that_was_cut_off_is_undone(tmp_path):
-    host = FakeHost(tmp_path, files={CONF: 'old text\n'})
+@pytest.mark.parametrize('before, after, half, undoing', [
+    ('old text\n', 'new text\n', 'new te\0t\n', False), ('old\n', 'old\nand more\n', 'old\nand', False),
+    ('old\n', 'new\nand more\n', 'old\nand more\n', True), ('old\nand more\n', 'new\n', 'old\n\0\0\0 m', True)])
+def test_a_rewriting_in_place_that_was_cut_off_is_undone(tmp_path, before, after, half, undoing):
+    host = FakeHost(tmp_path, files={CONF: before})
     log = log_of(host)
 
     def cut(path, text, *rest, **more):
-        if path == CONF:
-            host.put(CONF, 'new te\0t\n')
+        if path == CONF and text == (before if undoing else after):
+            host.put(CONF, half)
             raise PowerCut
         return write(path, text, *rest, **more)
     write, host.write = host.write, cut
     with pytest.raises(PowerCut):
-        acts.write_file(log, CONF, 'new text\n', 'write', expected='old text\n')
+        acts.write_file(log, CONF, after, 'write', expected=before)
+        log.undo(handlers(host))
     host.write = write
     later = log_of(host)
     assert later.read()
     assert later.undo(handlers(host)) == []
-    assert host.text(CONF) == 'old text\n'
+    assert host.text(CONF) == before
 
 
 def test_what_a_cut_leaves_beside_the_file_goes(tmp_path):
@@ -306,7 +364,7 @@ def test_what_others_do_to_a_unit_a_moment_before_the_act_is_not_undone(tmp_path
     acts.change_unit(log, units, 'chrony.service', {'enabled': False, 'active': False}, 'stop and disable chrony.service',
                      lambda: units.verb('disable', ['chrony.service'], '--now'))
     host.write = write
-    assert undo_log.changed(log.entries) == (theirs != ['inactive', 'disabled'])
+    assert undo_log.changed(log.entries) == bool(undo_log.actions(log.entries)) == (theirs != ['inactive', 'disabled'])
     assert log_of(host).read()
     assert log.undo(handlers(host)) == []
     assert host.units['chrony.service'] == theirs
@@ -329,6 +387,28 @@ def test_what_others_do_to_a_unit_while_the_last_look_fails_is_not_undone(tmp_pa
     assert log.undo(handlers(host)) == []
     assert host.units['chrony.service'] == ['inactive', 'disabled']
     assert not undo_log.changed(log.entries)
+
+
+@pytest.mark.parametrize('failing, left, said', [
+    ('stop', ['active', 'masked'], ['systemctl stop: no']), ('disable', ['inactive', 'masked'], ['systemctl disable: no'])])
+def test_an_order_that_fails_does_not_keep_the_other_acts_on_a_unit_from_being_undone(tmp_path, failing, left, said):
+    host = FakeHost(tmp_path).has('chrony', 'inactive', 'masked')
+    log, units = log_of(host), systemd.Units(host)
+    for verb, after in (('unmask', {'masked': False}), ('enable', {'enabled': True}), ('start', {'active': True})):
+        acts.change_unit(log, units, 'chrony.service', after, verb, lambda verb=verb: units.verb(verb, ['chrony.service']))
+    host.failing[f'systemctl {failing}'] = 'no'
+    assert log.undo(handlers(host)) == [f'chrony.service could not be restored: {each}' for each in said]
+    assert host.units['chrony.service'] == left
+
+
+def test_a_daemon_that_cannot_be_enabled_again_is_started_again(tmp_path):
+    host = FakeHost(tmp_path).has('chrony')
+    log, units = log_of(host), systemd.Units(host)
+    acts.change_unit(log, units, 'chrony.service', {'enabled': False, 'active': False}, 'stop and disable chrony.service',
+                     lambda: units.verb('disable', ['chrony.service'], '--now'))
+    host.failing['systemctl enable'] = 'no'
+    assert log.undo(handlers(host)) == ['chrony.service could not be restored: systemctl enable: no']
+    assert host.units['chrony.service'] == ['active', 'disabled']
 
 
 def test_a_masked_unit_is_masked_again_and_a_failed_one_is_no_reason_to_leave_it(tmp_path):
@@ -442,9 +522,47 @@ def test_a_folder_without_a_log_is_cleared(tmp_path):
     host = FakeHost(tmp_path)
     host.put(FOLDER + '/0-chrony.conf', 'a copy that no act has needed')
     log = log_of(host)
-    assert log.read()
+    assert not log.read(), 'nothing was done'
     log.close()
     assert not host.exists(FOLDER)
+
+
+@pytest.mark.parametrize('log_too', [False, True])
+def test_what_another_version_has_recorded_is_neither_removed_nor_ignored(tmp_path, log_too):
+    host = FakeHost(tmp_path, files={FOLDER + '/journal.json': '{}'})
+    log = log_of(host)
+    if log_too:
+        acts.write_file(log, CONF, 'ours', '', expected=None)
+        log.close()
+    with pytest.raises(LogUnreadable, match='time_service has journal.json, which .* Nothing was changed'):
+        log.read()
+    assert host.text(FOLDER + '/journal.json') == '{}'
+
+
+def test_the_log_of_another_version_may_lack_what_has_a_default(tmp_path):
+    host = FakeHost(tmp_path)
+    host.put(FOLDER + '/undo.json', json.dumps({'begun': 'x', 'how': {}, 'entries': [
+        {'act': 'unit', 'target': 'x', 'before': {}, 'after': {}}]}))
+    log = log_of(host)
+    assert log.read()
+    assert vars(log.entries[0]) == vars(Entry('unit', 'x', {}, {}))
+
+
+@pytest.mark.parametrize('place', ['remove', 'write'])
+def test_a_run_that_is_killed_after_its_end_is_not_undone(tmp_path, place):
+    host = FakeHost(tmp_path, files={CONF: 'old\n'})
+    log, real = log_of(host), getattr(host, place)
+    acts.write_file(log, CONF, 'new\n', 'write', expected='old\n')
+
+    def cut(path, *rest, **more):
+        real(path, *rest, **more)
+        if path in (log.file, undo_log.LAST_RUN):
+            raise PowerCut
+    setattr(host, place, cut)
+    with pytest.raises(PowerCut):
+        log.close()
+    setattr(host, place, real)
+    assert not log_of(host).read()
 
 
 def test_secrets_are_in_no_record(tmp_path):
