@@ -51,8 +51,8 @@ options:
       - V(present) configures a time daemon.
       - V(absent) reverts the changes of earlier runs. It removes the files, blocks and backups of this collection, and restores
         the units of time daemons to their state before the first run, unless another administrator has changed them since.
-        Packages stay. The daemon of such a package is stopped and disabled if another one is started again. All other options are
-        ignored.
+        Packages stay as they are, and RV(msg) names those that a run has replaced. The daemon of a package that a run has
+        installed is stopped and disabled if another one is started again. All other options are ignored.
     type: str
     choices: [present, absent]
     default: present

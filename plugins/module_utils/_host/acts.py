@@ -108,13 +108,13 @@ class FileHandler(Handler):
 
 def change_unit(log: UndoLog, units: Units, unit: str, after: State, sentence: str, act: Callable[[], Any], **how: Any) -> None:
     """Bring the unit into the state `after` (some of active, enabled, masked)."""
-    found = _unit_state(units, unit, ['active', *after])
+    found = unit_state(units, unit, ['active', *after])
     entry = Entry('unit', unit, {key: found[key] for key in after}, after, sentence, links=units.links(unit), ran=found['active'],
                   **how)
 
     def perform() -> None:
         entry.undone = True     # nothing is done yet, even if reading the state fails
-        now = entry.before if how.get('again') else _unit_state(units, unit, after)
+        now = entry.before if how.get('again') else unit_state(units, unit, after)
         changed = now != entry.before
         if changed:
             # Another administrator has just changed some or all of it, which this run must not undo.
@@ -129,7 +129,7 @@ def change_unit(log: UndoLog, units: Units, unit: str, after: State, sentence: s
     log.perform(entry, perform)
 
 
-def _unit_state(units: Units, unit: str, keys: Iterable[str]) -> State:
+def unit_state(units: Units, unit: str, keys: Iterable[str]) -> State:
     """Return the state to which the unit can be restored. A failed unit counts as one that does not run."""
     state = units.state(unit, list(keys))
     return {key: False if value == 'failed' else value for key, value in state.items()}

@@ -9,15 +9,14 @@ another package, the installed one stays. Ansible's own modules cannot undo a tr
 tasks.
 """
 
-import contextlib
-import hashlib
 import os
 import re
 import time
-from typing import Callable, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, NoReturn, Sequence, Tuple
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._common import files
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.process import Done
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.stop_request import Interrupted
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.package_files import files_in, fingerprints, written_outside
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.package_managers import MANAGERS, Transaction
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.package_words import (
     MISSING_ON_MIRROR,
@@ -25,6 +24,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.package_
     advice_for,
     complaint_of,
 )
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.processes import Processes
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System, listed
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import Units
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import CannotUndo, Entry, Handler, State, UndoLog
@@ -44,8 +44,11 @@ _LOCKED = re.compile(r'(?i)could not get lock|unable to (acquire|lock)|frontend 
 # Errors for which waiting for the lock does not help.
 _NO_LOCK = re.compile(r'(?i)read-only|permission denied|are you root')
 
+_LISTING_ERROR = re.compile('(?m)^error:')
+
 # States of a package besides its version.
 GONE, CONFIGURED = '', 'removed, configuration kept'
+OUT = (GONE, CONFIGURED)
 _BROKEN = 'half-installed'
 
 
@@ -86,7 +89,8 @@ class Packages:
     def installed(self) -> Dict[str, str]:
         """Return {name: version} of all packages; CONFIGURED if only the configuration is left. Raises LookFailed."""
         done = self._host.execute(self.manager.listing, _LONGEST, _QUIET)
-        if done.code:
+        # rpm leaves out what it cannot read, and may end with 0.
+        if done.code or _LISTING_ERROR.search(done.err):
             raise LookFailed(f'the installed packages cannot be listed: {done.complaint[-300:]}')
         found = {}
         rows = [line.split() for line in done.out.splitlines() if line.strip()]
@@ -193,12 +197,24 @@ class Packages:
         """Return whether a command for these names did its work. It also fails for another package that is broken, or a mirror."""
         now = self.states([*removed, *installed])
         gone = [name for name in removed if name in names or name + '-' in names]
-        return all(now[name] in (GONE, CONFIGURED) for name in gone) and all(
-            now[name] not in (GONE, CONFIGURED) and not now[name].startswith(_BROKEN) for name in installed if name in names)
+        return all(now[name] in OUT for name in gone) and all(
+            now[name] not in OUT and not now[name].startswith(_BROKEN) for name in installed if name in names)
 
     def purge(self, names: Sequence[str]) -> None:
         if names and self.manager.purge:
             self._run(self.manager.purge, names)
+
+    def wait_for(self, name: str) -> None:
+        """Wait for the package manager of a killed run, which still installs this package. Raises CannotUndo."""
+        words, processes, limit = {*self.manager.install[1:], name}, Processes(self._host.root), self._host.now() + LOCK_WAIT
+        while True:
+            found = [str(pid) for pid in processes.pids() if words <= set(processes.command(pid))]
+            if not found:
+                return
+            if self._host.now() >= limit:
+                raise CannotUndo(f'the package {name} was not undone: the {self.name} of an interrupted run still installs it '
+                                 f'(PID {listed(found)})')
+            self._host.sleep(_LOCK_PAUSE)
 
     def mend(self) -> None:
         """Let a package manager that was killed complete its transaction."""
@@ -218,7 +234,7 @@ def install(log: UndoLog, packages: Packages, name: str, transaction: Transactio
     after = {each: transaction.installs.get(each, transaction.upgrades.get(each, GONE)) for each in names}
     units = _unit_states(log.host, replaced)
     entry = Entry('packages', name, before, after, sentence, unit=unit, manager=packages.name, config=list(config),
-                  folders=[place for place in config if not log.host.exists(place)], there=sorted(_files_in(log.host, config)),
+                  folders=[place for place in config if not log.host.exists(place)], there=sorted(files_in(log.host, config)),
                   upgraded=sorted(transaction.upgrades), units=units, begun=int(time.time()))
 
     def act() -> Done:
@@ -228,7 +244,11 @@ def install(log: UndoLog, packages: Packages, name: str, transaction: Transactio
             raise CannotInstall(f'another administrator has changed packages or units of this host a moment ago, so that {name} '
                                 'was not installed', 'let the other administrator finish')
         entry.undone = False
-        done = packages.install(name, log.stop.check, removing=bool(transaction.removes))
+        try:
+            done = packages.install(name, log.stop.check, removing=bool(transaction.removes))
+        except Interrupted:
+            entry.how['waited'] = True      # for another package manager, so that nothing was begun
+            raise
         if done.code and packages.name == 'apt' and _without_rest(packages.states(names)) == after:
             # dpkg has configured all of it. apt-get also fails for another package that was broken before.
             done = done._replace(code=0)
@@ -248,41 +268,13 @@ def _unit_states(host: System, units: Sequence[str]) -> Dict[str, State]:
     return {unit: dict(state, active=state['active'] is True) for unit, state in states.items()}
 
 
-def fingerprints(host: System, places: Sequence[str]) -> Dict[str, str]:
-    """Return {path: hash} of all files in these places, which are files or folders."""
-    found = {}
-    for path in _files_in(host, places):
-        try:
-            content = files.read(host.path(path))
-        except OSError:
-            continue
-        found[path] = hashlib.sha256(content or b'').hexdigest()
-    return found
-
-
-def _files_in(host: System, places: Sequence[str]) -> List[str]:
-    found: List[str] = []
-    for place in places:
-        real = host.path(place)
-        found += [real] if os.path.isfile(real) else [os.path.join(folder, name) for folder, _folders, names in os.walk(real)
-                                                      for name in names]
-    return ['/' + os.path.relpath(path, host.root) for path in found]
-
-
-def _written_outside(host: System, places: Sequence[str], begun: float, ended: float) -> List[str]:
-    """Return the files in these places that were not written between these moments of the wall clock, which may be set since."""
-    found = []
-    for path in _files_in(host, places):
-        with contextlib.suppress(OSError):
-            # Files of a package have the time of its build, and a new label or owner is not a new content.
-            status = os.stat(host.path(path))
-            found += [path] if min(status.st_mtime, status.st_ctime) > ended or status.st_ctime < begun - 1 else []
-    return sorted(found)
-
-
 def _version(state: str) -> str:
     """Return a version without the epoch 0, which rpm lists, and which the simulations of dnf, yum and zypper leave out."""
     return state[2:] if state.startswith('0:') else state
+
+
+# What the log of another version may lack.
+_DEFAULTS: Dict[str, Any] = {'config': [], 'folders': [], 'there': [], 'upgraded': [], 'units': {}, 'begun': 0}
 
 
 class PackagesHandler(Handler):
@@ -295,13 +287,15 @@ class PackagesHandler(Handler):
         return Packages(self._host, entry.how['manager'])
 
     def settle(self, entry: Entry) -> None:
-        if entry.done:
+        entry.how = dict(_DEFAULTS, **entry.how)
+        if entry.done or entry.how.get('waited'):
             return
+        self._packages(entry).wait_for(entry.target)
         if 'files' not in entry.how:
             # The run was killed before it could record the files of the package, which the package manager completed. What was
             # written long after it is of others. Looked at first, because a repair of the package may write files as well.
             begun = entry.how['begun']
-            entry.how['edited'] = _written_outside(self._host, entry.how['config'], begun, begun + _LONGEST)
+            entry.how['edited'] = written_outside(self._host, entry.how['config'], begun, begun + _LONGEST)
         self._packages(entry).mend()
 
     def clear_up(self, entry: Entry) -> None:
@@ -311,7 +305,12 @@ class PackagesHandler(Handler):
                 self._host.remove_folder('/' + os.path.relpath(folder, self._host.root))
 
     def now(self, entry: Entry) -> State:
-        found = self._packages(entry).states(list(entry.before))
+        try:
+            found = self._packages(entry).states(list(entry.before))
+        except LookFailed as failed:
+            if entry.done:
+                self._keep(entry, [name for name, state in entry.before.items() if state in OUT], [], str(failed))
+            raise
         # Upgrades of other packages are not undone.
         return {name: entry.before[name] if name in entry.how['upgraded'] else state for name, state in found.items()}
 
@@ -321,17 +320,15 @@ class PackagesHandler(Handler):
     @staticmethod
     def _foreign(entry: Entry, now: Mapping[str, str]) -> List[str]:
         """Return the packages in neither the state before nor after the run. Half-installed ones may be of an interrupted run."""
-        gone = (GONE, CONFIGURED)
         return [name for name, state in now.items()
                 if _version(state) not in (_version(entry.before[name]), _version(entry.after[name]))
                 and not state.startswith(_BROKEN)
-                and not (state in gone and (entry.before[name] in gone or entry.after[name] in gone))]
+                and not (state in OUT and (entry.before[name] in OUT or entry.after[name] in OUT))]
 
     def undo(self, entry: Entry, now: State) -> None:
         packages, before = self._packages(entry), entry.before
-        gone = (GONE, CONFIGURED)
-        removed = [name for name in before if before[name] in gone and now[name] not in gone]
-        installed = [name for name in before if before[name] not in gone and now[name] in gone]
+        removed = [name for name in before if before[name] in OUT and now[name] not in OUT]
+        installed = [name for name in before if before[name] not in OUT and now[name] in OUT]
         left = [name for name in before if before[name] == GONE and now[name] == CONFIGURED]
         if not removed and not installed:
             if left and not self._edited(entry):
@@ -344,17 +341,16 @@ class PackagesHandler(Handler):
             f'{listed(there)} existed before it' if there else ''
         purge = not of_others and not had_configuration
         if of_others and not packages.manager.purge:
-            self._keep(entry, removed, of_others)
+            self._keep(entry, removed, installed, of_others)
         try:
             others = [name for name in packages.would_undo(removed, installed, purge) if name not in before]
         except LookFailed as failed:
-            others, why = [], str(failed)
-            self._keep(entry, removed, why)
+            self._keep(entry, removed, installed, str(failed))
         if others:
-            self._keep(entry, removed, f'undoing it would also change {listed(others)}')
+            self._keep(entry, removed, installed, f'undoing it would also change {listed(others)}')
         said = packages.undo(removed, installed, purge)
         if said:
-            self._keep(entry, removed, said)
+            self._keep(entry, removed, installed, said)
         for unit, state in entry.how['units'].items():
             self._bring(unit, state)
         if of_others:
@@ -377,9 +373,16 @@ class PackagesHandler(Handler):
         if said:
             raise CannotUndo(f'{unit} could not be restored to its previous state: {said}')
 
-    def _keep(self, entry: Entry, names: Sequence[str], why: str) -> None:
-        said = self._stop_unit(entry.how['unit'])
-        raise CannotUndo(f'the package {listed(list(names)) or entry.target} stays installed ({said}), because {why}')
+    def _keep(self, entry: Entry, removed: Sequence[str], installed: Sequence[str], why: str) -> NoReturn:
+        """Stop the unit of a package that stays, and name it, and those that do not come back."""
+        try:
+            now = self._packages(entry).states([*removed, *installed])
+        except LookFailed:
+            now = dict.fromkeys(removed, 'unknown')
+        stays, lost = [name for name in removed if now[name] not in OUT], [name for name in installed if now.get(name) in OUT]
+        what = [f"the package {listed(stays)} stays installed ({self._stop_unit(entry.how['unit'])})"] if stays else []
+        what += [f'the package {listed(lost)} was not installed again'] if lost else []
+        raise CannotUndo(f"{listed(what) or f'the package {entry.target} could not be restored'}, because {why}")
 
     def _edited(self, entry: Entry) -> List[str]:
         """Return the configuration that others changed since the installation. Our own changes are undone before this check."""

@@ -84,6 +84,8 @@ class Absent(Run):
             refuse_restarting(self.host, unit)
         there = [name for name in known.packages if any(each['package'] == name and each['installed'] for each in daemons)]
         stays = f" The package {listed(there)} stays installed." if there else ''
+        lost = [name for name in known.replaced if not any(each['package'] == name and each['installed'] for each in daemons)]
+        stays += f" The package {listed(lost)}, which an earlier run replaced, is not installed again." if lost else ''
         self.details.update(problems=self.details['problems'] + undoing.left)
         if self.check_mode:
             sentences = [f'would undo the changes of the interrupted run of {self.log.begun}'] if self.interrupted else []
@@ -196,7 +198,7 @@ class Absent(Run):
             if states[unit].get('LoadState') == 'not-found':
                 continue
             before, after = known.units[unit]['before'], known.units[unit]['after']
-            now = self.units.state(unit, [*after, 'masked'])
+            now = acts.unit_state(self.units, unit, [*after, 'masked'])
             to = {key: before[key] for key in after if before.get(key) != after[key] and now[key] == after[key]}
             if now['masked'] and 'masked' not in to and True in to.values():
                 # systemd neither enables nor starts it.
@@ -231,10 +233,13 @@ class Absent(Run):
 
     def _clear(self, known: lasting.Lasting, undoing: Undoing) -> None:
         """Remove empty folders that were created for our files, and the record of the changes."""
-        for folder in sorted(known.folders, reverse=True):
-            self.host.remove_folder(folder)
-        if not undoing.left:
-            self.host.remove(lasting.FILE)
+        try:
+            for folder in sorted(known.folders, reverse=True):
+                self.host.remove_folder(folder)
+            if not undoing.left:
+                self.host.remove(lasting.FILE)
+        except OSError as error:
+            raise OSError(f'The changes were reverted, but what is left of them cannot be removed: {error}') from error
 
     def _order(self, verbs: List[str], unit: str) -> None:
         for verb in verbs:

@@ -9,6 +9,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import guest_sync
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Refused
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.packages import OUT
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.statedir import STATE
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import Entry, State
 
@@ -28,6 +29,7 @@ class Lasting(NamedTuple):
     silenced: List[str] = []    # files in which a run has commented out lines
     blocks: Dict[str, str] = {}     # {path: hash} of our blocks in other files
     guest_sync: Dict[str, bool] = {}    # before and after, of the time synchronization of VMware tools
+    replaced: List[str] = []    # packages that a run has removed
 
 
 NOTHING = Lasting({}, {}, [], [])
@@ -36,14 +38,15 @@ NOTHING = Lasting({}, {}, [], [])
 def stored(text: Optional[str]) -> Lasting:
     """Parse the record; None, without the file, is an empty one. Raises Refused if it cannot be read."""
     if text is None:
-        return Lasting({}, {}, [], [], [], {}, {})
+        return Lasting({}, {}, [], [], [], {}, {}, [])
     try:
         found = json.loads(text)
         units = {_of(str, unit): {when: _state(states[when]) for when in ('before', 'after')}
                  for unit, states in found.get('units', {}).items()}
         return Lasting(units, _texts(found.get('files', {})), _names(found.get('packages', [])), _names(found.get('folders', [])),
                        _names(found.get('silenced', [])), _texts(found.get('blocks', {})),
-                       {_of(str, when): _of(bool, value) for when, value in found.get('guest_sync', {}).items()})
+                       {_of(str, when): _of(bool, value) for when, value in found.get('guest_sync', {}).items()},
+                       _names(found.get('replaced', [])))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         # Counted as empty, it would be written again without what earlier runs have recorded.
         raise Refused(f'{FILE} cannot be read ({error!r}). It records what earlier runs have changed on this host.',
@@ -91,8 +94,10 @@ def merged(text: Optional[str], entries: Sequence[Entry]) -> str:
                 known.silenced.append(entry.target)
             if entry.how.get('block'):
                 known.blocks[entry.target] = entry.how['block']
-        elif entry.act == 'packages' and entry.target not in known.packages:
-            known.packages.append(entry.target)
+        elif entry.act == 'packages':
+            removed = [name for name in entry.before if entry.before[name] not in OUT and entry.after[name] in OUT]
+            known.packages.extend({entry.target} - set(known.packages))
+            known.replaced.extend(sorted(set(removed) - set(known.replaced)))
     sync = guest_sync.states(entries)
     known.guest_sync.update(sync, **{'before': known.guest_sync.get('before', sync['before'])} if sync else {})
     return _text(known) if _text(known) != before else ''

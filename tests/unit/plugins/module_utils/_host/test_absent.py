@@ -249,6 +249,35 @@ def test_a_package_stays_and_that_is_said(tmp_path):
     assert host.text(SOURCES) is None
 
 
+@pytest.mark.parametrize('since', [False, True])
+def test_a_package_that_a_run_has_replaced_is_named(tmp_path, since):
+    host = debian(tmp_path, 'systemd-timesyncd')
+    host.available['systemd-timesyncd'] = {}
+    run(host, provider='chrony')
+    run(host, provider='chrony', servers=['192.0.2.2'])
+    if since:
+        host.has('systemd-timesyncd')
+    said = 'The package systemd-timesyncd, which an earlier run replaced, is not installed again.'
+    assert (said in both(host)['msg']) is not since
+
+
+def test_a_daemon_whose_stop_counts_as_failed_is_started_again(tmp_path):
+    """Many daemons end with another code than 0 when they are stopped."""
+    host = debian(tmp_path, 'chrony', 'openntpd')
+    before, systemctl = state(host), host._systemctl
+
+    def stopping(words):
+        answer = systemctl(words)
+        if words[0] == 'disable':
+            host.units['openntpd.service'][0] = 'failed'
+        return answer
+    host._systemctl = stopping
+    run(host, provider='chrony')
+    assert host.units['openntpd.service'] == ['failed', 'disabled']
+    both(host)
+    assert state(host) == before
+
+
 def test_a_package_that_others_have_removed_does_not_stay(tmp_path):
     host = debian(tmp_path)
     host.units['htpdate.service'] = ['active', 'enabled']
@@ -354,6 +383,7 @@ def test_an_error_after_all_acts_does_not_deny_them(tmp_path):
     host.remove_folder = immutable
     with pytest.raises(TimeServiceFailed) as failed:
         absent(host)
+    assert str(failed.value).startswith('The changes were reverted, but what is left of them cannot be removed: ')
     assert 'Operation not permitted' in str(failed.value) and 'Nothing was changed' not in str(failed.value)
     assert failed.value.details['changed'] and 'remove ' + SOURCES in failed.value.details['actions']
     assert host.text(SOURCES) is None

@@ -243,7 +243,7 @@ def test_a_package_without_a_version_does_not_hide_the_others(tmp_path):
 @pytest.mark.parametrize('answer', [
     Done(124, '', 'dpkg-query did not end within 900 s'), Done(1, '', 'status database area is locked'),
     Done(2, 'chrony ii 1\n', 'cut'),
-    Done(0, '', '')])
+    Done(0, '', ''), Done(0, 'basesystem ii 0:11-1\n', 'warning: x\nerror: rpmdbNextIterator: skipping h# 1234')])
 @pytest.mark.parametrize('manager', sorted(package_managers.MANAGERS))
 def test_a_listing_that_fails_is_no_listing(tmp_path, answer, manager):
     host = FakeHost(tmp_path)
@@ -479,8 +479,9 @@ def test_a_package_that_another_needs_by_now_stays_stopped_and_named(tmp_path, m
     case.host.packages.add('site-monitor')
     problems = case.undo()
     assert len(problems) == 1
-    assert problems[0].startswith('the package chrony stays installed (stopped and disabled), because undoing it would also change '
-                                  'site-monitor')
+    assert problems[0].startswith('the package chrony stays installed (stopped and disabled)')
+    assert problems[0].endswith(', because undoing it would also change site-monitor')
+    assert ('the package systemd-timesyncd was not installed again' in problems[0]) == (manager == 'apt')
     assert {'chrony', 'site-monitor'} <= case.host.packages
     assert case.stopped == ['chrony.service']
     assert not [command for command in case.host.commands if 'purge' in command or 'remove' in command or 'chrony-' in command]
@@ -565,17 +566,83 @@ def test_what_was_upgraded_along_is_named(tmp_path):
     assert 'chrony' not in case.host.packages
 
 
-def test_a_look_that_fails_while_undoing_removes_nothing(tmp_path):
+@pytest.mark.parametrize('done', [True, False])
+def test_a_look_that_fails_while_undoing_removes_nothing(tmp_path, done):
+    """Of a run that was killed, nothing shows who has installed it, so that its unit is not stopped."""
     case = Case(tmp_path)
     case.install()
+    case.log.entries[0].done = done
     case.host.failing['dpkg-query'] = 'locked'
-    assert case.undo()[0].startswith('the package chrony could not be restored: the installed packages cannot be listed')
-    assert 'chrony' in case.host.packages
+    assert case.undo()[0].startswith(f"the package chrony {'stays installed (stopped and disabled), because' if done else 'could'}")
+    assert (case.stopped, 'chrony' in case.host.packages) == (['chrony.service'] * done, True)
     del case.host.failing['dpkg-query']
     case.log.entries[0].left = ''
     case.host._apt_get = lambda words: Done(100, '', 'E: cannot tell')
     assert 'stays installed' in case.undo()[0]
     assert 'chrony' in case.host.packages
+
+
+@pytest.mark.parametrize('there', [True, False])
+def test_what_stays_and_what_does_not_come_back_is_named(tmp_path, there):
+    case = Case(tmp_path)
+    case.host.available['systemd-timesyncd'] = {}
+    case.install()
+    real = case.host._apt_get
+
+    def apt_get(words):
+        if 'chrony-' in words and '--simulate' not in words:
+            if not there:
+                case.host._lose('chrony')
+            return Done(100, '', 'E: Failed to fetch it')
+        return real(words)
+    case.host._apt_get = apt_get
+    stays = 'the package chrony stays installed (stopped and disabled) and '
+    assert case.undo() == [f"{stays * there}the package systemd-timesyncd was not installed again, because E: Failed to fetch it"]
+    assert case.stopped == ['chrony.service'] * there
+
+
+@pytest.mark.parametrize('manager', ['apt', 'dnf'])
+@pytest.mark.parametrize('ends', [True, False])
+def test_a_package_manager_that_outlives_its_run_is_waited_for(tmp_path, manager, ends):
+    """It has its own session. dnf holds its lock only in a part of that time."""
+    case = Case(tmp_path, manager=manager)
+    case.host.available['systemd-timesyncd'] = {}
+    tool, real = ('_apt_get', case.host._apt_get) if manager == 'apt' else ('_dnf', case.host._dnf)
+    ran, sleep = [], case.host.sleep
+
+    def killed(words):
+        if '--simulate' in words or '--assumeno' in words or '--download-only' in words:
+            return real(words)
+        ran.append(words)
+        raise KeyboardInterrupt
+    setattr(case.host, tool, killed)
+    with pytest.raises(KeyboardInterrupt):
+        case.install()
+    setattr(case.host, tool, real)
+    case.host.put('/proc/7/cmdline', '\0'.join(['/usr/bin/python3', '/usr/bin/' + manager, *ran[0]]) + '\0')
+    case.host.put('/proc/8/cmdline', '/usr/bin/dnf\0install\0chrony\0')
+
+    def sleeping(seconds):
+        sleep(seconds)
+        if ends and case.host.time > 60 and case.host.exists('/proc/7'):
+            real(ran[0])
+            case.host.remove('/proc/7/cmdline')
+            case.host.remove('/proc/7')
+    case.host.sleep = sleeping
+    case.log = UndoLog(case.host, STATE + '/time_service')
+    case.log.read()
+    assert case.undo() == [] if ends else 'interrupted run still installs it (PID 7)' in case.undo()[0]
+    assert (case.host.time > 300, 'chrony' in case.host.packages) == (not ends, False)
+
+
+@pytest.mark.parametrize('missing', ['units', 'upgraded', 'there', 'folders', 'begun'])
+def test_a_transaction_of_another_version_is_undone(tmp_path, missing):
+    case = Case(tmp_path)
+    case.host.available['systemd-timesyncd'] = {}
+    case.install()
+    del case.log.entries[0].how[missing]
+    assert case.undo() == []
+    assert case.host.packages == case.before[0]
 
 
 def test_a_transaction_that_was_cut_off_is_mended_first(tmp_path):
@@ -788,8 +855,9 @@ def test_a_signal_ends_the_waiting_for_a_lock(tmp_path):
     case.host.sleep = signalled
     with pytest.raises(Interrupted):
         case.install()
-    assert case.host.time < 10
+    case.host._dpkg = lambda words: Done(2, '', 'dpkg: error: dpkg frontend lock was locked by another process with pid 7')
     assert case.undo() == []
+    assert case.host.time < 10, 'nothing was begun, so that nothing is to be mended'
 
 
 @pytest.mark.parametrize('said', [
