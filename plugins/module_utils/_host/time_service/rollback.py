@@ -72,11 +72,20 @@ class Rollback:
             if unit in restarts or not all(self._forgets(entry) for entry in entries):
                 others = companions(self._host, unit)
                 if others:
-                    problems.append(f'{unit} was not restarted with its previous configuration: {others} would be restarted too')
+                    problems.append(self._left(unit, f'{unit} was not restarted with its previous configuration: {others} would be '
+                                                     'restarted too'))
                     continue
                 said = self._units.verb('start' if active == 'failed' else 'restart', [unit])
-                problems += [f'{unit} could not be restarted with its previous configuration: {said}'] if said else []
+                if said:
+                    problems.append(self._left(unit, f'{unit} could not be restarted with its previous configuration: {said}'))
         return problems
+
+    def _left(self, unit: str, problem: str) -> str:
+        """Record that what the run did to the running daemon stays."""
+        for entry in self._log.entries:
+            if entry.target == unit and (entry.how.get('again') or entry.act == 'source'):
+                entry.undone, entry.left = False, problem
+        return problem
 
     def _forgets(self, entry: Entry) -> bool:
         """Remove the sources from the running daemon. Return False if only a restart can do this."""

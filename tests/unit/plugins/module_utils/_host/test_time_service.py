@@ -1253,6 +1253,24 @@ def test_a_restart_that_turns_out_to_be_needed_is_refused_and_undone(tmp_path, m
     assert 'were restored' in str(failed.value)
 
 
+def test_a_daemon_that_the_rollback_does_not_start_again_is_a_change(tmp_path):
+    host = debian(tmp_path, 'ntpsec')
+    host.synchronised_after, systemctl, restarts = None, host._systemctl, []
+
+    def failing(words):
+        if words[0] == 'try-restart':
+            restarts.append(words)
+        if len(restarts) < 2 or words[0] != 'try-restart':
+            return systemctl(words)
+        host.units['ntpsec.service'][0] = 'failed'
+        return Done(1, '', 'Job for ntpsec.service failed')
+    host._systemctl = failing
+    with pytest.raises(TimeServiceFailed, match='ntpsec.service could not be restarted') as failed:
+        run(host)
+    assert (failed.value.details['changed'], failed.value.details['restored']) == (True, False)
+    assert json.loads(host.text(LAST_RUN))['changed']
+
+
 def test_a_rollback_restarts_no_daemon_that_running_services_require(tmp_path, monkeypatch):
     """Here the daemon does not forget the new source, which it never reaches."""
     host = requiring(debian(tmp_path, 'chrony'), 'chrony.service')
