@@ -155,8 +155,8 @@ JWT_ENDED = 1772323200  # 2026-03-01T00:00:00Z: the last day on which Adobe conv
 # Causes that do not depend on how an agent authenticates, and that hide all other causes.
 _OF_THE_NETWORK = (
     'ims_proxy_authentication', 'ims_refused', 'ims_unavailable', 'token_unreadable', 'certificate_name', 'not_tls',
-    'certificate_untrusted', 'unknown_host', 'timeout', 'no_route', 'connection_refused', 'connection_reset', 'tls_handshake',
-    'no_such_agent', 'test_timeout', 'queue_backlog',
+    'certificate_untrusted', 'unknown_host', 'timeout', 'no_route', 'connection_refused', 'connection_reset', 'connection_failed',
+    'tls_handshake', 'no_such_agent', 'test_timeout', 'queue_backlog',
 )
 # Adobe's own messages about a JWT: they are more precise, and have the same advice.
 _OF_A_JWT = ('jwt_signature_mismatch', 'no_valid_bindings', 'jwt_malformed', 'jwt_missing', 'invalid_signature', 'invalid_jti')

@@ -185,7 +185,8 @@ CAUSES = (
         'no_route',
         r'NoRouteToHostException|network is (?:unreachable|down)|no route to host|host is (?:unreachable|down)'
         # Java uses only IPv4 or only IPv6, or the host has no address of that family.
-        r'|(?:protocol|address) family (?:unavailable|not supported)|cannot assign requested address'
+        r'|(?:protocol|address) family (?:unavailable|not supported)|BindException(?!: address already in use)'
+        r'|cannot assign requested address'
         r'|SOCKS: (?:host|network) unreachable|\((?:connect|sendto) failed\)'
         r'|(?:SocketException|\bmsg): (?:operation not permitted|permission denied)\b'
         '|' + _NETWORK_UNREACHABLE + '|' + _NO_ROUTE,
@@ -195,8 +196,7 @@ CAUSES = (
     ),
     Cause(
         'connection_refused',
-        r'connection refused|ConnectException|HttpHostConnectException'
-        r'|\bconnect to \S{1,300} (?:\[[^\]]{0,300}\] )?failed: |' + _REFUSED,
+        r'connection refused|' + _REFUSED,
         meaning='Nothing accepts connections at the address AEM calls.',
         advice='Check the firewall, the proxy configured in AEM, and the transport URI of the agent.',
         source=RECORDED,
@@ -205,11 +205,17 @@ CAUSES = (
         'connection_reset',
         r'connection reset|NoHttpResponseException|failed to respond(?! with)|connection or (?:in|out)bound has closed|broken pipe'
         r'|connection abort'
-        r'|java\.net\.SocketException(?!: (?:too many open files|no buffer space|SOCKS ?: authentication))'
         r'|(?:socket|connection) (?:is )?closed|unexpected end of (?:file|stream)'
         r'|premature end of|\bEOFException\b|\bEOF reached\b|' + _RESET,
         meaning='The connection was closed before the answer.',
         advice='Check the firewall and the proxy configured in AEM, then test again.',
+        source=RECORDED,
+    ),
+    Cause(
+        # Java throws this class for both, with the words of the C library.
+        'connection_failed', r'ConnectException|\bconnect to \S{1,300} (?:\[[^\]]{0,300}\] )?failed: ',
+        meaning='The connection to the address AEM calls was refused, or it timed out: Java uses the language of the server here.',
+        advice='Check the firewall, the proxy configured in AEM, and the transport URI of the agent.',
         source=RECORDED,
     ),
     Cause(
