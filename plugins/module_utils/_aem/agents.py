@@ -74,7 +74,8 @@ def _why_untestable(content: Dict[str, Any], kind: str, uri: str, path: str, ten
 
     AEM's receiver is /bin/receive. Everything else may be a purge agent, because each CDN has its own kind.
     """
-    outbox = kind.endswith(('/revagent', '/outbox')) or uri.startswith('repo:') or 'outbox' in path
+    outbox = any(name.endswith(('/revagent', '/outbox')) for name in (kind, _text(content, 'cq:template')))
+    outbox = outbox or uri.startswith('repo:') or 'outbox' in path
     if outbox or _true(content, 'reverseReplication'):
         return 'it is for reverse replication, whose outbox a test must not touch'
     serialization = _text(content, 'serializationType').lower()
@@ -88,7 +89,11 @@ def _why_untestable(content: Dict[str, Any], kind: str, uri: str, path: str, ten
     if serialization not in ('', 'durbo'):
         return 'it does not send content to a receiver (its serialization type is {0}): a test may purge what it leads to'.format(
             redact.Redactor().line(serialization, 60))
-    if not tenant and not path.endswith('/bin/receive'):
+    method = _text(content, 'protocolHTTPMethod')
+    if method.upper() not in ('', 'POST'):
+        return 'it sends {0} requests, which a receiver does not take: a test may purge what it leads to'.format(
+            redact.Redactor().line(method, 60))
+    if not uri.lower().startswith(('http://', 'https://')) or (not tenant and not path.endswith('/bin/receive')):
         return 'it does not lead to a receiver (/bin/receive): a test may purge what it leads to'
     return ''
 

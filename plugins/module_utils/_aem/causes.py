@@ -87,14 +87,14 @@ CAUSES = causes_ims.CAUSES + tuple(
         source=_HTTP,
     ),
     Cause(
-        'brand_portal_refused', codes=(403,),
+        'brand_portal_refused', codes=(403, 451),
         meaning='Brand Portal, or a proxy or a firewall in front of it, refused the request of the agent.',
         advice='Let the proxy and the firewall pass HTTPS from AEM to the host of the transport URI. If they do, compare the '
                'product profile of the credential in Adobe Developer Console.',
         source=_HTTP,
     ),
     Cause(
-        'not_brand_portal', r'failed to respond with a valid HTTP response', codes=(301, 302, 303, 307, 308, 404, 405, 511),
+        'not_brand_portal', r'failed to respond with a valid HTTP response', codes=(301, 302, 303, 307, 308, 404, 405, 410, 511),
         meaning='The answer is not from the receiver of Brand Portal: it may be the sign-in page of a proxy, or the transport '
                 'URI of the agent is wrong.',
         advice='Check the proxy configured in AEM, and the transport URI of the agent: '
@@ -102,7 +102,7 @@ CAUSES = causes_ims.CAUSES + tuple(
         source=_HTTP,
     ),
     Cause(
-        'brand_portal_unavailable', codes=(429, 502, 503, 504),
+        'brand_portal_unavailable', codes=(408, 429, 502, 503, 504) + tuple(range(520, 527)),  # 520 to 526: Cloudflare
         meaning='Brand Portal, or a gateway in front of it, is not available, or accepts no more requests at the moment.',
         advice='Test again later. If the failure persists, ask Adobe whether the tenant is in service.',
         source=_HTTP,
@@ -151,6 +151,12 @@ QUEUE_BACKLOG = Cause(
 ALL = CAUSES + (TOKEN_OUTLIVED, QUEUE_BACKLOG, UNKNOWN, TEST_TIMEOUT, NONE)
 BY_ID = {cause.id: cause for cause in ALL}
 
+# Adobe's internal error does not name a JWT: an outage of IMS may look the same.
+JWT_PROBABLY = BY_ID['jwt_end_of_life']._replace(
+    meaning='Adobe IMS answers with an internal error, as it does to a JWT credential: AEM probably uses one. Adobe converted the '
+            'last of them to OAuth Server-to-Server on 2026-03-01, and no JWT gets an access token since.',
+    advice='See https://status.adobe.com first: IMS may be out of service. If it is not, migrate. ' + causes_ims.MIGRATE,
+)
 JWT_ENDED = 1772323200  # 2026-03-01T00:00:00Z: the last day on which Adobe converted a JWT credential
 # Causes that do not depend on how an agent authenticates, and that hide all other causes.
 _OF_THE_NETWORK = (
@@ -222,8 +228,12 @@ def refined(cause: str, evidence: str, response_code: Optional[int], authenticat
     """
     known = BY_ID[cause]
     tokenless = response_code == 401 or bool(_TOKEN_FAILED.search(evidence))
-    if known.id == 'jwt_end_of_life' and authentication == 'oauth_server_to_server':
+    unsure = known.id == 'jwt_end_of_life' and 'jwt' not in evidence.lower()
+    if known.id == 'jwt_end_of_life' and (
+            authentication == 'oauth_server_to_server' or (unsure and authentication == 'legacy_gateway')):
         return BY_ID['ims_unavailable']
+    if unsure and authentication == 'unknown':
+        return JWT_PROBABLY
     ended = authentication == 'jwt' and now is not None and now >= JWT_ENDED
     # An exchange that Adobe has taken away answers so, too.
     gone = known.id == 'token_unreadable' and bool(_GONE.search(evidence))

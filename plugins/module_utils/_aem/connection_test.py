@@ -120,7 +120,7 @@ def _refined(result: Dict[str, Any], behind: Optional[bool], now: Optional[float
     found = causes.by_trusted_time(found, since, until, now)
     if way == UNKNOWN and found.id == 'jwt_expired' and now is not None and now >= causes.JWT_ENDED:
         way = 'legacy_gateway'  # inferred: nothing else takes a JWT any more
-    elif way == UNKNOWN and found.id == 'jwt_end_of_life':
+    elif way == UNKNOWN and found.id == 'jwt_end_of_life' and found != causes.JWT_PROBABLY:
         way = 'jwt'
     return dict(result, authentication=way, cause=found.id, clock_related=found.clock_related, direction=found.direction,
                 meaning=result['meaning'] if found == causes.BY_ID[result['cause']] else found.meaning,

@@ -466,6 +466,13 @@ def test_a_tenant_named_like_an_error_is_none():
         assert causes.explain(page.read(text)).cause.id == 'key_not_accepted'
 
 
+@pytest.mark.parametrize('code, cause', [
+    (410, 'not_brand_portal'), (451, 'brand_portal_refused'), (408, 'brand_portal_unavailable'), (521, 'brand_portal_unavailable'),
+    (526, 'brand_portal_unavailable'), (418, 'unknown'), (500, 'unknown'), (527, 'unknown')])
+def test_the_codes_of_gateways(code, cause):
+    assert causes.explain(page.read(body_of('sent. Response: {0} No'.format(code)))).cause.id == cause
+
+
 def test_timeouts_that_are_settings_are_no_cause():
     text = body_of('* Connect Timeout: 180000', '* Socket Timeout: 600000', 'sent. Response: 401 Unauthorized')
     assert causes.explain(page.read(text)).cause.id == 'key_not_accepted'

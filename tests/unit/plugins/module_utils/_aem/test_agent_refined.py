@@ -200,7 +200,22 @@ def test_the_way_is_told_where_the_words_leave_one():
     expired = result(cause='jwt_expired', evidence=NO_TOKEN + '{}')
     assert test.refined([expired], True, NOW)[0]['authentication'] == 'legacy_gateway'
     assert test.refined([expired], True, BEFORE)[0]['authentication'] == 'unknown'
-    assert test.refined([result(cause='jwt_end_of_life')], False, None)[0]['authentication'] == 'jwt'
+    ended = result(cause='jwt_end_of_life', evidence=NO_TOKEN + 'JWT exchange is no longer supported')
+    assert test.refined([ended], False, None)[0]['authentication'] == 'jwt'
+
+
+@pytest.mark.parametrize(('way', 'cause', 'advice'), [
+    ('unknown', 'jwt_end_of_life', 'status.adobe.com first'), ('legacy_gateway', 'ims_unavailable', 'status.adobe.com'),
+    ('oauth_server_to_server', 'ims_unavailable', 'status.adobe.com'), ('jwt', 'jwt_end_of_life', 'OAuth Server-to-Server')])
+def test_an_internal_error_of_adobe_is_the_end_of_jwt_for_sure_only_for_a_jwt(way, cause, advice):
+    """The same words may come from an IMS that is out of service."""
+    known = causes.BY_ID['jwt_end_of_life']
+    said = result(cause=known.id, meaning=known.meaning, advice=known.advice, authentication=way,
+                  evidence=NO_TOKEN + 'x status: 500 response: {"error": "internal_error"}')
+    (found,) = test.refined([said], False, NOW)
+    assert (found['cause'], found['authentication']) == (cause, way)
+    assert advice in found['advice']
+    assert ('probably' in found['meaning']) is (way == 'unknown')
 
 
 def test_a_success_is_left_alone():
@@ -231,6 +246,9 @@ def agent(**properties):
     {'transportUri': 'tnt://'},
     {'transportUri': 'static://'},
     {'transportUri': ''},
+    {'transportUri': 'http://cdn.example.com/bin/receive', 'protocolHTTPMethod': 'PURGE'},
+    {'transportUri': 'http://publish:4503/bin/receive', 'cq:template': '/libs/cq/replication/templates/revagent'},
+    {'transportUri': 'cloudfront://distribution/bin/receive'},
     {'transportUri': 'https://acme.brand-portal.adobe.com/bin/receive', 'serializationType': 'flush'},
 ])
 def test_an_agent_that_may_purge_is_never_tested(properties):
@@ -241,7 +259,8 @@ def test_an_agent_that_may_purge_is_never_tested(properties):
 
 @pytest.mark.parametrize('properties', [
     {'transportUri': 'https://acme.brand-portal.adobe.com/bin/receive?sling:authRequestLogin=1', 'serializationType': 'durbo'},
-    {'transportUri': 'http://publish:4503/bin/receive?sling:authRequestLogin=1'},
+    {'transportUri': 'http://publish:4503/bin/receive?sling:authRequestLogin=1', 'protocolHTTPMethod': 'POST'},
+    {'transportUri': 'http://publish/bin/receive', 'protocolHTTPMethod': '', 'cq:template': '/libs/cq/replication/templates/agent'},
     {'transportUri': 'https://publish/context/bin/receive', 'serializationType': 'durbo'},
     {'transportUri': 'https://acme.brand-portal.adobe.com/bin/receive', 'protocolHTTPHeaders': ['Action:{action}']},
 ])
