@@ -4,49 +4,19 @@
 
 """The rows of the table of causes (causes.py) for messages of Java: TLS, AEM's own keys, and the network. Pure data."""
 
+from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.c_library_words import (
+    NETWORK_UNREACHABLE,
+    NO_ROUTE,
+    NO_SUCH_NAME,
+    REFUSED,
+    RESET,
+    TIMED_OUT,
+)
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.cause import Cause
 from ansible_collections.aemops.brand_portal.plugins.module_utils._aem.causes_ims import MIGRATE, RECORDED
 
 _DYNAMIC_MEDIA = 'https://experienceleague.adobe.com/docs/experience-manager-65/assets/dynamic/config-dynamic.html'
 _JDK = 'the source of OpenJDK 8 and later'
-
-# Java repeats the words of the C library, in the language of the server's locale: these are glibc's in German, French,
-# Japanese, Spanish, Italian, Portuguese, Chinese, Korean, Dutch, Polish and Russian.
-_REFUSED = (
-    'verbindungsaufbau abgelehnt|connexion refusée|接続を拒否されました|conexión rehusada|connessione rifiutata|'
-    'conexão recusada|ligação recusada|拒绝连接|連線被拒絕|연결이 거부됨|verbinding is geweigerd|połączenie odrzucone|'
-    'в соединении отказано'
-)
-_TIMED_OUT = (
-    "wartezeit für die verbindung ist abgelaufen|expiration du délai d['\u2019]attente|接続がタイムアウト|"
-    'expiró el tiempo de conexión|connessione scaduta|tempo esgotado para conexão|连接超时|連線超過時間|'
-    '연결 시간 초과|verbinding is verlopen|przekroczony czas oczekiwania na połączenie|'
-    'время ожидания соединения истекло|ligação expirada'
-)
-_NETWORK_UNREACHABLE = (
-    "netzwerk (?:ist )?nicht erreichbar|réseau (?:n['\u2019]est pas accessible|inaccessible)|ネットワークに届きません|"
-    'la red es inaccesible|la rete non è raggiungibile|a rede está fora de alcance|网络不可达|無法接觸網路|'
-    '네트워크가 접근 불가능|netwerk is onbereikbaar|sieć jest niedostępna|сеть недоступна|rede inacessível'
-)
-_NO_ROUTE = (
-    "keine route zum zielrechner|aucun chemin d['\u2019]accès pour atteindre|ホストへの経路がありません|"
-    'no existe ninguna ruta hasta|nessun instradamento per|não há rota para o host|没有到主机的路由|'
-    '找不到通往該主機的路由|호스트로 갈 루트가 없음|geen route naar host|brak trasy do hosta|нет маршрута до узла|'
-    'sem caminho para o anfitrião'
-)
-_NO_SUCH_NAME = (
-    'name oder der dienst ist nicht bekannt|nom ou service inconnu|名前またはサービスが不明|nombre o servicio desconocido|'
-    'nome o servizio sconosciuto|nome ou serviço desconhecido|未知的名称或服务'
-)
-_RESET = (
-    'vom kommunikationspartner zurückgesetzt|connexion r(?:é-?|e)initialisée|接続が相手からリセット|'
-    'conexión reinicializada|connessione interrotta dal corrispondente|conexão fechada pela outra ponta|'
-    '连接被对方重设|連線被對方重設|상대편이 연결을 끊음|verbinding is weggevallen|połączenie zerwane|'
-    'соединение разорвано|ligação reposta pelo peer|'
-    # Broken pipe
-    'datenübergabe unterbrochen|relais brisé|パイプが壊れ|tubería rota|pipe interrotta|pipe quebrado|'
-    'túnel quebrado|断开的管道|管線損壞|파이프가 깨어짐|gebroken pijp|przerwany potok|обрыв канала'
-)
 
 # The newest updates of Java put the alert that they send before the message of any failed handshake.
 _ALERTS = (
@@ -169,14 +139,14 @@ CAUSES = (
         r'|no address associated with (?:host)?name|nodename nor servname provided'
         # Java's message is the name and the resolver's words, or the name alone when it answers from its own cache. The name of
         # a class has a capital.
-        r'|\bmsg: (?-i:[a-z0-9][a-z0-9.-]{0,250}\.[a-z][a-z0-9-]{1,62})(?::\s|\s*$)|' + _NO_SUCH_NAME,
+        r'|\bmsg: (?-i:[a-z0-9][a-z0-9.-]{0,250}\.[a-z][a-z0-9-]{1,62})(?::\s|\s*$)|' + NO_SUCH_NAME,
         meaning="AEM's host cannot resolve a name.",
         advice='Check DNS on the host, or the proxy configured in AEM.',
         source=RECORDED,
     ),
     Cause(
         'timeout',
-        r'timed out\b|timeout waiting for connection|within timeout of \d|TimeoutException|\b\d{1,9} MILLISECONDS\b|' + _TIMED_OUT,
+        r'timed out\b|timeout waiting for connection|within timeout of \d|TimeoutException|\b\d{1,9} MILLISECONDS\b|' + TIMED_OUT,
         meaning='A connection or an answer timed out.',
         advice='Check the firewall and the proxy configured in AEM, and whether Brand Portal is available.',
         source=RECORDED,
@@ -189,14 +159,14 @@ CAUSES = (
         r'|cannot assign requested address'
         r'|SOCKS: (?:host|network) unreachable|\((?:connect|sendto) failed\)'
         r'|(?:SocketException|\bmsg): (?:operation not permitted|permission denied)\b'
-        '|' + _NETWORK_UNREACHABLE + '|' + _NO_ROUTE,
+        '|' + NETWORK_UNREACHABLE + '|' + NO_ROUTE,
         meaning="AEM's host has no route to the address.",
         advice='Check the routes and the firewall of the host, or the proxy configured in AEM.',
         source=RECORDED,
     ),
     Cause(
         'connection_refused',
-        r'connection refused|' + _REFUSED,
+        r'connection refused|' + REFUSED,
         meaning='Nothing accepts connections at the address AEM calls.',
         advice='Check the firewall, the proxy configured in AEM, and the transport URI of the agent.',
         source=RECORDED,
@@ -206,7 +176,7 @@ CAUSES = (
         r'connection reset|NoHttpResponseException|failed to respond(?! with)|connection or (?:in|out)bound has closed|broken pipe'
         r'|connection abort'
         r'|(?:socket|connection) (?:is )?closed|unexpected end of (?:file|stream)'
-        r'|premature end of|\bEOFException\b|\bEOF reached\b|' + _RESET,
+        r'|premature end of|\bEOFException\b|\bEOF reached\b|' + RESET,
         meaning='The connection was closed before the answer.',
         advice='Check the firewall and the proxy configured in AEM, then test again.',
         source=RECORDED,
