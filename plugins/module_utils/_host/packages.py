@@ -344,11 +344,9 @@ class PackagesHandler(Handler):
             self._keep(entry, removed, installed, of_others)
         try:
             others = [name for name in packages.would_undo(removed, installed, purge) if name not in before]
+            said = f'undoing it would also change {listed(others)}' if others else packages.undo(removed, installed, purge)
         except LookFailed as failed:
-            self._keep(entry, removed, installed, str(failed))
-        if others:
-            self._keep(entry, removed, installed, f'undoing it would also change {listed(others)}')
-        said = packages.undo(removed, installed, purge)
+            said = str(failed)
         if said:
             self._keep(entry, removed, installed, said)
         for unit, state in entry.how['units'].items():
@@ -375,12 +373,13 @@ class PackagesHandler(Handler):
 
     def _keep(self, entry: Entry, removed: Sequence[str], installed: Sequence[str], why: str) -> NoReturn:
         """Stop the unit of a package that stays, and name it, and those that do not come back."""
+        stay = 'stays installed'
         try:
             now = self._packages(entry).states([*removed, *installed])
         except LookFailed:
-            now = dict.fromkeys(removed, 'unknown')
+            now, stay = dict.fromkeys(removed, 'unknown'), 'may still be installed'
         stays, lost = [name for name in removed if now[name] not in OUT], [name for name in installed if now.get(name) in OUT]
-        what = [f"the package {listed(stays)} stays installed ({self._stop_unit(entry.how['unit'])})"] if stays else []
+        what = [f"the package {listed(stays)} {stay} ({self._stop_unit(entry.how['unit'])})"] if stays else []
         what += [f'the package {listed(lost)} was not installed again'] if lost else []
         raise CannotUndo(f"{listed(what) or f'the package {entry.target} could not be restored'}, because {why}")
 

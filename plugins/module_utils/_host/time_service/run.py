@@ -113,7 +113,7 @@ class Run:
             self.details.update(
                 recovered=f'A run of {begun} was interrupted on this host. Its changes were undone first.{left}', problems=problems)
         try:
-            self.log.close(changed=bool(entries), msg=sentence, problems=result.hidden(problems, self.secrets))
+            self.log.close(changed=self._settled, msg=sentence, problems=result.hidden(problems, self.secrets))
         except OSError as error:
             raise OSError(f'The record of the interrupted run of {begun}, {self.log.file}, cannot be removed: {error}') from error
         self.log = UndoLog(self.host, FOLDER, self.stop)

@@ -573,13 +573,30 @@ def test_a_look_that_fails_while_undoing_removes_nothing(tmp_path, done):
     case.install()
     case.log.entries[0].done = done
     case.host.failing['dpkg-query'] = 'locked'
-    assert case.undo()[0].startswith(f"the package chrony {'stays installed (stopped and disabled), because' if done else 'could'}")
+    said = 'may still be installed (stopped and disabled), because' if done else 'could not be restored'
+    assert case.undo()[0].startswith(f'the package chrony {said}')
     assert (case.stopped, 'chrony' in case.host.packages) == (['chrony.service'] * done, True)
     del case.host.failing['dpkg-query']
     case.log.entries[0].left = ''
     case.host._apt_get = lambda words: Done(100, '', 'E: cannot tell')
     assert 'stays installed' in case.undo()[0]
     assert 'chrony' in case.host.packages
+
+
+def test_a_look_that_fails_after_a_removal_that_failed_stops_the_unit(tmp_path):
+    case = Case(tmp_path)
+    case.host.available['systemd-timesyncd'] = {}
+    case.install()
+    real = case.host._apt_get
+
+    def apt_get(words):
+        if 'chrony-' in words and '--simulate' not in words:
+            case.host.failing['dpkg-query'] = 'locked'
+            return Done(100, '', 'E: no')
+        return real(words)
+    case.host._apt_get = apt_get
+    assert case.undo()[0].startswith('the package chrony may still be installed (stopped and disabled), because the installed')
+    assert case.stopped == ['chrony.service']
 
 
 @pytest.mark.parametrize('there', [True, False])
