@@ -9,7 +9,7 @@ The tables of daemons, units and paths are in layouts.
 """
 
 import os
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.importing import IMPORT_LOCK
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import (
@@ -85,11 +85,11 @@ def find_daemons(host: Any, states: Optional[Dict[str, Dict[str, str]]] = None) 
     return [_describe(host, daemon, states) for daemon in layouts.DAEMONS]
 
 
-def steerers(host: Any) -> List[Any]:
-    """Return what else sets this clock, see others.Steerer."""
+def steerers(host: Any, look: Callable[..., Dict[str, Dict[str, str]]] = unit_states) -> List[Any]:
+    """Return what else sets this clock, see others.Steerer. look: raises an error if systemd must answer."""
     with IMPORT_LOCK:
         from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import others
-    return others.find_steerers(host, unit_states(host, list(others.UNITS)))
+    return others.find_steerers(host, look(host, list(others.UNITS)))
 
 
 # States of a unit that systemd has found and cannot read: systemctl(1).

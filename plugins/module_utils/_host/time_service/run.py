@@ -121,7 +121,7 @@ class Run:
     def look(self) -> Tuple[List[Facts], List[Any]]:
         """Return (all time daemons, what else sets the clock). Raises NoAnswer."""
         states = known_states(self.host, layouts.all_units())
-        return discovery.find_daemons(self.host, states), discovery.steerers(self.host)
+        return discovery.find_daemons(self.host, states), discovery.steerers(self.host, known_states)
 
     def _finish(self, disabled: Sequence[str] = ()) -> Dict[str, Any]:
         """Build the result from the log, and close the log."""

@@ -1205,6 +1205,16 @@ def test_a_daemon_is_not_stopped_if_systemd_does_not_tell_who_requires_it(tmp_pa
     assert (own_tree(host), json.dumps(host.units)) == before
 
 
+def test_a_look_that_fails_does_not_mean_that_nothing_else_sets_the_clock(tmp_path):
+    host = debian(tmp_path, 'chrony')
+    real = host.execute
+    host.execute = lambda command, *rest: Done(1, '', 'Connection timed out') if 'phc2sys.service' in command \
+        else real(command, *rest)
+    with pytest.raises(TimeServiceFailed, match='^systemd does not answer on this host'):
+        run(host)
+    assert host.commands == []
+
+
 def configuration(host):
     return {path: text for path, text in host.tree().items() if path.startswith('/etc/')}
 
