@@ -22,7 +22,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._common.proces
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.stop_request import StopRequest
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import aem_session, statedir
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System, listed
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import STOPPED_ALONG, UP, full_name, stopped_along
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import UP, full_name, known_bonds, stopped_along
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import Entry, Lock, LogUnreadable, UndoLog
 
 FOLDER = statedir.STATE + '/service_stop'
@@ -39,8 +39,7 @@ _SCRIPT = ('limit=$1 lock=$2 folder=$3; shift 3; flock --wait "$limit" "$lock" t
 _FLOCK = ('/usr/bin/flock', '/bin/flock')
 
 _LOOKS_LIKE_AEM = re.compile(r'aem|cq5?|crx|quickstart|author', re.IGNORECASE)
-_PROPERTIES = ('Id', 'LoadState', 'ActiveState', 'SubState', 'CanStart', 'CanStop', 'ActiveEnterTimestampMonotonic',
-               *STOPPED_ALONG)
+_PROPERTIES = ['Id', 'LoadState', 'ActiveState', 'SubState', 'CanStart', 'CanStop', 'ActiveEnterTimestampMonotonic']
 # A unit that waits for its automatic restart does not run.
 _FAILING = ('auto-restart', 'auto-restart-queued')
 
@@ -85,6 +84,7 @@ class ServiceGuard(StepHooks):
         self.left: List[str] = []       # stopped by an interrupted earlier run, and still down
         self._ending: List[str] = []        # being stopped by others; not to be started
         self.entries: List[Entry] = []      # of this run, for its record
+        self._bonds: List[str] = []         # properties that name the units that systemd stops along
         self._failed = False        # whether a unit could not be started; the next run tries again
 
     # before
@@ -99,8 +99,7 @@ class ServiceGuard(StepHooks):
         except LogUnreadable as error:
             raise StopRefused(str(error)) from error
         if earlier.entries:
-            self._inspect_earlier([entry.target for entry in earlier.entries if entry.act == 'service_stop'],
-                                  earlier.booted)
+            self._inspect_earlier([entry.target for entry in earlier.entries if entry.act == 'service_stop'], earlier.booted)
 
     def _find(self) -> List[Unit]:
         """Find out what runs now, and what is being stopped. Return the units, those of the option first."""
@@ -369,7 +368,8 @@ class ServiceGuard(StepHooks):
         """Return the units as systemd describes them, in the given order. Raises StopRefused if systemd does not answer."""
         if not names:
             return []
-        done = self._run(['systemctl', 'show', '--no-pager', '--property', ','.join(_PROPERTIES), '--'] + names)
+        self._bonds = self._bonds or known_bonds(self._host, names[0])
+        done = self._run(['systemctl', 'show', '--no-pager', '--property', ','.join(_PROPERTIES + self._bonds), '--'] + names)
         blocks = done.out.strip().split('\n\n')
         if done.code or len(blocks) != len(names):
             raise StopRefused('systemd does not answer on this host, so no unit can be stopped and started again '

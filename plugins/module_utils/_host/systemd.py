@@ -15,7 +15,6 @@ UNIT_PROPERTIES = ('Id', 'LoadState', 'ActiveState', 'UnitFileState', 'MainPID',
 UP = ('active', 'activating', 'reloading')
 STARTS_AT_BOOT = ('enabled', 'alias', 'generated', 'static')
 # Units that systemd stops or restarts together with the one that has these properties: transaction_add_job_and_dependencies().
-# systemctl prints no line for a property that its version does not know, as PropagatesStopTo before 249.
 STOPPED_ALONG = ('RequiredBy', 'RequisiteOf', 'BoundBy', 'ConsistsOf', 'PropagatesStopTo')
 # Folder of the links for units that are enabled, masked, or have another name.
 UNIT_LINKS = '/etc/systemd/system'
@@ -51,7 +50,8 @@ def known_states(host: Any, units: List[str], properties: Sequence[str] = UNIT_P
     """Do the same with these properties, LoadState among them, but raise NoAnswer if systemd does not answer for each unit."""
     done = host.execute(_show(properties, units))
     blocks = _blocks(done.out)
-    if done.code or len(blocks) != len(units) or not all(block.get('LoadState') for block in blocks):
+    # RHEL 7 and 231 end with 1 after the first unit without one of the properties, as a timer without MainPID.
+    if done.code not in (0, 1) or len(blocks) != len(units) or not all(block.get('LoadState') for block in blocks):
         raise NoAnswer(f"systemd does not answer on this host (systemctl show {' '.join(units[:1])})")
     return dict(zip(units, blocks))
 
@@ -69,14 +69,20 @@ def dependents(host: Any, unit: str) -> List[str]:
 
     A restart of the unit restarts them. They may require it through others, as targets. Raises NoAnswer.
     """
-    found, ask = [unit], [unit]
+    found, ask, keys = [unit], [unit], (*known_bonds(host, unit), 'LoadState')
     while ask:
-        shown = known_states(host, ask, (*STOPPED_ALONG, 'LoadState')).values()
+        shown = known_states(host, ask, keys).values()
         ask = [word for word in stopped_along(shown) if word not in found]
         found += ask
     services = [name for name in found[1:] if name.endswith('.service')]
     states = known_states(host, services) if services else {}
     return [name for name in services if states[name].get('ActiveState') in UP]
+
+
+def known_bonds(host: Any, unit: str) -> List[str]:
+    """Return those of STOPPED_ALONG that this version of systemd knows; all if it does not answer. unit: any one."""
+    lines = host.execute(_show(STOPPED_ALONG, [unit])).out.splitlines()
+    return [key for key in STOPPED_ALONG if any(line.startswith(key + '=') for line in lines)] or list(STOPPED_ALONG)
 
 
 def stopped_along(shown: Iterable[Mapping[str, str]]) -> List[str]:

@@ -259,17 +259,26 @@ def test_a_unit_with_two_names_is_stopped_once(tmp_path, names):
     assert (made.running, made.stopped['units']) == (['aem.service'], ['aem.service'])
 
 
-@pytest.mark.parametrize('key', systemd.STOPPED_ALONG)
-def test_all_that_systemd_stops_along_is_started_along(tmp_path, key):
-    host = FakeHost(tmp_path, aem_service={'ActiveState': 'active', key: 'web.service'}, web_service='active')
-    original, asked = host.execute, []
+@pytest.mark.parametrize('known', [('RequiredBy', 'BoundBy', 'ConsistsOf'), systemd.STOPPED_ALONG])
+def test_all_that_systemd_stops_along_is_started_along(tmp_path, known):
+    """systemctl of RHEL 7 ends with 1 after the first unit without one of the properties."""
+    host = FakeHost(tmp_path, aem_service={'ActiveState': 'active', known[-1]: 'web.service'}, web_service='active',
+                    cq_service='active')
+    original = host.execute
 
     def execute(command, timeout=30.0, environment=None):
-        asked.extend(command[command.index('--property') + 1].split(',') if 'show' in command else [])
-        return original(command, timeout)
+        if 'show' not in command:
+            return original(command, timeout)
+        asked = command[command.index('--property') + 1].split(',')
+        if '--' not in command:
+            return Done(1, ''.join(f'{key}=\n' for key in asked if key in known), '')
+        done = original(command, timeout)
+        lines = [line for line in done.out.split('\n') if not line or line.partition('=')[0] in asked]
+        unknown = set(asked) & set(systemd.STOPPED_ALONG) - set(known)
+        return Done(0, '\n'.join(lines), '') if not unknown else Done(1, '\n'.join(lines).split('\n\n')[0], '')
     host.execute = execute
-    units(host).stopped_during(100.0, lambda: None)
-    assert 'start aem.service web.service' in host.ran and key in asked
+    units(host, 'aem', 'cq').stopped_during(100.0, lambda: None)
+    assert 'start aem.service cq.service web.service' in host.ran
 
 
 def test_what_systemd_stops_along_is_started_along_but_no_target(tmp_path):

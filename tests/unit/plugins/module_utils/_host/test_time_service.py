@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import StepRefused
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common import files
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.process import Done
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host import acts, packages
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host import acts, packages, systemd
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import texts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.chrony import Chrony
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Refused
@@ -1186,7 +1186,7 @@ def test_a_daemon_that_running_services_require_is_not_stopped(tmp_path, units, 
 
 
 @pytest.mark.parametrize('asked', ['RequiredBy', 'Id'])
-@pytest.mark.parametrize('way', ['fails', 'leaves out'])
+@pytest.mark.parametrize('way', ['fails', 'takes too long', 'leaves out'])
 def test_a_daemon_is_not_stopped_if_systemd_does_not_tell_who_requires_it(tmp_path, asked, way):
     """The answer was taken for "nobody", and AEM was stopped."""
     host = debian(tmp_path, 'chrony', 'ntpsec')
@@ -1198,11 +1198,32 @@ def test_a_daemon_is_not_stopped_if_systemd_does_not_tell_who_requires_it(tmp_pa
         done = real(command, *rest)
         about = 'show' in command and command[command.index('--property') + 1].startswith(asked) and \
             command[-1] in ('ntpsec.service', 'aem.service')
-        return done if not about else Done(1, done.out, 'Connection timed out') if way == 'fails' else Done(0, '', '')
+        ways = {'fails': Done(1, '', 'Timed out'), 'takes too long': Done(124, done.out, ''), 'leaves out': Done(0, '', '')}
+        return ways[way] if about else done
     host.execute = execute
     with pytest.raises(TimeServiceFailed, match=r'^systemd does not answer on this host .*Nothing was changed\.$'):
         run(host, provider='chrony')
     assert (own_tree(host), json.dumps(host.units)) == before
+
+
+@pytest.mark.parametrize('known', [('RequiredBy', 'BoundBy', 'ConsistsOf'), systemd.STOPPED_ALONG])
+def test_only_properties_that_systemd_knows_are_asked_of_several_units(tmp_path, known):
+    """systemctl of RHEL 7 ends with 1 after the first unit without one of them."""
+    host = debian(tmp_path, 'ntpsec')
+    host.units['aem.service'] = ['active', 'enabled']
+    real, above = host.execute, {'site.target': 'ntpsec.service', 'two.target': 'ntpsec.service', 'aem.service': 'two.target'}
+
+    def execute(command, *rest):
+        asked = command[command.index('--property') + 1].split(',') if 'show' in command else []
+        if 'RequiredBy' not in asked:
+            return real(command, *rest)
+        units = command[command.index('--property') + 2:]
+        blocks = ['\n'.join('{0}={1}'.format(key, {'LoadState': 'loaded', known[-1]: ' '.join(
+            each for each in above if above[each] == unit)}.get(key, '')) for key in asked if key in (*known, 'LoadState'))
+            for unit in units]
+        return Done(0, '\n\n'.join(blocks), '') if set(asked) <= {*known, 'LoadState'} else Done(1, blocks[0] + '\n', '')
+    host.execute = execute
+    assert systemd.dependents(host, 'ntpsec.service') == ['aem.service']
 
 
 def test_a_look_that_fails_does_not_mean_that_nothing_else_sets_the_clock(tmp_path):
