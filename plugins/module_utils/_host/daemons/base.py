@@ -67,9 +67,9 @@ class Daemon:
     patience = 15.0     # seconds in which the first answers arrive if the sources are reachable
     choice = ''     # how it chooses among its sources, as a sentence
     slews_below = 0.0   # seconds: it never steps the clock by less
+    steps = False   # whether it can be told to step the clock
     # The directive that names the key file, and one line of that file.
-    _key_directive = 'keyfile'
-    _key_form = '{0.number} {0.kind} {0.secret}'
+    _key_directive, _key_form = 'keyfile', '{0.number} {0.kind} {0.secret}'
     _last_wins: Set[str] = set()    # directives for which the last line counts
 
     def __init__(self, host: Any, facts: Mapping[str, Any], measured: Sequence[Mapping[str, Any]] = ()) -> None:
@@ -181,8 +181,8 @@ class Daemon:
             advice = 'Remove that line, or do not use only.'
             if left[0].line.leased:
                 advice = ('Let DHCP name no servers (PEERNTP=no in /etc/sysconfig/network, NETCONFIG_NTP_POLICY="" on SLES, the '
-                          'request in dhclient.conf, UseNTP=no in the .network file, or use-ntp: false of netplan), or do not use '
-                          'only.')
+                          'request in dhclient.conf, "nohook ntp.conf" in dhcpcd.conf, UseNTP=no in the .network file, or use-ntp: '
+                          'false of netplan), or do not use only.')
             raise Refused('only: {0} would still be asked.'.format(left[0].line.quoted), advice)
 
     def _files(self, want: Wanted) -> List[File]:

@@ -31,6 +31,7 @@ _LOCAL_ID = '7F7F0101'
 class Chrony(Daemon):
     """chronyc's -c prints fields for programs (chrony 2.4 and newer)."""
 
+    steps = True
     _last_wins = {'maxdistance', 'minsources', 'authselectmode'}
 
     # Reading

@@ -22,6 +22,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ConfigLine, Overlay, Source
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.ntpd_config import is_ntpsec, read, sources_of
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.ntpd_interfaces import deaf_by
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.ntpd_slew import USUAL, slewing_of
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.ntpd_tos import minsane, tos_values
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.texts import File, current
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import (
@@ -114,7 +115,7 @@ def _closest(rules: Sequence[Restriction], host: str, address: Any, family: int,
 class Ntpd(Daemon):
     """ntpd and ntpsec, asked with ntpq. They step by themselves when started with -g, as every vendor's unit does."""
 
-    slews_below = 0.128     # "tinker step" of ntp.conf(5), at half a millisecond a second
+    slews_below = USUAL.below   # status() finds out whether the configuration changes it
     _key_directive = 'keys'
     _where_heard = ('This run has heard {0} from this host, but asked from a port above 1023. {1} asks from UDP 123: let answers '
                     'to that port in, then see ntpq -pn and journalctl -b -u {1}.')
@@ -254,6 +255,9 @@ class Ntpd(Daemon):
                 listed or 'none', why), advice, stepped)
         return self._unheard(residual, others, any(not peer.own for peer in peers))
 
+    def _options(self) -> List[Tuple[str, str]]:
+        return launch.options_of(self.facts['name'], self.facts.get('arguments') or ())
+
     def _peers(self) -> List['NtpqRow']:
         peers = []
         for text in self._ask('ntpq', '-pn').out.splitlines()[2:]:
@@ -282,8 +286,13 @@ class Ntpd(Daemon):
         if others and not selected and all(peer.reach == '0' for peer in others):
             # ntpd still reports that it is synchronized after it has lost all of its servers.
             return self._unheard(residual, others, True)
-        return Status(True, residual, True, '', 'synchronized to {0}, {1:+.6f} s off'.format(refid, residual),
-                      follows=(refid,) + ((selected.remote,) if selected else ()))
+        slewing = slewing_of(self.lines(), self._options(), self.facts.get('started_by') or self.unit)
+        self.slews_below = slewing.below
+        slewed = USUAL.below < abs(residual) <= slewing.below
+        return Status(True, residual, True, '', 'synchronized to {0}, {1:+.6f} s off{2}'.format(
+            refid, residual, ', which it only slews because of {0}'.format(slewing.by) if slewed else ''),
+            'It corrects half a millisecond a second. Remove {0}, restart {1}, then run again.'.format(slewing.by, self.unit)
+            if slewed else '', follows=(refid,) + ((selected.remote,) if selected else ()))
 
     def _mute_or_gone(self) -> Status:
         rule = self._mute(restrictions(self.lines()))
@@ -302,7 +311,7 @@ class Ntpd(Daemon):
 
         listed: whether ntpq lists a source, which may be of a pool.
         """
-        deaf = deaf_by(self.host, self.lines(), launch.options_of(self.facts['name'], self.facts.get('arguments') or ()))
+        deaf = deaf_by(self.host, self.lines(), self._options())
         if deaf:
             return Status(False, residual, False, UNREACHABLE, '{0} lets it use no address of this host but the loopback'.format(
                 deaf.quoted), 'Remove it, or let it listen on the interface to the servers, restart {0}, then run again.'.format(

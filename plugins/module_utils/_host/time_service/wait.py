@@ -15,6 +15,8 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log
 _SHORTEST_PAUSE, _LONGEST_PAUSE, _PAUSE_SHARE = 0.2, 1.0, 0.05
 # Seconds after which a daemon that does not run counts as failed.
 _COMES_UP = 2.0
+# Seconds that a daemon corrects by itself within minutes.
+_SHORTLY_SLEWED = 0.4
 _DOING = 'Wait until the daemon has corrected the clock'
 
 
@@ -33,7 +35,8 @@ class Limits(NamedTuple):
                    float(options['max_step']), tolerant)
 
     def good(self, daemon: Daemon, status: Status) -> bool:
-        return status.synchronized and abs(status.residual_offset) <= max(self.sync_tolerance, daemon.slews_below)
+        slewed = min(daemon.slews_below, max(self.max_skew, _SHORTLY_SLEWED))
+        return status.synchronized and abs(status.residual_offset) <= max(self.sync_tolerance, slewed)
 
     def in_time(self, daemon: Daemon, waited: float) -> bool:
         """Return whether nothing but a synchronized daemon ends the wait yet."""
@@ -114,6 +117,8 @@ def _step(log: UndoLog, daemon: Daemon, status: Status, limits: Limits) -> bool:
     if limits.max_step and abs(offset) > limits.max_step:
         raise Failure('Correct the clock', f'it is {offset:+.3f} s off, more than max_step allows ({limits.max_step:g} s)',
                       'Raise max_step if such a step is wanted.')
+    if not daemon.steps:
+        return False
     entry = Entry('clock', 'clock', {'offset': round(offset, 6)}, {'offset': 0.0}, STEP.format(offset))
     if not log.perform(entry, daemon.step):
         entry.done = False      # the daemon refused the command; the next status shows whether it corrects the clock by itself

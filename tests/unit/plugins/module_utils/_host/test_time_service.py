@@ -1008,6 +1008,30 @@ def test_what_ntpd_slews_by_itself_is_no_failure(tmp_path, left, enough):
             run(host, provider='ntpd', servers=['192.0.2.2'])
 
 
+@pytest.mark.parametrize(('options', 'lines', 'by'), [
+    ('-x -g', '', '-x (/etc/sysconfig/ntpd line 1)'), ('-gx', '', '-x (/etc/sysconfig/ntpd line 1)'),
+    ('-g', 'tinker step 0\n', '"tinker step 0" (/etc/ntp.conf line 3)'),
+    ('-x', 'tinker step 0.5\ntinker panic 0 step 300\n', '"tinker panic 0 step 300" (/etc/ntp.conf line 4)'),
+    ('-x', 'tinker step 0.128\n', '')])
+@pytest.mark.parametrize('left', [0.3, 90.0])
+def test_what_ntpd_only_slews_is_no_failure_up_to_max_skew_and_named_above(tmp_path, options, lines, by, left):
+    """Oracle's databases want -x. A run was undone for 0.3 s, which are corrected within ten minutes."""
+    host = FakeHost(tmp_path, 'centos-7').has('ntpd', package='ntp')
+    host.put('/etc/ntp.conf', 'restrict 127.0.0.1\nserver 192.0.2.1 iburst\n' + lines)
+    host.put('/etc/sysconfig/ntpd', 'OPTIONS="{0}"\n'.format(options))
+    host.put('/usr/lib/systemd/system/ntpd.service',
+             '[Service]\nEnvironmentFile=-/etc/sysconfig/ntpd\nExecStart=/usr/sbin/ntpd -u ntp:ntp $OPTIONS\n')
+    host.correction = left
+    if left < 1 and by:
+        assert run(host)['synchronized']
+        return
+    with pytest.raises(TimeServiceFailed) as failed:
+        run(host, sync_timeout=5)
+    assert 'step the clock' not in str(failed.value)
+    assert ('only slews because of ' + by in str(failed.value)) is bool(by)
+    assert ('Remove {0}, restart ntpd.service'.format(by) in failed.value.details['advice']) is bool(by)
+
+
 def test_an_unsynchronised_daemon_is_tolerated_when_asked_and_the_truth_is_told(tmp_path):
     host = debian(tmp_path, 'chrony')
     host.synchronised_after = None
