@@ -72,8 +72,17 @@ def _starts_at_boot(root: str) -> bool:
     with IMPORT_LOCK:
         from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.layouts import LAYOUTS, OTHER_UNITS
     units = {row.layout.unit for row in LAYOUTS} | set(OTHER_UNITS.values())
-    links = [os.path.basename(link) for folder in _LINKS for link in glob.glob(os.path.join(root, folder, '*.wants/*.service'))]
-    return any(unit in units and not _is_masked(root, unit) for unit in links)
+    links = [link for folder in _LINKS for link in glob.glob(os.path.join(root, folder, '*.wants/*.service'))
+             if os.path.basename(link) in units]
+    return any(_leads_to_unit(root, link) and not _is_masked(root, os.path.basename(link)) for link in links)
+
+
+def _leads_to_unit(root: str, link: str) -> bool:
+    """Return whether the unit of a link is there. A package that was removed and not purged leaves its link (Debian)."""
+    if not os.path.islink(link):
+        return True
+    folder = '/' + os.path.relpath(os.path.dirname(link), root)
+    return os.path.exists(os.path.join(root, os.path.normpath(os.path.join(folder, os.readlink(link))).lstrip('/')))
 
 
 def _is_masked(root: str, unit: str) -> bool:

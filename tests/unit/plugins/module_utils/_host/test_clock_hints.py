@@ -113,7 +113,13 @@ def test_a_repair_that_has_left_no_daemon_is_not_finished(tmp_path, repaired, en
         link = tmp_path / 'etc/systemd/system' / enabled
         link.parent.mkdir(parents=True)
         link.symlink_to('/lib/systemd/system/' + link.name)
+        unit = tmp_path / 'lib/systemd/system' / link.name
+        unit.parent.mkdir(parents=True)
+        unit.touch()
     assert clock_hints.interrupted(str(tmp_path)) == left
+    if enabled:
+        unit.unlink()       # the package was removed, and not purged
+        assert clock_hints.interrupted(str(tmp_path)) == ['no_time_daemon']
 
 
 @pytest.mark.parametrize(('folder', 'masked', 'left'), [
@@ -127,6 +133,7 @@ def test_a_daemon_that_an_image_or_an_init_script_enables_starts_at_boot(tmp_pat
     for path in (folder, 'etc/systemd/system'):
         (tmp_path / path).mkdir(parents=True)
     (tmp_path / folder / 'systemd-timesyncd.service').symlink_to('../systemd-timesyncd.service')
+    (tmp_path / folder / '../systemd-timesyncd.service').touch()
     if masked:
         (tmp_path / 'etc/systemd/system/systemd-timesyncd.service').symlink_to('/dev/null')
     assert clock_hints.interrupted(str(tmp_path)) == left
