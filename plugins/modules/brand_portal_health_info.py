@@ -101,8 +101,9 @@ clock_keeper:
       sample: 192.0.2.20
     reason:
       description:
-        - Why RV(clock_keeper.state) is V(not_kept). V(no_time_daemon), V(no_control_of_clock) for a chronyd with C(-x),
-          V(own_clock) for a daemon that follows the clock of the host itself, or V(not_synchronized). Empty otherwise.
+        - Why RV(clock_keeper.state) is V(not_kept). V(no_time_daemon), V(no_control_of_clock) for a chronyd with C(-x)
+          or an ntpd with C(disable ntp), V(own_clock) for a daemon that follows the clock of the host itself, or
+          V(not_synchronized). Empty otherwise.
       type: str
     msg:
       description: Sentence with RV(clock_keeper.state) and RV(clock_keeper.reason).

@@ -81,7 +81,8 @@ KEEP_IT = 'run with fix_bp_jwt_fix_not_kept=true'
 NOT_KEPT: dict[str, str] = {
     'no_time_daemon': f'enable a time daemon, or have this role install one: {KEEP_IT}',
     'no_control_of_clock': 'start chronyd without the option -x: look at "systemctl cat chronyd" and the file of options that it '
-                           'names (/etc/default/chrony, /etc/sysconfig/chronyd)',
+                           'names (/etc/default/chrony, /etc/sysconfig/chronyd); or take "disable ntp" out of the '
+                           'configuration of ntpd',
     'own_clock': f'name NTP servers in fix_bp_jwt_ntp_servers and have this role configure them: {KEEP_IT}; and remove the local '
     'clock (server 127.127.1.0, local stratum) from the configuration of the daemon',
     'not_synchronized': 'let this host reach its NTP servers on UDP 123; or name servers that it reaches in '

@@ -120,6 +120,9 @@ def _of_program(program: Program, pids: List[int], said: Optional[KernelClock], 
             answer = DaemonAnswer(True, answer.source) if _leads_elsewhere(root, answer.source) else answer
         source = answer.source if answer else ''
         state, reason = _by_daemon(program, said, answer, root, now)
+        # An ntpd that disciplines the kernel's clock need not be looked at.
+        if program.name == 'ntpd' and state == KEPT and not (said and said.synchronized) and _is_disabled(root, pids[0]):
+            state, reason = NOT_KEPT, 'no_control_of_clock'
     return state, program.name, reason, source
 
 
@@ -174,7 +177,8 @@ def _message(state: str, by: str, source: str, reason: str) -> str:
         '': 'It is not known whether anything keeps the clock.',
         'no_time_daemon': 'Nothing keeps the clock: no time daemon runs{0}.'.format(
             ', and {0} does not set it'.format(by) if by else ''),
-        'no_control_of_clock': 'Nothing keeps the clock: {0} runs with the option -x, so it does not set the clock.'.format(by),
+        'no_control_of_clock': 'Nothing keeps the clock: {0} runs with {1}, so it does not set the clock.'.format(
+            by, '"disable ntp"' if by == 'ntpd' else 'the option -x'),
         'own_clock': 'Nothing keeps the clock: {0} follows the clock of this host itself.'.format(by),
         'not_synchronized': 'Nothing keeps the clock: {0} runs, but is not synchronized to any source.'.format(by),
     }[reason]
@@ -241,6 +245,13 @@ def _runs_without_control(command: List[str]) -> bool:
     except getopt.GetoptError:
         return '-x' in command
     return ('-x', '') in options
+
+
+def _is_disabled(root: str, pid: int) -> bool:
+    with IMPORT_LOCK:
+        from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.ntpd_config import is_disabled
+        from ansible_collections.aemops.brand_portal.plugins.module_utils._host.host import Host
+    return is_disabled(Host(root=root), _command(root, pid)[1:])
 
 
 def _sets_clock(root: str, pid: int, name: str) -> bool:

@@ -20,7 +20,12 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.
     number,
 )
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import ConfigLine, Overlay, Source
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.ntpd_config import is_ntpsec, read, sources_of
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.ntpd_config import (
+    disabling,
+    is_ntpsec,
+    read,
+    sources_of,
+)
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.ntpd_interfaces import deaf_by
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.ntpd_slew import USUAL, slewing_of
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.ntpd_tos import minsane, tos_values
@@ -159,9 +164,7 @@ class Ntpd(Daemon):
                               'Remove or change it, then run again.', NOT_READ)
 
     def _disabled(self) -> Optional[ConfigLine]:
-        """Return the last "disable ntp" line. No "enable ntp" overrides it: ntpd applies all enable lines first."""
-        found = [line for line in self.lines() if line.words[0] == 'disable' and 'ntp' in line.words[1:]]
-        return found[-1] if found else None
+        return disabling(self.lines())
 
     def _files(self, want: Wanted) -> List[File]:
         keyed = {key.server: ' key {0}'.format(key.number) for key in want.keys}

@@ -59,6 +59,19 @@ def read(host: Any, path: str, daemon: str, arguments: Sequence[str] = (), witho
     return reading.lines
 
 
+def disabling(lines: Sequence[ConfigLine]) -> Optional[ConfigLine]:
+    """Return the last "disable ntp" line. No "enable ntp" overrides it: ntpd applies all enable lines first."""
+    found = [line for line in lines if line.words[:1] == ['disable'] and 'ntp' in line.words[1:]]
+    return found[-1] if found else None
+
+
+def is_disabled(host: Any, arguments: Sequence[str]) -> bool:
+    """Return whether the configuration of an ntpd with these arguments keeps it from setting the clock."""
+    usual = next((path for path in ('/etc/ntpsec/ntp.conf', '/etc/ntp.conf') if host.exists(path)), '')
+    path = launch.configuration_of('ntpd', arguments) or usual
+    return disabling(read(host, path, 'ntpsec' if 'ntpsec' in path else 'ntpd')) is not None
+
+
 def _file(host: Any, path: str, reading: Reading, ntpsec: bool) -> bool:
     """Read a file. Return whether reading continues: the line "end" ends it for all open files."""
     if not reading.enter(path):

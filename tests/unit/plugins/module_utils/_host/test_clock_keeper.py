@@ -108,6 +108,22 @@ def test_x_of_ntpd_means_something_else(tree):
     assert tree.look(SAYS_SO, SYNCED)['state'] == 'kept'
 
 
+@pytest.mark.parametrize(('command', 'path', 'kernel', 'answer', 'state'), [
+    (['ntpd', '-g'], '/etc/ntp.conf', DENIES, SYNCED, 'not_kept'), (['ntpd', '-c', '/a', '-g'], '/a', None, SYNCED, 'not_kept'),
+    (['ntpd', '-g', '-N'], '/etc/ntpsec/ntp.d/site.conf', DENIES, SYNCED, 'not_kept'),
+    (['ntpd', '-c', '/b'], '/etc/ntp.conf', DENIES, SYNCED, 'kept'),
+    # It was not restarted since the line was written: it sets the clock.
+    (['ntpd', '-g'], '/etc/ntp.conf', SAYS_SO, SYNCED, 'kept')])
+def test_an_ntpd_that_may_not_set_the_clock_keeps_nothing(tree, command, path, kernel, answer, state):
+    tree.process(7, 'ntpd', *command, unit='ntpd')
+    if 'ntpsec' in path:
+        tree.write('/etc/ntpsec/ntp.conf', 'server a\n')
+    tree.write(path, 'disable monitor ntp\n')
+    found = tree.look(kernel, answer)
+    assert verdict(found) == (state, 'ntpd', 'no_control_of_clock' if state == 'not_kept' else '')
+    assert ('ntpd runs with "disable ntp"' in found['msg']) == (state == 'not_kept')
+
+
 def test_no_daemon(tree):
     assert verdict(tree.look(DENIES)) == ('not_kept', '', 'no_time_daemon')
     # It was stopped a moment ago: the kernel goes on to say so.
