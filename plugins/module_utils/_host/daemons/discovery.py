@@ -34,6 +34,8 @@ def why_no_packages(host: Any) -> str:
     for commands, names, why in layouts.IMAGES:
         if any(host.exists(command) for command in commands) or set(words[:1]) & set(names):
             return why
+    if not package_manager(host) and host.exists(layouts.TDNF):
+        return 'its packages are changed by tdnf, which this role does not run (tdnf install chrony)'
     return '' if package_manager(host) else 'none of the package managers {0} is here'.format(
         ', '.join(manager.name for manager in layouts.MANAGERS))
 
@@ -47,7 +49,10 @@ def package_manager(host: Any) -> str:
     if any(any(host.exists(command) for command in commands) or set(words[:1]) & set(names)
            for commands, names, _why in layouts.IMAGES):
         return ''
-    there = [manager.name for manager in layouts.MANAGERS if host.exists(manager.command)]
+    there = [manager.name for manager in layouts.MANAGERS
+             if host.exists(manager.command) and os.path.basename(host.real_path(manager.command)) != 'tdnf']
+    if not there and host.exists(layouts.TDNF):
+        return ''
     usual = next((layouts.USUAL_MANAGERS[word] for word in words if word in layouts.USUAL_MANAGERS), '')
     return usual if usual in there else (there + [usual])[0]
 
@@ -62,7 +67,8 @@ def layout_for(host: Any, daemon: str) -> Optional[Layout]:
     at = version(host)
     if not words:
         manager = package_manager(host)
-        words = [each.system for each in layouts.MANAGERS if each.name == manager][:1] or ['debian']
+        words = [each.system for each in layouts.MANAGERS if each.name == manager][:1] or [
+            'fedora' if host.exists(layouts.TDNF) else 'debian']
         at = layouts.NEWEST
     elif host.os_release().get('ID', '').lower() not in known.union(layouts.SAME_VERSIONS):
         at = layouts.NEWEST
@@ -122,7 +128,7 @@ def _describe(host: Any, daemon: layouts.KnownDaemon, states: Dict[str, Dict[str
         'masked': file_state.startswith('masked') or state.get('LoadState') == 'masked',
         'masked_until_boot': file_state == 'masked-runtime',
         # The condition for which systemd does not start the unit; '' if all are met.
-        'condition': '' if active or not installed else _condition(host, unit, state),
+        'condition': '' if active or not installed else condition_of(host, unit, state),
         # The load state of a unit that is there, but whose file or drop-in has an error; otherwise ''.
         'not_loaded': state['LoadState'] if state.get('LoadState') in _NOT_LOADED else '',
         'pid': state.get('MainPID', ''),
@@ -149,7 +155,8 @@ def _runs_another_binary(host: Any, daemon: layouts.KnownDaemon, unit: str) -> b
     return os.path.basename(program) in {os.path.basename(binary) for binary in daemon.binaries} and host.exists(program)
 
 
-def _condition(host: Any, unit: str, state: Dict[str, str]) -> str:
+def condition_of(host: Any, unit: str, state: Dict[str, str]) -> str:
+    """Return the condition for which systemd does not start a unit in this state; '' if there is none."""
     unmet = conditions.unmet_condition(host, unit)
     # systemd also says "no" for a unit whose conditions were never checked, and files may have changed since.
     if not unmet and state.get('ConditionResult') == 'no' and state.get('ConditionTimestampMonotonic', '0') != '0':

@@ -155,6 +155,8 @@ MANAGERS = (
     PackageManager('yum', '/usr/bin/yum', 'fedora'),
     PackageManager('zypper', '/usr/bin/zypper', 'suse'),
 )
+# Photon OS, Azure Linux: its yum may be a link to this one, whose tables differ.
+TDNF = '/usr/bin/tdnf'
 # The usual package manager of a known system, if no command of one is found.
 USUAL_MANAGERS = {'debian': 'apt', 'ubuntu': 'apt', 'rhel': 'dnf', 'fedora': 'dnf', 'amzn': 'dnf', 'suse': 'zypper',
                   'sles': 'zypper'}

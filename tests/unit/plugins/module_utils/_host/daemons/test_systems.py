@@ -49,6 +49,8 @@ def test_the_package_manager_that_is_there_decides(tmp_path, release, commands, 
     ('ID="sl-micro"\nID_LIKE="suse"\nVERSION_ID="6.0"\n', [ZYPPER], 'transactional-update'),
     ('ID=flatcar\nID_LIKE=coreos\nVERSION_ID=3815.2.0\n', [], 'image without a package manager'),
     ('ID=fedora\nVARIANT_ID=coreos\nVERSION_ID=41\n', ['/run/ostree-booted', '/usr/bin/rpm-ostree'], 'rpm-ostree'),
+    # yum is a link to tdnf, see below.
+    ('NAME="VMware Photon OS"\nID=photon\nVERSION_ID=4.0\n', ['/usr/bin/tdnf'], 'tdnf install chrony'),
     ('ID=gentoo\n', [], 'none of the package managers apt, dnf, yum, zypper is here'),
 ])
 def test_where_no_package_can_be_installed_that_is_said(tmp_path, release, files, said):
@@ -56,8 +58,21 @@ def test_where_no_package_can_be_installed_that_is_said(tmp_path, release, files
     host.put('/etc/os-release', release)
     for path in files:
         host.put(path, '')
+    if 'photon' in release:
+        os.symlink('tdnf', host.path('/usr/bin/yum'))
     assert discovery.package_manager(host) == ''
     assert said in discovery.why_no_packages(host)
+
+
+def test_a_dnf_beside_tdnf_installs(tmp_path):
+    host = FakeHost(tmp_path, 'alma-9')
+    host.put('/etc/os-release', 'ID=azurelinux\nVERSION_ID="3.0"\n')
+    host.put('/usr/bin/tdnf', '')
+    host.put(DNF, '')
+    assert (discovery.package_manager(host), discovery.why_no_packages(host)) == ('dnf', '')
+    os.remove(host.path(DNF))
+    chrony = discovery.find_daemons(host)[0]
+    assert (discovery.package_manager(host), chrony['unit'], chrony['config']) == ('', 'chronyd.service', '/etc/chrony.conf')
 
 
 # What runs beside the known units
