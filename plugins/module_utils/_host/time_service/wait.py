@@ -6,8 +6,9 @@
 
 from typing import Any, Callable, Mapping, NamedTuple
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, discovery
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import NOT_RUNNING, Daemon, Status
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import unit_states
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.apply import STEP, Failure
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import Entry, UndoLog
 
@@ -95,6 +96,11 @@ def wait(log: UndoLog, daemon: Daemon, limits: Limits, restart: Callable[[str], 
         if settled and not unread:
             return Waited(status, told)
         if status.reason == NOT_RUNNING and waited > _COMES_UP:
+            # systemd looks at some conditions only when it starts a unit, and such a start ends without an error.
+            unmet = discovery.condition_of(host, daemon.unit, unit_states(host, [daemon.unit]).get(daemon.unit, {}))
+            if unmet:
+                raise Failure(_DOING, f'systemd does not start {daemon.unit}: {unmet} is not met',
+                              'Use another provider, or see that it is met.')
             raise Failure(_DOING, f'{daemon.unit} does not run any more', status.advice)
         if not told and status.stepped:
             # After a step, ntpd queries its sources only a minute later, and timesyncd reports the offset before it until then.

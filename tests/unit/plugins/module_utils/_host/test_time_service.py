@@ -1063,6 +1063,25 @@ def test_a_daemon_that_dies_is_told_from_one_that_waits(tmp_path):
     assert host.time < 10
 
 
+def test_a_condition_that_systemd_looks_at_only_at_a_start_is_named_after_it(tmp_path):
+    host = FakeHost(tmp_path).has('chrony', 'inactive', 'disabled')
+    host.put('/usr/lib/systemd/system/chrony.service', '[Unit]\nConditionVirtualization=!container\n')
+    asked, looked_at = host._systemctl, [0]
+
+    def systemctl(words):
+        if words[0] == 'start':
+            looked_at[0] = 5000000
+            return ''
+        extra = f'ConditionResult=no\nConditionTimestampMonotonic={looked_at[0]}\n'
+        answer = asked(words)
+        return answer.replace('\nLoadState', f'\n{extra}LoadState') if words[0] == 'show' else answer
+    host._systemctl = systemctl
+    with pytest.raises(TimeServiceFailed, match='does not start chrony.service: ConditionVirtualization=!container') as failed:
+        run(host)
+    assert 'another provider' in failed.value.details['advice']
+    assert 'any more' not in str(failed.value)
+
+
 def test_a_daemon_that_others_stop_at_the_moment_of_the_restart_is_not_started(tmp_path):
     host = debian(tmp_path, 'ntpsec')
     systemctl = host._systemctl
