@@ -12,6 +12,7 @@ import re
 import shlex
 from typing import Any, Dict, List, Match, NamedTuple, Optional, Sequence, Tuple
 
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.importing import IMPORT_LOCK
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.unit_files import (
     Setting,
@@ -47,19 +48,26 @@ def shell_variables(host: Any, path: str) -> Dict[str, Tuple[str, str]]:
     for number, text, _own in config.numbered(host, path):
         started = started if begun else number
         begun += text
-        assigned = re.match(r'\s*(?:export\s+)?([A-Za-z_]\w*)=(.*)$', begun, re.DOTALL)
+        assigned = _ASSIGNED.match(begun)
         if assigned and goes_on(begun):
             begun = begun[:-1]
             continue
         if assigned and _is_open(assigned.group(2)):
             begun += '\n'       # a quoted value continues until its closing quote
             continue
+        for command in _COMMAND.findall(begun) if assigned else ():
+            assigned = _ASSIGNED.match(command)
+            if assigned:
+                # Within single quotes nothing is substituted.
+                words = _words(re.sub(r"'[^']*'|\$\{(\w+)\}|\$(\w+)", known, assigned.group(2)), comments=True)
+                found[assigned.group(1)] = (' '.join(words[:1]), '{0} line {1}'.format(path, started))
         begun = ''
-        if assigned:
-            # Within single quotes nothing is substituted.
-            words = _words(re.sub(r"'[^']*'|\$\{(\w+)\}|\$(\w+)", known, assigned.group(2)), comments=True)
-            found[assigned.group(1)] = (' '.join(words[:1]), '{0} line {1}'.format(path, started))
     return found
+
+
+_ASSIGNED = re.compile(r'\s*(?:(?:export|readonly)\s+)?([A-Za-z_]\w*)=(.*)$', re.DOTALL)
+# A semicolon ends a command, except in quotes and comments.
+_COMMAND = re.compile(r"""(?:'[^']*'|"(?:\\.|[^"\\])*"|\\.|(?<!\S)\#.*|[^;'"\\])+""", re.DOTALL)
 
 
 def _is_open(text: str) -> bool:
@@ -78,6 +86,23 @@ def _words(text: str, comments: bool = False) -> List[str]:
         return text.replace('"', ' ').replace("'", ' ').split()
 
 
+# The escapes of systemd.syntax(7), and the places in Unicode that hide them from shlex: they do not end a word.
+_ESCAPED = re.compile(r'\\(?:x([0-9a-fA-F]{2})|([0-3][0-7]{2})|([abfnrtvs])|\\)')
+_NAMED = dict(zip('abfnrtvs', '\a\b\f\n\r\t\v '))
+_HIDDEN = 0xF0000
+
+
+def _unit_words(text: str) -> List[str]:
+    """Return the words of a setting, as systemd unquotes it."""
+    def hide(found: Match[str]) -> str:
+        in_hex, in_octal, name = found.groups()
+        code = int(in_hex, 16) if in_hex else int(in_octal, 8) if in_octal else ord(_NAMED[name]) if name else 0
+        return chr(_HIDDEN + code) if code else found.group(0)
+
+    words = _words(_ESCAPED.sub(hide, text))
+    return [re.sub('[\U000F0000-\U000F00FF]', lambda found: chr(ord(found.group(0)) - _HIDDEN), word) for word in words]
+
+
 def of_unit(host: Any, unit: str, programs: Tuple[str, ...], defaults: Tuple[str, str], dhcp: Tuple[str, ...],
             config_option: str) -> Launch:
     """Return how the unit will start its daemon.
@@ -87,18 +112,35 @@ def of_unit(host: Any, unit: str, programs: Tuple[str, ...], defaults: Tuple[str
     """
     settings = unit_settings(host, unit)
     commands = values(settings, 'Service', 'ExecStart')
+    words: List[str] = []
     if commands:
         command = commands[-1].value.lstrip(_PREFIXES)
-        prefixes, words = commands[-1].value[:-len(command) or None], _words(command)
-        if words and os.path.basename(words[0]) in [os.path.basename(program) for program in programs]:
-            arguments = words[2 if '@' in prefixes else 1:]     # behind @ comes another name of the program
-            places: List[str] = []
+        prefixes, words = commands[-1].value[:-len(command) or None], _unit_words(command)
+        words = words[:1] + words[2:] if '@' in prefixes else words     # behind @ comes another name of the program
+        behind = _behind(words, [os.path.basename(program) for program in programs])
+        if behind:
+            arguments, places = behind[1:], []  # type: List[str], List[str]
             if ':' not in prefixes:
                 arguments, places = _expanded(arguments, _environment(host, settings))
             return Launch(arguments, ' and '.join(places) or commands[-1].place)
     if not commands or re.search(r'wrapper|starter|start-ntpd|/etc/init\.d/', commands[-1].value):
-        return _of_vendor(host, defaults, dhcp, config_option, _environment(host, settings))
+        environment = _environment(host, settings)
+        if words[1:] and 'starter' in words[0]:
+            # That of Ubuntu gives chronyd its own arguments.
+            arguments, places = _expanded(words[1:], dict(shell_variables(host, defaults[0]), **environment))
+            return Launch(arguments, ' and '.join(places) or commands[-1].place, by_script=True)
+        return _of_vendor(host, defaults, dhcp, config_option, environment)
     return Launch([], commands[-1].place, known=False)
+
+
+def _behind(words: List[str], names: List[str]) -> List[str]:
+    """Return the command with one of these programs, also behind one that runs it (nice, chrt); [] if it is another command."""
+    if words and os.path.basename(words[0]) not in names:
+        with IMPORT_LOCK:
+            from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.setters import behind
+        words, elsewhere = behind(words)
+        words = [] if elsewhere else words
+    return words if words and os.path.basename(words[0]) in names else []
 
 
 def other_root(host: Any, unit: str, path: str) -> Optional[Setting]:
@@ -122,7 +164,7 @@ def other_root(host: Any, unit: str, path: str) -> Optional[Setting]:
 def program_of(host: Any, unit: str) -> str:
     """Return the program that the unit starts; '' if its files do not show it."""
     commands = values(unit_settings(host, unit), 'Service', 'ExecStart')
-    return (_words(commands[-1].value.lstrip(_PREFIXES)) + [''])[0] if commands else ''
+    return (_unit_words(commands[-1].value.lstrip(_PREFIXES)) + [''])[0] if commands else ''
 
 
 def beside(host: Any, unit: str, names: Sequence[str]) -> Dict[str, str]:
@@ -136,13 +178,16 @@ def beside(host: Any, unit: str, names: Sequence[str]) -> Dict[str, str]:
 def _environment(host: Any, settings: List[Setting]) -> Dict[str, Tuple[str, str]]:
     found: Dict[str, Tuple[str, str]] = {}
     for setting in values(settings, 'Service', 'Environment'):
-        for word in _words(setting.value):
+        for word in _unit_words(setting.value):
             name, equals, value = word.partition('=')
             if equals:
                 found[name] = (value, setting.place)
     for setting in values(settings, 'Service', 'EnvironmentFile'):
         for path in config.matching(host, setting.value.lstrip('-')):
             found.update(environment_file(host, path))
+    for setting in values(settings, 'Service', 'UnsetEnvironment'):
+        for name in _unit_words(setting.value):
+            found.pop(name, None)
     return found
 
 

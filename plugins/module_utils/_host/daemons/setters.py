@@ -149,6 +149,12 @@ def _is_here(program: str, exists: Callable[[str], bool]) -> bool:
 
 def _program(words: List[str], exists: Callable[[str], bool]) -> Tuple[str, List[str]]:
     """Return (the program that a simple command runs, its arguments); ('', []) if it is not installed."""
+    words, elsewhere = behind(words)
+    return (words[0], words[1:]) if words and (elsewhere or _is_here(words[0], exists)) else ('', [])
+
+
+def behind(words: List[str]) -> Tuple[List[str], bool]:
+    """Return the command that programs such as nice run, and whether one of them runs a part of itself, or in another root."""
     words, elsewhere = list(words), False
     while words:
         word = words.pop(0)
@@ -157,20 +163,20 @@ def _program(words: List[str], exists: Callable[[str], bool]) -> Tuple[str, List
         name = os.path.basename(word)
         wrapper = _WRAPPERS.get(name)
         if wrapper is None:
-            return (word, words) if elsewhere or _is_here(word, exists) else ('', [])
+            return [word] + words, elsewhere
         elsewhere = elsewhere or name in _ELSEWHERE
         while words and words[0].startswith('-'):
             option = words.pop(0)
             if name == 'command' and option in ('-v', '-V'):
-                return '', []
+                return [], False
             if len(option) == 2 and option[1] in wrapper.with_value and words:
                 words.pop(0)
         if name == 'ip' and words[1:2] != ['exec']:
-            return '', []
+            return [], False
         while name in ('sudo', 'env') and words and re.match(r'[A-Za-z_]\w*=', words[0]):
             words.pop(0)
         words = words[wrapper.words:]
-    return '', []
+    return [], False
 
 
 def _parsed(words: List[str], with_value: str) -> Tuple[str, List[str], List[str]]:

@@ -67,6 +67,10 @@ def arguments(host):
     ('ExecStart=/usr/sbin/chronyd -4 \\\n# between\n  -x', {}, ['-4', '-x'], UNIT + ' line 2'),
     ('ExecStart=/usr/sbin/chronyd -4\nExecStart=\nExecStart=/usr/sbin/chronyd -6', {}, ['-6'], UNIT + ' line 4'),
     ('ExecStart=/usr/sbin/chronyd "unclosed', {}, ['unclosed'], UNIT + ' line 2'),
+    ('ExecStart=/usr/sbin/chronyd a\\x20b "\\x2dx\\s" \\\\x20c \\101', {}, ['a b', '-x ', '\\x20c', 'A'], UNIT + ' line 2'),
+    ('Environment=A=-f\\x20/a\nExecStart=/usr/sbin/chronyd $A', {}, ['-f', '/a'], UNIT + ' line 2'),
+    ('Environment=A=-x B=-4\nEnvironmentFile=/etc/env\nUnsetEnvironment=A C\nExecStart=/usr/sbin/chronyd $A $B $C',
+     {'/etc/env': 'C=-6\n'}, ['-4'], UNIT + ' line 2'),
 ])
 def test_what_a_unit_gives_its_daemon(host, unit, files, words, place):
     host.put(UNIT, '[Service]\n' + unit + '\n')
@@ -97,7 +101,8 @@ def test_a_script_is_not_understood_and_a_vendor_s_wrapper_is(host):
 @pytest.mark.parametrize('text', [
     "OPTS='-g -c /a'", 'OPTS="-g \\\n -c /a"', 'OPTS="-g\n -c /a"', "OPTS='-g'\nOPTS=\"$OPTS -c /a\"  # it's more",
     "FILE=/a\nOPTS=\"-c ${FILE}\"", "FILE=/a\nOPTS='-c $FILE'", "export OPTS=-g", "# OPTS='-x\nOPTS=-g\\\n4", "OPTS=-g # 'c",
-    'OPTS=', "A=\"it's\"\nOPTS='-g'\\''x'"])
+    'OPTS=', "A=\"it's\"\nOPTS='-g'\\''x'", "OPTS='-g -c /a'; export OPTS",
+    'OPTS="-g;4"; # x', 'readonly OPTS="-g -c /a"', 'FILE=/a; OPTS="-c $FILE"', "OPTS=-g\\;4;FILE=';'", 'OPTS=a;OPTS=b;d#;e'])
 def test_variables_are_those_that_a_shell_has(host, text):
     host.put('/etc/default/ntp', text + '\n')
     done = subprocess.run(['sh', '-c', '. "$0"; printf %s "$OPTS"', host.path('/etc/default/ntp')], stdout=subprocess.PIPE,
@@ -105,6 +110,28 @@ def test_variables_are_those_that_a_shell_has(host, text):
     value, place = launch.shell_variables(host, '/etc/default/ntp')['OPTS']
     assert value == done.stdout.decode()
     assert place.startswith('/etc/default/ntp line ')
+
+
+@pytest.mark.parametrize(('given', 'words'), [
+    ('-F 1 -f /etc/a.conf', ['-F', '1', '-f', '/etc/a.conf']), ('$DAEMON_OPTS -x', ['-F', '-1', '-x']),
+    ('-f ${CONF}', ['-f', '/a b']), ('', ['-F', '-1'])])
+def test_the_starter_of_ubuntu_gives_chronyd_its_own_arguments(host, given, words):
+    host.put('/etc/default/chrony', 'DAEMON_OPTS="-F -1"\nCONF="/a b"\n')
+    host.put(UNIT, '[Service]\nEnvironmentFile=-/etc/default/chrony\n'
+             'ExecStart=/usr/lib/systemd/scripts/chronyd-starter.sh {0}\n'.format(given))
+    found = arguments(host)
+    assert (found.arguments, found.known, found.by_script) == (words, True, True)
+
+
+@pytest.mark.parametrize(('before', 'known'), [
+    ('/usr/bin/chrt -f 50', True), ('/usr/bin/nice -n -10', True), ('/usr/bin/env LANG=C A=1', True),
+    ('/usr/bin/taskset -c 0', True), ('-/usr/bin/ionice -c2', True), ('/usr/bin/numactl -N 0', True),
+    ('/sbin/ip vrf exec mgmt', True), ('@/usr/bin/nice name', True),
+    ('/usr/sbin/chroot /srv/x', False), ('/bin/busybox', False), ('/opt/site/start', False)])
+def test_a_daemon_that_a_known_program_runs_is_not_started_by_a_script(host, before, known):
+    host.put(UNIT, '[Service]\nExecStart={0} /usr/sbin/chronyd -f /etc/a.conf\n'.format(before))
+    found = arguments(host)
+    assert (found.arguments, found.known) == (['-f', '/etc/a.conf'] if known else [], known)
 
 
 @pytest.mark.parametrize(('unit', 'files', 'counts'), [
