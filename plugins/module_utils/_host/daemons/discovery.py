@@ -19,6 +19,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons 
     launch,
     layouts,
     next_steps,
+    others_config,
 )
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import Daemon
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.layouts import Layout
@@ -197,7 +198,7 @@ def _started(host: Any, daemon: layouts.KnownDaemon, layout: Layout, unit: str, 
     running = launch.of_process(host, pid, daemon.binaries)
     chosen = planned if planned.known or running is None else running
     named = launch.configuration_of(daemon.name, chosen.arguments)
-    usual = chrony_config.usual(host, layout.config) if daemon.name == 'chrony' else layout.config
+    usual = (chrony_config if daemon.name == 'chrony' else others_config).usual(host, layout.config)
     facts.update(arguments=chosen.arguments, started_by=chosen.place, config=named or usual)
     if daemon.name == 'chrony':
         facts['directives'] = launch.operands_of(daemon.name, chosen.arguments)

@@ -17,6 +17,15 @@ def read(host: Any, path: str, without_own: bool = False) -> List[ConfigLine]:
     return [line for line in lines if line.text and not (line.own and without_own)]
 
 
+# Of Debian; of other distributions; built as upstream does.
+_PLACES = ('/etc/openntpd/ntpd.conf', '/etc/ntpd.conf', '/usr/local/etc/ntpd.conf')
+
+
+def usual(host: Any, path: str) -> str:
+    """Return the configuration that a unit gives its openntpd, whose usual place differs; path: of the layout."""
+    return next((each for each in _PLACES if host.exists(each)), path) if path in _PLACES else path
+
+
 def sources_of(name: str, lines: List[ConfigLine]) -> List[Source]:
     """Return the sources that the lines name."""
     return _of_openntpd(lines) if name == 'openntpd' else _of_ntpd_rs(lines)

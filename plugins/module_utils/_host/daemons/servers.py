@@ -119,6 +119,7 @@ def _sources(host: Any, row: _Row) -> List[Source]:
         return ntpd_config.sources_of(host, row.name, ntpd_config.read(host, path, row.name, started.arguments))
     with IMPORT_LOCK:
         from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import others_config
+    path = path if path != layout.config else others_config.usual(host, path)
     return others_config.sources_of(row.name, others_config.read(host, path))
 
 

@@ -159,6 +159,19 @@ def test_configuration_that_includes_itself_ends(make_host):
     assert servers.effective_ntp_servers(host) == ['a.example']
 
 
+@pytest.mark.parametrize(('binary', 'path'), [
+    ('/usr/sbin/openntpd', '/etc/openntpd/ntpd.conf'), ('/usr/sbin/openntpd', '/etc/ntpd.conf'),
+    ('/usr/bin/ntpd', '/etc/ntpd.conf'),
+    ('/usr/local/sbin/ntpd', '/usr/local/etc/ntpd.conf'), ('/usr/local/sbin/ntpd -f /etc/site.conf', '/etc/site.conf')])
+def test_openntpd_reads_its_file_where_it_is(make_host, binary, path):
+    host = make_host({'/etc/os-release': ALMA, binary.split()[0]: '', '/usr/local/etc/ntpd.conf': 'server b.example\n',
+                      path: 'server a.example\n',
+                      '/usr/lib/systemd/system/openntpd.service': '[Service]\nExecStart={0} -s\n'.format(binary)},
+                     Systemd(openntpd=('loaded', 'active', 'enabled')))
+    assert daemons(host)['openntpd']['config'] == path
+    assert servers.effective_ntp_servers(host) == ['a.example']
+
+
 @pytest.mark.parametrize('binary', ['/usr/local/sbin/chronyd', '/opt/chrony/sbin/chronyd'])
 def test_a_daemon_that_somebody_has_built_is_installed_and_its_own_file_counts(make_host, binary):
     host = make_host({'/etc/os-release': ALMA, binary: '', '/usr/local/etc/chrony.conf': 'server z.example\n',
