@@ -182,6 +182,7 @@ options:
     description:
       - Largest remaining offset, in seconds, at which the clock counts as synchronized.
       - ntpd slews up to 0.128 s by itself and timesyncd up to 0.4 s, which counts as synchronized as well.
+        So does what an ntpd with C(-x) or C(tinker step) slews, up to O(max_skew).
     type: float
     default: 0.02
   sync_timeout:

@@ -203,7 +203,7 @@ def predicted(plan: Plan, daemon: Daemon, status: Status, clock_is_due: bool, ma
         # chronyd alone can do it without a restart.
         again = [_MEASURE.format(daemon.unit)] if plan.daemon['name'] == 'chrony' else restart
         return [_TELL.format(daemon.unit)] * bool(plan.effects) + again
-    steps = status.synchronized and abs(status.residual_offset) > max_skew and not status.stepped
+    steps = daemon.steps and status.synchronized and abs(status.residual_offset) > max_skew and not status.stepped
     return [_TELL.format(daemon.unit)] * bool(plan.effects) + [STEP.format(status.residual_offset)] * steps
 
 
