@@ -49,8 +49,15 @@ def names(agents: list[dict[str, t.Any]], expression: str) -> list[str]:
     return chosen
 
 
-def shape(hosts: list[dict[str, t.Any]], expression: str) -> list[dict[str, t.Any]]:
-    """Apply the expression, which must return a list of objects with their host. An empty one returns the hosts unchanged."""
+def shape(
+    hosts: list[dict[str, t.Any]],
+    expression: str,
+    show: t.Callable[[list[dict[str, t.Any]]], object] = lambda chosen: None,
+) -> list[dict[str, t.Any]]:
+    """Apply the expression, which must return a list of objects with their host. An empty one returns the hosts unchanged.
+
+    show: shows the objects, and raises any exception if the content of one of their keys is not that of a host.
+    """
     if not expression:
         return hosts
     chosen = _search(REPORT, expression, hosts)
@@ -58,7 +65,20 @@ def shape(hosts: list[dict[str, t.Any]], expression: str) -> list[dict[str, t.An
         raise _complaint(REPORT, expression, f'does not return a list of objects, but {chosen!r:.200}')
     if not all(isinstance(each.get('host'), str) for each in chosen):
         raise _complaint(REPORT, expression, 'leaves out the host of an element')
+    try:
+        show(chosen)
+    except Exception:  # pylint: disable=broad-except  # the expression may put anything in place of anything
+        changed = ', '.join(_changed(hosts, chosen)) or 'a key'
+        raise _complaint(REPORT, expression, f'gives other content to {changed}, which the table and the page cannot show. '
+                                             'Give it another key') from None
     return chosen
+
+
+def _changed(hosts: list[dict[str, t.Any]], chosen: list[dict[str, t.Any]]) -> list[str]:
+    """Return the keys of hosts that have other content in the chosen objects."""
+    known = {host['host']: host for host in hosts}
+    return sorted({name for each in chosen for name, value in each.items()
+                   if known.get(each['host'], {}).get(name, value) != value})
 
 
 def _search(option: str, expression: str, data: list[dict[str, t.Any]]) -> t.Any:

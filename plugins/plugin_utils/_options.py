@@ -113,6 +113,11 @@ def for_repair(options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
             and name not in SECRETS}
 
 
+def for_the_run(options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return the checked options of the whole run that are not the defaults."""
+    return {name: options[name] for name in OF_THE_RUN if options[name] != DEFAULTS_OF_THE_RUN[name]}
+
+
 class Unfit(ValueError):
     """The value of an option does not have its type. The text says what it must be."""
 
@@ -238,3 +243,6 @@ def _check_together(options: dict[str, t.Any]) -> t.Iterator[str]:
     for name in ('fix_bp_jwt_max_fail_percentage', 'fix_bp_jwt_common_skew_percentage'):
         if not 0 <= options[name] <= 100:
             yield f'{name} must be a percentage from 0 to 100, not {options[name]:g}.'
+
+
+DEFAULTS_OF_THE_RUN, _NONE = check({}, OF_THE_RUN)

@@ -420,6 +420,32 @@ def test_a_host_that_a_condition_leaves_out_is_none_of_the_run(fleet):
     assert fleet.states() == {'a1': 'healthy', 'a4': 'at_risk'} and fleet.metric('host_passed{host="a4"}') == 0
 
 
+@pytest.mark.parametrize('variables', [
+    {'fix_bp_jwt_table_hosts': 'many'}, {'fix_bp_jwt_mode': 'repair'}, {'fix_bp_jwt_report_dir': '{{ nowhere }}'},
+    {'ansible_connection': 'nowhere.nothing.nope'}, {'ansible_port': 'x22'}, {'ansible_host': '{{ nowhere }}'},
+    {'ansible_become': True, 'ansible_become_method': 'nope'}, {'ansible_ssh_timeout': 'soon'}, {'ansible_shell_type': 'nope'},
+], ids=str)
+def test_a_first_host_that_nothing_can_run_on_does_not_end_the_run_of_the_others(fleet, variables):
+    """The tasks of the whole run are tasks of the first host. The sick hosts were green, and there was no report."""
+    run = fleet.play([{'name': 'a0', 'variables': variables}, *ONE_IS_WRONG])
+    assert fleet.states() == {'a0': 'no_result', 'a1': 'healthy', 'a4': 'cannot_set_clock'} and begun(run) == ['a4'], run.output
+    assert {host: counts['failed'] for host, counts in run.recap.items()} == {'a0': 1, 'a1': 0, 'a4': 1}
+
+
+def test_the_options_of_the_run_see_the_connection_of_their_host(fleet):
+    run = fleet.play([{'name': 'a1', 'variables': {'fix_bp_jwt_report_dir': f'{fleet.folder}/{{{{ ansible_host }}}}'}}],
+                     '-e', f'fix_bp_jwt_prometheus_file={fleet.folder}/brand_portal.prom')
+    assert run.returncode == 0 and fleet.states() == {'a1': 'healthy'}, run.output
+
+
+def test_a_first_host_that_only_diagnoses_leaves_the_others_their_own_mode(fleet):
+    run = fleet.play([{'name': 'a1', 'variables': {'fix_bp_jwt_mode': 'diagnose'}}, {'name': 'a4', 'clock': -300},
+                      {'name': 'a5', 'clock': -900, 'variables': {'fix_bp_jwt_mode': 'diagnose'}}])
+    assert begun(run) == ['a4'] and fleet.states() == {'a1': 'healthy', 'a4': 'cannot_set_clock', 'a5': 'at_risk'}, run.output
+    assert {host['host']: host['mode'] for host in fleet.report['hosts']} == {'a1': 'diagnose', 'a4': 'fix', 'a5': 'diagnose'}
+    assert fleet.report['mode'] == 'fix' and 'fix_bp_jwt_mode=fix' in run.row('a5')
+
+
 def test_a_host_without_python_is_reported_with_what_it_said(fleet):
     run = fleet.play([{'name': 'a1'}, {'name': 'a2', 'variables': {'ansible_python_interpreter': '/nowhere/python3'}}],
                      '-e', 'fix_bp_jwt_mode=diagnose')
@@ -471,9 +497,9 @@ def test_a_run_over_a_part_keeps_the_rows_and_series_of_the_others(fleet):
     ('fix_bp_jwt_prometheus_file=/tmp/brand_portal.txt', 'ends with .prom'),
 ])
 def test_bad_input_is_refused_before_anything_is_changed(fleet, option, said):
-    run = fleet.play([{'name': 'a1', 'clock': -300}], '-e', option)
+    run = fleet.play(ONE_IS_WRONG, '-e', option)
     nothing_was_changed(run)
-    assert run.returncode == 2
+    assert run.returncode == 2 and run.recap['a1']['failed'] == run.recap['a4']['failed'] == 1, run.output
     assert said in ' '.join(run.output.split())
 
 

@@ -50,7 +50,8 @@ def measure(context: StageContext) -> Result:
         'check_mode': context.check_mode, 'options': options.for_repair(chosen),
         'health': {name: health[name] for name in ('skew', 'tests', 'aem', 'interrupted', 'clock_keeper')}}
     warned = {'warnings': health['warnings']} if health.get('warnings') else {}
-    return {**found, **kept, **warned, 'mode': mode, 'agents_chosen': agents, 'began': began}
+    return {**found, **kept, **warned, 'mode': mode, 'agents_chosen': agents, 'began': began,
+            'run_options': options.for_the_run(chosen)}
 
 
 def _failed(said: Result) -> NotPassed:

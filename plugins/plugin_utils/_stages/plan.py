@@ -6,19 +6,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 import typing as t
 
-from ansible.errors import AnsibleActionFail
-
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _drift as drift
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _fleet as fleet
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _jmespath as query
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import document as report_document
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import files as report_files
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.context import Result, StageContext
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.report import write_unfinished
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.results import registered
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.context import Options, Result, StageContext
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.report import shape, write_unfinished
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.results import registered, run_mode, run_options
 
 
 def plan(context: StageContext) -> Result:
@@ -29,7 +27,7 @@ def plan(context: StageContext) -> Result:
     rehearsed or repaired; stopped: why no repair may begin, or ''; run: a value that only the plans and batches of this run have,
     and that is greater in a later run.
     """
-    chosen, begun, stopped = context.run_options(), context.arguments['begun'], context.arguments['stopped']
+    (chosen, complaint), begun = run_options(context), context.arguments['begun']
     reachable = set(context.variables['ansible_play_batch'])
     # With the play keyword serial, the hosts of later batches are not measured yet.
     later = set(context.variables['ansible_play_hosts']) - reachable
@@ -41,27 +39,25 @@ def plan(context: StageContext) -> Result:
     results = {name: result for name, result in found.items()
                if (result or name not in later | left_out) and not result.get('skipped')}
     known = {name: result for name, result in results.items() if 'state_before' in result}
-    mode = context.mode(chosen)
-    # The mode is that of the run, but a host whose own variables say diagnose or rehearse is not repaired.
+    mode = run_mode(context, chosen, known.values())
+    # A host whose own mode is diagnose or rehearse is not repaired by a run that repairs others.
     pending = [name for name, result in known.items()
                if name in reachable and result['repair_due'] and not result['concluded'] and name not in begun
                and result.get('mode', mode) in (mode, 'fix', 'check')]
-    rehearse = mode == 'rehearse'
+    rehearse, stopped = mode == 'rehearse', context.arguments['stopped'] or complaint
     if not begun:
-        with _outputs():
-            query.shape([report_document.listed(result) for result in known.values()], chosen['fix_bp_jwt_report_query'])
-            report_files.check(chosen)
+        stopped = stopped or _of_the_outputs(lambda: _check_outputs(chosen, known, mode))
         if rehearse:
             pending = []
-        elif not chosen['fix_bp_jwt_accept_common_skew']:
+        elif not stopped and not chosen['fix_bp_jwt_accept_common_skew']:
             stopped = fleet.suspicion(list(known.values()), chosen['fix_bp_jwt_common_skew_percentage'],
                                       chosen['fix_bp_jwt_common_skew_hosts'])
         stopped = stopped or (context.out_of_step() if pending and mode != 'diagnose' else '')
     may_repair = not stopped and mode not in ('diagnose', 'rehearse')
     batches = fleet.batches(pending if may_repair else [], chosen['fix_bp_jwt_serial'])
     if batches and not begun:  # later, each batch does this
-        with _outputs():
-            write_unfinished(context, chosen)
+        stopped = _of_the_outputs(lambda: write_unfinished(context, chosen))
+        batches = [] if stopped else batches
     well = [name for name, result in results.items()
             if name in reachable and result.get('passed') and not result['repair_due']]
     # One host that passed remains, and reports even if all others are lost. A rehearsal needs all of them.
@@ -74,13 +70,19 @@ def plan(context: StageContext) -> Result:
             'run': context.arguments.get('run') or f'run-{time.time_ns()}'}
 
 
-@contextlib.contextmanager
-def _outputs() -> t.Iterator[None]:
-    """Refuse the run before anything is repaired if the report cannot be written."""
+def _check_outputs(chosen: Options, results: t.Mapping[str, Result], mode: str) -> None:
+    rows = drift.with_history([report_document.listed(result, mode) for result in results.values()], None, None)
+    shape(rows, mode, chosen)
+    report_files.check(chosen)
+
+
+def _of_the_outputs(write: t.Callable[[], None]) -> str:
+    """Return why the report cannot be written, which is a reason to repair nothing; '' if it can."""
     try:
-        yield
+        write()
     except query.Problem as error:
-        raise AnsibleActionFail(f'{error}. Nothing was changed.') from None
+        return f'{error}. Nothing was changed'
     except OSError as error:
-        raise AnsibleActionFail(f'The report cannot be written on the controller: {error}. Correct fix_bp_jwt_report_dir or '
-                                'fix_bp_jwt_prometheus_file, or make room there. Nothing was changed.') from None
+        return (f'The report cannot be written on the controller: {error}. Correct fix_bp_jwt_report_dir or '
+                'fix_bp_jwt_prometheus_file, or make room there. Nothing was changed')
+    return ''

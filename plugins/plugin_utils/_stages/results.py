@@ -16,7 +16,13 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._common.printa
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _options as options
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _rehearsal as rehearsal
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _result as host_result
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.context import Result, StageContext, plain
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.context import (
+    NotPassed,
+    Options,
+    Result,
+    StageContext,
+    plain,
+)
 
 REHEARSAL = '__fix_bp_jwt_rehearsal'
 
@@ -36,6 +42,27 @@ def _last(result: Result, rehearsed: Result) -> Result:
         said = str(rehearsed.get('msg') or 'the rehearsal failed')
         return rehearsal.conclude(result, [rehearsal.check('rehearsal', said, 'correct what the message says, then run again')])
     return rehearsed if 'rehearsal' in rehearsed and rehearsed.get('began') == result.get('began') else result
+
+
+def run_options(context: StageContext) -> tuple[Options, str]:
+    """Return the options of the whole run, and '' or why they are the defaults.
+
+    They are those of this host. If they are wrong, they are those of the first host whose measurement has checked them.
+    """
+    try:
+        return context.run_options(), ''
+    except NotPassed as problem:
+        for result in registered(context, context.variables['ansible_play_hosts_all']).values():
+            if 'run_options' in result:
+                return {**options.DEFAULTS_OF_THE_RUN, **result['run_options']}, ''
+        return dict(options.DEFAULTS_OF_THE_RUN), problem.message.rstrip('.')
+
+
+def run_mode(context: StageContext, chosen: Options, results: t.Iterable[Result]) -> str:
+    """Return fix or check if at least one host has this mode, or the mode of `chosen`. After a repair, a result has no mode."""
+    if any('state_before' in result and result.get('mode', 'fix') in ('fix', 'check') for result in results):
+        chosen = {**chosen, 'fix_bp_jwt_mode': 'fix'}
+    return context.mode(chosen)
 
 
 def measured(context: StageContext) -> Result:

@@ -9,14 +9,14 @@ from __future__ import annotations
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _fleet as fleet
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.context import Result, StageContext
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.report import write_unfinished
-from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.results import registered
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.results import registered, run_options
 
 UNWRITABLE = 'the report can no longer be written on the controller ({}), so no further repair was begun'
 
 
 def start_batch(context: StageContext) -> Result:
     """Return the hosts in `batch`, or none if too many in `begun` failed or no repair of the first batch could be tried."""
-    chosen, begun = context.run_options(), context.arguments['begun']
+    (chosen, _complaint), begun = run_options(context), context.arguments['begun']
     outcomes = {name: result if result['concluded'] else None for name, result in registered(context, begun).items()}
     stopped = fleet.may_go_on(outcomes, chosen['fix_bp_jwt_max_fail_percentage'])
     untried = context.arguments['batch_index'] > 0 and all(fleet.went_wrong(result) is None for result in outcomes.values())
