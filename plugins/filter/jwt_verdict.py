@@ -11,6 +11,7 @@ import typing as t
 from ansible import context
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _options as options
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _result as host_result
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _verdict as verdict
 from ansible_collections.aemops.brand_portal.plugins.plugin_utils._report import document as report_document
@@ -39,6 +40,14 @@ def brand_portal_runs(_value: t.Any) -> bool:
     return not any(context.CLIARGS.get(name) for name in ('syntax', 'listhosts', 'listtasks', 'listtags'))
 
 
+def brand_portal_hosts(value: t.Any) -> str | list[str]:
+    """See brand_portal_hosts.yml."""
+    try:
+        return options.hosts_pattern(value)
+    except options.Unfit as problem:
+        raise AnsibleFilterError(str(problem)) from None
+
+
 class FilterModule:
     """Entry point for Ansible."""
 
@@ -47,5 +56,6 @@ class FilterModule:
             'jwt_verdict': jwt_verdict,
             'brand_portal_result': host_result.sum_up,
             'brand_portal_table': brand_portal_table,
+            'brand_portal_hosts': brand_portal_hosts,
             'brand_portal_runs': brand_portal_runs,
         }

@@ -125,7 +125,9 @@ def pattern(hosts: t.Sequence[str]) -> str:
     usual = dict.fromkeys(name for name in hosts if name in LOCALHOST or _USUAL_NAME.fullmatch(name))
     others = [''.join(each if each.isascii() and each.isalnum() else f'\\U{ord(each):08x}' for each in name)
               for name in hosts if name not in usual]
-    return ','.join([*usual, *([f'~({"|".join(others)})$'] if others else [])])
+    said = ','.join([*usual, *([f'~({"|".join(others)})$'] if others else [])])
+    # Up to ansible-core 2.18, a template whose whole result is True or False is a boolean.
+    return f'{said},{said}' if said in ('True', 'False') else said
 
 
 def went_wrong(result: Result | None) -> bool | None:

@@ -122,6 +122,23 @@ class Unfit(ValueError):
     """The value of an option does not have its type. The text says what it must be."""
 
 
+def hosts_pattern(value: t.Any) -> str | list[str]:
+    """Return the pattern of hosts in fix_bp_jwt_hosts; None means the default. Raises Unfit.
+
+    Ansible takes a pattern of nothing but separators, such as ",", for all hosts of the inventory.
+    """
+    default = SPECIFICATION['fix_bp_jwt_hosts']['default']
+    listed = isinstance(value, (list, tuple))
+    several = [each for each in value if each is not None] if listed else [default if value is None else value]
+    if not all(isinstance(each, str) for each in several):
+        raise Unfit(f'fix_bp_jwt_hosts is neither a pattern of hosts nor a list of them, but {value!r:.80}. Set it to a pattern of '
+                    f'hosts, or omit it to use the group {default}.')
+    patterns = [str(each).strip() for each in several if each.strip(' \t\n,:;')]
+    if not patterns:
+        raise Unfit(f'fix_bp_jwt_hosts is empty. Set it to a pattern of hosts, or omit it to use the group {default}.')
+    return patterns if listed else patterns[0]
+
+
 ACCOUNT = ('fix_bp_jwt_aem_user', 'fix_bp_jwt_aem_password')  # not changed, not even leading or trailing blanks
 SECRETS = (*ACCOUNT, 'fix_bp_jwt_https_proxy')  # a proxy may need a password
 MORE_THAN_0 = ('fix_bp_jwt_max_skew', 'fix_bp_jwt_timeout', 'fix_bp_jwt_test_timeout')

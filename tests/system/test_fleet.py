@@ -255,10 +255,12 @@ def test_the_role_alone_proves_nothing_where_it_did_not_measure(fleet):
     assert {counts['failed'] for counts in run.recap.values()} == {1}
 
 
-@pytest.mark.parametrize('value', ['', '[]'])
-def test_an_empty_pattern_is_refused_by_its_name(fleet, value):
-    run = fleet.play(ONE_IS_WRONG, '-e', '{{"fix_bp_jwt_hosts": ' + (value or '""') + '}}')
-    assert run.returncode != 0 and 'fix_bp_jwt_hosts is empty' in ' '.join(run.output.split()), run.output
+@pytest.mark.parametrize(('value', 'said'), [
+    ('""', 'is empty'), ('[]', 'is empty'), ('","', 'is empty'), ('[null, ""]', 'is empty'), ('5', 'is neither a pattern')])
+def test_what_is_no_pattern_is_refused_by_the_name_of_the_option(fleet, value, said):
+    """Of a pattern such as "$A,$B" with both empty, Ansible makes the whole inventory."""
+    run = fleet.play(ONE_IS_WRONG, '-e', '{{"fix_bp_jwt_hosts": ' + value + '}}')
+    assert run.returncode != 0 and f'fix_bp_jwt_hosts {said}' in ' '.join(run.output.split()), run.output
     assert 'TASK' not in run.output
 
 
@@ -421,7 +423,7 @@ def test_a_host_that_a_condition_leaves_out_is_none_of_the_run(fleet):
 
 
 @pytest.mark.parametrize('variables', [
-    {'fix_bp_jwt_table_hosts': 'many'}, {'fix_bp_jwt_mode': 'repair'}, {'fix_bp_jwt_report_dir': '{{ nowhere }}'},
+    {'fix_bp_jwt_table_hosts': 'many'}, {'fix_bp_jwt_mode': 'repair'}, {'fix_bp_jwt_stats_hosts': '{{ nowhere }}'},
     {'ansible_connection': 'nowhere.nothing.nope'}, {'ansible_port': 'x22'}, {'ansible_host': '{{ nowhere }}'},
     {'ansible_become': True, 'ansible_become_method': 'nope'}, {'ansible_ssh_timeout': 'soon'}, {'ansible_shell_type': 'nope'},
 ], ids=str)
@@ -433,9 +435,9 @@ def test_a_first_host_that_nothing_can_run_on_does_not_end_the_run_of_the_others
 
 
 def test_the_options_of_the_run_see_the_connection_of_their_host(fleet):
-    run = fleet.play([{'name': 'a1', 'variables': {'fix_bp_jwt_report_dir': f'{fleet.folder}/{{{{ ansible_host }}}}'}}],
-                     '-e', f'fix_bp_jwt_prometheus_file={fleet.folder}/brand_portal.prom')
-    assert run.returncode == 0 and fleet.states() == {'a1': 'healthy'}, run.output
+    query = "[].{host: host, where: '{{ ansible_user }}@{{ ansible_host }}'}"
+    run = fleet.play([{'name': 'a1', 'variables': {'fix_bp_jwt_report_query': query}}])
+    assert run.returncode == 0 and re.fullmatch('root@[0-9.]+', fleet.report['hosts'][0]['where']), run.output
 
 
 def test_a_first_host_that_only_diagnoses_leaves_the_others_their_own_mode(fleet):

@@ -63,9 +63,9 @@ def kept(former: t.Any, hosts: t.Container[str], now: str, days: float) -> list[
     """
     if not isinstance(former, dict) or former.get('schema_version') != SCHEMA_VERSION:
         return []
-    rows, end = [], unix_seconds(now) or 0.0
+    rows, seen, end = [], set(), unix_seconds(now) or 0.0
     for row in former_rows(former):
-        if not _is_of_a_host(row) or row['host'] in hosts:
+        if not _is_of_a_host(row) or row['host'] in hosts or row['host'] in seen:
             continue
         at = row.get('reported_at') or former.get('finished_at')
         then = unix_seconds(at)
@@ -73,6 +73,7 @@ def kept(former: t.Any, hosts: t.Container[str], now: str, days: float) -> list[
             continue
         age = max(1, round(end - then))
         if abs(end - then) <= days * 86400:
+            seen.add(row['host'])
             healthy = bool(row.get('passed')) and row['state_after'] == 'healthy'
             missing = {'passed': False, 'healthy': healthy, 'repaired': False, 'repair': NONE, 'changes': None,
                        'mode': former.get('mode', 'fix')}
@@ -88,7 +89,7 @@ def former_rows(former: t.Any) -> list[dict[str, t.Any]]:
 
 def _is_of_a_host(row: t.Mapping[str, t.Any]) -> bool:
     """Return whether a row has the types of a host's row. Version 0.1.0 wrote only the rows that a query had shaped."""
-    return (all(isinstance(row.get(name), str) for name in ('host', 'state_after'))
+    return (all(row.get(name) and isinstance(row[name], str) for name in ('host', 'state_after'))
             and all(isinstance(row.get(name) or {}, dict) for name in OF_DICTS)
             and all(isinstance(row.get(name) or [], list) for name in OF_LISTS))
 

@@ -75,7 +75,7 @@ def former(options: Options) -> t.Any:
         return None
     try:
         return json.loads(_read(_path(options)) or 'null')
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -198,7 +198,7 @@ def test_a_pattern_of_no_host_means_none():
 
 @pytest.mark.parametrize(('names', 'expected'), [
     (['localhost'], 'localhost'), (['localhost', 'a 1'], 'localhost,~(a\\U000000201)$'), (['a1', 'localhost'], 'a1,localhost'),
-    (['127.0.0.1'], '127.0.0.1'), (['::1'], '::1'), (['1', '127.0.0.1'], '127.0.0.1,~(1)$'),
+    (['127.0.0.1'], '127.0.0.1'), (['::1'], '::1'), (['1', '127.0.0.1'], '127.0.0.1,~(1)$'), (['True'], 'True,True'),
 ])
 def test_the_localhost_that_no_inventory_names_is_matched_by_its_name_alone(names, expected):
     assert fleet.pattern(names) == expected

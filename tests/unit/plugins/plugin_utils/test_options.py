@@ -165,3 +165,19 @@ def test_a_message_quotes_no_control_character_and_no_enormous_value(name, value
     assert complaints
     for complaint in complaints:
         assert '\x1b' not in complaint and '\u202e' not in complaint and len(complaint) < 1100
+
+
+@pytest.mark.parametrize(('value', 'pattern'), [
+    (None, 'aem_authors'), ('a*', 'a*'), (' a1 ', 'a1'), ('a1,,a2', 'a1,,a2'), ('::1', '::1'),
+    (['', 'all:!a4', None, ' b '], ['all:!a4', 'b'])])
+def test_a_pattern_of_hosts(value, pattern):
+    assert options.hosts_pattern(value) == pattern
+
+
+@pytest.mark.parametrize(('value', 'said'), [
+    *(pytest.param(value, 'is empty', id=repr(value)) for value in ('', ' ', ',', ' , ,', ':', [], [''], [None], [',', ' '])),
+    *(pytest.param(value, 'is neither a pattern', id=repr(value)) for value in (5, True, {}, {'a': 1}, [5], [['a']]))])
+def test_what_is_no_pattern_of_hosts_is_refused_by_the_name_of_the_option(value, said):
+    """Ansible takes nothing but separators for all hosts of the inventory, also those that are no AEM authors."""
+    with pytest.raises(options.Unfit, match=f'^fix_bp_jwt_hosts {said}.* omit it to use the group aem_authors'):
+        options.hosts_pattern(value)

@@ -158,7 +158,7 @@ def fleet(healthy):
     results = [sum_up(f'h{number}', health(0.0, 4), {}, HEALTHY, HEALTHY) for number in range(healthy)]
     return results + [
         sum_up('healed', health(90.0, 0), health(0.002, 4), EXPIRED, HEALTHY, repair_due=True),
-        conclude(due, stopped='1 of 1 repairs failed'), conclude(due, lost=True),
+        conclude(due, stopped='1 of 1 repairs failed'), conclude({**due, 'host': 'lost'}, lost=True),
         without_result('gone', {'unreachable': True, 'msg': 'no route'}),
         without_result('bad', {'failed': True, 'msg': 'no python'}),
     ]
@@ -238,7 +238,7 @@ def test_a_run_over_a_part_keeps_the_rows_of_the_others():
     rows = [listed(result, 'fix', LATER) for result in now]
     rows += kept(json.loads(json.dumps(former)), {'h0'}, LATER, 7)
     report = document(now, rows, finished_at=LATER)
-    assert [row['host'] for row in rows] == ['h0', 'h1', 'healed', 'waits', 'waits', 'gone', 'bad']
+    assert [row['host'] for row in rows] == ['h0', 'h1', 'healed', 'waits', 'lost', 'gone', 'bad']
     assert {row['age'] for row in rows[1:]} == {86400} and report['kept'] == 6 and report['counts']['hosts'] == 1
     jsonschema.validate(json.loads(json.dumps({**report, **RUN, 'finished_at': LATER})), SCHEMA)
     lines = table(report)
@@ -297,7 +297,7 @@ def test_a_query_shapes_what_is_listed_never_counts_or_metrics():
     jsonschema.validate(json.loads(json.dumps({**report, 'hosts': rows})), SCHEMA)
     assert metrics(report) == metrics(full) and report['counts'] == full['counts']
     assert 'healed' in '\n'.join(table(report)) and 'jwt_expired -> healthy' in '\n'.join(table(report))
-    assert [row['host'] for row in statistics(report, 100)['hosts']] == ['waits', 'waits', 'gone', 'bad']
+    assert [row['host'] for row in statistics(report, 100)['hosts']] == ['waits', 'lost', 'gone', 'bad']
     assert [row['host'] for row in kept(json.loads(json.dumps(report)), set(), LATER, 7)] == [row['host'] for row in rows]
 
 

@@ -126,6 +126,15 @@ def test_a_damaged_row_of_an_earlier_report_is_left_out_alone(tmp_path, damage):
     assert reported(tmp_path, {'host': 'b1'}, {'host': 'b2'}, damage, {'host': 'b3'}) == ['now', 'b1', 'b2', 'b3']
 
 
+def test_a_host_that_an_earlier_report_has_twice_or_without_a_name_is_kept_once(tmp_path):
+    assert reported(tmp_path, {'host': 'b1'}, {'host': ''}, {'host': 'b1'}, {'host': 'b2'}) == ['now', 'b1', 'b2']
+
+
+def test_an_earlier_report_that_is_nested_too_deeply_has_no_rows(tmp_path):
+    (tmp_path / 'brand-portal.json').write_text('[' * 100000, encoding='utf-8')
+    assert files.former(options(tmp_path)) is None
+
+
 def test_a_damaged_history_of_this_host_is_begun_again(tmp_path):
     assert reported(tmp_path, {'host': 'now', 'clock_history': [[when, None, 'x'] for when, _low, _high in NIGHTS]}) == ['now']
 
