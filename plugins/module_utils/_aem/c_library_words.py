@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the C library says of a failed connection, in each language that it has besides English.
+"""The messages of the C library about failed connections, in each language that it has besides English.
 
-Java repeats these words after the class of an exception. Regular expressions, from the catalogs of the GNU C library 2.36.
+Java adds them after the class of an exception. Regular expressions, from the catalogs of the GNU C library 2.36.
 """
 
 # Connection refused
