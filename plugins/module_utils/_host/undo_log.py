@@ -191,10 +191,6 @@ class CannotUndo(Exception):
     """An act cannot be undone; the text says what stays, and why."""
 
 
-class _Foreign(CannotUndo):
-    """Another administrator has changed the target since."""
-
-
 class UndoLog:
     """The acts of one run, stored in `folder` while it runs. The caller holds the lock from before read() to after close()."""
 
@@ -207,6 +203,7 @@ class UndoLog:
         self.entries: List[Entry] = []
         self._boot = host.read(_BOOT_ID).strip()
         self.how: Dict[str, Any] = {'boot': self._boot}     # data that the rollback needs besides the acts
+        self.ended: Dict[str, Any] = {}     # the record of a run that was killed before it could remove its log
 
     # earlier runs
 
@@ -228,10 +225,12 @@ class UndoLog:
         try:
             stored = json.loads(text)
             self.begun, self.entries = str(stored['begun']), [Entry.restored(each) for each in stored['entries']]
-            self.how = dict(stored['how'])
+            self.how = dict(stored.get('how', {}))
+            self.ended = dict(self.how.pop('ended', {}))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise LogUnreadable(f'{self.file} cannot be read ({error}). It lists what an interrupted run changed. Look at '
                                 'the host, remove that file, then run again. Nothing was changed.') from error
+        self.entries = [] if self.ended else self.entries
         return bool(self.entries)
 
     # acts
@@ -279,11 +278,7 @@ class UndoLog:
             if entry.target in foreign:
                 entry.left = 'another administrator has changed it since'
                 continue
-            try:
-                problem = self._undo(entry, handler)
-            except _Foreign as theirs:
-                foreign.append(entry.target)
-                problem = str(theirs)
+            problem = self._undo(entry, handler, foreign)
             if problem and not (entry.target in foreign and entry.target in failed):
                 # Otherwise the state is that after a later act of this run, which could not be undone either.
                 failed[entry.target] = problem + self._kept(entry)
@@ -292,15 +287,16 @@ class UndoLog:
             self._save_if_possible()
         return problems
 
-    def _undo(self, entry: Entry, handler: Handler) -> str:
-        """Undo one act. Return why that failed, or ''. Raises _Foreign."""
+    def _undo(self, entry: Entry, handler: Handler, foreign: List[str]) -> str:
+        """Undo one act. Return why that failed, or ''. foreign: gets the target if another administrator has changed it."""
         what = f'the package {entry.target}' if entry.act == 'packages' else entry.target
         try:
             handler.settle(entry)
             now = handler.now(entry)
             if now != entry.before:
                 if not handler.ours(entry, now):
-                    raise _Foreign(f'{what} was changed by another administrator afterwards and was left as it is now')
+                    foreign.append(entry.target)
+                    return f'{what} was changed by another administrator afterwards and was left as it is now'
                 self.host.log(f'undo: {entry.sentence or entry.target}')
                 entry.reverted = True
                 self._save_if_possible()
@@ -313,8 +309,6 @@ class UndoLog:
             elif entry.reverted:
                 handler.finish(entry)
             handler.clear_up(entry)
-        except _Foreign:
-            raise
         except CannotUndo as problem:
             return str(problem)
         except Exception as error:  # an error must not prevent the undo of the other acts
@@ -344,14 +338,18 @@ class UndoLog:
 
         before: acts of this run that have their own log.
         """
-        entries, self.entries = self.entries, []
-        for entry in entries:
+        for entry in self.entries:
             place = self._place(entry) if entry.left and not entry.undone else ''
             if place:
                 self.host.copy(entry.how['kept'], place)
-        self.host.remove(self.file)     # the run has ended: from now on, no later run undoes it
-        record(self.host, self.begun, list(before) + entries, **result)
+        content = self.ended or _content(self.begun, [*before, *self.entries], **result)
+        if self.entries:
+            self.how['ended'] = content     # from now on, no later run undoes it
+            self._save_if_possible()
+        self.entries = []
+        _write(self.host, content)
         self.forget()
+        self.how.pop('ended', None)
 
     def forget(self) -> None:
         """Remove the folder with all copies. The log is removed first: copies without a log do not belong to a run."""
@@ -372,10 +370,17 @@ def _words(state: State) -> str:
 
 def record(host: System, begun: str, entries: Sequence[Entry], **result: Any) -> None:
     """Record the acts of a run as the host's last run. A run without acts keeps the previous record."""
-    if not entries:
+    _write(host, _content(begun, entries, **result))
+
+
+def _content(begun: str, entries: Sequence[Entry], **result: Any) -> Dict[str, Any]:
+    return dict(result, begun=begun, ended=now_utc(), pid=os.getpid(), actions=actions(entries),
+                acts=[entry.shown() for entry in entries]) if entries else {}
+
+
+def _write(host: System, content: Mapping[str, Any]) -> None:
+    if not content:
         return
-    content = dict(result, begun=begun, ended=now_utc(), pid=os.getpid(), actions=actions(entries),
-                   acts=[entry.shown() for entry in entries])
     with contextlib.suppress(OSError):      # only a report; the disk may be full
         host.make_folder(STATE)
         host.write(LAST_RUN, json.dumps(content, sort_keys=True, indent=1) + '\n', 0o644)

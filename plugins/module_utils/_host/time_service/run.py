@@ -104,14 +104,15 @@ class Run:
     def _settle(self) -> None:
         """Undo the acts of an interrupted run whose results are still in place."""
         begun = self.log.begun
-        problems = Rollback(self.log, self.log.how.get('active', [])).run()
+        ended = self.log.ended
+        problems = list(ended.get('problems', [])) if ended else Rollback(self.log, self.log.how.get('active', [])).run()
         entries = [entry for entry in self.log.entries if entry.reverted or entry.left]
         sentence = f'undo the changes of the interrupted run of {begun}'
         self._settled = any(entry.reverted for entry in entries)
         if entries or problems:
             left = f" What stays: {'; '.join(problems)}." if problems else ''
-            self.details.update(
-                recovered=f'A run of {begun} was interrupted on this host. Its changes were undone first.{left}', problems=problems)
+            what = 'killed after it had ended.' if ended else 'interrupted on this host. Its changes were undone first.'
+            self.details.update(recovered=f'A run of {begun} was {what}{left}', problems=problems)
         try:
             self.log.close(changed=self._settled, msg=sentence, problems=result.hidden(problems, self.secrets))
         except OSError as error:

@@ -90,9 +90,9 @@ def child(host, options, report, proceed):
             return act()
         return perform(log, entry, stopped)
 
-    def while_undoing(log, entry, handler):
+    def while_undoing(log, *rest):
         wait(b'u')
-        return undo(log, entry, handler)
+        return undo(log, *rest)
     undo_log.UndoLog.perform, undo_log.UndoLog._undo = in_the_middle, while_undoing
     module.AnsibleModule, module.System = Module, lambda: host
     module.capabilities.clock_owner = lambda: None

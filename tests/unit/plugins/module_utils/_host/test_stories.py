@@ -18,10 +18,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.process import Done
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.stop_request import StopRequest
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.statedir import STATE, interrupted
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.statedir import LOG, STATE, interrupted
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.absent import Absent
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.present import HostClock, Present
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.result import TimeServiceFailed
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.run import FOLDER
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import LAST_RUN
 from ansible_collections.aemops.brand_portal.tests.unit.plugins.module_utils._host.hosts import CHRONY_DEBIAN, NTPSEC, FakeHost
 
@@ -264,7 +265,8 @@ class Stories(RuleBasedStateMachine):
             host.before_call = None
         if 'killed' in ended:
             # What it has settled before is told by the record that it has left, as its result is lost.
-            self.told += host.text(LAST_RUN) or ''
+            log = host.text(FOLDER + '/' + LOG) or ''
+            self.told += (host.text(LAST_RUN) or '') + (log if '"ended"' in log else '')
             return
         self.check(result, 'failed' in ended)
         self.shadow, self.replaced, self.told = None, set(), ''

@@ -1378,6 +1378,26 @@ def test_sources_that_were_told_in_part_are_removed_again(tmp_path, end):
     assert (result['problems'], host.restarted_along, host.text('/etc/chrony.conf')) == ([], [], CHRONY_REDHAT)
 
 
+def test_the_problems_of_a_run_that_was_killed_after_its_end_are_told_by_the_next(tmp_path):
+    host = debian(tmp_path, 'chrony')
+    host.synchronised_after, remove = None, host.remove
+    host.failing['systemctl try-restart'] = host.failing['chronyc -n reload'] = 'no'
+
+    def killed(path):
+        if path == FOLDER + '/undo.json':
+            raise PowerCut
+        remove(path)
+    host.remove = killed
+    with pytest.raises(PowerCut):
+        run(host)
+    host.remove = remove
+    host.failing.clear()
+    host.synchronised_after = 1.0
+    result = run(host)
+    assert 'was killed after it had ended. What stays: chrony.service could not be restarted' in result['recovered']
+    assert result['problems'] and nothing_left(host)
+
+
 def test_an_act_that_only_another_version_knows_is_named(tmp_path):
     host = debian(tmp_path, 'chrony')
     UndoLog(host, FOLDER).perform(Entry('kernel_parameter', 'kernel.x', {}, {}, 'set kernel.x'), lambda: None)

@@ -548,21 +548,34 @@ def test_the_log_of_another_version_may_lack_what_has_a_default(tmp_path):
     assert vars(log.entries[0]) == vars(Entry('unit', 'x', {}, {}))
 
 
-@pytest.mark.parametrize('place', ['remove', 'write'])
-def test_a_run_that_is_killed_after_its_end_is_not_undone(tmp_path, place):
-    host = FakeHost(tmp_path, files={CONF: 'old\n'})
-    log, real = log_of(host), getattr(host, place)
+@pytest.mark.parametrize('moment', range(7))
+def test_a_run_that_is_killed_after_its_end_is_recorded_and_not_undone(tmp_path, moment):
+    host, calls = FakeHost(tmp_path, files={CONF: 'old\n'}), []
+    log = log_of(host)
     acts.write_file(log, CONF, 'new\n', 'write', expected='old\n')
 
-    def cut(path, *rest, **more):
-        real(path, *rest, **more)
-        if path in (log.file, undo_log.LAST_RUN):
-            raise PowerCut
-    setattr(host, place, cut)
+    def cut_before(real):
+        def act(*arguments, **more):
+            calls.append(arguments)
+            if len(calls) > moment:
+                raise PowerCut
+            return real(*arguments, **more)
+        return act
+    real = {name: getattr(host, name) for name in ('write', 'remove')}
+    for name, do in real.items():
+        setattr(host, name, cut_before(do))
     with pytest.raises(PowerCut):
-        log.close()
-    setattr(host, place, real)
-    assert not log_of(host).read()
+        log.close(msg='all done', problems=['x'])
+    for name, do in real.items():
+        setattr(host, name, do)
+    later = log_of(host)
+    if moment == 0:
+        assert later.read(), 'it has not ended'
+        return
+    assert (later.read(), later.entries) == (False, [])
+    later.close(msg='undo the changes of the interrupted run', problems=[])
+    assert (last_run(host)['msg'], last_run(host)['problems'], last_run(host)['actions']) == ('all done', ['x'], ['write'])
+    assert (host.text(CONF), host.exists(FOLDER)) == ('new\n', False)
 
 
 def test_secrets_are_in_no_record(tmp_path):
