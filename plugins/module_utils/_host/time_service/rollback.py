@@ -65,20 +65,23 @@ class Rollback:
     def _tell(self, restarts: Sequence[str], told: Sequence[Entry]) -> List[str]:
         problems = []
         for unit in dict.fromkeys([*restarts, *(entry.target for entry in told)]):
-            active = self._units.state(unit, ['active'])['active']
-            if active is False:
-                continue    # it is removed or stopped
-            entries = [entry for entry in told if entry.target == unit]
-            if unit in restarts or not all(self._forgets(entry) for entry in entries):
-                others = companions(self._host, unit)
-                if others:
-                    problems.append(self._left(unit, f'{unit} was not restarted with its previous configuration: {others} would be '
-                                                     'restarted too'))
-                    continue
-                said = self._units.verb('start' if active == 'failed' else 'restart', [unit])
-                if said:
-                    problems.append(self._left(unit, f'{unit} could not be restarted with its previous configuration: {said}'))
+            try:
+                said = self._told(unit, unit in restarts, [entry for entry in told if entry.target == unit])
+            except NoAnswer as error:
+                said = str(error)
+            if said:
+                problems.append(self._left(unit, f'{unit} was not restarted with its previous configuration: {said}'))
         return problems
+
+    def _told(self, unit: str, restart: bool, entries: Sequence[Entry]) -> str:
+        """Have the daemon forget these sources, or restart it. Return why this was impossible. Raises NoAnswer."""
+        active = self._units.state(unit, ['active'])['active']
+        # One that is removed or stopped has nothing to forget.
+        if active is False or (not restart and all(self._forgets(entry) for entry in entries)):
+            return ''
+        others = companions(self._host, unit)
+        return f'{others} would be restarted too' if others else self._units.verb(
+            'start' if active == 'failed' else 'restart', [unit])
 
     def _left(self, unit: str, problem: str) -> str:
         """Record that what the run did to the running daemon stays."""

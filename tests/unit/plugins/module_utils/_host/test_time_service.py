@@ -1339,7 +1339,7 @@ def test_a_daemon_that_the_rollback_does_not_start_again_is_a_change(tmp_path):
         host.units['ntpsec.service'][0] = 'failed'
         return Done(1, '', 'Job for ntpsec.service failed')
     host._systemctl = failing
-    with pytest.raises(TimeServiceFailed, match='ntpsec.service could not be restarted') as failed:
+    with pytest.raises(TimeServiceFailed, match='ntpsec.service was not restarted') as failed:
         run(host)
     assert (failed.value.details['changed'], failed.value.details['restored']) == (True, False)
     assert json.loads(host.text(LAST_RUN))['changed']
@@ -1353,6 +1353,18 @@ def test_a_rollback_restarts_no_daemon_that_running_services_require(tmp_path, m
     with pytest.raises(TimeServiceFailed, match='chrony.service was not restarted with its previous configuration: aem.service'):
         run(host, provider='auto', servers=['192.0.2.2'])
     assert (host.units['aem.service'], host.restarted_along) == (['active', 'enabled'], [])
+
+
+def test_a_rollback_names_the_daemon_whose_dependents_systemd_does_not_tell(tmp_path, monkeypatch):
+    host = requiring(debian(tmp_path, 'chrony'), 'chrony.service')
+    host.synchronised_after = None
+
+    def forgets_nothing(self, lines):
+        host.failing['systemctl show'] = 'Timed out'
+        return False
+    monkeypatch.setattr(Chrony, 'remove_sources', forgets_nothing)
+    with pytest.raises(TimeServiceFailed, match='chrony.service was not restarted with its previous configuration: systemd'):
+        run(host, provider='auto', servers=['192.0.2.2'])
 
 
 @pytest.mark.parametrize('end', ['killed', 'refused'])
@@ -1394,7 +1406,7 @@ def test_the_problems_of_a_run_that_was_killed_after_its_end_are_told_by_the_nex
     host.failing.clear()
     host.synchronised_after = 1.0
     result = run(host)
-    assert 'was killed after it had ended. What stays: chrony.service could not be restarted' in result['recovered']
+    assert 'was killed after it had ended. What stays: chrony.service was not restarted' in result['recovered']
     assert result['problems'] and nothing_left(host)
 
 
