@@ -96,13 +96,12 @@ options:
         type: str
         required: true
       id:
-        description: Number by which client and server identify the key.
-        type: int
+        description: Number from 1 to 65535 by which client and server identify the key.
+        type: str
         required: true
       type:
-        description: Algorithm of the key.
+        description: Algorithm of the key, V(MD5), V(SHA1), V(SHA256), V(SHA384), V(SHA512), V(AES128) or V(AES256).
         type: str
-        choices: [MD5, SHA1, SHA256, SHA384, SHA512, AES128, AES256]
         default: SHA256
       key:
         description: Key in the format of the daemon's key file, for chrony for example C(HEX:) and hexadecimal digits.
@@ -360,7 +359,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import STEP_OPTIONS
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.stop_request import StopRequest
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.references import ntp_servers
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import KEY_TYPES, Refused
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Refused, misplaced
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.step_clock import ClockStep
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.absent import Absent
@@ -373,10 +372,11 @@ ARGUMENTS = {
     'servers': {'type': 'list', 'elements': 'str', 'default': []},
     'pools': {'type': 'list', 'elements': 'str', 'default': []},
     'nts_servers': {'type': 'list', 'elements': 'str', 'default': []},
+    # Ansible would print an id that is not an integer and a type that is not a choice. Either may be the key by mistake.
     'keys': {'type': 'list', 'elements': 'dict', 'default': [], 'no_log': False, 'options': {
         'server': {'type': 'str', 'required': True},
-        'id': {'type': 'int', 'required': True},
-        'type': {'type': 'str', 'choices': list(KEY_TYPES), 'default': 'SHA256'},
+        'id': {'type': 'str', 'required': True},
+        'type': {'type': 'str', 'default': 'SHA256'},
         'key': {'type': 'str', 'required': True, 'no_log': True},
     }},
     'cloud': {'type': 'str', 'choices': ['none', 'aws', 'gcp', 'azure'], 'default': 'none'},
@@ -416,6 +416,7 @@ def main():
     except TimeServiceFailed as failed:
         module.fail_json(msg=str(failed), **failed.details)
     except (Refused, ClockError) as refused:
+        module.no_log_values.update(misplaced(options))
         message = getattr(refused, 'message', '') or str(refused)
         result = blank()
         result['advice'] = getattr(refused, 'advice', '')

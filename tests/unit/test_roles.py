@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
 
 ROLES = Path(__file__).resolve().parents[2] / 'roles'
@@ -35,6 +36,15 @@ def test_the_defaults_are_those_that_are_described(role):
             assert 'default' not in described(role)[name]
         else:
             assert (name, described(role)[name]['default']) == (name, value)
+
+
+@pytest.mark.parametrize('swapped', ['id', 'type', 'server'])
+def test_ansible_prints_no_key_that_is_in_place_of_another_value(swapped):
+    key = {'server': '192.0.2.1', 'id': 2, 'type': 'SHA1', swapped: 'HEX:S3cret', 'key': '2'}
+    module = pytest.importorskip('ansible_collections.aemops.brand_portal.plugins.modules.time_service')
+    for name, specification in (('time_sync_keys', described('time_sync')['time_sync_keys']), ('keys', module.ARGUMENTS['keys'])):
+        found = ArgumentSpecValidator({name: specification}).validate({name: [key]}, validate_role_argument_spec=True)
+        assert 'S3cret' not in ' '.join(found.error_messages)
 
 
 def test_a_repair_reads_the_options_as_they_were_checked():

@@ -7,6 +7,7 @@
 import re
 from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
 
+from ansible_collections.aemops.brand_portal.plugins.module_utils._common.credentials import without_credentials
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, layouts
 
 _NAME = re.compile(r'[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?')
@@ -115,7 +116,7 @@ def wanted(options: Mapping[str, Any]) -> Wanted:
         servers=_servers('servers', options),
         nts_servers=_servers('nts_servers', options),
         pools=_servers('pools', options),
-        keys=[_key(given) for given in options.get('keys') or []],
+        keys=[_key(place, given) for place, given in enumerate(options.get('keys') or [], 1)],
         cloud='' if cloud == 'none' else cloud,
         max_distance=float(options.get('max_distance') or 0),
         only=bool(options.get('only')),
@@ -157,27 +158,52 @@ def _server(option: str, text: str) -> Server:
     port = int(parts.get('port6') or parts.get('port') or 0)
     if not _NAME.fullmatch(host) or not 0 <= port < 65536:
         raise Refused('{0}: "{1}" is not the name or address of a server. Write it as host, host:port or [IPv6]:port.'.format(
-            option, text))
+            option, without_credentials(text)))
     return Server(host, 0 if port == 123 else port)
 
 
-def _key(given: Mapping[str, Any]) -> Key:
-    number, kind, secret = int(given['id']), str(given.get('type') or 'SHA256').upper(), str(given['key'])
-    if not 0 < number < 65536:
-        raise Refused('keys: the id {0} is not a number from 1 to 65535.'.format(number))
+def _key(place: int, given: Mapping[str, Any]) -> Key:
+    """Parse an entry of `keys`. Messages do not quote its values, because the secret may be in place of any of them."""
+    number, kind, secret = _number(given['id']), str(given.get('type') or 'SHA256').upper(), str(given['key'])
+    if not number:
+        raise Refused('keys: the id of entry {0} is not a number from 1 to 65535.'.format(place))
     if kind not in KEY_TYPES:
         raise Refused('keys: the type of key {0} is none of {1}.'.format(number, ', '.join(KEY_TYPES)))
     if not secret or re.search(r'[\s#]', secret):
         raise Refused('keys: key {0} is empty, or has a space or # in it. Write it in hexadecimal, for chrony as HEX:...'.format(
             number))
-    return Key(_server('keys', str(given['server'])).host, number, kind, secret)
+    try:
+        server = _server('keys', str(given['server']))
+    except Refused:
+        raise Refused('keys: the server of key {0} is not the name or address of a server.'.format(number)) from None
+    return Key(server.host, number, kind, secret)
+
+
+def _number(given: Any) -> int:
+    """Return the id of a key; 0 if it is none."""
+    text = str(given).strip()
+    return int(text) if re.fullmatch('[0-9]{1,5}', text) and int(text) < 65536 else 0
+
+
+def misplaced(options: Mapping[str, Any]) -> List[str]:
+    """Return the values in `keys` that are not what their names say, and may therefore be the secret of a key.
+
+    Not those of a few characters: Ansible would hide them in every word of a message.
+    """
+    servers = ' '.join(str(server) for server in options['servers']).lower()
+    found = []
+    for given in options['keys']:
+        number, kind, server = (str(given[name]).strip() for name in ('id', 'type', 'server'))
+        fits = {number: _number(number) > 0, kind: kind.upper() in KEY_TYPES, server: server.lower() in servers}
+        found += [value for value, fitting in fits.items() if not fitting and len(value) > 5]
+    return found
 
 
 def _check_keys(result: Wanted) -> None:
     hosts = [server.host for server in result.servers]
     for key in result.keys:
         if key.server not in hosts:
-            raise Refused('keys: key {0} is for {1}, which is not one of servers. Add it there.'.format(key.number, key.server))
+            raise Refused('keys: key {0} is for a server which is not one of servers. Add it there.'.format(key.number))
         same = [other for other in result.keys if other.server == key.server]
         if len(same) > 1:
             raise Refused('keys: {0} has more than one key. Give it one.'.format(key.server))

@@ -27,7 +27,7 @@ from ansible_collections.aemops.brand_portal.plugins.plugin_utils._option_names 
     ('max_skew: 0 is not a number', 'fix_bp_jwt_max_skew: 0 is not a number'),
     ('timeout: 99999 is not a number', 'fix_bp_jwt_timeout: 99999 is not a number'),
     ("Correct the clock: servers: \"a b\" is no name", "Correct the clock: fix_bp_jwt_ntp_servers: \"a b\" is no name"),
-    ('keys: the id 0 is not a number', 'time_sync_keys: the id 0 is not a number'),
+    ('keys: the id of entry 1 is not a number', 'time_sync_keys: the id of entry 1 is not a number'),
     ('max_distance: 5000 is not', 'time_sync_max_distance: 5000 is not'),
 ])
 def test_options_have_the_names_of_the_role(text, words):

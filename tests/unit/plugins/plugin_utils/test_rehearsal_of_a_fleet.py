@@ -46,7 +46,7 @@ TEN = {
     'a read-only root': ({'statvfs': disk(flags=os.ST_RDONLY)}, 'files: /etc is mounted read-only'),
     'no flock': ({'without': '/usr/bin/flock'}, 'systemd: the command flock is missing'),
     'a key that is none': ({'variables': {'time_sync_keys': [{'id': 0, 'key': 'AA', 'server': '192.0.2.1'}]}},
-                           'time_daemon: time_sync_keys: the id 0 is not a number'),
+                           'time_daemon: time_sync_keys: the id of entry 1 is not a number'),
     'a refused account': ({'aem': {'state': 'unauthorized', 'message': 'AEM does not accept the user.'}}, 'proof: not_testable'),
 }
 

@@ -17,7 +17,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._common.proces
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import acts, packages, systemd
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import texts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.chrony import Chrony
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Refused
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import Refused, misplaced
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.packages import LookFailed
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.statedir import STATE, interrupted
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import NoAnswer
@@ -585,6 +585,11 @@ def test_check_mode_foretells_exactly_and_changes_nothing(tmp_path, units, provi
     ({'keys': [{'server': 'b.example', 'id': 1, 'key': SECRET}]}, 'not one of servers'),
     ({'keys': [{'server': '192.0.2.1', 'id': 1, 'key': SECRET}]}, 'another key with the id 1'),
     ({'keys': [{'server': '192.0.2.1', 'id': 0, 'key': SECRET}]}, 'not a number from 1'),
+    ({'keys': [{'server': '192.0.2.1', 'id': SECRET, 'key': '2'}]}, 'the id of entry 1 is not a number from 1'),
+    ({'keys': [{'server': '192.0.2.1', 'id': 2, 'type': SECRET, 'key': 'SHA1'}]}, 'the type of key 2 is none of'),
+    ({'keys': [{'server': SECRET, 'id': 2, 'key': '192.0.2.1'}]}, 'key 2 is for a server which is not one of'),
+    ({'keys': [{'server': 'HEX:' + SECRET + 'X', 'id': 2, 'key': '192.0.2.1'}]}, 'the server of key 2 is not'),
+    ({'servers': ['ntp://observer:' + SECRET + '@a.example']}, 'is not the name or address'),
     ({'keys': [{'server': '192.0.2.1', 'id': 2, 'key': 'with space'}]}, 'has a space'),
     ({'sync_timeout': -1}, 'sync_timeout: -1 is not a number of seconds'),
     ({'max_distance': -1}, 'max_distance: -1 is not'),
@@ -596,6 +601,13 @@ def test_what_cannot_be_is_refused(tmp_path, options, said):
         run(host, **options)
     assert SECRET not in str(refused.value)
     assert (host.tree(), host.commands) == (before, [])
+
+
+@pytest.mark.parametrize('swapped', ['id', 'type', 'server'])
+def test_a_key_in_place_of_another_value_is_hidden_in_what_ansible_prints(swapped):
+    key = {'server': '192.0.2.1', 'id': '2', 'type': 'SHA1', 'key': SECRET}
+    assert misplaced({'servers': ['192.0.2.1:124'], 'keys': [key]}) == []
+    assert misplaced({'servers': ['192.0.2.1:124'], 'keys': [{**key, swapped: SECRET, 'key': key[swapped]}]}) == [SECRET]
 
 
 def test_a_clock_of_another_machine_is_refused(tmp_path):
