@@ -266,13 +266,22 @@ def test_variables_of_a_host_that_awx_refuses_are_not_printed(awx):
         assert 'B3come-hidden' not in run.output
 
 
-@pytest.mark.parametrize('account', [('', PASSWORD), ('0123', '')], ids=['no user', 'no password'])
+@pytest.mark.parametrize('account', [(' ', PASSWORD), ('0123', '')], ids=['no user', 'no password'])
 def test_an_account_that_lacks_something_is_refused_before_anything_is_made(awx, account):
     with controller_of(awx) as made:
         run = made.play(account=account)
         assert run.returncode != 0 and made.asked == []
         said = ' '.join(run.output.split())
         assert 'Export AEM_USER and AEM_PASSWORD' in said and 'does not exist yet' in said
+
+
+@pytest.mark.parametrize('account', [{'user': None}, {'password': None}, {'user': 123}, {'password': False}], ids=str)
+def test_an_account_that_is_not_text_does_not_replace_the_one_in_awx(made, account):
+    settings = {f'brand_portal_awx_aem_{name}': value for name, value in account.items()}
+    before, asked = dict(made.awx.named('credentials', 'Brand Portal AEM account')['inputs']), len(made.asked)
+    run = made.play('-e', 'brand_portal_awx_update_secrets=true', settings={**SETTINGS, **settings})
+    assert run.returncode != 0 and 'or one that is not a string' in ' '.join(run.output.split()), run.output
+    assert made.awx.named('credentials', 'Brand Portal AEM account')['inputs'] == before and made.asked[asked:] == []
 
 
 def test_only_a_system_administrator_makes_the_credential_type(awx):
@@ -359,7 +368,8 @@ LEAST = {'brand_portal_awx_image': 'registry.example.com/brand-portal:1', 'brand
     ({'brand_portal_awx_hosts': {'author1': 'deploy'}}, ['brand_portal_awx_hosts must be hosts by name']),
     ({'brand_portal_awx_host': {'author1': {}}}, ['Unknown settings: brand_portal_awx_host.']),
     ({'brand_portal_awx_image': None}, ['Set brand_portal_awx_image']),
-], ids=['of wrong kinds', 'no variables', 'unknown', 'missing'])
+    ({'brand_portal_awx_prune_hosts': True, 'brand_portal_awx_hosts': None}, ['would remove all hosts from AWX']),
+], ids=['of wrong kinds', 'no variables', 'unknown', 'missing', 'no hosts'])
 def test_a_setting_of_the_wrong_kind_is_refused_before_anything_is_made(awx, settings, said):
     assert_refused(awx, {**LEAST, **settings}, *said)
 
@@ -373,6 +383,18 @@ def test_nothing_after_a_colon_is_an_empty_setting(awx):
         assert run.returncode == 0, run.output[-6000:]
         assert json.loads(made.awx.named('hosts', 'author1')['variables']) == {}
         assert made.awx.named('job_templates', 'Brand Portal diagnosis')['job_slice_count'] == 4
+
+
+def test_a_template_that_is_unsafe_is_kept_for_the_jobs(awx, tmp_path):
+    kept = {'fix_bp_jwt_aem_url': 'http://{{ inventory_hostname }}:4502'}
+    marked = f'{{fix_bp_jwt_aem_url: !unsafe "{kept["fix_bp_jwt_aem_url"]}"}}'
+    (tmp_path / 'my-awx.yml').write_text(
+        f'brand_portal_awx_variables: {marked}\nbrand_portal_awx_hosts: {{author1: {marked}}}\n')
+    with controller_of(awx) as made:
+        run = made.play('-e', f'@{tmp_path}/my-awx.yml', settings=LEAST)
+        assert run.returncode == 0, run.output[-6000:]
+        for endpoint, name in (('inventories', 'Brand Portal'), ('hosts', 'author1')):
+            assert json.loads(made.awx.named(endpoint, name)['variables']) == kept
 
 
 def test_awx_offers_the_playbooks_that_people_run():
