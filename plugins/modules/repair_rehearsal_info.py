@@ -19,6 +19,26 @@ options:
     type: list
     elements: str
     default: []
+  stop_program:
+    version_added: 0.2.0
+    description: The program without a systemd unit that a repair stops while it sets the clock, as
+      O(aemops.brand_portal.time_service#module:stop_program).
+    type: dict
+    suboptions:
+      stop:
+        description: Command that stops the program, and its arguments.
+        type: list
+        elements: str
+        required: true
+      start:
+        description: Command that starts the program, and its arguments.
+        type: list
+        elements: str
+        required: true
+      pid:
+        description: PID of the process.
+        type: int
+        required: true
   provider:
     description: The time daemon that a repair uses, as O(aemops.brand_portal.time_service#module:provider).
     type: str
@@ -70,11 +90,13 @@ checks:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import capabilities
+from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import STEP_OPTIONS
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import rehearsal
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System
 
 OPTIONS = {
     'stop_services': {'type': 'list', 'elements': 'str', 'default': []},
+    'stop_program': STEP_OPTIONS['stop_program'],
     'provider': {'type': 'str', 'choices': ['auto', 'chrony', 'ntpd', 'timesyncd'], 'default': 'auto'},
 }
 
@@ -82,7 +104,7 @@ OPTIONS = {
 def main():
     module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True)
     checks = rehearsal.rehearse(System(), module.params['stop_services'], module.params['provider'],
-                                clock_owner=lambda: capabilities.clock_owner() or '')
+                                clock_owner=lambda: capabilities.clock_owner() or '', program=module.params['stop_program'])
     module.exit_json(changed=False, checks=[dict(check._asdict()) for check in checks])
 
 

@@ -30,6 +30,7 @@ _NAMED = re.compile(rf'\b(?:[Tt]he )?options? ((?:{_ANY})(?:(?:, | and | or )(?:
 _ALONE = re.compile(rf'(?<![\w.])({_CLEAR})\b')
 _BEGINS = re.compile(rf'(?:^|(?<=[.:;] ))({"|".join([*NAMES, *WORDS])})(?=: )')  # as in "max_skew: 0 is not a number"
 _REFUSED = re.compile(rf"(value of |argument ')({'|'.join([*NAMES, *WORDS])})\b")  # as Ansible refuses an argument
+_BOTH = re.compile(r'\((?:option \w+; )?in the role fix_bp_jwt: ')    # a message that already names the role's option
 _EACH = re.compile(rf'\b(?:{_ANY})\b')
 
 
@@ -37,6 +38,7 @@ def in_role_words(text: str) -> str:
     """Return a module's sentence with the role's options. A sentence that already names these stays unchanged."""
     if '(in this role:' in text:
         return text
+    text = _BOTH.sub('(', text)
     text = _NAMED.sub(lambda found: _EACH.sub(lambda name: NAMES[name.group()], found.group(1)), text)
     text = _REFUSED.sub(lambda found: found.group(1) + {**NAMES, **WORDS}[found.group(2)], text)
     text = _BEGINS.sub(lambda found: {**NAMES, **WORDS}[found.group()], text)

@@ -30,14 +30,14 @@ _LONGEST = 1000  # characters of a message
 RESULT = 'fix_bp_jwt_result'
 
 
-def _read_specification(role: str = 'fix_bp_jwt') -> dict[str, t.Any]:
+def read_specification(role: str = 'fix_bp_jwt') -> dict[str, t.Any]:
     path = Path(__file__).parents[2] / 'roles' / role / 'meta' / 'argument_specs.yml'
     specification = yaml.load(path.read_bytes(), Loader=getattr(yaml, 'CSafeLoader', yaml.SafeLoader))
     return specification['argument_specs']['main']['options']
 
 
 # Read when Ansible loads the plugin, before it forks a worker for each host.
-SPECIFICATION = _read_specification()
+SPECIFICATION = read_specification()
 
 
 def complaints_about_names(names: t.Iterable[str]) -> list[str]:
@@ -54,7 +54,7 @@ def complaints_about_names(names: t.Iterable[str]) -> list[str]:
 def _near_misses(names: t.Iterable[str]) -> list[str]:
     """Return errors for names that resemble an option of the role time_sync. Other roles may use the same prefix."""
     given = sorted(names)
-    known = _read_specification('time_sync') if given else {}
+    known = read_specification('time_sync') if given else {}
     found = []
     for name in given:
         meant = difflib.get_close_matches(name, known, 1, 0.9) if name not in known else []

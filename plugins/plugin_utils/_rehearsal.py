@@ -9,6 +9,11 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils import _aem_guard as aem_guard
+from ansible_collections.aemops.brand_portal.plugins.plugin_utils._option_names import in_role_words
+
 Check = dict[str, t.Any]
 Result = t.Mapping[str, t.Any]
 
@@ -50,22 +55,39 @@ def daemon(said: Result) -> Check:
     """Return the check from the result of time_service in check mode."""
     if said.get('failed'):
         text = str(said.get('msg') or 'time_service failed')
-        advice = str(said.get('advice') or 'correct it on this host')
+        advice = in_role_words(str(said.get('advice') or 'correct it on this host'))
         return check('time_daemon', text.replace(' Nothing was changed.', ''), advice)
     daemon, unit = said.get('provider') or 'a time daemon', said.get('unit') or 'no unit yet'
     return check('time_daemon', f'{daemon} would keep the clock ({unit})', passed=True)
 
 
+def of_time_sync(values: t.Mapping[str, t.Any], specification: t.Mapping[str, t.Any]) -> tuple[dict[str, t.Any], list[Check]]:
+    """Return the values that the role time_sync accepts, and a failed check for each other one."""
+    fit: dict[str, t.Any] = {}
+    checks = []
+    for name, value in values.items():
+        validator = ArgumentSpecValidator({name: specification[name]})
+        said = validator.validate({name: value}, validate_role_argument_spec=True).error_messages
+        if value is None:
+            checks.append(check('time_daemon', f'{name} has no value', 'give it one, or take it out of the inventory'))
+        elif said:
+            checks.append(check('time_daemon', '; '.join(said), f'correct {name} in the inventory'))
+        else:
+            fit[name] = value
+    return fit, checks
+
+
 def each_once(daemon: Check, others: t.Sequence[Check]) -> list[Check]:
     """Return the checks without duplicates from two modules: the host may not set its clock, or an option is wrong."""
+    others = [{**each, 'found': in_role_words(each['found']), 'advice': in_role_words(each['advice'])} for each in others]
     if any(not each['passed'] and each['check'] == 'clock' and each['found'] in daemon['found'] for each in others):
-        return list(others)
+        return others
     return [daemon, *(each for each in others if each['passed'] or each['found'] != daemon['found'])]
 
 
 def aem(decided: Result) -> Check | None:
     """Return the failed check if AEM could not be stopped for a clock that is an hour off; None if it can."""
-    if decided['state'] == 'cannot_stop_aem':
+    if decided['state'] in (aem_guard.CANNOT_STOP, aem_guard.DEFERRED):
         return check('service', decided['summary'], decided['next_step'])
     return None
 

@@ -59,6 +59,13 @@ def test_a_repair_reads_the_options_as_they_were_checked():
     assert read_raw == {}
 
 
+def test_a_repair_sets_each_option_of_time_sync_or_a_rehearsal_checks_it():
+    stage = pytest.importorskip('ansible_collections.aemops.brand_portal.plugins.plugin_utils._stages.rehearse')
+    given = read('fix_bp_jwt', 'tasks/correct.yml')[-1]['vars']
+    assert given['time_sync_state'] == 'present'    # absent in the inventory made a repair undo the earlier ones
+    assert sorted([*given, *(f'time_sync_{name}' for name in stage.TIME_SYNC)]) == sorted(described('time_sync'))
+
+
 @pytest.mark.parametrize(('named', 'unit'), [
     ('aem', 'aem.service'), ('aem.service', 'aem.service'), ('aem@author', 'aem@author.service'), ('aem-6.5', 'aem-6.5.service')])
 def test_the_unit_that_waits_for_the_clock_has_its_whole_name(named, unit):

@@ -46,10 +46,16 @@ class ProgramGuard(ServiceGuard):
         first = words[0] if words else ''
         places = [first] if first.startswith('/') else ['{0}/{1}'.format(folder, first) for folder in _FOLDERS] if first else []
         found = next((place for place in places if self._host.exists(place)), '')
+        real = self._host.path(found)
         if not found:
-            raise BadOption('stop_program: this host has no command "{0}" to {1} it (in the role fix_bp_jwt: '
-                            'fix_bp_jwt_aem_{1}_command). Nothing was changed.'.format(first, name))
-        return [found] + words[1:]
+            problem = 'this host has no command "{0}" to {1} it'.format(first, name)
+        elif not os.path.isfile(real) or not os.access(real, os.X_OK):
+            problem = 'root cannot execute the command "{0}" to {1} it: look at "ls -l {0}" and "findmnt -T {0}" (noexec)'.format(
+                found, name)
+        else:
+            return [found] + words[1:]
+        raise BadOption('stop_program: {0} (in the role fix_bp_jwt: fix_bp_jwt_aem_{1}_command). Nothing was changed.'.format(
+            problem, name))
 
     @property
     def _alive(self) -> bool:

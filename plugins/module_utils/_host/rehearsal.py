@@ -10,12 +10,13 @@ Packages are downloaded to a temporary folder, with fresh package lists if those
 import os
 import shutil
 import tempfile
-from typing import Any, Callable, List, NamedTuple, Sequence
+from typing import Any, Callable, List, Mapping, NamedTuple, Optional, Sequence
 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors import ClockError
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import statedir
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.package_words import UNREACHED, advice_for, complaint_of
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.program_guard import UNIT, ProgramGuard
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.service_guard import ServiceGuard
 
 MIB = 1024 * 1024
@@ -49,14 +50,15 @@ class Check(NamedTuple):
 
 
 def rehearse(host: Any, units: Sequence[str], provider: str = 'auto', euid: Callable[[], int] = os.geteuid,
-             clock_owner: Callable[[], str] = lambda: '', statvfs: Callable[[str], Any] = os.statvfs) -> List[Check]:
-    """Run all checks, even if some fail. host: a System. units: the services to stop around a step."""
+             clock_owner: Callable[[], str] = lambda: '', statvfs: Callable[[str], Any] = os.statvfs,
+             program: Optional[Mapping[str, Any]] = None) -> List[Check]:
+    """Run all checks, even if some fail. host: a System. units, program: what is stopped around a step."""
     package = needed_package(host, provider)
     checks = [
         lambda: become(euid()),
         lambda: may_set_clock(clock_owner()),
         lambda: systemd(host),
-        lambda: stoppable(host, units),
+        lambda: stoppable(host, units, program),
         lambda: source_of_packages(host, package),
         lambda: room(host, bool(package), statvfs),
         lambda: writable(host, statvfs),
@@ -92,20 +94,20 @@ def systemd(host: Any) -> Check:
     return Check('systemd', True, 'systemd runs this host')
 
 
-def stoppable(host: Any, units: Sequence[str]) -> Check:
-    """Check whether the services to stop around a step exist and can be stopped and started again."""
-    if not units:
+def stoppable(host: Any, units: Sequence[str], program: Optional[Mapping[str, Any]] = None) -> Check:
+    """Check whether the services and the program to stop around a step exist and can be stopped and started again."""
+    if not units and not program:
         return Check('service', True, 'no service is stopped around a step')
-    guard = ServiceGuard(list(units), 0.0, 300.0, host)
     try:
+        guard = ProgramGuard(list(units), 0.0, 300.0, program, host) if program else ServiceGuard(list(units), 0.0, 300.0, host)
         guard.inspect()
     except ClockError as error:
         said, _dot, rest = str(error).partition('. ')
         return Check('service', False, said.rstrip('.'), rest.replace(' Nothing was changed.', '').rstrip('.') or
                      'correct fix_bp_jwt_aem_service')
-    running = ', '.join(guard.running)
+    running = ', '.join(guard.running).replace(UNIT, 'a program (by its commands)')
     return Check('service', True, '{0} would be stopped and started again'.format(running) if running else
-                 '{0} exists and does not run'.format(', '.join(units)))
+                 '{0} exists and does not run'.format(', '.join(units) or 'the program'))
 
 
 def needed_package(host: Any, provider: str = 'auto') -> str:

@@ -28,6 +28,8 @@ from ansible_collections.aemops.brand_portal.plugins.plugin_utils._option_names 
     ('timeout: 99999 is not a number', 'fix_bp_jwt_timeout: 99999 is not a number'),
     ("Correct the clock: servers: \"a b\" is no name", "Correct the clock: fix_bp_jwt_ntp_servers: \"a b\" is no name"),
     ('keys: the id of entry 1 is not a number', 'time_sync_keys: the id of entry 1 is not a number'),
+    ('no unit aem.service on this host (option stop_services; in the role fix_bp_jwt: fix_bp_jwt_aem_service)',
+     'no unit aem.service on this host (fix_bp_jwt_aem_service)'),
     ('max_distance: 5000 is not', 'time_sync_max_distance: 5000 is not'),
 ])
 def test_options_have_the_names_of_the_role(text, words):
@@ -46,4 +48,4 @@ def test_other_words_stay(text):
 
 def test_the_names_exist():
     names = {*NAMES.values(), *WORDS.values()}
-    assert names <= {*options.SPECIFICATION, *options._read_specification('time_sync')}
+    assert names <= {*options.SPECIFICATION, *options.read_specification('time_sync')}

@@ -87,7 +87,8 @@ class Simulated:
 
     def repair_rehearsal_info(self, arguments):
         checks = on_host.rehearse(
-            self.host, arguments['stop_services'], 'auto', lambda: self.euid, lambda: self.owner, self.statvfs)
+            self.host, arguments['stop_services'], 'auto', lambda: self.euid, lambda: self.owner, self.statvfs,
+            arguments.get('stop_program'))
         return {'changed': False, 'checks': [dict(each._asdict()) for each in checks]}
 
 
@@ -123,6 +124,53 @@ def test_an_option_of_the_time_daemon_without_a_value_is_named(tmp_path):
     """The role time_sync refuses it, which the module alone would not."""
     result = Simulated(tmp_path / 'a', 'author1', variables={'time_sync_pools': None}).result()
     assert not result['passed'] and 'time_sync_pools has no value' in result['message']
+
+
+@pytest.mark.parametrize(('name', 'value'), [
+    ('provider', 'chronyy'), ('sync_timeout', 'soon'), ('on_unsynchronized', 'mabye'), ('wait_at_boot', 'perhaps')])
+def test_an_option_of_the_time_daemon_that_stops_a_repair_is_named(tmp_path, name, value):
+    result = Simulated(tmp_path / 'a', 'author1', variables={f'time_sync_{name}': value}).result()
+    assert [each['check'] for each in result['rehearsal']['checks'] if not each['passed']] == ['time_daemon']
+    assert f'correct time_sync_{name} in the inventory' in result['next_step'] and f'time_sync_{name}' in result['message']
+
+
+# An AEM on a document store, started without a unit.
+DOCUMENT = {**NO_AEM_TO_STOP, 'store': 'document', 'evidence': 'mongo', 'pid': 4711, 'reason': 'no unit', 'advice': 'give commands',
+            'lease_check': 'on'}
+
+
+def rehearsed_with(folder, aem=DOCUMENT, **variables):
+    commands = {f'fix_bp_jwt_aem_{name}_command': '/opt/aem/run' for name in ('stop', 'start')}
+    made = Simulated(folder / 'a', 'author1', variables={**commands, **variables}, root={
+        'changed': False, 'may_set_clock': True, 'host_time': '2026-11-28T03:00:00Z', 'aem': aem})
+    made.host.put('/opt/aem/run', '')
+    os.chmod(made.host.path('/opt/aem/run'), 0o755)
+    return made.result()
+
+
+def test_an_aem_that_commands_stop_is_listed_and_its_commands_are_checked(tmp_path):
+    found = rehearsed_with(tmp_path)
+    assert found['passed'] and found['rehearsal']['stops'] == ['AEM (by its commands)'], found['message']
+
+
+@pytest.mark.parametrize(('variables', 'said'), [
+    ({'fix_bp_jwt_aem_start_command': '/nowhere/start.sh'}, 'this host has no command "/nowhere/start.sh" to start it'),
+    ({'fix_bp_jwt_may_stop_aem': False}, 'fix_bp_jwt_may_stop_aem=false forbids stopping AEM'),
+])
+def test_what_would_prevent_each_repair_from_stopping_aem_is_named(tmp_path, variables, said):
+    found = rehearsed_with(tmp_path, **variables)
+    assert [each['check'] for each in found['rehearsal']['checks'] if not each['passed']] == ['service']
+    assert said in found['message']
+
+
+def test_a_window_in_which_aem_may_be_stopped_is_no_obstacle(tmp_path):
+    assert rehearsed_with(tmp_path, fix_bp_jwt_stop_window='04:00-05:00')['passed']
+
+
+def test_obstacles_name_the_options_of_the_role(tmp_path):
+    unit = {'fix_bp_jwt_aem_service': 'aem.service'}
+    found = Simulated(tmp_path / 'a', 'author1', variables=unit, says={'aem.service': (1, 'Connection refused')}).result()
+    assert not found['passed'] and 'Leave fix_bp_jwt_aem_service empty' in found['next_step'], found['message']
 
 
 def test_two_obstacles_of_a_host_are_both_named(tmp_path):

@@ -29,7 +29,7 @@ class Host(FakeHost):
         for path in ('/opt/aem/bin/stop', '/usr/bin/su'):
             os.makedirs(os.path.dirname(self.path(path)), exist_ok=True)
             with open(self.path(path), 'w', encoding='utf-8'):
-                pass
+                os.chmod(self.path(path), 0o755)
         if alive:
             os.makedirs(self.path('/proc/77'))
 
@@ -96,6 +96,16 @@ def test_check_mode_names_the_process_and_the_command(tmp_path):
 def test_a_command_that_is_not_there_is_refused(tmp_path, words):
     with pytest.raises(BadOption, match='fix_bp_jwt_aem_stop_command'):
         guard(Host(tmp_path), dict(PROGRAM, stop=words))
+
+
+@pytest.mark.parametrize('name', ['stop', 'start'])
+@pytest.mark.parametrize('path', ['/opt/aem/bin/plain', '/opt/aem/bin'])
+def test_a_command_that_cannot_be_executed_is_refused_before_anything_is_stopped(tmp_path, path, name):
+    host = Host(tmp_path)
+    os.mknod(host.path('/opt/aem/bin/plain'), 0o644)
+    with pytest.raises(BadOption, match='root cannot execute the command "{0}".*fix_bp_jwt_aem_{1}_command'.format(path, name)):
+        guard(host, dict(PROGRAM, **{name: [path]}))
+    assert host.ran == []
 
 
 def test_words_are_no_variables_and_no_specifiers_of_systemd():

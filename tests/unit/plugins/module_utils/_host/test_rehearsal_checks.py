@@ -43,8 +43,8 @@ def host(folder, daemon=True, **says):
     return made
 
 
-def obstacles(made, units=(), euid=0, owner='', statvfs=None, provider='auto'):
-    found = rehearsal.rehearse(made, units, provider, lambda: euid, lambda: owner, statvfs or disk())
+def obstacles(made, units=(), euid=0, owner='', statvfs=None, provider='auto', program=None):
+    found = rehearsal.rehearse(made, units, provider, lambda: euid, lambda: owner, statvfs or disk(), program)
     assert [each.check for each in found] == ['become', 'clock', 'systemd', 'service', 'packages', 'disk', 'files']
     assert all(each.found and bool(each.advice) != each.passed for each in found)
     return {each.check: f'{each.found} -> {each.advice}' for each in found if not each.passed}
@@ -95,6 +95,10 @@ OBSTACLES = {
     'a container': ({'owner': 'The clock belongs to the machine below.'}, {}, 'clock', 'belongs to the machine below'),
     'a unit that is not there': ({'units': ['aemm.service']}, {'show': (0, NO_UNIT)}, 'service',
                                  'systemd has no unit aemm.service'),
+    'no command': ({'program': {'stop': ['/nowhere/stop.sh'], 'start': ['/nowhere/start.sh'], 'pid': 77}}, {}, 'service',
+                   'this host has no command "/nowhere/stop.sh" to stop it'),
+    'a command that cannot be executed': ({'program': {'stop': ['/usr/bin/flock'], 'start': ['/usr/bin/flock'], 'pid': 77}}, {},
+                                          'service', 'root cannot execute the command "/usr/bin/flock" to stop it'),
     'no package source': ({}, {'daemon': False, '--download-only': (100, 'E: Could not resolve deb'),
                                'update': (100, 'E: no')}, 'packages', 'the package chrony cannot be downloaded'),
     'no room': ({'statvfs': disk(free=2 ** 20)}, {}, 'disk', 'has 1 MiB left of the 5 MiB'),
