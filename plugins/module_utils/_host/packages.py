@@ -349,6 +349,8 @@ class PackagesHandler(Handler):
             said = str(failed)
         if said:
             self._keep(entry, removed, installed, said)
+        # systemd remembers that a unit has failed after the unit is gone.
+        Units(self._host).verb('reset-failed', [entry.how['unit']] if removed else [])
         for unit, state in entry.how['units'].items():
             self._bring(unit, state)
         if of_others:

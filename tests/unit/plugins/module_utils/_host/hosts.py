@@ -55,6 +55,7 @@ class FakeHost(System):
         self.units, self.packages = {}, set()
         self.linked = set()     # units whose file is known by a link alone (systemctl link)
         self.pids, self.next_commands = {}, []      # of units whose processes have a command line, see runs()
+        self.failed = set()     # units that are gone, but whose failure systemd still remembers
         self.dependents = {}    # {unit: units that systemd stops or restarts together with it}
         self.restarted_along = []   # those that a restart of another one has restarted
         self.time = 0.0
@@ -151,13 +152,16 @@ class FakeHost(System):
             for unit in words[words.index('--property') + 2:]:
                 active, state = self.units.get(unit, ('inactive', ''))
                 load = 'masked' if state == 'masked' else 'loaded' if self._knows(unit) else 'not-found'
-                active, state = (active, state) if self._knows(unit) else ('inactive', '')
+                active, state = (active, state) if self._knows(unit) else ('failed' if unit in self.failed else 'inactive', '')
                 blocks.append('Id={}\nLoadState={}\nActiveState={}\nUnitFileState={}\n'.format(unit, load, active, state))
                 blocks[-1] += 'MainPID={}\n'.format(self.pids[unit]) if unit in self.pids else ''
             return '\n'.join(blocks)
         self.commands.append('systemctl ' + ' '.join(word for word in words if word != '--quiet'))
         verb, units = words[0], [word for word in words[1:] if not word.startswith('--')]
         for unit in units:
+            if verb == 'reset-failed' and unit in self.failed:
+                self.failed.discard(unit)
+                continue
             if not self._knows(unit):
                 return Done(1, '', 'Unit {} not found.'.format(unit))
             known = self.units[unit]
@@ -347,7 +351,8 @@ class FakeHost(System):
 
     def _lose(self, name):
         self.packages.discard(name)
-        self.units.pop(name + '.service', None)
+        if self.units.pop(name + '.service', [''])[0] == 'failed':
+            self.failed.add(name + '.service')
         self.remove(BINARIES.get(name, '/nothing'))
 
     def _dpkg(self, words):

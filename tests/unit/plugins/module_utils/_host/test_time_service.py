@@ -1075,6 +1075,22 @@ def test_a_daemon_that_dies_is_told_from_one_that_waits(tmp_path):
     assert host.time < 10
 
 
+def test_nothing_is_left_of_a_package_whose_daemon_dies(tmp_path):
+    """systemd remembers a unit that has failed after it is gone, and there was nothing to restart."""
+    host = debian(tmp_path)
+    before, chronyc = own_tree(host), host._chronyc
+
+    def dead(words):
+        if 'chrony.service' in host.units:
+            host.units['chrony.service'][0] = 'failed'
+        return chronyc(words)
+    host._chronyc = dead
+    with pytest.raises(TimeServiceFailed, match='chrony.service does not run any more') as failed:
+        run(host, servers=['192.0.2.7'])
+    assert failed.value.details['problems'] == [] and failed.value.details['restored']
+    assert (host.failed, 'chrony' in host.packages, own_tree(host)) == (set(), False, before)
+
+
 def test_a_condition_that_systemd_looks_at_only_at_a_start_is_named_after_it(tmp_path):
     host = FakeHost(tmp_path).has('chrony', 'inactive', 'disabled')
     host.put('/usr/lib/systemd/system/chrony.service', '[Unit]\nConditionVirtualization=!container\n')
