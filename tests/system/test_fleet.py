@@ -440,6 +440,14 @@ def test_the_options_of_the_run_see_the_connection_of_their_host(fleet):
     assert run.returncode == 0 and re.fullmatch('root@[0-9.]+', fleet.report['hosts'][0]['where']), run.output
 
 
+def test_a_connection_whose_values_only_the_author_hosts_have(fleet):
+    """The localhost of the inventory has no value for these; the tasks of the whole run must not need one."""
+    more = fleet.folder / 'more.ini'
+    more.write_text('localhost\n[all:vars]\nansible_user={{ account }}\nansible_port={{ door }}\n')
+    run = fleet.play([{**host, 'variables': {'account': 'root', 'door': 22}} for host in ONE_IS_WRONG], '-i', str(more))
+    assert fleet.states() == {'a1': 'healthy', 'a4': 'cannot_set_clock'} and run.returncode == 2, run.output
+
+
 def test_a_first_host_that_only_diagnoses_leaves_the_others_their_own_mode(fleet):
     run = fleet.play([{'name': 'a1', 'variables': {'fix_bp_jwt_mode': 'diagnose'}}, {'name': 'a4', 'clock': -300},
                       {'name': 'a5', 'clock': -900, 'variables': {'fix_bp_jwt_mode': 'diagnose'}}])

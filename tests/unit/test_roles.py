@@ -47,6 +47,13 @@ def test_ansible_prints_no_key_that_is_in_place_of_another_value(swapped):
         assert 'S3cret' not in ' '.join(found.error_messages)
 
 
+def test_every_task_of_the_whole_run_needs_no_connection_to_the_first_host():
+    tasks = [task for name in ('plan', 'batch', 'report') for task in read('fix_bp_jwt', f'tasks/{name}.yml')
+             if task.get('run_once')]
+    assert len(tasks) == 4 and all(task['vars'] == tasks[0]['vars'] for task in tasks)
+    assert tasks[0]['vars']['ansible_connection'] == 'ansible.builtin.local'
+
+
 def test_a_repair_reads_the_options_as_they_were_checked():
     """From -e and surveys they come as texts: a comparison with fix_bp_jwt_prove_retries=3 ended the proof of every repair."""
     secret = {'fix_bp_jwt_aem_user', 'fix_bp_jwt_aem_password', 'fix_bp_jwt_https_proxy'}

@@ -47,14 +47,16 @@ def _last(result: Result, rehearsed: Result) -> Result:
 def run_options(context: StageContext) -> tuple[Options, str]:
     """Return the options of the whole run, and '' or why they are the defaults.
 
-    They are those of this host. If they are wrong, they are those of the first host whose measurement has checked them.
+    They are those of the first host that was measured, as its measurement has checked them: the variables of the connection, which
+    they may contain, have other values in the tasks of the whole run. If no host was measured, they are those of this host.
     """
+    for name in context.variables['ansible_play_hosts_all']:
+        result = registered(context, [name])[name]
+        if 'run_options' in result:
+            return {**options.DEFAULTS_OF_THE_RUN, **result['run_options']}, ''
     try:
         return context.run_options(), ''
     except NotPassed as problem:
-        for result in registered(context, context.variables['ansible_play_hosts_all']).values():
-            if 'run_options' in result:
-                return {**options.DEFAULTS_OF_THE_RUN, **result['run_options']}, ''
         return dict(options.DEFAULTS_OF_THE_RUN), problem.message.rstrip('.')
 
 

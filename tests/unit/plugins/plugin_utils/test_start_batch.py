@@ -29,7 +29,7 @@ def test_no_repair_begins_once_the_report_cannot_be_written_but_the_run_goes_on_
     """A controller whose disk is full after the canary."""
     healed = sum_up('a1', health(90.0), health(0.0), verdict('jwt_expired'), verdict('healthy'), repair_due=True)
     variables = {'inventory_hostname': 'a1', 'fix_bp_jwt_report_dir': str(tmp_path if writable else tmp_path / 'gone'),
-                 'hostvars': HostVars(a1={'fix_bp_jwt_result': healed}, a2={})}
+                 'hostvars': HostVars(a1={'fix_bp_jwt_result': healed}, a2={}), 'ansible_play_hosts_all': ['a1', 'a2']}
     arguments = {'hosts': ['a1', 'a2'], 'begun': ['a1'], 'batch': ['a2'], 'batch_index': 1, 'stopped': ''}
     context = StageContext(arguments, variables, lambda value: value, lambda module, arguments: {}, False, 'linear')
     made = start_batch(context)
