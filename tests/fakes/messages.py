@@ -423,7 +423,7 @@ _NOWHERE: List[Tuple[str, str, str, str, str]] = [
     ("timeout_in_czech", "java.net.ConnectException", "Spojení bylo příliš dlouho neaktivní", "timeout", "glibc"),
     ("no_route_in_turkish", "java.net.NoRouteToHostException", "Makinaya ağ üzerinden yol yok", "no_route", "glibc"),
     ("unreachable_in_finnish", "java.net.SocketException", "Verkkoa ei tavoiteta", "no_route", "glibc"),
-    ("reset_in_ukrainian", "java.net.SocketException", "Вузол розірвав з’єднання", "connection_reset", "glibc"),
+    ("reset_in_ukrainian", "java.net.SocketException", "Вузол розірвав з\u2019єднання", "connection_reset", "glibc"),
     ("failed_in_hebrew", "org.apache.http.conn.HttpHostConnectException",
      "Connect to acme.brand-portal.adobe.com:443 [acme.brand-portal.adobe.com/203.0.113.7] failed: החיבור נדחה",
      "connection_failed", "from memory"),

@@ -11,14 +11,14 @@ Java adds them after the class of an exception. Regular expressions, from the ca
 REFUSED = (
     'verbindungsaufbau abgelehnt|connexion refusée|接続を拒否されました|conexión rehusada|connessione rifiutata|conexão recusada|'
     'ligação recusada|拒绝连接|連線被拒絕|연결이 거부됨|verbinding is geweigerd|połączenie odrzucone|в соединении отказано|'
-    "адмоўлена ў злучэньні|отказано свързване|s['’]ha refusat la connexió|spojení odmítnuto|opkobling nægtet|"
+    "адмоўлена ў злучэньні|отказано свързване|s['\u2019]ha refusat la connexió|spojení odmítnuto|opkobling nægtet|"
     'απόρριψη σύνδεσης|konekto rifuziĝas|yhteys torjuttu|conexión rexeitada|veza odbijena|kapcsolat elutasítva|'
     'koneksi ditolak|prisijungimas atmestas|oppkobling nektes|spojenie odmietnuté|веза је одбијена|'
-    "förbindelsen förvägrad|bağlantı reddedildi|у з['’]єднанні відмовлено|kết nối bị từ chối"
+    "förbindelsen förvägrad|bağlantı reddedildi|у з['\u2019]єднанні відмовлено|kết nối bị từ chối"
 )
 # Connection timed out
 TIMED_OUT = (
-    "wartezeit für die verbindung ist abgelaufen|expiration du délai d['’]attente|接続がタイムアウト|"
+    "wartezeit für die verbindung ist abgelaufen|expiration du délai d['\u2019]attente|接続がタイムアウト|"
     'expiró el tiempo de conexión|connessione scaduta|tempo esgotado para conexão|连接超时|連線超過時間|연결 시간 초과|'
     'verbinding is verlopen|przekroczony czas oczekiwania na połączenie|время ожидания соединения истекло|'
     'ligação expirada|просрочена мрежова операция|la connexió ha expirat|spojení bylo příliš dlouho neaktivní|'
@@ -26,11 +26,11 @@ TIMED_OUT = (
     'a conexión espirou|veza je prekinuta zbog ograničenja|időtúllépés a kapcsolatban|'
     'koneksi kehabisan waktu|baigėsi prisijungimo laukimo laikas|oppkoblingen overskred tidsgrensen|'
     'časový limit pre spojenie vypršal|истекло је време везе|förbindelsens tidsgräns löpte ut|bağlantıda zaman aşımı|'
-    "перевищено інтервал очікування з['’]єднання|kết nối đã quá hạn"
+    "перевищено інтервал очікування з['\u2019]єднання|kết nối đã quá hạn"
 )
 # Network is unreachable
 NETWORK_UNREACHABLE = (
-    "netzwerk (?:ist )?nicht erreichbar|réseau (?:n['’]est pas accessible|inaccessible)|ネットワークに届きません|"
+    "netzwerk (?:ist )?nicht erreichbar|réseau (?:n['\u2019]est pas accessible|inaccessible)|ネットワークに届きません|"
     'la red es inaccesible|la rete non è raggiungibile|a rede está fora de alcance|网络不可达|無法接觸網路|네트워크가 접근 불가능|'
     'netwerk is onbereikbaar|sieć jest niedostępna|сеть недоступна|rede inacessível|мрежата е недостъпна|'
     'la xarxa és inabastable|síť není dostupná|netværket er ikke tilgængeligt|το δίκτυο δεν είναι προσπελάσιμο|'
@@ -41,11 +41,12 @@ NETWORK_UNREACHABLE = (
 )
 # No route to host
 NO_ROUTE = (
-    "keine route zum zielrechner|aucun chemin d['’]accès pour atteindre|ホストへの経路がありません|no existe ninguna ruta hasta|"
+    "keine route zum zielrechner|aucun chemin d['\u2019]accès pour atteindre|ホストへの経路がありません|"
+    'no existe ninguna ruta hasta|'
     'nessun instradamento per|não há rota para o host|没有到主机的路由|找不到通往該主機的路由|호스트로 갈 루트가 없음|'
     'geen route naar host|'
     'brak trasy do hosta|нет маршрута до узла|sem caminho para o anfitrião|няма маршрут до компютъра|'
-    "no hi ha cap camí cap a l['’]estació|k počítači neexistuje cesta|ingen rute til værtsmaskinen|"
+    "no hi ha cap camí cap a l['\u2019]estació|k počítači neexistuje cesta|ingen rute til værtsmaskinen|"
     'δεν υπάρχει διαδρομή στο σύστημα|gastiganto ne atingeblas|reititystä koneeseen ei ole|'
     'non hai unha rota ao servidor|nema trase|nincs útvonal a gép felé|tidak ada rute ke host|nėra kelio iki serverio|'
     'ingen rute til vertsmaskinen|cesta k počítaču neexistuje|нема путање до рачунара|ingen väg till värd|'
@@ -76,8 +77,8 @@ RESET = (
     'conexión reiniciada polo outro estremo|poveznica je prekinuta od druge strane|a kapcsolatot bontotta a távoli fél|'
     'koneksi direset oleh peer|prisijungimas nutrauktas kito serverio|forbindelsen brutt i den andre enden|'
     'spojenie zrušené druhou stranou|везу је поново поставио парњак|förbindelse borttagen av partnern|'
-    "bağlantı karşıdan kesildi|вузол розірвав з['’]єднання|kết nối bị đặt lại bởi ngang hàng|зламаны трубаправод|"
-    "прекъснат канал|la canonada s['’]ha trencat|roura přerušena|kanalen blev brudt|διακοπείσα σωλήνωση|rompita dukto|"
+    "bağlantı karşıdan kesildi|вузол розірвав з['\u2019]єднання|kết nối bị đặt lại bởi ngang hàng|зламаны трубаправод|"
+    "прекъснат канал|la canonada s['\u2019]ha trencat|roura přerušena|kanalen blev brudt|διακοπείσα σωλήνωση|rompita dukto|"
     'katkennut putki|canalización rota|prekinuta cijev|törött adatcsatorna|pipa rusak|nutrūko saitas|røret ble brutt|'
     'prerušená rúra|prekinjen cevovod|оштећена спојка|brutet rör|veri alınamıyor|канал обірвано|ống dẫn bị hỏng'
 )

@@ -288,7 +288,7 @@ class PackagesHandler(Handler):
 
     def settle(self, entry: Entry) -> None:
         entry.how = dict(_DEFAULTS, **entry.how)
-        if entry.done or entry.how.get('waited'):
+        if (entry.done and not entry.how.get('half_installed')) or entry.how.get('waited'):
             return
         self._packages(entry).wait_for(entry.target)
         if 'files' not in entry.how:
@@ -380,6 +380,9 @@ class PackagesHandler(Handler):
             now = self._packages(entry).states([*removed, *installed])
         except LookFailed:
             now, stay = dict.fromkeys(removed, 'unknown'), 'may still be installed'
+        if any(state.startswith(_BROKEN) for state in now.values()):
+            # The package manager was cut off as well, as by a shutdown.
+            entry.how['half_installed'], stay, why = True, 'is only half installed', f'{why}; the next run undoes it'
         stays, lost = [name for name in removed if now[name] not in OUT], [name for name in installed if now.get(name) in OUT]
         what = [f"the package {listed(stays)} {stay} ({self._stop_unit(entry.how['unit'])})"] if stays else []
         what += [f'the package {listed(lost)} was not installed again'] if lost else []

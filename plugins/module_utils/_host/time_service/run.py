@@ -30,6 +30,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log
     LogUnreadable,
     UndoLog,
     changed,
+    record,
 )
 
 FOLDER = STATE + '/time_service'
@@ -139,9 +140,12 @@ class Run:
 
     def _close(self) -> None:
         """Close the log. A file system that became read-only keeps it."""
+        said = {key: result.hidden(self.details.get(key, ''), self.secrets) for key in ('problems', 'msg')}
+        if any(entry.how.get('half_installed') for entry in self.log.entries):
+            record(self.host, self.log.begun, self.entries + self.log.entries, changed=self.details['changed'], **said)
+            return      # and keep the log for the next run
         try:
-            self.log.close(self.entries, changed=self.details['changed'], **{
-                key: result.hidden(self.details.get(key, ''), self.secrets) for key in ('problems', 'msg')})
+            self.log.close(self.entries, changed=self.details['changed'], **said)
         except OSError as error:
             self.details['problems'] = [*self.details['problems'], f'the record of this run, {self.log.file}, could not be removed '
                                         f'({error}), so that the next run undoes what it lists']

@@ -139,10 +139,10 @@ DOCUMENT = {**NO_AEM_TO_STOP, 'store': 'document', 'evidence': 'mongo', 'pid': 4
             'lease_check': 'on'}
 
 
-def rehearsed_with(folder, aem=DOCUMENT, **variables):
+def rehearsed_with(folder, aem=None, **variables):
     commands = {f'fix_bp_jwt_aem_{name}_command': '/opt/aem/run' for name in ('stop', 'start')}
     made = Simulated(folder / 'a', 'author1', variables={**commands, **variables}, root={
-        'changed': False, 'may_set_clock': True, 'host_time': '2026-11-28T03:00:00Z', 'aem': aem})
+        'changed': False, 'may_set_clock': True, 'host_time': '2026-11-28T03:00:00Z', 'aem': aem or DOCUMENT})
     made.host.put('/opt/aem/run', '')
     os.chmod(made.host.path('/opt/aem/run'), 0o755)
     return made.result()

@@ -115,6 +115,12 @@ def saying(status, body=b'', headers=()):
     return answer
 
 
+def behind_a_filter(handler):
+    """A dispatcher that lets only the sign-in page pass."""
+    status = 200 if 'login' in handler.path else 404
+    saying(status, b'QUICKSTART_HOMEPAGE', [('Server', 'Apache')])(handler)
+
+
 def error_of(url, **options):
     with pytest.raises(aem_http.AemError) as error:
         aem_http.Aem(url, 'admin', 'planted-password', **options).list_agents()
@@ -513,8 +519,7 @@ def test_what_is_no_aem(answer, kind):
     (saying(429, headers=[('Retry-After', '30')]), 'unreachable', ['A gateway in front of AEM', 'Wait and try again']),
     *((saying(status, headers=[('Server', 'Apache/2.4.58 (Unix) Communique/4.3.6')]), kind, ['in front of it', 'aem_url'])
       for status, kind in ((401, 'unauthorized'), (403, 'unauthorized'), (503, 'starting'))),
-    (lambda handler: saying(200 if 'login' in handler.path else 404, b'QUICKSTART_HOMEPAGE', [('Server', 'Apache')])(handler),
-     'unauthorized', ['jcr:read', 'dispatcher', 'in front of it', 'aem_url']),
+    (behind_a_filter, 'unauthorized', ['jcr:read', 'dispatcher', 'in front of it', 'aem_url']),
     (saying(407), 'unreachable', ['A proxy in front of AEM', '407']),
     (saying(300, b'<html>Multiple Choices</html>'), 'not_aem', ['redirects to another address']),
     (lambda handler: handler.wfile.write(b'SSH-2.0-OpenSSH_9.2\r\n'), 'unreachable', ['does not speak HTTP: SSH-2.0-OpenSSH_9.2.']),

@@ -275,7 +275,7 @@ def test_all_that_systemd_stops_along_is_started_along(tmp_path, known):
         done = original(command, timeout)
         lines = [line for line in done.out.split('\n') if not line or line.partition('=')[0] in asked]
         unknown = set(asked) & set(systemd.STOPPED_ALONG) - set(known)
-        return Done(0, '\n'.join(lines), '') if not unknown else Done(1, '\n'.join(lines).split('\n\n')[0], '')
+        return Done(0, '\n'.join(lines), '') if not unknown else Done(1, '\n'.join(lines).partition('\n\n')[0], '')
     host.execute = execute
     units(host, 'aem', 'cq').stopped_during(100.0, lambda: None)
     assert 'start aem.service cq.service web.service' in host.ran

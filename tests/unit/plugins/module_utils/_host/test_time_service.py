@@ -974,6 +974,32 @@ def test_a_package_that_is_only_half_there_is_mended_and_settled(tmp_path):
     assert host.units['chrony.service'] == ['active', 'enabled']
 
 
+def test_a_package_that_a_shutdown_leaves_half_installed_is_undone_by_the_next_run(tmp_path):
+    """apt-get, dpkg and the undo get the signal of the shutdown as well. The next run found a daemon without configuration."""
+    host = debian(tmp_path)
+    apt_get, dpkg = host._apt_get, host._dpkg
+
+    def ended(words):
+        if 'chrony' not in host.broken and {'--simulate', '--download-only'} & set(words):
+            return apt_get(words)
+        if 'install' in words and '--download-only' not in words:
+            host.versions['chrony'] = '1.0'
+            host.packages.add('chrony')
+            host.broken.add('chrony')
+        return Done(-15, '', '')
+    host._apt_get, host._dpkg = ended, lambda words: Done(-15, '', '')
+    with pytest.raises(TimeServiceFailed, match='chrony is only half installed .*the next run') as failed:
+        run(host)
+    assert (failed.value.details['changed'], failed.value.details['restored']) == (True, False)
+    assert json.loads(host.text(LAST_RUN))['problems'] and host.exists(FOLDER + '/undo.json')
+    host._apt_get, host._dpkg = apt_get, dpkg
+    host.commands.clear()
+    result = run(host)
+    assert host.commands[0] == 'dpkg --configure -a' and 'was interrupted' in result['recovered']
+    assert (result['synchronized'], host.units['chrony.service']) == (True, ['active', 'enabled'])
+    assert not host.exists(FOLDER)
+
+
 def test_two_runs_at_once_do_not_meet(tmp_path):
     host = debian(tmp_path, 'chrony')
     other = Lock(host)
