@@ -112,8 +112,8 @@ class Run:
         self._settled = any(entry.reverted for entry in entries)
         if entries or problems:
             left = f" What stays: {'; '.join(problems)}." if problems else ''
-            what = 'killed after it had ended.' if ended else 'interrupted on this host. Its changes were undone first.'
-            self.details.update(recovered=f'A run of {begun} was {what}{left}', problems=problems)
+            what = 'was killed after it had ended.' if ended else 'was interrupted on this host. Its changes were undone first.'
+            self.details.update(recovered=f'A run of {begun} {what}{left}', problems=problems)
         try:
             self.log.close(changed=self._settled, msg=sentence, problems=result.hidden(problems, self.secrets))
         except OSError as error:
