@@ -37,11 +37,15 @@ options:
         starts them even if the module still hangs.
     type: float
     default: 300.0
+"""
+
+    PROGRAM = r"""
+options:
   stop_program:
     version_added: 0.2.0
     description:
       - A program without a systemd unit, to stop and start like O(stop_services).
-      - The module creates a unit in C(/run/systemd/system) that runs the commands as root, without a shell, and with the few
+      - To stop it, a unit is created in C(/run/systemd/system) that runs the commands as root, without a shell, and with the few
         environment variables that systemd sets.
     type: dict
     suboptions:

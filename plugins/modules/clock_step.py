@@ -29,6 +29,7 @@ extends_documentation_fragment:
   - aemops.brand_portal.attributes
   - aemops.brand_portal.clock
   - aemops.brand_portal.service_guard
+  - aemops.brand_portal.service_guard.program
 attributes:
   check_mode:
     support: full

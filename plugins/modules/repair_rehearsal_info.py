@@ -19,26 +19,6 @@ options:
     type: list
     elements: str
     default: []
-  stop_program:
-    version_added: 0.2.0
-    description: The program without a systemd unit that a repair stops while it sets the clock, as
-      O(aemops.brand_portal.time_service#module:stop_program).
-    type: dict
-    suboptions:
-      stop:
-        description: Command that stops the program, and its arguments.
-        type: list
-        elements: str
-        required: true
-      start:
-        description: Command that starts the program, and its arguments.
-        type: list
-        elements: str
-        required: true
-      pid:
-        description: PID of the process.
-        type: int
-        required: true
   provider:
     description: The time daemon that a repair uses, as O(aemops.brand_portal.time_service#module:provider).
     type: str
@@ -47,6 +27,7 @@ options:
 extends_documentation_fragment:
   - aemops.brand_portal.attributes
   - aemops.brand_portal.attributes.info_module
+  - aemops.brand_portal.service_guard.program
 author:
   - aemops.brand_portal contributors (@aemops)
 seealso:

@@ -26,6 +26,7 @@ def fingerprints(host: System, places: Sequence[str]) -> Dict[str, str]:
 
 
 def files_in(host: System, places: Sequence[str]) -> List[str]:
+    """Return the paths of all files in these places, which are files or folders."""
     found: List[str] = []
     for place in places:
         real = host.path(place)

@@ -28,6 +28,13 @@ _START = ('n=$1 pid=$2; shift 2; while [ -d "/proc/$pid" ] && [ "$n" -gt 0 ]; do
 _WAIT = 'while [ -d "/proc/$1" ]; do sleep 0.2; done'
 
 
+def guard_of(units: List[str], above: float, timeout: float, program: Optional[Mapping[str, Any]], host: Optional[System] = None,
+             lock: Optional[Lock] = None, stop: Optional[StopRequest] = None) -> ServiceGuard:
+    """Return the guard of the services, and of the program if there is one. Raises BadOption."""
+    return ProgramGuard(units, above, timeout, program, host, lock, stop) if program else \
+        ServiceGuard(units, above, timeout, host, lock, stop)
+
+
 class ProgramGuard(ServiceGuard):
     """Stops `units` and the program while the clock is set.
 

@@ -16,8 +16,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.errors 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import statedir
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.package_words import UNREACHED, advice_for, complaint_of
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.program_guard import UNIT, ProgramGuard
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.service_guard import ServiceGuard
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.program_guard import UNIT, guard_of
 
 MIB = 1024 * 1024
 # Space for files of a few kB, their backups and the state, and for the package of a daemon.
@@ -99,7 +98,7 @@ def stoppable(host: Any, units: Sequence[str], program: Optional[Mapping[str, An
     if not units and not program:
         return Check('service', True, 'no service is stopped around a step')
     try:
-        guard = ProgramGuard(list(units), 0.0, 300.0, program, host) if program else ServiceGuard(list(units), 0.0, 300.0, host)
+        guard = guard_of(list(units), 0.0, 300.0, program, host)
         guard.inspect()
     except ClockError as error:
         said, _dot, rest = str(error).partition('. ')

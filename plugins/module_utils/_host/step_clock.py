@@ -11,8 +11,7 @@ from ansible_collections.aemops.brand_portal.plugins.module_utils._clock import 
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.step import StepRefused, SystemCalls, step
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.stop_request import StopRequest
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.clock_hints import LAST_REPAIR, rtc_misread
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.program_guard import ProgramGuard
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.service_guard import ServiceGuard
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.program_guard import guard_of
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.statedir import STATE
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.system import System
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.undo_log import Entry, Lock, actions, now_utc, record
@@ -30,8 +29,7 @@ class ClockStep:
         self._host = host or System()
         bounds = options['stop_services_threshold'], options['stop_services_timeout']
         program = options.get('stop_program')
-        self._guard = (ProgramGuard(options['stop_services'], *bounds, program, self._host, lock, stop) if program else
-                       ServiceGuard(options['stop_services'], *bounds, self._host, lock, stop))
+        self._guard = guard_of(options['stop_services'], *bounds, program, self._host, lock, stop)
 
     @property
     def entries(self) -> List[Entry]:

@@ -57,7 +57,7 @@ def read(host: Any, path: str, without_own: bool = False, directives: Sequence[s
 def _plain(host: Any, path: str, terminated: bool = False) -> List[ConfigLine]:
     """Return the lines that are not comments, which begin with one of ! ; # %."""
     numbered = list(config.numbered(host, path))
-    leased = config.leased(host, path)
+    leased = config.leased(numbered)
     lines = [ConfigLine(path, at, text.partition('\0')[0].strip(config.WHITE_SPACE), own, at in leased)
              for at, text, own in (numbered[:-1] if terminated else numbered)]
     return [line for line in lines if line.text and line.text[0] not in '!;#%']

@@ -35,10 +35,11 @@ def why_no_packages(host: Any) -> str:
     for commands, names, why in layouts.IMAGES:
         if any(host.exists(command) for command in commands) or set(words[:1]) & set(names):
             return why
-    if not package_manager(host) and host.exists(layouts.TDNF):
+    if package_manager(host):
+        return ''
+    if host.exists(layouts.TDNF):
         return 'its packages are changed by tdnf, which this role does not run (tdnf install chrony)'
-    return '' if package_manager(host) else 'none of the package managers {0} is here'.format(
-        ', '.join(manager.name for manager in layouts.MANAGERS))
+    return 'none of the package managers {0} is here'.format(', '.join(manager.name for manager in layouts.MANAGERS))
 
 
 def package_manager(host: Any) -> str:

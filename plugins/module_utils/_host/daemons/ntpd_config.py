@@ -76,8 +76,9 @@ def _file(host: Any, path: str, reading: Reading, ntpsec: bool) -> bool:
     """Read a file. Return whether reading continues: the line "end" ends it for all open files."""
     if not reading.enter(path):
         return True
-    goes_on, leased = True, config.leased(host, path)
-    for at, text, own in config.numbered(host, path):
+    goes_on, numbered = True, list(config.numbered(host, path))
+    leased = config.leased(numbered)
+    for at, text, own in numbered:
         comment = next((each.start() for each in _WORD.finditer(text) if each.group('comment')), len(text))
         # RHEL 7's dhclient writes its servers into the file itself: "# added by /sbin/dhclient-script".
         line = NtpLine(path, at, text[:comment].strip(), own, at in leased or 'dhclient' in text[comment:])

@@ -82,9 +82,10 @@ class Absent(Run):
         refuse_stopping(self.host, [back.unit for back in undoing.units if back.to.get('active') is False])
         for unit in undoing.restarts:
             refuse_restarting(self.host, unit)
-        there = [name for name in known.packages if any(each['package'] == name and each['installed'] for each in daemons)]
+        installed = {each['package'] for each in daemons if each['installed']}
+        there = [name for name in known.packages if name in installed]
         stays = f" The package {listed(there)} stays installed." if there else ''
-        lost = [name for name in known.replaced if not any(each['package'] == name and each['installed'] for each in daemons)]
+        lost = [name for name in known.replaced if name not in installed]
         stays += f" The package {listed(lost)}, which an earlier run replaced, is not installed again." if lost else ''
         self.details.update(problems=self.details['problems'] + undoing.left)
         if self.check_mode:

@@ -37,10 +37,8 @@ NOTHING = Lasting({}, {}, [], [])
 
 def stored(text: Optional[str]) -> Lasting:
     """Parse the record; None, without the file, is an empty one. Raises Refused if it cannot be read."""
-    if text is None:
-        return Lasting({}, {}, [], [], [], {}, {}, [])
     try:
-        found = json.loads(text)
+        found = json.loads('{}' if text is None else text)
         units = {_of(str, unit): {when: _state(states[when]) for when in ('before', 'after')}
                  for unit, states in found.get('units', {}).items()}
         return Lasting(units, _texts(found.get('files', {})), _names(found.get('packages', [])), _names(found.get('folders', [])),

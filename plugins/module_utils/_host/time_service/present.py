@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Seq
 from ansible_collections.aemops.brand_portal.plugins.module_utils._clock.clock import Anchor
 from ansible_collections.aemops.brand_portal.plugins.module_utils._common.stop_request import StopRequest
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host import acts, guest_sync
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery, texts
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import discovery, next_steps, texts
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import MAY_NOT_BE_ASKED, Daemon, Status
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.config import Overlay
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.wanted import ANOTHER_STEERS, Refused, wanted
@@ -134,7 +134,7 @@ class Present(Run):
                           f"Run systemctl unmask --runtime {chosen['unit']}, then run again.")
         if chosen['condition']:
             raise Refused(f"systemd does not start {chosen['unit']}: {chosen['condition']} is not met.",
-                          'Use another provider, or see that it is met.')
+                          next_steps.MEET_CONDITION)
         if not chosen['installed']:
             if not self.manager:
                 raise Refused(f"The package {chosen['package']} cannot be installed: {discovery.why_no_packages(self.host)}.")

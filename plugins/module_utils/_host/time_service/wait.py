@@ -6,7 +6,7 @@
 
 from typing import Any, Callable, Mapping, NamedTuple
 
-from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, discovery
+from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons import config, discovery, next_steps
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.daemons.base import NOT_RUNNING, Daemon, Status
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.systemd import unit_states
 from ansible_collections.aemops.brand_portal.plugins.module_utils._host.time_service.apply import STEP, Failure
@@ -100,7 +100,7 @@ def wait(log: UndoLog, daemon: Daemon, limits: Limits, restart: Callable[[str], 
             unmet = discovery.condition_of(host, daemon.unit, unit_states(host, [daemon.unit]).get(daemon.unit, {}))
             if unmet:
                 raise Failure(_DOING, f'systemd does not start {daemon.unit}: {unmet} is not met',
-                              'Use another provider, or see that it is met.')
+                              next_steps.MEET_CONDITION)
             raise Failure(_DOING, f'{daemon.unit} does not run any more', status.advice)
         if not told and status.stepped:
             # After a step, ntpd queries its sources only a minute later, and timesyncd reports the offset before it until then.

@@ -191,6 +191,17 @@ class FakeHost(System):
             known[1] = {'enable': 'enabled', 'disable': 'disabled', 'mask': 'masked', 'unmask': 'disabled'}.get(verb, known[1])
         return ''
 
+    def fails_after(self, verb, unit):
+        """From now on, systemd counts the unit as failed after this verb of systemctl."""
+        systemctl = self._systemctl
+
+        def failing(words):
+            answer = systemctl(words)
+            if words[0] == verb:
+                self.units[unit][0] = 'failed'
+            return answer
+        self._systemctl = failing
+
     def init_script(self, unit, starts=True):
         """Give the unit an init script, and the link by which a runlevel starts it, or not."""
         name = unit.partition('.')[0]

@@ -264,14 +264,8 @@ def test_a_package_that_a_run_has_replaced_is_named(tmp_path, since):
 def test_a_daemon_whose_stop_counts_as_failed_is_started_again(tmp_path):
     """Many daemons end with another code than 0 when they are stopped."""
     host = debian(tmp_path, 'chrony', 'openntpd')
-    before, systemctl = state(host), host._systemctl
-
-    def stopping(words):
-        answer = systemctl(words)
-        if words[0] == 'disable':
-            host.units['openntpd.service'][0] = 'failed'
-        return answer
-    host._systemctl = stopping
+    before = state(host)
+    host.fails_after('disable', 'openntpd.service')
     run(host, provider='chrony')
     assert host.units['openntpd.service'] == ['failed', 'disabled']
     both(host)

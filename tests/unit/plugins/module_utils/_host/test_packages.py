@@ -583,7 +583,8 @@ def test_a_look_that_fails_while_undoing_removes_nothing(tmp_path, done):
     assert 'chrony' in case.host.packages
 
 
-def test_a_look_that_fails_after_a_removal_that_failed_stops_the_unit(tmp_path):
+def with_a_removal_that_fails(tmp_path, said, first):
+    """A case with chrony in place of systemd-timesyncd, whose undo apt-get refuses."""
     case = Case(tmp_path)
     case.host.available['systemd-timesyncd'] = {}
     case.install()
@@ -591,28 +592,22 @@ def test_a_look_that_fails_after_a_removal_that_failed_stops_the_unit(tmp_path):
 
     def apt_get(words):
         if 'chrony-' in words and '--simulate' not in words:
-            case.host.failing['dpkg-query'] = 'locked'
-            return Done(100, '', 'E: no')
+            first(case.host)
+            return Done(100, '', said)
         return real(words)
     case.host._apt_get = apt_get
+    return case
+
+
+def test_a_look_that_fails_after_a_removal_that_failed_stops_the_unit(tmp_path):
+    case = with_a_removal_that_fails(tmp_path, 'E: no', lambda host: host.failing.update({'dpkg-query': 'locked'}))
     assert case.undo()[0].startswith('the package chrony may still be installed (stopped and disabled), because the installed')
     assert case.stopped == ['chrony.service']
 
 
 @pytest.mark.parametrize('there', [True, False])
 def test_what_stays_and_what_does_not_come_back_is_named(tmp_path, there):
-    case = Case(tmp_path)
-    case.host.available['systemd-timesyncd'] = {}
-    case.install()
-    real = case.host._apt_get
-
-    def apt_get(words):
-        if 'chrony-' in words and '--simulate' not in words:
-            if not there:
-                case.host._lose('chrony')
-            return Done(100, '', 'E: Failed to fetch it')
-        return real(words)
-    case.host._apt_get = apt_get
+    case = with_a_removal_that_fails(tmp_path, 'E: Failed to fetch it', lambda host: there or host._lose('chrony'))
     stays = 'the package chrony stays installed (stopped and disabled) and '
     assert case.undo() == [f"{stays * there}the package systemd-timesyncd was not installed again, because E: Failed to fetch it"]
     assert case.stopped == ['chrony.service'] * there

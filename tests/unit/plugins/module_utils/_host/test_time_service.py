@@ -1088,14 +1088,7 @@ def test_an_unsynchronised_daemon_is_tolerated_when_asked_and_the_truth_is_told(
 def test_a_daemon_that_dies_is_told_from_one_that_waits(tmp_path):
     host = debian(tmp_path, 'chrony')
     host.units['chrony.service'] = ['inactive', 'enabled']
-    started = host._systemctl
-
-    def dies(words):
-        answer = started(words)
-        if words[0] == 'start':
-            host.units['chrony.service'][0] = 'failed'
-        return answer
-    host._systemctl = dies
+    host.fails_after('start', 'chrony.service')
     with pytest.raises(TimeServiceFailed, match='chrony.service does not run any more'):
         run(host)
     assert host.time < 10
